@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, evenly, shown
+from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, as_cells, cut, evenly, nothing, shown
 
 if TYPE_CHECKING:
     from crmvalue.typing import Dates, Floats, Integers
 
-__all__ = ["payback_parts", "survival_parts", "triangle_parts"]
+__all__ = ["comparison_parts", "payback_parts", "survival_parts", "triangle_parts"]
 
 _MOST_COHORTS, _MOST_AGES = 18, 13
 _FEWEST_POINTS, _MOST_POINTS = 60, 400
@@ -116,4 +116,28 @@ def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None)
         y=Axis(title="Margin per customer [money]", form="money", low=min(0.0, low.min(initial=0.0))),
         columns=columns,
         layers=layers,
+    )
+
+
+def comparison_parts(
+    measure: str, names: tuple[str, ...], value: Floats, ends: tuple[Floats, Floats], *, differs: bool
+) -> Parts:
+    """Draw the retention, or the time that customers stay, of each cohort with its interval."""
+    kept = np.argsort(np.where(np.isnan(value), np.inf, -value), kind="stable")[:_MOST_COHORTS]
+    figure, low, high = (np.where(np.isfinite(column), column, np.nan)[kept] for column in (value, *ends))
+    if not np.isfinite(figure).any():
+        return nothing(f"In no cohort the {measure} is known yet")
+    title = f"No difference in the {measure} is shown"
+    if differs:
+        title = f"The cohorts differ in the {measure}: {cut(names[kept[0]])} is ahead"
+    form: Form = "share" if measure.startswith("retention") else "number"
+    return Parts(
+        title=title,
+        x=Axis(title=f"{measure[:1].upper()}{measure[1:]}", form=form, low=0),
+        y=Axis(title="", form="name"),
+        columns={"cohort": np.array(names)[kept], "value": figure, "low": low, "high": high},
+        layers=[
+            Layer(mark="interval", y="cohort", low="low", high="high"),
+            Layer(mark="points", x="value", y="cohort", label="cohort and its interval"),
+        ],
     )

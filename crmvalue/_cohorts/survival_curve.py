@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._cohorts.pictures import survival_parts
+from crmvalue._cohorts.pictures import comparison_parts, survival_parts
 from crmvalue._cohorts.retention import RetentionTriangle
 from crmvalue._core.checks import (
     as_column,
@@ -203,7 +203,7 @@ class SurvivalCurve(Columns, Pictured):
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class CohortComparison(Columns):
+class CohortComparison(Columns, Pictured):
     """Tests for differences between cohorts, all together and pair by pair.
 
     Parameters
@@ -255,6 +255,10 @@ class CohortComparison(Columns):
         require_columns(self, len(self.first), ("second", "pair_p_value", "direction"), "pairs")
         for name in ("first", "second"):
             require(getattr(self, name) < len(self.names), name, getattr(self, name), "the place of one of the `names`")
+
+    def _parts(self) -> Parts:
+        differs = self.p_value < 1 - self.level
+        return comparison_parts(self.measure, self.names, self.value, (self.low, self.high), differs=differs)
 
     @property
     def differs(self) -> npt.NDArray[np.bool_]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from crmvalue._core.pictures.parts import Style
     from crmvalue.typing import Floats, Integers, Interval
 
-__all__ = ["events_parts", "groups_parts", "stages_parts"]
+__all__ = ["events_parts", "forecast_parts", "groups_parts", "stages_parts"]
 
 _MOST_ROWS = 24
 
@@ -159,3 +159,33 @@ def _shares(matured: Integers) -> tuple[Floats, tuple[Floats, Floats]]:
         share[known] = after[known] / before[known]
         low[known], high[known] = proportion_interval(after[known], before[known])
     return share, (low, high)
+
+
+def forecast_parts(n_deals: Integers, n_won: Integers, expected: Floats, interval: Interval, *, is_off: bool) -> Parts:
+    """Draw the share of won deals by their forecast, beside the line on which both are equal."""
+    used = np.nonzero(n_deals)[0]
+    if not len(used):
+        return nothing("No deal is closed yet")
+    won, promised = int(n_won.sum()), float(expected.sum())
+    counts = f"expected {shown(promised)}, won {won:,}"
+    title = f"The forecasts of deals fit: {counts}"
+    if is_off:
+        title = f"The forecasts promise too {'many' if promised > won else 'few'} deals: {counts}"
+    forecast = expected[used] / n_deals[used]
+    low, high = (np.asarray(end)[used] for end in interval)
+    return Parts(
+        title=title,
+        x=Axis(title="Mean forecast of the deals", form="share", low=0, high=1),
+        y=Axis(title="Share that was won", form="share", low=0, high=1.02),
+        columns={
+            "forecast": forecast,
+            "won": n_won[used] / n_deals[used],
+            "low": low,
+            "high": high,
+        },
+        layers=[
+            Layer(mark="line", x="forecast", y="forecast", label="as forecast", style="naive"),
+            Layer(mark="interval", x="forecast", low="low", high="high"),
+            Layer(mark="points", x="forecast", y="won", label="won deals and interval"),
+        ],
+    )

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, evenly, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, evenly, nothing, shown
 
 if TYPE_CHECKING:
-    from crmvalue.typing import Dates, Floats, Integers
+    from crmvalue.typing import Dates, Floats, Integers, Interval
 
-__all__ = ["calibration_parts", "tracking_parts", "values_parts"]
+__all__ = ["calibration_parts", "revenue_parts", "tracking_parts", "values_parts"]
 
 _N_PARTS = 10
-_MOST_COUNTS, _MOST_PERIODS = 20, 250
+_MOST_COUNTS, _MOST_PERIODS, _MOST_MONTHS = 20, 250, 120
 
 
 def values_parts(clv: Floats, ends: tuple[Floats, Floats] | None, level: float) -> Parts:
@@ -131,3 +131,32 @@ def _off(said: float, bought: float) -> str:
         return "The model expects as many purchases as customers made"
     far = f"{shown(abs(off), 'share')} {'more' if off > 0 else 'fewer'}"
     return f"The model expects {far} purchases than customers made"
+
+
+def revenue_parts(end: Dates, revenue: Floats, ends: tuple[Floats, Floats] | None, total: Interval | None) -> Parts:
+    """Draw the revenue of each month ahead with its interval, beside the first month's if nobody left."""
+    n = len(end)
+    if not n:
+        return nothing("The plan has no month")
+    months = "in the month ahead" if n == 1 else f"in {n} months"
+    title = f"The customers of today will bring {shown(float(revenue.sum()), 'money')} {months}"
+    if total is not None and np.isfinite([float(side) for side in total]).all():
+        title += f": {shown(float(total.low), 'money')} to {shown(float(total.high), 'money')}"
+    kept = evenly(n, _MOST_MONTHS)
+    columns = {"end": end[kept], "revenue": revenue[kept], "first_month": np.full(len(kept), revenue[0])}
+    layers = [
+        Layer(mark="line", x="end", y="first_month", label="as in the first month", style="naive"),
+        Layer(mark="line", x="end", y="revenue", label="expected revenue"),
+        Layer(mark="points", x="end", y="revenue"),
+    ]
+    if ends is not None:
+        low, high = (np.where(np.isfinite(side), side, np.nan)[kept] for side in ends)
+        columns |= {"low": low, "high": high}
+        layers.insert(0, Layer(mark="band", x="end", low="low", high="high", label="interval", style="light"))
+    return Parts(
+        title=title,
+        x=Axis(title="End of the month", form="date"),
+        y=Axis(title="Revenue of a month [money]", form="money", low=0),
+        columns=columns,
+        layers=layers if len(kept) <= 60 else layers[:-1],
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
 
 from crmvalue import attribution, ltv, models, plots
 from crmvalue.errors import InputError
@@ -95,16 +94,6 @@ class TestValueMatrix:
     def test_silence_is_rounded_in_labels_alone(self):
         labels = plots.value_matrix(MODEL, age=52, horizon=1, margin=1).plot_data()["silence"]
         assert list(dict.fromkeys(labels.tolist())) == ["0", "6", "12", "17", "23", "29", "35", "40", "46"]
-
-
-class TestPurchaseRates:
-    """Quantiles of the gamma distribution of the rates."""
-
-    def test_medians_of_tenths(self):
-        data = plots.purchase_rates(MODEL).plot_data()
-        wanted = stats.gamma(0.243, scale=1 / 4.414).ppf(np.arange(0.95, 0, -0.1))
-        assert data["rate"] == pytest.approx(wanted, rel=1e-9)
-        assert data["average"] == pytest.approx(0.243 / 4.414)
 
 
 class TestPurchasesByPeriod:

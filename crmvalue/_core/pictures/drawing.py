@@ -291,6 +291,10 @@ def _set_axis(ax: Any, name: str, parts: Parts, positions: dict[str, int]) -> No
     if axis.form == "date":
         locator: Any = dates.AutoDateLocator
         formatter: Any = dates.DateFormatter
+        days = np.concatenate([parts.columns[layer.x] for layer in parts.layers if layer.x])
+        days = days[~np.isnat(days)]
+        if len(days) and days.min() == days.max():
+            ax.set_xlim(days[0] - np.timedelta64(3, "D"), days[0] + np.timedelta64(3, "D"))
         side.set_major_locator(locator(minticks=2, maxticks=5))
         side.set_major_formatter(formatter("%Y-%m-%d"))
         return

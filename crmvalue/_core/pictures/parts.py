@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 import unicodedata
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -74,6 +75,9 @@ LONGEST_TITLE, LONGEST_LABEL, LONGEST_SLANTED = 58, 26, 16
 
 _WIDTH, _LETTER = 575.0, 7.2
 """Pixels of a picture between its edges, and of a letter of usual width."""
+
+_UNIT = re.compile(r"(?<=\d) (?=%|(?:k|M|bn)\b)")
+"""The blank between a number and its unit, at which no line breaks."""
 
 _SCALES = ((1e9, 1e9, " bn"), (1e6, 1e6, " M"), (1e4, 1e3, " k"))
 """From where on a number is written in which unit, and its name."""
@@ -243,10 +247,11 @@ def wrapped(text: str, longest: int = LONGEST_TITLE) -> list[str]:
 
     Letters of other scripts count more, those of double width twice.
     """
+    text = _UNIT.sub("\N{NO-BREAK SPACE}", text)
     widest = max(12, int(longest * len(text) / max(1.0, _width(text))))
     lines = textwrap.wrap(text, widest)
     even = textwrap.wrap(text, max(12, -(-len(text) // max(1, len(lines))) + 3))
-    return (even if len(even) == len(lines) else lines) or [""]
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in (even if len(even) == len(lines) else lines)] or [""]
 
 
 def _width(text: str) -> float:

@@ -22,6 +22,7 @@ from crmvalue._core.comparisons import p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
     hand_over,
@@ -32,11 +33,13 @@ from crmvalue._core.values import (
     whole_table,
 )
 from crmvalue._funnels.counts import share, share_interval
+from crmvalue._funnels.pictures import forecast_parts
 from crmvalue._funnels.pipeline.forecast import distribution_of_total
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats, Integers, Interval
 
     Bools = npt.NDArray[np.bool_]
@@ -48,7 +51,7 @@ __all__ = ["ForecastCalibration", "forecast_calibration"]
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ForecastCalibration(Columns):
+class ForecastCalibration(Columns, Pictured):
     """Forecast probabilities of deals, compared with how many were won.
 
     Parameters
@@ -114,6 +117,10 @@ class ForecastCalibration(Columns):
     def interval(self) -> Interval:
         """Wilson's interval for each win rate by itself; NaN where the bin is empty."""
         return share_interval(self.n_won, self.n_deals, self.level)
+
+    def _parts(self) -> Parts:
+        is_off = self.p_value_total < 1 - self.level
+        return forecast_parts(self.n_deals, self.n_won, self.expected, self.interval, is_off=is_off)
 
     @property
     def conclusion(self) -> str:

@@ -236,6 +236,8 @@ class Plan(Columns, Pictured):
         A message is a customer, a journey, a step and an anchor. One event given twice makes two rows of one day, and
         each of them counts.
         """
+        if not len(self) or (self.run == self.run[0]).all():
+            return np.ones(len(self), dtype=bool)
         columns = (self.customer, self.journey, self.group, self.step, self.anchor)
         codes = [np.unique(column, return_inverse=True)[1] for column in columns]
         rank = np.zeros(len(self), dtype=np.int64)  # of equal messages within a day, the first, the second, and so on
@@ -244,8 +246,7 @@ class Plan(Columns, Pictured):
         alike = np.ones(len(self), dtype=bool)
         for code in (*codes, run):
             alike[1:] &= code[order][1:] == code[order][:-1]
-        if len(self):
-            alike[0] = False
+        alike[0] = False
         place = np.arange(len(self))
         rank[order] = place - np.maximum.accumulate(np.where(alike, 0, place))
         sent = self.decision == "send"

@@ -13,6 +13,7 @@ from crmvalue._core.checks import as_day, as_fraction, as_whole_number, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.per_customer import Rows, as_per_customer, as_segments
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
     date_table,
@@ -24,6 +25,7 @@ from crmvalue._core.values import (
     require_columns,
     stay_frozen,
 )
+from crmvalue._models.pictures import revenue_parts
 from crmvalue._models.shared.common import alike, as_rng, check_history
 from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue._models.shared.common import Alike
     from crmvalue._models.shared.fit import Fit
     from crmvalue._models.shared.process import ContinuousProcess
@@ -60,7 +63,7 @@ _ENDS = ("revenue_low", "revenue_high")
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class RevenuePlan(Columns):
+class RevenuePlan(Columns, Pictured):
     """Expected purchases, revenue and margin of the customers of today in each month ahead.
 
     Parameters
@@ -107,6 +110,10 @@ class RevenuePlan(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.start), ("end", *_NUMBERS, *_ENDS), "months")
+
+    def _parts(self) -> Parts:
+        ends = None if self.revenue_low is None or self.revenue_high is None else (self.revenue_low, self.revenue_high)
+        return revenue_parts(self.end, self.revenue, ends, self.total_revenue)
 
     @property
     def total(self) -> float:

@@ -3,112 +3,21 @@
 from __future__ import annotations
 
 import importlib
-import itertools
 
 import numpy as np
 from matplotlib import dates
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.text import Text
 
-from crmvalue import (
-    attribution,
-    cohorts,
-    experiments,
-    funnels,
-    journeys,
-    models,
-    plots,
-    promotions,
-    purchases,
-    segmentation,
-)
 from crmvalue._core.pictures.pictured import Pictured
 
-__all__ = ["awkward", "boxes", "drawn_layers", "public", "title_of"]
-
-MODEL = models.BgNbd(0.243, 4.414, 0.793, 2.426, "week")
-SPEND = models.GammaGamma(6.25, 3.74, 15.44)
-GEORGIAN = ["ერთგული მყიდველები თბილისიდან", "ახალი მყიდველები", "დაკარგული მყიდველები ბათუმიდან და ქუთაისიდან"]
+__all__ = ["boxes", "drawn_layers", "public", "title_of", "wanted"]
 
 
 def public():
-    """Give the public values with a picture."""
-    return [v for v in importlib.import_module("tests.core.public_values").VALUES if isinstance(v, Pictured)]
-
-
-def values_of(frequency, recency, age):
-    spend = np.where(np.array(frequency) > 0, 20.0, np.nan)
-    history = purchases.PurchaseHistory.from_columns(
-        frequency=frequency, recency=recency, age=age, mean_repeat_spend=spend, time_unit="week"
-    )
-    return models.customer_values(history, MODEL, SPEND, horizon=52, margin=0.3)
-
-
-def awkward():
-    """Give pictures of odd bases: one customer, all equal, ten million, Georgian names, nobody buys again."""
-    millions = np.linspace(0, 1, 10_000_001)
-    one_day = {"period": "month", "as_of": "2024-01-31"}
-    new = cohorts.retention_triangle([1, 2], ["2024-01-05", "2024-01-20"], [1e9, 2e9], **one_day)
-    years = np.arange("2000-01", "2010-01", dtype="datetime64[M]").astype("datetime64[D]")
-    old = cohorts.retention_triangle(
-        np.arange(len(years)), years, np.ones(len(years)), period="month", as_of="2010-01-01"
-    )
-    counts = np.arange(144).reshape(12, 12)
-    states = tuple(f"{name} {k}" for name, k in itertools.product(GEORGIAN, range(4)))
-    return {
-        "one customer": segmentation.lorenz_curve([5]),
-        "equal customers": segmentation.lorenz_curve([3] * 40),
-        "ten million": segmentation.LorenzCurve(customer_share=millions, value_share=millions**3),
-        "value of one": values_of([2], [30.0], [38.0]),
-        "values of three": values_of([2, 2, 2], [30.0] * 3, [38.0] * 3),
-        "no repeat purchase": values_of([0] * 30, [0.0] * 30, [38.0] * 30),
-        "large sums": segmentation.summarise_segments(["a"] * 9 + ["b"], [3e9] * 9 + [1.0]),
-        "losses": segmentation.summarise_segments(["a", "b"], [-3.0, -1.0]),
-        "Georgian groups": segmentation.summarise_segments(GEORGIAN, [1000.0, 300.0, 20.0]),
-        "many groups": segmentation.summarise_segments([f"group {k:03}" for k in range(99)], np.arange(99.0)),
-        "many scores": segmentation.RfmScores(r_score=[1, 30], f_score=[30, 1], m_score=[1, 1], n_bins=30),
-        "many states": segmentation.Migration(states=states, counts=counts, n_new=counts[0], n_gone=counts[1]),
-        "nobody moved": segmentation.migration_matrix(["a"], ["a"]),
-        "nobody lost": funnels.funnel_conversion([7, 7]),
-        "nobody left": funnels.funnel_conversion([10_000_000, 1, 0, 0], funnel=[*GEORGIAN, "x"]),
-        "long stages": funnels.funnel_conversion([[9, 5], [7, 7]], funnel=GEORGIAN[:2], by=GEORGIAN[:2]),
-        "a young cohort": new,
-        "old cohorts": old,
-        "a young value": cohorts.cohort_ltv(new, margin=0.5),
-        "no payback": cohorts.cohort_ltv(new, margin=0.5, acquisition_cost=1e12),
-        "all stay": cohorts.survival_curve([5, 5, 7], [False, False, False]),
-        "one left": cohorts.survival_curve([5], [True]),
-        "no value": models.FrequencyCalibration(
-            frequency=[0, 1], n_customers=[0, 0], actual=[np.nan] * 2, expected=[np.nan] * 2
-        ),
-        "many arms": experiments.compare_proportions([1] * 12, [9] * 12),
-        "one look": experiments.sequential_test([[3, 5]], [[50, 50]]),
-        "no credit": attribution.attribute(attribution.Paths.from_lists([["a"], ["b"]], [0, 0]), model="last"),
-        "no step pays": journeys.best_last_step([1.0], [0.1], [0.1], [10.0]),
-        "other promotions": promotions.compare_promotions(
-            promotions.CartHistory(
-                cart=[1, 1, 2],
-                product=["საპონი", "eau", "საპონი"],
-                unit_price=[10**9] * 3,
-                quantity=[1, 2, 3],
-                currency="UAH",
-            ),
-            [promotions.Promotion.percent("ძველი", 10)],
-            [promotions.Promotion.percent("ახალი", 20)],
-        ),
-        "an empty plan": journeys.plan(
-            [journeys.Cascade()],
-            journeys.Customers(customer=[1], dates={"last_purchase": ["2024-05-30"]}),
-            None,
-            None,
-            journeys.Policy(),
-            "2024-05-31",
-        ),
-        "one purchase": plots.customer_history(["2024-01-01"], MODEL, as_of="2024-01-01", horizon=1),
-        "a Georgian name": plots.customer_history(
-            ["2024-01-08", "2024-02-05"], MODEL, as_of="2026-04-01", horizon=52, name="ნინო გელაშვილი-მაისურაძე"
-        ),
-    }
+    """Give the public values with a picture, one of each class."""
+    values = importlib.import_module("tests.core.public_values").VALUES
+    return list({type(value): value for value in values if isinstance(value, Pictured)}.values())
 
 
 def title_of(ax):

@@ -6,9 +6,11 @@ import functools
 import io
 import itertools
 import json
+import re
 import subprocess
 import sys
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import altair as alt
@@ -24,30 +26,37 @@ from matplotlib.figure import Figure
 from crmvalue._core.pictures.parts import BLUES, COLOURS, cut, shown, wrapped
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue.segmentation import lorenz_curve, summarise_segments
-from tests.core.pictures.pictured import awkward, boxes, drawn_layers, public, title_of
+from tests.core.pictures.awkward import FEW, awkward
+from tests.core.pictures.pictured import boxes, drawn_layers, public, title_of, wanted
 
 ROLES = ("x", "y", "low", "high", "left", "right", "text", "fill")
 LORENZ = lorenz_curve([1, 3])
 
 
 @functools.cache
-def pictures():
-    """Give each picture of the tests by a name."""
-    named = {f"{type(value).__name__} {k}": value for k, value in enumerate(public())}
-    return named | awkward()
+def classes():
+    """Give a public value of each class with a picture, by the name of the class."""
+    return {type(value).__name__: value for value in public()}
+
+
+@functools.cache
+def picture(name):
+    """Make a picture once for all tests."""
+    return classes()[name] if name in classes() else awkward()[name]()
 
 
 @functools.cache
 def drawn(name):
     """Draw a picture once for all tests."""
-    ax = pictures()[name].plot()
+    ax = picture(name).plot()
     FigureCanvasAgg(ax.figure).draw()
     return ax
 
 
-def each_name():
-    """Give the names, at least one for each of the public classes with a picture."""
-    return list(pictures())
+@pytest.fixture(params=["few", pytest.param("all", marks=pytest.mark.slow)])
+def names(request):
+    """Give the names: one of each class and some odd bases, or all."""
+    return [*classes(), *(FEW if request.param == "few" else awkward())]
 
 
 @functools.cache
@@ -63,24 +72,22 @@ def is_missing(cell):
 class TestPlotData:
     """`plot_data` equals what is drawn: the artists of matplotlib, and the rows of Vega-Lite."""
 
-    def test_equals_the_artists(self):
-        for name in each_name():
-            picture = pictures()[name]
-            for layer, rows, is_drawn in drawn_layers(drawn(name), picture._parts()):
+    def test_equals_the_artists(self, names):
+        for name in names:
+            for layer, rows, is_drawn in drawn_layers(drawn(name), picture(name)._parts()):
                 assert is_drawn, (name, layer, rows[:3])
 
-    def test_equals_the_rows_of_vega(self):
-        for name in each_name():
-            picture = pictures()[name]
-            columns, rows = picture.plot_data(), picture.to_vega()["data"]["values"]
+    def test_equals_the_rows_of_vega(self, names):
+        for name in names:
+            columns, rows = picture(name).plot_data(), picture(name).to_vega()["data"]["values"]
             assert len({len(column) for column in columns.values()}) == 1, name
             for key, column in columns.items():
                 plain = (column.astype(str) if column.dtype.kind == "M" else column).tolist()
                 assert [row[key] for row in rows] == [None if is_missing(cell) else cell for cell in plain], (name, key)
 
-    def test_every_layer_has_its_columns(self):
-        for name in each_name():
-            parts = pictures()[name]._parts()
+    def test_every_layer_has_its_columns(self, names):
+        for name in names:
+            parts = picture(name)._parts()
             used = {getattr(one, role) for one in parts.layers for role in ROLES}
             assert used - {""} <= set(parts.columns), name
 
@@ -93,15 +100,15 @@ class TestPlotData:
         LORENZ.plot_data()["value_share"][0] = 7
         assert LORENZ.plot_data()["value_share"][0] == 0
 
-    def test_few_rows_for_many_customers(self):
-        assert max(len(next(iter(picture.plot_data().values()))) for picture in pictures().values()) <= 1000
+    def test_few_rows_for_many_customers(self, names):
+        assert max(len(next(iter(picture(name).plot_data().values()))) for name in names) <= 1000
 
 
 class TestTexts:
     """All texts stand inside the canvas; the title covers no other."""
 
-    def test_inside_and_apart(self):
-        for name in each_name():
+    def test_inside_and_apart(self, names):
+        for name in names:
             figure = drawn(name).figure
             found = boxes(figure)
             title = next(box for text, box in found if text.get_text() == title_of(drawn(name)))
@@ -112,28 +119,35 @@ class TestTexts:
                 same = text.get_text() == title_of(drawn(name))
                 assert same or not box.overlaps(title), (name, text.get_text())
 
-    def test_the_legend_covers_no_label(self):
-        for name in each_name():
+    def test_the_legend_covers_no_label(self, names):
+        for name in names:
             legend, label = drawn(name).get_legend(), drawn(name).yaxis.label
             covered = legend and label.get_text() and legend.get_window_extent().overlaps(label.get_window_extent())
             assert not covered, name
 
-    def test_labels_below_stand_apart(self):
-        for name in each_name():
+    def test_labels_below_stand_apart(self, names):
+        for name in names:
             labels = drawn(name).get_xticklabels()
             upright = [box for text, box in boxes(drawn(name).figure) if text in labels and not text.get_rotation()]
             ends = sorted((box.x0, box.x1) for box in upright)
             assert all(before[1] < after[0] + 1 for before, after in itertools.pairwise(ends)), name
 
-    def test_the_picture_keeps_most_of_the_room(self):
-        for name in each_name():
+    def test_labels_at_the_side_stand_apart(self, names):
+        for name in names:
+            labels = drawn(name).get_yticklabels()
+            ends = sorted((box.y0, box.y1) for text, box in boxes(drawn(name).figure) if text in labels)
+            # The box of a text is higher than its letters.
+            assert all(before[1] < after[0] + 3 for before, after in itertools.pairwise(ends)), name
+
+    def test_the_picture_keeps_most_of_the_room(self, names):
+        for name in names:
             box = drawn(name).get_window_extent()
             assert box.width > 230, name
             assert box.height > 110, name
 
-    def test_titles_are_sentences_that_fit(self):
-        for name in each_name():
-            title = pictures()[name]._parts().title
+    def test_titles_are_sentences_that_fit(self, names):
+        for name in names:
+            title = picture(name)._parts().title
             assert "nan" not in title.lower().split(), name
             assert "inf" not in title.lower().split(), name
             assert len(wrapped(title)) <= 3, title
@@ -150,9 +164,11 @@ class TestTexts:
         ax.figure.savefig(io.BytesIO(), format="svg")
         assert ax.get_yticklabels()[0].get_text() == name
 
-    def test_at_most_one_action(self):
-        for name, picture in pictures().items():
-            actions = [layer for layer in picture._parts().layers if layer.style == "action" and layer.mark == "rule"]
+    def test_at_most_one_action(self, names):
+        for name in names:
+            actions = [
+                layer for layer in picture(name)._parts().layers if layer.style == "action" and layer.mark == "rule"
+            ]
             assert len(actions) <= 1, name
 
 
@@ -171,9 +187,9 @@ class TestColours:
 class TestVega:
     """The dictionaries follow the published schema, are JSON, and can be drawn."""
 
-    def test_schema(self):
-        for name, picture in pictures().items():
-            errors = [error.message[:200] for error in validator().iter_errors(picture.to_vega())]
+    def test_schema(self, names):
+        for name in names:
+            errors = [error.message[:200] for error in validator().iter_errors(picture(name).to_vega())]
             assert not errors, (name, errors[:2])
 
     def test_the_schema_refuses_nonsense(self):
@@ -181,12 +197,18 @@ class TestVega:
         spec["layer"][0]["mark"] = {"type": "pyramid"}
         assert list(validator().iter_errors(spec))
 
-    def test_are_drawn(self):
-        for name, picture in pictures().items():
-            text = json.dumps(picture.to_vega(), allow_nan=False)
+    def test_are_drawn(self, names):
+        for name in names:
+            text = json.dumps(picture(name).to_vega(), allow_nan=False)
             svg = vl_convert.vegalite_to_svg(text, vl_version="5.20")
             assert 'width="600" height="375"' in svg, name
             assert "NaN" not in svg, name
+            found = Counter(re.findall(r'aria-roledescription="([^"]+)"', svg))
+            for mark, shape in (("bar", "bar"), ("points", "point"), ("heat", "rect mark"), ("box", "rect mark")):
+                parts = picture(name)._parts()
+                rows = [wanted(layer, parts) for layer in parts.layers if layer.mark == mark]
+                n = sum(np.isfinite(row.get("fill", 0)) for row in itertools.chain(*rows))
+                assert not rows or found[shape] == n, (name, mark)
 
     def test_keeps_the_order_of_names(self):
         spec = summarise_segments(["z", "a", "m"], [3.0, 2.0, 1.0]).to_vega()
@@ -230,7 +252,7 @@ class TestPlot:
         assert bundle["image/png"].startswith(b"\x89PNG")
 
     def test_every_class_with_one_method_has_all(self):
-        for value in pictures().values():
+        for value in classes().values():
             assert isinstance(value, Pictured)
             assert value.__class__.__slots__ is not None
 
@@ -272,6 +294,11 @@ class TestShown:
         assert cut("short") == "short"
         assert cut("a" * 30 + "b" * 10) == "a" * 17 + "…" + "b" * 8
         assert cut("a\n b") == "a b"
+
+    def test_a_number_keeps_its_unit(self):
+        lines = wrapped("The customers of today will bring 75.9 k in 12 months: 70.3 k to 84.1 k, 3.5 % less")
+        assert not any(line.startswith(("k ", "M ", "%")) for line in lines)
+        assert " ".join(lines).count("k") == 3
 
     def test_wide_letters_count_twice(self):
         assert len(wrapped("顧客" * 25)) == 1 + len(wrapped("ab" * 25))

@@ -1,0 +1,298 @@
+"""Pictures of results show their figures, beside a naive rule, under a title that the figures bear out."""
+
+from __future__ import annotations
+
+import functools
+
+import attrs
+import numpy as np
+import pytest
+
+from crmvalue import cohorts, funnels, journey_map, journeys, ltv, metrics, models
+from crmvalue.loyalty import MemberEffect, ProgrammeCosts, ReferredValue, programme_liability
+from crmvalue.segmentation import Migration, RfmScores, summarise_segments
+from tests.core.pictures.awkward import attempts, results
+
+FOUND = {"n_matched": 40, "n_others": 70, "level": 0.95}
+
+
+def member_effect(effect, interval):
+    naive = {"naive_difference": 5.0, "naive_interval": (4.0, 6.0), "before_difference": 0.5}
+    return MemberEffect(effect=effect, interval=interval, **naive, n_members=50, **FOUND)
+
+
+def parts(value):
+    return value.to_vega()["description"], value.plot_data()
+
+
+class TestEffects:
+    """What was found, and what the naive rule says, each in a row of its own."""
+
+    def test_rows(self):
+        _, data = parts(member_effect(2.0, (1.0, 3.0)))
+        assert data["comparison"].tolist() == ["others alike", "all others"]
+        assert (data["difference"][0], data["low"][0], data["high"][0]) == (2, 1, 3)
+        assert (data["naive_difference"][1], data["naive_low"][1], data["naive_high"][1]) == (5, 4, 6)
+        assert np.isnan([data["difference"][1], data["naive_difference"][0]]).all()
+
+    @pytest.mark.parametrize(
+        ("effect", "interval", "title"),
+        [
+            (2.0, (1.0, 3.0), "Members have 2 more than others who did the same before"),
+            (-2.0, (-3.0, -1.0), "Members have 2 less than others who did the same before"),
+            (2.0, (-1.0, 5.0), "No difference is shown between members and others who did the same before"),
+            (0.0, (0.0, 0.0), "No difference is shown between members and others who did the same before"),
+        ],
+    )
+    def test_titles(self, effect, interval, title):
+        assert parts(member_effect(effect, interval))[0] == title
+
+    def test_referred(self):
+        naive = {"naive_difference": 5.0, "naive_interval": (4.0, 6.0), "start_difference": 0.5}
+        value = ReferredValue(difference=-1.5, interval=(-2.0, -1.0), **naive, n_referred=50, **FOUND)
+        assert parts(value)[0] == "Referred customers have 1.5 less than others who began alike"
+
+    def test_observed(self):
+        value = journeys.observed_effect([True] * 20 + [False] * 20, [1.0, 2.0, 3.0, 4.0] * 10, past=[[1.0, 2.0] * 20])
+        _, data = parts(value)
+        assert data["difference"][:2] == pytest.approx([value.effect, value.did_difference])
+        assert data["low"][1] == pytest.approx(value.did_interval.low)
+        assert data["naive_difference"][2] == pytest.approx(value.naive_difference)
+
+
+class TestJourneyResults:
+    """The added revenue where a control group shows it, beside what was credited."""
+
+    def test_with_a_control_group(self):
+        found = results(["birthday", "name day"], n=300, control=0.3)
+        _, data = parts(found)
+        place = [found.label.tolist().index(label) for label in data["label"].tolist()]
+        assert data["revenue"] == pytest.approx(found.incremental_revenue[place])
+        assert data["low"] == pytest.approx(found.incremental_revenue_interval.low[place])
+        assert data["credited"] == pytest.approx(found.revenue[place])
+        assert (np.diff(data["revenue"]) <= 0).all()
+
+    def test_without_one(self):
+        found = results(["birthday"])
+        title, data = parts(found)
+        assert data["revenue"] == pytest.approx(found.revenue)
+        assert data["low"] == pytest.approx(found.revenue_per_message_interval.low * found.n_sent)
+        assert "credited" not in data
+        assert title.endswith("only a control group shows what it added")
+
+    @pytest.mark.parametrize(
+        ("effect", "title"),
+        [
+            (3.0, "birthday has added 630 of revenue, at least 420"),
+            (-3.0, "birthday has cost 630 of revenue"),
+            (0.5, "No journey is shown to add revenue"),
+        ],
+    )
+    def test_titles(self, effect, title):
+        found = results(["birthday"], n=300, control=0.3)
+        ends = {"revenue_effect": [effect], "revenue_effect_low": [effect - 1], "revenue_effect_high": [effect + 1]}
+        assert parts(attrs.evolve(found, n_treated=[210], **ends))[0] == title
+
+    def test_ranks(self):
+        rank = results(["birthday", "name day"], n=300).rank(top=1)
+        title, data = parts(rank)
+        assert data["prob_best"].tolist() == rank.prob_best.tolist()
+        assert title.startswith(f"{rank.label[0]} is the best by revenue")
+
+
+class TestEventFunnel:
+    """Went on, lost and open add up to those who reached the stage; shares are those of attempts that are over."""
+
+    @functools.cached_property
+    def funnel(self):
+        customer = [1, 1, 2, 2, 3, 4, 5]
+        event = ["lead", "deal", "lead", "deal", "lead", "lead", "lead"]
+        day = ["2024-01-01", "2024-01-03", "2024-01-01", "2024-01-09", "2024-01-02", "2024-01-05", "2024-05-31"]
+        return attempts(customer, event, day, window=5)
+
+    def test_bars(self):
+        _, data = parts(self.funnel)
+        assert data["converted_high"].tolist() == [1, 1]
+        assert (data["lost_low"][0], data["lost_high"][0]) == (1, 4)
+        assert (data["open_low"][0], data["open_high"][0]) == (4, 5)
+
+    def test_shares_of_what_is_over(self):
+        title, data = parts(self.funnel)
+        low, high = metrics.proportion_interval(1, 4)
+        assert title == "The weakest step: 25 % go on from lead to deal"
+        assert data["said"][0] == f"5: 25 % go on ({100 * low:.1f} to {100 * high:.0f} %)"
+
+    def test_groups_are_added_up(self):
+        found = attempts([1, 2, 2], ["lead", "lead", "deal"], ["2024-01-01"] * 3, window=5, by=["a", "b", "b"])
+        assert parts(found)[1]["converted_high"].tolist() == [1, 1]
+
+    def test_titles(self):
+        assert parts(attempts([1], ["lead"], ["2024-05-31"], window=5))[0] == (
+            "No window is over yet: 1 of 1 attempts are still open"
+        )
+        assert parts(attempts([1], ["lead"], ["2024-05-31"]))[0] == "Of 1 attempts, 0 are lost so far, and 1 still open"
+
+
+class TestGroupEconomics:
+    """Ratios with their intervals, all customers first."""
+
+    def test_rows(self):
+        value = [10.0, 12.0, 70.0, 115.0, 30.0, 31.0]
+        found = ltv.group_economics({"c": ["a", "a", "b", "b", "d", "d"]}, value, acquisition_cost=20)
+        title, data = parts(found)
+        assert data["group"].tolist() == ["all customers", "b", "d", "a"]
+        assert data["ratio"] == pytest.approx([np.mean(value) / 20, 92.5 / 20, 30.5 / 20, 11 / 20])
+        assert data["target"][0] == 3
+        assert title == "No group is clearly above 3 or below 1 times its cost"
+
+    def test_titles(self):
+        value = np.r_[np.linspace(5, 6, 20), np.linspace(90, 95, 20)]
+        found = ltv.group_economics({"c": ["a"] * 20 + ["b"] * 20}, value, acquisition_cost=20)
+        assert parts(found)[0].startswith("a loses money: 0.275 times its cost, at most ")
+        found = ltv.group_economics({"c": ["a"] * 20 + ["b"] * 20}, value + 25, acquisition_cost=20)
+        assert parts(found)[0].startswith("b earns most: 5.88 times its cost, at least ")
+
+
+class TestJourneyMap:
+    """The emotion of each stage; the worst one is marked, also among many."""
+
+    def test_the_worst_stage(self):
+        stages = [journey_map.Stage(f"s{k}", emotion=-1.5 if k == 50 else np.sin(k)) for k in range(99)]
+        title, data = parts(journey_map.JourneyMap(persona="Student", type="current state", stages=stages))
+        assert title == "Student feels worst at s50"
+        assert data["stage"][data["worst"] == -1.5].tolist() == ["s50"]
+        assert len(data["stage"]) <= 21
+
+    def test_what_stands_beside(self):
+        touch = [journey_map.Touchpoint("page", "website"), journey_map.Touchpoint("letter", "e-mail")]
+        stage = journey_map.Stage("order", emotion=1, touchpoints=touch, barriers=["no card", "slow"])
+        _, data = parts(journey_map.JourneyMap(persona="Student", type="current state", stages=[stage]))
+        assert data["said"].tolist() == ["website, e-mail: no card"]
+
+
+class TestProgrammes:
+    """Costs by month or year, and what is owed at some of many dates."""
+
+    def costs(self, n, spend=None):
+        names = ("issued", "redeemed", "expired", "adjusted", "deducted", "outstanding")
+        months = np.datetime64("2023-11") + np.arange(n)
+        counts = {name: np.zeros(n, dtype=np.int64) for name in names}
+        return ProgrammeCosts(
+            month=months.astype("datetime64[D]"),
+            cost=np.arange(n) + 1.0,
+            liability_change=[0.5] * n,
+            spend=spend,
+            **counts,
+        )
+
+    def test_months(self):
+        title, data = parts(self.costs(3))
+        assert data["month"].tolist() == ["2023-11", "2023-12", "2024-01"]
+        assert data["cost"].tolist() == [1, 2, 3]
+        assert data["redeemed"].tolist() == [0.5, 1.5, 2.5]
+        assert title == "The programme has cost 6 in 3 months"
+
+    def test_years(self):
+        _, data = parts(self.costs(20))
+        assert data["year"].tolist() == ["2023", "2024", "2025"]
+        assert data["cost"].tolist() == [3, sum(range(3, 15)), sum(range(15, 21))]
+
+    def test_share_of_the_orders(self):
+        assert parts(self.costs(2, [10.0, 20.0]))[0] == "The programme costs 10 % of the money of the orders"
+
+    def test_liability_of_many_dates(self):
+        found = programme_liability(1000, 100, redeemed=np.arange(400.0), expected=[400.0] * 400)
+        _, data = parts(found)
+        owed = np.array([found.points, *found.liability])
+        assert data["liability"] == pytest.approx(owed[data["reporting_date"].astype(int)])
+        assert data["reporting_date"][[0, -1]].tolist() == ["0", "400"]
+
+
+class TestMany:
+    """Where there is no room for all, the rest stands together and nothing is lost."""
+
+    def test_groups_that_moved(self):
+        counts = np.random.default_rng(1).integers(0, 9, (30, 30))
+        new, gone = np.arange(30), np.arange(30)[::-1]
+        _, data = parts(Migration(states=[f"s{k}" for k in range(30)], counts=counts, n_new=new, n_gone=gone))
+        hidden = counts.sum() + new.sum() + gone.sum() - np.nansum(data["n_customers"])
+        size = counts.sum(axis=0) + counts.sum(axis=1) + new + gone
+        others = np.argsort(-size, kind="stable")[19:]
+        assert hidden == counts[np.ix_(others, others)].sum()  # the one cell without a colour
+        assert "11 other groups" in data["before"].tolist()
+
+    def test_neighbouring_scores(self):
+        rng = np.random.default_rng(1)
+        r, f = rng.integers(1, 51, (2, 500))
+        _, data = parts(RfmScores(r_score=r, f_score=f, m_score=r, n_bins=50))
+        cell = (data["r_score"] == "4–6") & (data["f_score"] == "49–50")  # noqa: RUF001 - a dash in a range
+        assert data["n_customers"][cell].tolist() == [np.count_nonzero((r >= 4) & (r <= 6) & (f >= 49))]
+        assert data["n_customers"].sum() == 500
+
+    def test_the_weakest_steps_of_groups(self):
+        counts = [[100, 50 - k % 40, 10] for k in range(100)]
+        found = funnels.funnel_conversion(counts, funnel=["a", "b", "c"], by=[f"g{k}" for k in range(100)])
+        _, data = parts(found)
+        assert len(data["step"]) == 24
+        assert (
+            np.nanmax(data["weakest"])
+            == np.sort([min((50 - k % 40) / 100, 10 / (50 - k % 40)) for k in range(100)])[23]
+        )
+
+    def test_runs_of_a_year(self):
+        days = np.arange("2024-01-01", "2024-12-31", dtype="datetime64[D]")
+        base = journeys.Customers(customer=range(len(days)), dates={"birthday": days - 9999})
+        made = journeys.simulate_plan(
+            [journeys.BirthdayJourney("birthday")], base, None, journeys.Policy(), "2024-01-01", "2024-12-31"
+        )
+        _, data = parts(made)
+        last = made.run[made.is_last_look].astype("datetime64[M]")
+        months, counts = np.unique(last, return_counts=True)
+        assert data["month"].tolist() == months.astype(str).tolist()
+        assert data["other_high"].tolist() == counts.tolist()
+
+    def test_groups_without_value(self):
+        assert parts(summarise_segments(["a", "b"], [0.0, 0.0]))[0] == "The groups bring no value in all"
+        assert parts(summarise_segments(["a", "b"], [-3.0, 1.0]))[0] == "The groups bring no value in all; a cost 3"
+
+
+class TestForecasts:
+    """Revenue of the months ahead, forecasts of deals, and cohorts side by side."""
+
+    def test_revenue_plan(self):
+        total = {"total_revenue": (13.0, 19.0), "level": 0.8}
+        ends = {"revenue_low": [7.0, 4.0], "revenue_high": [11.0, np.inf]}
+        plan = models.RevenuePlan(
+            start=["2024-01-01", "2024-02-01"],
+            end=["2024-01-31", "2024-02-29"],
+            expected_purchases=[2, 1],
+            revenue=[9.0, 7.0],
+            margin=[3.0, 2.0],
+            as_of="2023-12-31",
+            **ends,
+            **total,
+        )
+        title, data = parts(plan)
+        assert title == "The customers of today will bring 16 in 2 months: 13 to 19"
+        assert data["revenue"].tolist() == [9, 7]
+        assert data["first_month"].tolist() == [9, 9]
+        assert data["low"].tolist() == [7, 4]
+        assert (data["high"][0], np.isnan(data["high"][1])) == (11, True)
+
+    def test_forecast_of_deals(self):
+        found = funnels.forecast_calibration([0.2] * 10 + [0.9] * 20, [True] * 3 + [False] * 27, n_bins=2)
+        title, data = parts(found)
+        assert data["forecast"] == pytest.approx([0.2, 0.9])
+        assert data["won"] == pytest.approx([0.3, 0])
+        assert (data["low"][0], data["high"][0]) == pytest.approx(metrics.proportion_interval(3, 10))
+        assert title == "The forecasts promise too many deals: expected 20, won 3"
+        assert parts(funnels.forecast_calibration([0.5, 0.5], [True, False]))[0] == (
+            "The forecasts of deals fit: expected 1, won 1"
+        )
+
+    def test_cohorts(self):
+        found = cohorts.compare_survival([1, 2, 3, 4, 6, 7, 8, 9], [True] * 8, ["old"] * 4 + ["new"] * 4)
+        title, data = parts(found)
+        assert data["cohort"].tolist() == ["new", "old"]
+        assert data["value"].tolist() == found.value.tolist()
+        assert title == "The cohorts differ in the time that customers stay: new is ahead"
