@@ -80,7 +80,7 @@ def results(names, *, n=60, control=0.0, spend=20.0):
     made = journeys.simulate_plan(kinds, base, None, journeys.Policy(control_share=control), "2024-05-20", "2024-06-05")
     bought = np.datetime64("2024-05-25T10:00:00") + rng.integers(0, 20 * 86_400, n)
     revenue = np.round(spend * rng.gamma(2, 1, n), 2)
-    sold = journeys.Orders(customer=rng.integers(0, n, n), time=bought, revenue=revenue)
+    sold = journeys.Orders(customer=rng.integers(0, n, n), time=bought, revenue=revenue, margin=1)
     return journeys.journey_results(made, None, sold, as_of="2024-07-01")
 
 
@@ -140,7 +140,7 @@ def awkward():
     states = tuple(f"{name} {k}" for name, k in itertools.product(GEORGIAN, range(4)))
     rng = np.random.default_rng(1)
     many = [f"group {k}" for k in rng.integers(0, 300, 3000)]
-    no_orders = journeys.Orders(customer=[1], time=["2023-01-01"], revenue=[5])
+    no_orders = journeys.Orders(customer=[1], time=["2023-01-01"], revenue=[5], margin=1)
     days = {"birthday": np.arange("1990-06-01", "1990-09-01", dtype="datetime64[D]")}
     born = journeys.Customers(customer=range(92), dates=days, consent={"email": [True] * 92})
     sent = journeys.plan([journeys.BirthdayJourney("birthday")], born, None, None, journeys.Policy(), "2024-05-31")

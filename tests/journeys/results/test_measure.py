@@ -446,7 +446,7 @@ class TestControlGroup:
         made = simulate_plan([cascade], base, None, policy, "2024-05-31", "2024-06-02", history=before)
         spend = np.round(np.where(rng.random(n) < 0.5, rng.gamma(2.0, 20.0, n), 0.0), 2)
         who = np.nonzero(spend)[0]
-        sold = Orders(customer=who, time=["2024-06-09"] * len(who), revenue=spend[who])
+        sold = Orders(customer=who, time=["2024-06-09"] * len(who), revenue=spend[who], margin=1)
         found = journey_results(made, None, sold, as_of="2024-07-30", by="channel")
         assert found.channel.tolist() == ["", "email", "sms"]
         control = made.customer[(made.decision == "control group") & (made.run == made.run[0])]
