@@ -6,7 +6,7 @@ import datetime as dt
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -152,6 +152,7 @@ class TestAgentScores:
     """The best linear prediction of each agent's mean, with the variances of the analysis of variance."""
 
     @given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 5)), min_size=2, max_size=12))
+    @settings(max_examples=15)
     def test_equals_the_mixed_model_equations(self, rows):
         """Integrated over the spread by quadrature, with the likelihood of all answers as one normal vector."""
         agent, score = (np.array(column) for column in zip(*rows, strict=True))
