@@ -127,7 +127,7 @@ def events_parts(
     kinds: tuple[tuple[str, str, Style], ...] = (
         ("converted", "went on, or arrived", "main"),
         ("lost", "lost", "second"),
-        ("open", "open", "quiet"),
+        ("open", "open", "light"),
     )
     for (name, label, style), low, high in zip(kinds, ends[:-1], ends[1:], strict=True):
         columns |= {f"{name}_low": np.where(high > low, low, np.nan), f"{name}_high": high}

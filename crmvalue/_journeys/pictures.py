@@ -44,7 +44,7 @@ def plan_parts(run: Dates, decision: npt.NDArray[np.str_], words: Iterable[str])
     for name, low, high in zip(names, ends[:-1], ends[1:], strict=True):
         columns |= {f"{name}_low": np.where(high > low, low, np.nan), f"{name}_high": high}
     labels = {"sent": "sent", "held": _plain(reason), "other": "other reasons"}
-    styles = {"sent": "main", "held": "second", "other": "quiet"}
+    styles = {"sent": "main", "held": "second", "other": "light"}
     layers = [
         Layer(mark="bar", x=unit, low=f"{name}_low", high=f"{name}_high", label=labels[name], style=styles[name])  # type: ignore[arg-type]  # these are styles
         for name, height in zip(names, heights, strict=True)

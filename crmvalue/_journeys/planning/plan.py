@@ -211,6 +211,8 @@ class Plan(Columns, Pictured):
 
     def _parts(self) -> Parts:
         last = self.is_last_look
+        if last.all():
+            return plan_parts(self.run, self.decision, DECISIONS)
         return plan_parts(self.run[last], self.decision[last], DECISIONS)
 
     @property
