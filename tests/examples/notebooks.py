@@ -47,7 +47,8 @@ def outputs_of(sources):
     found = []
     for number, source in enumerate(sources, 1):
         Keep.kept.clear()
-        with capture_output(display=False) as captured:
+        with capture_output(display=False) as captured, warnings.catch_warnings():
+            warnings.simplefilter("error")
             done = shell.run_cell(source, store_history=True)
         done.raise_error()
         assert captured.stderr == "", captured.stderr
@@ -86,7 +87,6 @@ def main(arguments):
 
     check = "--check" in arguments
     paths = [Path(name) for name in arguments if name != "--check"] or sorted(EXAMPLES.glob("*.ipynb"))
-    warnings.simplefilter("error")
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
         nbformat.validate(notebook)
