@@ -287,11 +287,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         customer_kind = orders.customer_kind
     policy = Policy(options.refunds, options.zeros, options.missing, options.duplicates)
     terms = _terms(options, log)
-    means = {name: getattr(options, name) if terms is None else terms.mean(name) for name in _MONEY_OPTIONS}
-    if terms is not None:
-        spend = np.bincount(log.code, np.nan_to_num(log.amount), len(log.ids)) if log.amount is not None else None
-        means["margin"] = terms.mean("margin", None if spend is None else np.maximum(spend, 0.0))
-        means = {name: None if mean is None else round(mean, 6) for name, mean in means.items()}
+    means = _means(options, log, terms)
     money = {"margin": means["margin"], "discount_rate": means["discount_rate"], "as_of": options.as_of}
     summary = summarise_base_log(
         log,
@@ -304,11 +300,12 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     groups, group_columns = summarise_groups_log(log, policy, as_of=options.as_of, spend_basis=options.spend)
     outlook = summarise_models_log(log, policy, **money, terms=terms)
     ahead, columns = outlook.summary, outlook.columns
-    parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups)]
-    parts += ["", report.format_models(ahead), *_describe_costs(terms, columns), *_describe_unmatched(terms)]
+    parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups), ""]
+    parts += [report.format_models(ahead), *_describe_costs(terms, columns), *_describe_unmatched(terms)]
     if page is not None:
         try:
-            _write_page(options, page, orders, assemble(log, policy, summary, (groups, group_columns), outlook))
+            found = assemble(log, policy, summary, (groups, group_columns), outlook, terms=terms)
+            _write_page(options, page, orders, found)
         except InputError as error:
             return "\n".join(parts), _sentence(error)
         parts += ["", f"Wrote the report to {options.report}."]
@@ -358,6 +355,16 @@ def _terms(options: argparse.Namespace, log: Log) -> CustomerTerms | None:
     if terms.margin is None:
         raise InputError(_OPTIONS["terms"], "a file with the margin of each customer, or --margin beside it", None)
     return terms
+
+
+def _means(options: argparse.Namespace, log: Log, terms: CustomerTerms | None) -> dict[str, Any]:
+    """Give the money terms of the base: as given, or the means of those of the customers."""
+    if terms is None:
+        return {name: getattr(options, name) for name in _MONEY_OPTIONS}
+    means = {name: terms.mean(name) for name in _MONEY_OPTIONS}
+    spend = np.bincount(log.code, np.nan_to_num(log.amount), len(log.ids)) if log.amount is not None else None
+    means["margin"] = terms.mean("margin", None if spend is None else np.maximum(spend, 0.0))
+    return {name: None if mean is None else round(mean, 6) for name, mean in means.items()}
 
 
 def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | None) -> list[str]:

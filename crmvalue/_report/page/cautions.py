@@ -76,6 +76,14 @@ def _of_value(report: Report, _: Words) -> Iterator[str]:
         yield _("There is no value in money: the spend cannot be modelled. Look for outliers in the amounts.")
     if base.revenue is not None and base.margin is None:
         yield _("Revenue is not profit: without a margin, all values are in revenue.")
+    if report.has_own_terms:
+        yield _(
+            "Margins and costs differ by customer. Those on this page are means; the values rest on those of each "
+            "customer."
+        )
+    if report.n_unprofitable:
+        n = _.count(report.n_unprofitable)
+        yield _("Customers who are expected to cost more than they bring: %(n)s.", n=n)
     period = base.last_period
     if period is None:
         yield _("The log is too short for how rarely these customers buy: churn and lifetime value are not known.")

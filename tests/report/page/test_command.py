@@ -10,6 +10,7 @@ import pytest
 
 from crmvalue.__main__ import main
 from crmvalue._report.output import check_page, write_page
+from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 
 pytest.importorskip("duckdb")
@@ -68,6 +69,23 @@ class TestPage:
         assert f"<li>{said}</li>" in text
         assert text.count("Exact copies") == 1
         assert "<dd>13</dd>" in text
+
+    def test_says_who_costs_more_than_they_bring(self, tmp_path):
+        """A cost of 1,000 a year for each customer of CDNOW is more than nearly all of them bring."""
+        cdnow = load_cdnow()
+        rows = zip(cdnow.customer.tolist(), cdnow.date.tolist(), cdnow.amount.tolist(), strict=True)
+        chosen = [f"{who},{day},{money}" for who, day, money in rows if who <= 400]
+        (tmp_path / "o.csv").write_text("\n".join(["customer,date,amount", *chosen]), "utf-8")
+        page, table = tmp_path / "r.html", tmp_path / "t.csv"
+        options = ["--margin", "0.3", "--service-cost", "1000", "--output", str(table), "--report", str(page)]
+        assert main([str(tmp_path / "o.csv"), *options]) == 0
+        head, *lines = table.read_text("utf-8").splitlines()
+        place = head.split(",").index("clv")
+        n = sum(float(line.split(",")[place]) < 0 for line in lines)
+        text = page.read_text("utf-8")
+        assert n > 0
+        assert f"expected to cost more than they bring: {n}." in text
+        assert "Margins and costs differ by customer." in text
 
     def test_names_what_the_file_warns_of(self, tmp_path):
         rows = [
