@@ -20,8 +20,8 @@ from crmvalue._core.values import (
     stay_frozen,
     words_field,
 )
-from crmvalue._products.counting import as_lines, distinct
-from crmvalue._products.offers.learning import bought_in, history_of, learn
+from crmvalue._products.counting import as_lines
+from crmvalue._products.offers.learning import bought_in, history_of, learn, purchase_days
 from crmvalue._products.offers.scoring import score
 from crmvalue._products.table import Table, taken
 from crmvalue.errors import InputError
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._products.lines import OrderLines
+    from crmvalue._products.offers.learning import PurchaseDays
     from crmvalue._products.offers.scoring import Candidates
     from crmvalue.typing import ArrayLike, Floats, Integers
 
@@ -204,17 +205,16 @@ def next_products(
     margins = _margins(margin, lines.product.distinct)
     if rank_by == "expected_margin" and margins is None:
         raise InputError("margin", "given to rank by it", None)
-    goods = goods_of(lines, wanted)
+    days = purchase_days(lines)
+    goods = goods_of(lines, days, wanted)
     if margins is not None and lines.amount is None:
         raise InputError("lines", "with an amount, for a margin", None)
     ids = lines.customer.distinct
     chosen = np.arange(len(ids)) if customers is None else _places(ids, customers)
 
     worth = None if margins is None else goods.spend * margins
-    found = candidates(
-        lines, end, horizon, chosen, most, wanted, goods, worth if rank_by == "expected_margin" else None
-    )
-    kind = kind_of(found, goods)
+    found = candidates(days, end, horizon, chosen, most, wanted, goods, worth if rank_by == "expected_margin" else None)
+    kind = kind_of(found.customer, found.product, found.is_new, goods)
     expected = np.full(len(found.prob), np.nan) if worth is None else found.prob * worth[found.product]
     why = np.where(~found.is_new, 0, np.where(found.reason >= 0, 1, 2))
     names = lines.product.distinct
@@ -258,7 +258,7 @@ def as_kinds(kinds: Any) -> tuple[Kind, ...]:
 
 
 def candidates(
-    lines: OrderLines,
+    days: PurchaseDays,
     end: np.datetime64,
     horizon: int,
     customers: Integers,
@@ -269,20 +269,22 @@ def candidates(
 ) -> Candidates:
     """Learn from the last period and give the best candidates of some customers."""
     cut = end - np.timedelta64(horizon, "D")
-    require(lines.date.min() <= cut, "horizon_days", horizon, "shorter than the log before `as_of`")
-    lessons = learn(history_of(lines, cut), bought_in(lines, cut, end))
+    first = np.datetime64(int(days.day.min()), "D")
+    require(first <= cut, "horizon_days", horizon, "shorter than the log before `as_of`")
+    lessons = learn(history_of(days, cut), bought_in(days, cut, end))
 
-    def choose(found: Candidates) -> tuple[npt.NDArray[np.bool_], Floats]:
+    def choose(customer: Integers, product: Integers, prob: Floats, *, is_new: bool) -> Floats:
+        value = prob if worth is None else prob * worth[product]
+        if kinds == KINDS:
+            return value
         asked = np.array([kind in kinds for kind in KINDS])
-        value = found.prob if worth is None else found.prob * worth[found.product]
-        return asked[kind_of(found, goods)], value
+        return np.where(asked[kind_of(customer, product, is_new, goods)], value, -np.inf)
 
-    return score(history_of(lines, end), lessons, customers, n, choose)
+    return score(history_of(days, end), lessons, customers, n, choose)
 
 
-def goods_of(lines: OrderLines, kinds: tuple[Kind, ...]) -> Goods:
+def goods_of(lines: OrderLines, days: PurchaseDays, kinds: tuple[Kind, ...]) -> Goods:
     """Sum up prices and categories, as far as they are known."""
-    n_products = len(lines.product.distinct)
     if kinds == ("upsell",) and (lines.amount is None or lines.category is None):
         raise InputError("kinds", "not 'upsell' alone, where the lines have no category or no amount", kinds[0])
     if lines.amount is None:
@@ -290,18 +292,16 @@ def goods_of(lines: OrderLines, kinds: tuple[Kind, ...]) -> Goods:
     code = lines.product.code
     money = np.bincount(code, weights=lines.amount)
     units = np.bincount(code, weights=lines.quantity)
-    day = (lines.date - lines.date.min()).astype(np.int64)
-    purchase = (lines.customer.code.astype(np.int64) * n_products + code) * (int(day.max()) + 1) + day
-    n_purchases = np.bincount(distinct(purchase) // (int(day.max()) + 1) % n_products, minlength=n_products)
-    spend, price = money / n_purchases, money / units
+    spend, price = money / np.bincount(days.product, minlength=len(money)), money / units
     if lines.category is None:
         return UNKNOWN._replace(spend=spend, price=price)
     n_categories = len(lines.category.distinct)
     category = _categories(code, lines.category.code, n_categories)
-    key = lines.customer.code.astype(np.int64) * n_categories + category[code]
-    order = np.lexsort((price[code], key))
-    last = np.append(np.diff(key[order]) != 0, True)
-    return Goods(spend, price, category, n_categories, key[order][last], price[code][order][last])
+    key = days.customer.astype(np.int64) * n_categories + category[days.product]
+    order = np.argsort(key)
+    begins = np.nonzero(np.diff(key[order], prepend=-1))[0]
+    dearest = np.maximum.reduceat(price[days.product[order]], begins)
+    return Goods(spend, price, category, n_categories, key[order[begins]], dearest)
 
 
 def _categories(product: npt.NDArray[Any], category: npt.NDArray[Any], n: int) -> Integers:
@@ -313,14 +313,14 @@ def _categories(product: npt.NDArray[Any], category: npt.NDArray[Any], n: int) -
     return found
 
 
-def kind_of(found: Candidates, goods: Goods) -> Integers:
+def kind_of(customer: Integers, product: Integers, is_new: Any, goods: Goods) -> Integers:
     """Give the place of each candidate's kind among all kinds."""
     if goods.category is None:
-        return found.is_new.astype(np.int64)
-    key = found.customer.astype(np.int64) * goods.n_categories + goods.category[found.product]
+        return np.broadcast_to(is_new, customer.shape).astype(np.int64)
+    key = customer.astype(np.int64) * goods.n_categories + goods.category[product]
     place = np.minimum(np.searchsorted(goods.owned, key), len(goods.owned) - 1)
-    dearer = (goods.owned[place] == key) & (goods.price[found.product] > goods.dearest[place])
-    return np.where(found.is_new, np.where(dearer, 2, 1), 0)
+    dearer = (goods.owned[place] == key) & (goods.price[product] > goods.dearest[place])
+    return np.where(is_new, np.where(dearer, 2, 1), 0)
 
 
 def _margins(margin: Any, products: npt.NDArray[Any]) -> Floats | None:

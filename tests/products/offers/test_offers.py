@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmvalue._products import counting
-from crmvalue._products.offers import scoring
+from crmvalue._products.offers import learning, scoring
 from crmvalue.errors import InputError
 from crmvalue.products import OrderLines, check_next_products, next_products
 from tests.products import references
@@ -46,7 +45,7 @@ class TestNextProducts:
         expected = references.slow_probabilities(log, 40, 60)
         with pytest.MonkeyPatch.context() as patch:
             if small_blocks:
-                patch.setattr(counting, "_BLOCK", 3)
+                patch.setattr(learning, "_BLOCK", 3)
                 patch.setattr(scoring, "_BLOCK", 3)
             found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=20, n=n)
         prob = {
@@ -61,6 +60,15 @@ class TestNextProducts:
             best = sorted((value for (c, _), value in expected.items() if c == customer and value > 0), reverse=True)
             assert own == pytest.approx(best[: len(own)])
             assert len(own) == min(n, len(best))
+
+    @pytest.mark.parametrize("n", [1, 2, 5])
+    def test_few_are_the_first_of_many(self, n):
+        """What is left out before sorting is not among the first `n`."""
+        lines = as_lines(random_log(21, n=3000, n_customers=60, n_products=60))
+        many, few = (next_products(lines, as_of=DAY + 60, horizon_days=20, n=each) for each in (60, n))
+        place = np.arange(len(many)) - np.searchsorted(many.customer, many.customer)
+        for column, found in few.to_columns().items():
+            np.testing.assert_array_equal(found, many.to_columns()[column][place < n])
 
     @pytest.mark.parametrize("seed", [11, 12])
     def test_equals_slow_probabilities_where_products_speak_for_others(self, seed):
