@@ -163,7 +163,8 @@ def check_next_products(
     mean of differences between two rules for the same customers.
 
     Compare `n_expected` with the first `n_found`: a large difference says that the probabilities are too high or too
-    low. They are often somewhat too high, because the best of many are chosen, or because another season comes.
+    low. They were corrected by what came of the same rule one horizon before the held-out period, if the log begins
+    three horizons before `as_of`; without that, they are often too high. Another season makes them wrong.
 
     Examples
     --------

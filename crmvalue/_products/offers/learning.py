@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
 
 __all__ = [
+    "UNCORRECTED",
+    "Correction",
     "History",
     "Lessons",
     "PurchaseDays",
@@ -134,6 +136,19 @@ def _count_days(days: PurchaseDays) -> tuple[Any, Integers]:
     return csr_array((n, product[last].astype(index), places.astype(index)), shape=days.shape), last
 
 
+class Correction(NamedTuple):
+    """The probability that holds is the factor times a power of the one that was made, and at most 1."""
+
+    factor: float
+    power: float
+
+    def __call__(self, prob: Floats) -> Floats:
+        return prob if self == UNCORRECTED else np.minimum(self.factor * prob**self.power, 1.0)
+
+
+UNCORRECTED = Correction(1.0, 1.0)
+
+
 class Lessons(NamedTuple):
     """Shares of customers who bought in the period that followed a history."""
 
@@ -143,10 +158,15 @@ class Lessons(NamedTuple):
     activity_again: Floats  # of each class of days and recency of a customer: purchases again, relative to expected
     factor: Floats  # of each product: how much more often it is bought again
     activity: Floats  # of each class of days and recency of a customer: new products, relative to all
+    correct_again: Correction = UNCORRECTED  # of products that were bought before
+    correct_new: Correction = UNCORRECTED
 
 
-def learn(history: History, bought: Any) -> Lessons:
-    """Learn from a history and what was bought in the period after it by those who had one."""
+def learn(history: History, bought: Any, products: Integers | None = None) -> Lessons:
+    """Learn from a history and what was bought in the period after it by those who had one.
+
+    `products`, ascending, are those that may speak for others; by default all.
+    """
     from scipy.sparse import diags_array
 
     had = history.ones
@@ -164,7 +184,8 @@ def learn(history: History, bought: Any) -> Lessons:
     mean_new = n_new.mean() if len(n_new) else 0.0
     seen = np.bincount(of, weights=n_new, minlength=_N_CELLS) + _EVENTS
     active = seen / (np.bincount(of, minlength=_N_CELLS) * mean_new + _EVENTS)
-    return Lessons(base, _speaks_for(had, new, n_had, base), again, activity_again, factor, active)
+    speaking = np.arange(had.shape[1]) if products is None else products
+    return Lessons(base, _speaks_for(had, new, n_had, base, speaking), again, activity_again, factor, active)
 
 
 def _again(history: History, got: Floats) -> tuple[Floats, Floats, Floats]:
@@ -207,11 +228,11 @@ def ascending_matches(history: History, other: Any) -> Floats:
     return is_among(key, np.sort(wanted[rows.data != 0])).astype(np.float64)
 
 
-def _speaks_for(had: Any, new: Any, n_had: Floats, base: Floats) -> Any:
+def _speaks_for(had: Any, new: Any, n_had: Floats, base: Floats, speaking: Integers) -> Any:
     """Find how much more often the customers with one product bought another one, for the most telling pairs."""
     from scipy.sparse import csr_array
 
-    by_item = had.T.tocsr().astype(np.int64)
+    by_item = had.T.tocsr()[speaking].astype(np.int64)
     both = had.astype(np.int64) + new.astype(np.int64) * _TWO_32  # two counts by one product, since nobody has both
     parts = []
     for begin, end in blocks(additions(by_item, both), _BLOCK):
@@ -222,14 +243,14 @@ def _speaks_for(had: Any, new: Any, n_had: Floats, base: Floats) -> Any:
         i = np.searchsorted(counts.indptr, place, side="right") - 1
         j = counts.indices[place].astype(np.int64)
         n, n_both = np.divmod(counts.data[place], _TWO_32)
-        share = (n + _PRIOR * base[j]) / (n_had[begin + i] - n_both + _PRIOR)
+        share = (n + _PRIOR * base[j]) / (n_had[speaking[begin + i]] - n_both + _PRIOR)
         better = share > base[j]
         i, j, share = i[better], j[better], share[better]
         order = np.lexsort((j, -share, i))
         i, j, share = i[order], j[order], share[order]
         rank = np.arange(len(i)) - np.searchsorted(i, i)
         chosen = rank < _NEIGHBOURS
-        parts.append((begin + i[chosen], j[chosen], (share - base[j])[chosen]))
+        parts.append((speaking[begin + i[chosen]], j[chosen], (share - base[j])[chosen]))
     shape = (had.shape[1], had.shape[1])
     if not parts:
         return csr_array(shape)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from crmvalue._products.counting import additions, blocks
-from crmvalue._products.offers.learning import History, Lessons, activity, again_cells
+from crmvalue._products.offers.learning import Correction, History, Lessons, activity, again_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["Candidates", "Choose", "first_of_each", "may_lead", "score"]
+__all__ = ["Candidates", "May", "first_of_each", "may_lead", "score"]
 
-Choose: TypeAlias = "Callable[..., Floats]"
-"""From customers, products, probabilities, and whether the products are new: rank values, -inf for no offer."""
+May: TypeAlias = "Callable[..., npt.NDArray[np.bool_]]"
+"""From customers, products, and whether they are new (`is_new`): which ones may be offered."""
 
 _BLOCK = 1 << 22
 """Candidates of one block of customers, which bound its memory."""
@@ -44,8 +44,13 @@ class Candidates(NamedTuple):
     reason: Integers  # the product itself for what was bought before, -1 for what is only popular
 
 
-def score(history: History, lessons: Lessons, customers: Integers, n: int, choose: Choose) -> Candidates:
-    """Give the best `n` candidates of each customer, by customer and rank."""
+def score(
+    history: History, lessons: Lessons, customers: Integers, n: int, may: May | None, worth: Floats | None = None
+) -> Candidates:
+    """Give the best `n` candidates of each customer, by customer and rank.
+
+    Their order is that of the probability, times what each product is worth, where that is given.
+    """
     from scipy.sparse import diags_array
 
     had = history.ones[customers]
@@ -62,8 +67,11 @@ def score(history: History, lessons: Lessons, customers: Integers, n: int, choos
         who = customers[begin:end]
         spoken = _spoken(had[begin:end], more, lessons.base, active[begin:end])
         liked = _liked(spoken, popular, lessons.base, active[begin:end])
-        kinds = ((spoken, True), (liked, True), (again[begin:end], False))
-        ahead = [_ahead(prob, who, n, choose, is_new=is_new) for prob, is_new in kinds]
+        ahead = [
+            _ahead(spoken, who, n, may, worth, lessons.correct_new, is_new=True),
+            _ahead(liked, who, n, may, worth, lessons.correct_new, is_new=True),
+            _ahead(again[begin:end], who, n, may, worth, lessons.correct_again, is_new=False),
+        ]
         row, product, prob, value = (np.concatenate(column) for column in zip(*ahead, strict=True))
         is_new = np.arange(len(row)) < len(ahead[0][0]) + len(ahead[1][0])
         rows = first_of_each(row, product, value, n)
@@ -102,12 +110,20 @@ def _liked(spoken: Any, popular: Integers, base: Floats, active: Floats) -> Any:
     return csr_array((prob, popular[column], np.append(0, np.cumsum(missing.sum(axis=1)))), shape=spoken.shape)
 
 
-def _ahead(prob: Any, who: Integers, n: int, choose: Choose, *, is_new: bool) -> tuple[Any, ...]:
+def _ahead(
+    made: Any, who: Integers, n: int, may: May | None, worth: Floats | None, correct: Correction, *, is_new: bool
+) -> tuple[Any, ...]:
     """Give row, product, probability and rank value of whatever may be among the first `n` of a row."""
-    row, product = np.repeat(np.arange(len(who)), np.diff(prob.indptr)), prob.indices
-    value = np.where(prob.data < 0, -np.inf, choose(who[row], product, prob.data, is_new=is_new))
-    rows = may_lead(prob.indptr, value, n)
-    return row[rows], product[rows].astype(np.int64), prob.data[rows], value[rows]
+    row, product = np.repeat(np.arange(len(who)), np.diff(made.indptr)), made.indices
+    offered = made.data >= 0
+    if may is not None:
+        offered &= may(who[row], product, is_new=is_new)
+    prob = np.where(offered, made.data, 0.0)
+    # A correction keeps the order, so that without `worth` only the first ones need it.
+    value = prob if worth is None else correct(prob) * worth[product]
+    rows = may_lead(made.indptr, np.where(offered, value, -np.inf), n)
+    prob = correct(prob[rows])
+    return row[rows], product[rows].astype(np.int64), prob, prob if worth is None else value[rows]
 
 
 def may_lead(places: Integers, value: Floats, n: int) -> Integers:

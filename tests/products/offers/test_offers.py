@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmvalue._products.offers import learning, scoring
+from crmvalue._products.offers import candidates, learning, scoring
+from crmvalue._products.offers.learning import UNCORRECTED
 from crmvalue.errors import InputError
 from crmvalue.products import OrderLines, check_next_products, next_products
 from tests.products import references
@@ -76,6 +77,13 @@ class TestNextProducts:
         expected = references.slow_probabilities(log, 40, 60)
         found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=20, n=9)
         assert (found.reason == "bought after").sum() > 5
+        for customer, item, prob in zip(found.customer.tolist(), found.product.tolist(), found.prob, strict=True):
+            assert prob == pytest.approx(expected[customer, item])
+
+    def test_a_log_of_less_than_two_horizons_corrects_nothing(self):
+        log = [*FIRST, *random_log(22, n=150, n_customers=15, n_products=6)]
+        expected = references.raw_probabilities(log, 20, 60)
+        found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=40, n=9)
         for customer, item, prob in zip(found.customer.tolist(), found.product.tolist(), found.prob, strict=True):
             assert prob == pytest.approx(expected[customer, item])
 
@@ -256,6 +264,24 @@ class TestCheckNextProducts:
         log = list(zip(customer.tolist(), day.tolist(), product.tolist(), strict=True))
         found = check_next_products(as_lines(log), as_of=DAY + 719, horizon_days=60, n=3)
         assert found.n_expected == pytest.approx(found.n_found[0], rel=0.1)
+
+    def test_fashions_are_allowed_for(self, monkeypatch):
+        """Shares of 300 products differ, and change each 60 days: what was bought most is bought less again."""
+        rng = np.random.default_rng(5)
+        n, own = 60_000, rng.gamma(0.5, 1.0, 1000)
+        customer, day = rng.choice(1000, n, p=own / own.sum()), rng.integers(0, 480, n)
+        share = np.cumsum(rng.gamma(1.0, 1.0, 300) * rng.gamma(3.0, 1.0, (8, 300)), axis=1)
+        product = [
+            np.searchsorted(share[d // 60], u * share[d // 60, -1]) for d, u in zip(day, rng.random(n), strict=True)
+        ]
+        log = list(zip(customer.tolist(), day.tolist(), product, strict=True))
+        arguments = {"as_of": DAY + 479, "horizon_days": 60, "n": 3}
+        found = check_next_products(as_lines(log), **arguments)
+        monkeypatch.setattr(candidates, "corrections", lambda *_: (UNCORRECTED, UNCORRECTED))
+        before = check_next_products(as_lines(log), **arguments)
+        too_high, still = (each.n_expected / each.n_found[0] - 1 for each in (before, found))
+        assert too_high > 1
+        assert abs(still) < too_high / 2
 
     def test_a_log_that_is_too_short(self):
         with pytest.raises(InputError, match="horizon_days"):
