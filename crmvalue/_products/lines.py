@@ -20,6 +20,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers, fill_missing
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     Given,
     array_field,
@@ -247,22 +248,46 @@ class OrderLines(Columns):
         Parameters
         ----------
         products : array_like
-            Their identifiers, as in `product`; those that do not occur are ignored.
+            Their identifiers, as in `product`.
 
         Returns
         -------
         OrderLines
-            The other lines; an InputError is raised if none is left.
+            The other lines. An InputError is raised if none is left, and for products that do not occur.
         """
         items = as_items("products", products, "a list of products")
         try:
-            known = set(items)
+            known, unwanted = self.product.distinct.tolist(), set(items)
+            unknown = unwanted - set(known)
         except Exception as error:  # a list, or another item that cannot be a product
             raise InputError("products", "a list of products", products) from error
-        unwanted = np.array([item in known for item in self.product.distinct.tolist()], dtype=bool)
-        kept = ~unwanted[self.product.code]
+        if unknown:
+            first = next(item for item in items if item in unknown)
+            raise InputError("products", "products of the log", first, count=len(unknown), hint="leave it out")
+        kept = ~np.array([item in unwanted for item in known], dtype=bool)[self.product.code]
         require(kept.any(), "products", len(items), "not all products of the log")
         return self._rows(kept)
+
+    def to_json(self) -> str:
+        """Write the lines, and what was left out when they were read, as JSON text."""
+        columns = self.to_columns()
+        return to_json(self, **{name: columns[name].tolist() for name in _CODED if name in columns})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> OrderLines:
+        """Read what :meth:`to_json` wrote.
+
+        Parameters
+        ----------
+        text : str or bytes
+            The text.
+
+        Returns
+        -------
+        OrderLines
+            Equal to the lines that were written.
+        """
+        return from_json(cls, text, OrderLineCounts)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""

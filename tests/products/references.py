@@ -145,8 +145,55 @@ def classes(times, days):
     return sum(times >= limit for limit in (2, 3, 5, 8)), sum(days >= limit for limit in (14, 30, 60, 120, 200))
 
 
-def slow_probabilities(lines, cut, end):  # noqa: C901 - one rule after the other, as in the notes
-    """Give the probability of each product for each customer: lines of (customer, day, product) up to `end`."""
+def slow_probabilities(lines, cut, end):
+    """Give the corrected probability of each product for each customer: lines of (customer, day, product)."""
+    raw, before = raw_probabilities(lines, cut, end), 2 * cut - end
+    if min(day for _, day, _ in lines) > before:
+        return raw
+    then = raw_probabilities(lines, before, cut)
+    came = {(customer, product) for customer, day, product in lines if cut < day <= end}
+    correct = {}
+    for is_new in (False, True):
+        had = {(customer, product) for customer, day, product in lines if day <= cut}
+        pairs = [pair for pair, prob in then.items() if prob > 0 and (pair not in had) == is_new]
+        correct[is_new] = factor_and_power([then[pair] for pair in pairs], [pair in came for pair in pairs])
+    had = {(customer, product) for customer, day, product in lines if day <= end}
+    corrected = {}
+    for pair, prob in raw.items():
+        factor, power = correct[pair not in had]
+        corrected[pair] = min(factor * prob**power, 1)
+    return corrected
+
+
+def factor_and_power(prob, seen):
+    """Find where the Poisson likelihood of factor and power is flat, by halving; 20 purchases count as expected."""
+    if not prob:
+        return 1, 1
+    weight = 20 / sum(prob)
+
+    def factor(power):
+        return (sum(seen) + 20) / ((1 + weight) * sum(one**power for one in prob))
+
+    def slope(power):
+        expected = [factor(power) * one**power for one in prob]
+        return sum(
+            (s + weight * one - (1 + weight) * e) * math.log(one)
+            for one, s, e in zip(prob, seen, expected, strict=True)
+        )
+
+    if max(prob) - min(prob) <= 1e-9 * max(prob):
+        return factor(1), 1
+    low, high = 0.1, 2.0
+    if slope(low) <= 0:
+        return factor(low), low
+    for _ in range(200):
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
+    return factor(low), low
+
+
+def raw_probabilities(lines, cut, end):  # noqa: C901 - one rule after the other, as in the notes
+    """Give the probabilities before the correction: lines of (customer, day, product) up to `end`."""
     past, now = [line for line in lines if line[1] <= cut], [line for line in lines if line[1] <= end]
     before, after = defaultdict(set), defaultdict(set)
     for customer, _, product in past:

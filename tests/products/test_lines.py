@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from crmvalue.errors import InputError
 from crmvalue.products import OrderLineCounts, OrderLines, product_pairs, read_order_lines
 from tests.products import references
+from tests.tables import check_json
 
 DAY = np.datetime64("2024-01-01")
 
@@ -145,11 +146,22 @@ class TestOrderLines:
     def test_until_and_without(self):
         lines = OrderLines(customer=[1, 2], date=["2024-01-01", "2024-01-05"], product=["a", "POST"])
         assert lines.until("2024-01-04").customer.distinct.tolist() == [1]
-        assert lines.without(["POST", "M"]).to_columns()["product"].tolist() == ["a"]
+        assert lines.without(["POST"]).to_columns()["product"].tolist() == ["a"]
         with pytest.raises(InputError, match="as_of"):
             lines.until("2023-12-31")
         with pytest.raises(InputError, match="products"):
             lines.without(["POST", "a"])
+        with pytest.raises(InputError, match=r"products of the log; got 'M' .*1 more") as caught:
+            lines.without(["POST", "M", "N"])
+        assert (caught.value.name, caught.value.count) == ("products", 2)
+
+    def test_json(self):
+        log = ([1, 1, 2], ["2024-01-05", "2024-01-05", "2024-01-09"], ["tea", "milk", "tea"])
+        arguments = {"quantity": [3, 1, -1], "amount": [12, 2.5, -4], "brand": ["x", "y", "x"], "order": [7, 7, 8]}
+        lines = read_order_lines(*log, **arguments, refunds="net")
+        check_json(lines)
+        assert OrderLines.from_json(lines.to_json()).counts.unmatched_quantity == 1
+        check_json(OrderLines(customer=["ann"], date=["2024-01-05"], product=[3]))
 
     @pytest.mark.parametrize(
         "changes", [{"amount": [-1.0]}, {"quantity": [0.0]}, {"date": ["2024-13-01"]}, {"counts": 5}]

@@ -20,8 +20,8 @@ from crmvalue._core.values import (
 )
 from crmvalue._products.counting import as_lines, is_among
 from crmvalue._products.offers.candidates import KINDS, UNKNOWN, candidates
-from crmvalue._products.offers.learning import bought_in, history_of
-from crmvalue._products.offers.scoring import first_of_each
+from crmvalue._products.offers.learning import bought_in, history_of, purchase_days
+from crmvalue._products.offers.scoring import first_of_each, may_lead
 from crmvalue._products.table import Table
 from crmvalue.metrics import proportion_interval
 
@@ -163,7 +163,8 @@ def check_next_products(
     mean of differences between two rules for the same customers.
 
     Compare `n_expected` with the first `n_found`: a large difference says that the probabilities are too high or too
-    low. They are often somewhat too high, because the best of many are chosen, or because another season comes.
+    low. They were corrected by what came of the same rule one horizon before the held-out period, if the log begins
+    three horizons before `as_of`; without that, they are often too high. Another season makes them wrong.
 
     Examples
     --------
@@ -186,17 +187,27 @@ def check_next_products(
     cut = end - span
     require(lines.date.min() <= cut - span, "horizon_days", horizon, "at most half of the log before `as_of`")
 
-    past = history_of(lines, cut)
+    days = purchase_days(lines)
+    past = history_of(days, cut)
     known = np.nonzero(past.n_days > 0)[0]
-    truth = bought_in(lines, cut, end)
+    truth = bought_in(days, cut, end)
     if new:
         truth = (truth - truth.multiply(past.ones)).tocsr()
         truth.eliminate_zeros()
     n_bought = np.diff(truth.indptr)
     buyers = known[n_bought[known] > 0]
     require(len(buyers) > 0, "lines", len(buyers), "of a customer who bought before the held-out period and in it")
-    popularity = np.asarray(bought_in(lines, cut - span, cut).sum(axis=0))
-    own = candidates(lines, cut, horizon, known, most, ("cross-sell",) if new else KINDS, UNKNOWN, None)
+    popularity = np.asarray(bought_in(days, cut - span, cut).sum(axis=0))
+    own = candidates(
+        days,
+        cut,
+        horizon,
+        known,
+        most,
+        ("cross-sell",) if new else KINDS,
+        UNKNOWN,
+        None,
+    )
     offers = {_OWN: (own.customer, own.product), **_naive(past, known, popularity, most, new=new)}
     n_found = {rule: _found(truth, *offer) for rule, offer in offers.items()}
     found = np.stack([each[buyers] for each in n_found.values()])
@@ -231,29 +242,37 @@ def check_next_products(
 def _naive(past: History, known: Integers, popularity: Floats, n: int, *, new: bool) -> dict[str, Any]:
     """Give customers and products of the naive rules."""
     order = np.argsort(-popularity, kind="stable")
+    own = past.times[known]
+    n_own = np.diff(own.indptr)
+    everyone, likes = _not_among(own, order, n)
+    rank = np.arange(len(everyone)) - np.searchsorted(everyone, everyone)
+    if new:
+        return {_POPULAR: (known[everyone], likes)}
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
-    own = past.times[known]
-    row = np.repeat(np.arange(len(known)), np.diff(own.indptr))
-    size = np.minimum(np.diff(own.indptr) + n, len(order))  # among so many, `n` are not the customer's own
-    everyone = np.repeat(np.arange(len(known)), size)
-    likes = order[np.arange(len(everyone)) - np.repeat(np.cumsum(size) - size, size)]
-    strange = ~is_among(everyone * len(order) + likes, np.sort(row * len(order) + own.indices))
-    everyone, likes = everyone[strange], likes[strange]
-    if new:
-        rows = first_of_each(everyone, likes, -place[likes].astype(np.float64), n)
-        return {_POPULAR: (known[everyone[rows]], likes[rows])}
     last = past.last[np.repeat(past.n_days > 0, np.diff(past.times.indptr))]
-    ranked = np.empty(len(row))
-    ranked[np.lexsort((place[own.indices], -last, -own.data))] = np.arange(len(row))
-    who, what = np.concatenate([row, everyone]), np.concatenate([own.indices, likes])
-    value = -np.concatenate([ranked, len(row) + place[likes]])
-    rows = first_of_each(who, what, value, n)
+    value = own.data * (past.end + 1.0 - last.min()) + (last - last.min())  # days with a purchase, then the last one
+    rows = may_lead(own.indptr, value, n)
+    row, product = np.repeat(np.arange(len(known)), n_own)[rows], own.indices[rows]
+    best = first_of_each(row, place[product], value[rows], n)
+    fill = rank < n - n_own[everyone]
     top = order[: min(n, len(order))]
     return {
         _POPULAR: (np.repeat(known, len(top)), np.tile(top, len(known))),
-        _BEFORE: (known[who[rows]], what[rows]),
+        _BEFORE: (known[np.append(row[best], everyone[fill])], np.append(product[best], likes[fill])),
     }
+
+
+def _not_among(own: Any, order: Integers, n: int) -> tuple[Integers, Integers]:
+    """Give row and product of the first `n` products in an order that each row does not have."""
+    size = np.minimum(np.diff(own.indptr) + n, len(order))  # among so many, `n` are not the row's own
+    row = np.repeat(np.arange(len(size)), size)
+    product = order[np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size)]
+    mine = np.repeat(np.arange(len(size)), np.diff(own.indptr)) * len(order) + own.indices
+    strange = ~is_among(row * len(order) + product, mine)
+    row, product = row[strange], product[strange]
+    first = np.arange(len(row)) - np.searchsorted(row, row) < n
+    return row[first], product[first]
 
 
 def _found(truth: Any, customer: Integers, product: Integers) -> Integers:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._products.counting import additions, blocks, distinct, incidence, is_among
+from crmvalue._products.counting import additions, blocks, distinct, is_among
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -14,7 +14,20 @@ if TYPE_CHECKING:
     from crmvalue._products.lines import OrderLines
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["History", "Lessons", "activity", "again_cells", "ascending_matches", "bought_in", "history_of", "learn"]
+__all__ = [
+    "UNCORRECTED",
+    "Correction",
+    "History",
+    "Lessons",
+    "PurchaseDays",
+    "activity",
+    "again_cells",
+    "ascending_matches",
+    "bought_in",
+    "history_of",
+    "learn",
+    "purchase_days",
+]
 
 _TIMES = np.array([2, 3, 5, 8])
 """Classes of counts: 1, 2, 3 to 4, 5 to 7, 8 and more."""
@@ -35,6 +48,37 @@ _NEIGHBOURS = 20
 
 _FEWEST = 2
 """Fewest customers who bought one product after another."""
+
+_BLOCK = 1 << 22
+"""Additions of one block of a product; few enough for fast memory."""
+
+_TWO_31, _TWO_32 = 2**31, 2**32
+
+
+class PurchaseDays(NamedTuple):
+    """Customers, products and days of the purchases, each once, ascending in this order."""
+
+    customer: npt.NDArray[np.int32]
+    product: npt.NDArray[np.int32]
+    day: Integers  # day number
+    shape: tuple[int, int]  # numbers of customers and products
+
+    def within(self, first: int, last: int) -> PurchaseDays:
+        """Give the purchases of some days, both ends included."""
+        kept = (self.day >= first) & (self.day <= last)
+        return PurchaseDays(self.customer[kept], self.product[kept], self.day[kept], self.shape)
+
+
+def purchase_days(lines: OrderLines) -> PurchaseDays:
+    """Sort the purchases; one sort serves every history."""
+    shape = (len(lines.customer.distinct), len(lines.product.distinct))
+    day = lines.date.astype(np.int64)
+    low, span = int(day.min()), int(day.max() - day.min()) + 1
+    key = distinct((lines.customer.code.astype(np.int64) * shape[1] + lines.product.code) * span + (day - low))
+    pair = key // span
+    customer = pair // shape[1]
+    product = (pair - customer * shape[1]).astype(np.int32)
+    return PurchaseDays(customer.astype(np.int32), product, key - pair * span + low, shape)
 
 
 class History(NamedTuple):
@@ -59,39 +103,50 @@ class History(NamedTuple):
         return np.repeat(np.arange(self.times.shape[0]), np.diff(self.times.indptr))
 
 
-def history_of(lines: OrderLines, end: np.datetime64) -> History:
-    """Sum up the lines up to a day."""
+def history_of(days: PurchaseDays, end: np.datetime64) -> History:
+    """Sum up the purchases up to a day, of which there is at least one."""
+    low, final = int(days.day.min()), int(end.astype(np.int64))
+    past = days.within(low, final)
+    times, last = _count_days(past)
+    span = final - low + 1
+    visits = distinct(past.customer.astype(np.int64) * span + (past.day - low))
+    customer = visits // span
+    last_day = np.full(days.shape[0], low)
+    last_day[customer] = visits - customer * span + low  # of several days of a customer the last one stays
+    return History(times, past.day[last], np.bincount(customer, minlength=days.shape[0]), last_day, final)
+
+
+def bought_in(days: PurchaseDays, first: np.datetime64, last: np.datetime64) -> Any:
+    """Tell what each customer bought after `first` and up to `last`."""
+    times, _ = _count_days(days.within(int(first.astype(np.int64)) + 1, int(last.astype(np.int64))))
+    times.data = np.ones(len(times.data), dtype=np.int32)
+    return times
+
+
+def _count_days(days: PurchaseDays) -> tuple[Any, Integers]:
+    """Count the days of each customer and product, and find the row of the last one."""
     from scipy.sparse import csr_array
 
-    past = lines.date <= end
-    day = lines.date[past].astype(np.int64)
-    customer, product = lines.customer.code[past].astype(np.int64), lines.product.code[past]
-    shape = (len(lines.customer.distinct), len(lines.product.distinct))
-    low, span = int(day.min()), int(day.max() - day.min()) + 1
-    key = distinct((customer * shape[1] + product) * span + (day - low))
-    pair = key // span
-    begins = np.nonzero(np.append(True, pair[1:] != pair[:-1]))[0]
-    n = np.diff(np.append(begins, len(pair)))
-    row, column = pair[begins] // shape[1], pair[begins] % shape[1]
-    places = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=shape[0]))])
-    times = csr_array((n.astype(np.float64), column, places), shape=shape)
-    visits = distinct(customer * span + (day - low))
-    last_day = np.full(shape[0], low)
-    np.maximum.at(last_day, customer, day)
-    return History(
-        times,
-        key[begins + n - 1] % span + low,
-        np.bincount(visits // span, minlength=shape[0]),
-        last_day,
-        int(end.astype(np.int64)),
-    )
+    customer, product = days.customer, days.product
+    other = np.append((customer[1:] != customer[:-1]) | (product[1:] != product[:-1]), np.ones(1, dtype=bool))
+    last = np.nonzero(other[: len(customer)])[0]
+    n = np.diff(last, prepend=-1).astype(np.float64)
+    places = np.concatenate([[0], np.cumsum(np.bincount(customer[last], minlength=days.shape[0]))])
+    index = np.int32 if len(last) < _TWO_31 else np.int64  # products of sparse matrices are faster with the small one
+    return csr_array((n, product[last].astype(index), places.astype(index)), shape=days.shape), last
 
 
-def bought_in(lines: OrderLines, first: np.datetime64, last: np.datetime64) -> Any:
-    """Tell what each customer bought after `first` and up to `last`."""
-    inside = (lines.date > first) & (lines.date <= last)
-    shape = (len(lines.customer.distinct), len(lines.product.distinct))
-    return incidence(lines.customer.code[inside], lines.product.code[inside], shape)
+class Correction(NamedTuple):
+    """The probability that holds is the factor times a power of the one that was made, and at most 1."""
+
+    factor: float
+    power: float
+
+    def __call__(self, prob: Floats) -> Floats:
+        return prob if self == UNCORRECTED else np.minimum(self.factor * prob**self.power, 1.0)
+
+
+UNCORRECTED = Correction(1.0, 1.0)
 
 
 class Lessons(NamedTuple):
@@ -103,10 +158,15 @@ class Lessons(NamedTuple):
     activity_again: Floats  # of each class of days and recency of a customer: purchases again, relative to expected
     factor: Floats  # of each product: how much more often it is bought again
     activity: Floats  # of each class of days and recency of a customer: new products, relative to all
+    correct_again: Correction = UNCORRECTED  # of products that were bought before
+    correct_new: Correction = UNCORRECTED
 
 
-def learn(history: History, bought: Any) -> Lessons:
-    """Learn from a history and what was bought in the period after it by those who had one."""
+def learn(history: History, bought: Any, products: Integers | None = None) -> Lessons:
+    """Learn from a history and what was bought in the period after it by those who had one.
+
+    `products`, ascending, are those that may speak for others; by default all.
+    """
     from scipy.sparse import diags_array
 
     had = history.ones
@@ -124,7 +184,8 @@ def learn(history: History, bought: Any) -> Lessons:
     mean_new = n_new.mean() if len(n_new) else 0.0
     seen = np.bincount(of, weights=n_new, minlength=_N_CELLS) + _EVENTS
     active = seen / (np.bincount(of, minlength=_N_CELLS) * mean_new + _EVENTS)
-    return Lessons(base, _speaks_for(had, new, n_had, base), again, activity_again, factor, active)
+    speaking = np.arange(had.shape[1]) if products is None else products
+    return Lessons(base, _speaks_for(had, new, n_had, base, speaking), again, activity_again, factor, active)
 
 
 def _again(history: History, got: Floats) -> tuple[Floats, Floats, Floats]:
@@ -167,34 +228,33 @@ def ascending_matches(history: History, other: Any) -> Floats:
     return is_among(key, np.sort(wanted[rows.data != 0])).astype(np.float64)
 
 
-def _speaks_for(had: Any, new: Any, n_had: Floats, base: Floats) -> Any:
+def _speaks_for(had: Any, new: Any, n_had: Floats, base: Floats, speaking: Integers) -> Any:
     """Find how much more often the customers with one product bought another one, for the most telling pairs."""
     from scipy.sparse import csr_array
 
-    by_item = had.T.tocsr()
+    by_item = had.T.tocsr()[speaking].astype(np.int64)
+    both = had.astype(np.int64) + new.astype(np.int64) * _TWO_32  # two counts by one product, since nobody has both
     parts = []
-    for begin, end in blocks(additions(by_item, new) + additions(by_item, had)):
-        block = by_item[begin:end]
-        followed = (block @ new).tocoo()
-        kept = followed.data >= _FEWEST
-        i, j, n = followed.row[kept], followed.col[kept], followed.data[kept]
-        if not len(i):
+    for begin, end in blocks(additions(by_item, both), _BLOCK):
+        counts = by_item[begin:end] @ both
+        place = np.nonzero(counts.data >= _FEWEST * _TWO_32)[0]
+        if not len(place):
             continue
-        with_both = (block @ had).tocsr()
-        with_both.sort_indices()
-        without = n_had[begin + i] - np.asarray(with_both[i, j]).ravel()
-        share = (n + _PRIOR * base[j]) / (without + _PRIOR)
+        i = np.searchsorted(counts.indptr, place, side="right") - 1
+        j = counts.indices[place].astype(np.int64)
+        n, n_both = np.divmod(counts.data[place], _TWO_32)
+        share = (n + _PRIOR * base[j]) / (n_had[speaking[begin + i]] - n_both + _PRIOR)
         better = share > base[j]
         i, j, share = i[better], j[better], share[better]
         order = np.lexsort((j, -share, i))
         i, j, share = i[order], j[order], share[order]
         rank = np.arange(len(i)) - np.searchsorted(i, i)
         chosen = rank < _NEIGHBOURS
-        parts.append((begin + i[chosen], j[chosen], (share - base[j])[chosen]))
+        parts.append((speaking[begin + i[chosen]], j[chosen], (share - base[j])[chosen]))
     shape = (had.shape[1], had.shape[1])
     if not parts:
         return csr_array(shape)
     row, column, more = (np.concatenate([part[k] for part in parts]) for k in range(3))
-    found = csr_array((more, (row, column)), shape=shape)
+    found = csr_array((more, (row.astype(np.int32), column.astype(np.int32))), shape=shape)
     found.sort_indices()
     return found

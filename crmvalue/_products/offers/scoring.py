@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from crmvalue._products.counting import additions, blocks, is_among
-from crmvalue._products.offers.learning import History, Lessons, activity, again_cells
+from crmvalue._products.counting import additions, blocks
+from crmvalue._products.offers.learning import Correction, History, Lessons, activity, again_cells
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,13 +16,19 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["Candidates", "first_of_each", "score"]
+__all__ = ["Candidates", "May", "first_of_each", "may_lead", "score"]
+
+May: TypeAlias = "Callable[..., npt.NDArray[np.bool_]]"
+"""From customers, products, and whether they are new (`is_new`): which ones may be offered."""
 
 _BLOCK = 1 << 22
 """Candidates of one block of customers, which bound its memory."""
 
 _PRIOR = 3.0
 """Products that the overall shares count for, beside those that the customer had bought."""
+
+_FEW = 4
+"""Times `n` values are sorted as they are; of more, those that cannot be among the first `n` are left out before."""
 
 _POPULAR = 20
 """Popular products that everybody may be offered, beside the `n` that are asked for."""
@@ -39,13 +45,14 @@ class Candidates(NamedTuple):
 
 
 def score(
-    history: History,
-    lessons: Lessons,
-    customers: Integers,
-    n: int,
-    choose: Callable[[Candidates], tuple[npt.NDArray[np.bool_], Floats]],
+    history: History, lessons: Lessons, customers: Integers, n: int, may: May | None, worth: Floats | None = None
 ) -> Candidates:
-    """Give the best `n` candidates of each customer; `choose` tells which ones may be offered, and their rank value."""
+    """Give the best `n` candidates of each customer, by customer and rank.
+
+    Their order is that of the probability, times what each product is worth, where that is given.
+    """
+    from scipy.sparse import diags_array
+
     had = history.ones[customers]
     popular = np.argsort(-lessons.base, kind="stable")[: n + _POPULAR]
     popular = popular[lessons.base[popular] > 0]
@@ -54,43 +61,86 @@ def score(
     again.data = np.minimum(lessons.again[again_cells(history)] * of_customer * lessons.factor[again.indices], 1.0)
     again = again[customers]
     active = lessons.activity[activity(history)[customers]]
+    more = (lessons.more + diags_array(np.full(had.shape[1], -np.inf))).tocsr()  # marks what a customer had bought
     parts = []
-    for begin, end in blocks(additions(had, lessons.more) + np.diff(had.indptr) + len(popular) + 1, _BLOCK):
-        found = _block(had[begin:end], again[begin:end], lessons, popular, active[begin:end])
-        may, value = choose(found._replace(customer=customers[begin + found.customer]))
-        rows = first_of_each(found.customer, found.product, np.where(may, value, -np.inf), n)
-        rows = rows[may[rows]]
-        taken: list[Any] = [column[rows] for column in found]
-        best = Candidates(*taken)
+    for begin, end in blocks(additions(had, more) + len(popular) + 1, _BLOCK):
+        who = customers[begin:end]
+        spoken = _spoken(had[begin:end], more, lessons.base, active[begin:end])
+        liked = _liked(spoken, popular, lessons.base, active[begin:end])
+        ahead = [
+            _ahead(spoken, who, n, may, worth, lessons.correct_new, is_new=True),
+            _ahead(liked, who, n, may, worth, lessons.correct_new, is_new=True),
+            _ahead(again[begin:end], who, n, may, worth, lessons.correct_again, is_new=False),
+        ]
+        row, product, prob, value = (np.concatenate(column) for column in zip(*ahead, strict=True))
+        is_new = np.arange(len(row)) < len(ahead[0][0]) + len(ahead[1][0])
+        rows = first_of_each(row, product, value, n)
+        reason = np.where(is_new, -1, product)
+        best = Candidates(row[rows], product[rows], prob[rows], is_new[rows], reason[rows])
         best = best._replace(reason=_reasons(had[begin:end], lessons.more, best))
-        parts.append(best._replace(customer=customers[begin + best.customer]))
+        parts.append(best._replace(customer=who[best.customer]))
     columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
     return Candidates(*columns)
 
 
-def _block(had: Any, again: Any, lessons: Lessons, popular: Integers, active: Floats) -> Candidates:
-    """Give all candidates of some customers, by customer and product."""
-    n_customers, n_products = had.shape
-    spoken = (had @ lessons.more).tocoo()
-    size = np.diff(had.indptr)
-    more = spoken.data / (size[spoken.row] + _PRIOR)
-    key = spoken.row.astype(np.int64) * n_products + spoken.col
-    liked = np.repeat(np.arange(n_customers), len(popular)) * n_products + np.tile(popular, n_customers)
-    liked = liked[~is_among(liked, np.sort(key))]
-    key, more = np.concatenate([key, liked]), np.concatenate([more, np.zeros(len(liked))])
-    owned = np.repeat(np.arange(n_customers), size) * n_products + had.indices
-    new = ~is_among(key, owned)
-    key, more = key[new], more[new]
-    who, what = key // n_products, key % n_products
-    prob = np.minimum((lessons.base[what] + more) * active[who], 1.0)
-    n_new = len(key)
-    return Candidates(
-        np.concatenate([who, owned // n_products]),
-        np.concatenate([what, owned % n_products]),
-        np.concatenate([prob, again.data]),
-        np.arange(n_new + len(owned)) < n_new,
-        np.concatenate([np.full(n_new, -1), owned % n_products]),
-    )
+def _spoken(had: Any, more: Any, base: Floats, active: Floats) -> Any:
+    """Give the probabilities of products that others speak for; -1 for those that the customer had bought."""
+    found = had @ more
+    size = np.diff(found.indptr)
+    prob = found.data
+    prob /= np.repeat(np.diff(had.indptr) + _PRIOR, size)
+    prob += base[found.indices]
+    prob *= np.repeat(active, size)
+    np.clip(prob, -1.0, 1.0, out=prob)
+    return found
+
+
+def _liked(spoken: Any, popular: Integers, base: Floats, active: Floats) -> Any:
+    """Give the probabilities of popular products that are not among the others."""
+    from scipy.sparse import csr_array
+
+    place_of = np.full(spoken.shape[1], -1)
+    place_of[popular] = np.arange(len(popular))
+    place = place_of[spoken.indices]
+    there = np.nonzero(place >= 0)[0]
+    missing = np.ones((spoken.shape[0], len(popular)), dtype=bool)
+    missing[np.searchsorted(spoken.indptr, there, side="right") - 1, place[there]] = False
+    row, column = np.nonzero(missing)
+    prob = np.minimum(base[popular[column]] * active[row], 1.0)
+    return csr_array((prob, popular[column], np.append(0, np.cumsum(missing.sum(axis=1)))), shape=spoken.shape)
+
+
+def _ahead(
+    made: Any, who: Integers, n: int, may: May | None, worth: Floats | None, correct: Correction, *, is_new: bool
+) -> tuple[Any, ...]:
+    """Give row, product, probability and rank value of whatever may be among the first `n` of a row."""
+    row, product = np.repeat(np.arange(len(who)), np.diff(made.indptr)), made.indices
+    offered = made.data >= 0
+    if may is not None:
+        offered &= may(who[row], product, is_new=is_new)
+    prob = np.where(offered, made.data, 0.0)
+    # A correction keeps the order, so that without `worth` only the first ones need it.
+    value = prob if worth is None else correct(prob) * worth[product]
+    rows = may_lead(made.indptr, np.where(offered, value, -np.inf), n)
+    prob = correct(prob[rows])
+    return row[rows], product[rows].astype(np.int64), prob, prob if worth is None else value[rows]
+
+
+def may_lead(places: Integers, value: Floats, n: int) -> Integers:
+    """Leave out most of what is not among the `n` largest values of its row, and all that is -inf.
+
+    The least of the largest values of `n` parts of a row is reached by at least `n` of its values.
+    """
+    size = np.diff(places)
+    floors = np.full(len(size), -np.inf)
+    large = np.nonzero(size > _FEW * n)[0]
+    if len(large):
+        cuts = places[large, None] + size[large, None] * np.arange(n + 1) // n
+        # The last value of all is left out: then each cut is the place of a value, and each part still has some.
+        best = np.maximum.reduceat(value, np.minimum(cuts, len(value) - 1).ravel()).reshape(cuts.shape)
+        floors[large] = best[:, :n].min(axis=1)
+    rows: Integers = np.nonzero((value >= np.repeat(floors, size)) & (value > -np.inf))[0]
+    return rows
 
 
 def first_of_each(group: Integers, tie: Integers, value: Floats, n: int) -> Integers:

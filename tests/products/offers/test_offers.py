@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmvalue._products import counting
-from crmvalue._products.offers import scoring
+from crmvalue._products.offers import candidates, learning, scoring
+from crmvalue._products.offers.learning import UNCORRECTED
 from crmvalue.errors import InputError
 from crmvalue.products import OrderLines, check_next_products, next_products
 from tests.products import references
@@ -46,7 +46,7 @@ class TestNextProducts:
         expected = references.slow_probabilities(log, 40, 60)
         with pytest.MonkeyPatch.context() as patch:
             if small_blocks:
-                patch.setattr(counting, "_BLOCK", 3)
+                patch.setattr(learning, "_BLOCK", 3)
                 patch.setattr(scoring, "_BLOCK", 3)
             found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=20, n=n)
         prob = {
@@ -62,12 +62,28 @@ class TestNextProducts:
             assert own == pytest.approx(best[: len(own)])
             assert len(own) == min(n, len(best))
 
+    @pytest.mark.parametrize("n", [1, 2, 5])
+    def test_few_are_the_first_of_many(self, n):
+        """What is left out before sorting is not among the first `n`."""
+        lines = as_lines(random_log(21, n=3000, n_customers=60, n_products=60))
+        many, few = (next_products(lines, as_of=DAY + 60, horizon_days=20, n=each) for each in (60, n))
+        place = np.arange(len(many)) - np.searchsorted(many.customer, many.customer)
+        for column, found in few.to_columns().items():
+            np.testing.assert_array_equal(found, many.to_columns()[column][place < n])
+
     @pytest.mark.parametrize("seed", [11, 12])
     def test_equals_slow_probabilities_where_products_speak_for_others(self, seed):
         log = [*FIRST, *random_log(seed, n=150, n_customers=15, n_products=6)]
         expected = references.slow_probabilities(log, 40, 60)
         found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=20, n=9)
         assert (found.reason == "bought after").sum() > 5
+        for customer, item, prob in zip(found.customer.tolist(), found.product.tolist(), found.prob, strict=True):
+            assert prob == pytest.approx(expected[customer, item])
+
+    def test_a_log_of_less_than_two_horizons_corrects_nothing(self):
+        log = [*FIRST, *random_log(22, n=150, n_customers=15, n_products=6)]
+        expected = references.raw_probabilities(log, 20, 60)
+        found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=40, n=9)
         for customer, item, prob in zip(found.customer.tolist(), found.product.tolist(), found.prob, strict=True):
             assert prob == pytest.approx(expected[customer, item])
 
@@ -249,6 +265,24 @@ class TestCheckNextProducts:
         log = list(zip(customer.tolist(), day.tolist(), product.tolist(), strict=True))
         found = check_next_products(as_lines(log), as_of=DAY + 719, horizon_days=60, n=3)
         assert found.n_expected == pytest.approx(found.n_found[0], rel=0.1)
+
+    def test_fashions_are_allowed_for(self, monkeypatch):
+        """Shares of 300 products differ, and change each 60 days: what was bought most is bought less again."""
+        rng = np.random.default_rng(5)
+        n, own = 60_000, rng.gamma(0.5, 1.0, 1000)
+        customer, day = rng.choice(1000, n, p=own / own.sum()), rng.integers(0, 480, n)
+        share = np.cumsum(rng.gamma(1.0, 1.0, 300) * rng.gamma(3.0, 1.0, (8, 300)), axis=1)
+        product = [
+            np.searchsorted(share[d // 60], u * share[d // 60, -1]) for d, u in zip(day, rng.random(n), strict=True)
+        ]
+        log = list(zip(customer.tolist(), day.tolist(), product, strict=True))
+        arguments = {"as_of": DAY + 479, "horizon_days": 60, "n": 3}
+        found = check_next_products(as_lines(log), **arguments)
+        monkeypatch.setattr(candidates, "corrections", lambda *_: (UNCORRECTED, UNCORRECTED))
+        before = check_next_products(as_lines(log), **arguments)
+        too_high, still = (each.n_expected / each.n_found[0] - 1 for each in (before, found))
+        assert too_high > 1
+        assert abs(still) < too_high / 2
 
     def test_a_log_that_is_too_short(self):
         with pytest.raises(InputError, match="horizon_days"):
