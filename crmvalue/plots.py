@@ -64,6 +64,8 @@ __all__ = [
 
 _MOST_DAYS = 400  # points of the curve of one customer
 _LONGEST = 36_525  # days of a history and its future
+_RARE = 1e-4  # rates below it are not told apart
+_LAST_DAY = np.datetime64("9999-12-31")
 _N_SILENCES, _N_COUNTS = 9, 10
 _N_PARTS = 10
 _STYLES: tuple[Style, ...] = ("main", "second", "third")
@@ -122,7 +124,7 @@ def customer_history(
     ahead, limit = as_positive("horizon", horizon), as_fraction("act_below", act_below)
     length = int((today - bought[0]).astype(np.int64)) + ahead * unit
     require(length <= _LONGEST, "horizon", ahead, "such that history and future are at most 100 years")
-    end = today + np.timedelta64(max(1, round(ahead * unit)), "D")
+    end = min(today + np.timedelta64(max(1, round(ahead * unit)), "D"), _LAST_DAY)
 
     all_days = np.arange(bought[0], end + 1)
     alive = _alive(all_days, bought, purchase_model, unit)
@@ -280,7 +282,10 @@ def purchase_rates(model: Any) -> Picture:
     middles = 1 - (np.arange(_N_PARTS) + 0.5) / _N_PARTS
     rate = special.gammaincinv(r, middles) / alpha
     often, median = (float(special.gammaincinv(r, share)) / alpha for share in (0.9, 0.5))
-    title = f"One tenth of the customers buys {often:.2g} times a {unit} or more, half less than {median:.2g} times"
+    rates = f"{_times(often)} a {unit} or more, half less than {_times(median)}"
+    title = f"One tenth of the customers buys {rates}"
+    if often < _RARE:
+        title = f"Nine tenths of the customers buy less than {_times(often)} a {unit}"
     return Picture(
         Parts(
             title=title,
@@ -540,6 +545,11 @@ def sensitivity(
             ],
         )
     )
+
+
+def _times(rate: float) -> str:
+    """Write a number of purchases in words, without powers of ten."""
+    return f"{rate:.2g} times" if _RARE <= rate < 100 else f"{rate:,.0f} times" if rate >= 100 else f"{_RARE:g} times"
 
 
 def _as_model(model: Any) -> Any:
