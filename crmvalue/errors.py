@@ -73,10 +73,17 @@ class InputError(ValueError):
 def _shown(value: object) -> str:
     """Show a value in at most 80 characters; one that cannot be shown is named by its type."""
     try:
-        shown = repr(value)
+        shown = repr(_plain(value))
     except Exception:  # noqa: BLE001 - whatever the value's own code raises, the error of the caller comes first
         return f"a {type(value).__name__} that cannot be shown"
     return shown if len(shown) <= 80 else shown[:77] + "..."
+
+
+def _plain(value: Any) -> Any:
+    """Give a number or text of numpy as one of Python, whose repr says nothing of numpy."""
+    kind = str(getattr(value, "dtype", ""))
+    is_scalar = type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
+    return value.item() if is_scalar and not kind.startswith(("datetime64", "timedelta64")) else value
 
 
 class ConvergenceError(RuntimeError):

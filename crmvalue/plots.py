@@ -72,6 +72,7 @@ __all__ = [
 
 _MOST_DAYS = 400  # points of the curve of one customer
 _LONGEST = 36_525  # days of a history and its future
+_LAST_DAY = np.datetime64("9999-12-31")
 _N_SILENCES, _N_COUNTS = 9, 10
 _MOST_ROWS = 16
 _STYLES: tuple[Style, ...] = ("main", "second", "third")
@@ -92,7 +93,7 @@ def customer_history(
     ----------
     dates : array_like of dates
         Days of the customer's purchases, in any order, shape (n,); those after `as_of` are left out.
-    model : BgNbd, MbgNbd, ParetoNbd, Nbd or Fit
+    model : BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd or Fit
         Purchase model, or the fit of one.
     as_of : date
         Last day of observation.
@@ -122,7 +123,7 @@ def customer_history(
     'Write by 2024-05-23: until then, this customer is more likely active than gone'
     """
     purchase_model = as_model(model)
-    bought, today, who = as_day_column("dates", dates), as_day("as_of", as_of), as_text("name", name)
+    bought, today = as_day_column("dates", dates), as_day("as_of", as_of)
     bought = np.unique(bought[bought <= today])
     if not bought.size:
         raise InputError("as_of", "no earlier than the first of `dates`", today)
@@ -131,7 +132,7 @@ def customer_history(
     length = int((today - bought[0]).astype(np.int64)) + ahead * unit
     require(length <= _LONGEST, "horizon", ahead, "such that history and future are at most 100 years")
     who = cut(as_text("name", name))
-    end = today + np.timedelta64(max(1, round(ahead * unit)), "D")
+    end = min(today + np.timedelta64(max(1, round(ahead * unit)), "D"), _LAST_DAY)
 
     all_days = np.arange(bought[0], end + 1)
     alive = _alive(all_days, bought, purchase_model, unit)
@@ -197,7 +198,7 @@ def value_matrix(model: Any, *, age: float, horizon: float, margin: float) -> Pi
 
     Parameters
     ----------
-    model : BgNbd, MbgNbd, ParetoNbd, Nbd or Fit
+    model : BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd or Fit
         Purchase model, or the fit of one.
     age : float
         Time since the first purchase, the same for all [time_unit of the model], > 0.

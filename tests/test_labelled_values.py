@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
+
+import attrs
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,9 +18,11 @@ from crmvalue.journeys import (
     Customers,
     Events,
     MessageHistory,
+    Policy,
     ServiceCycle,
     best_last_step,
     campaign_effect,
+    plan,
     steps_that_pay,
 )
 from crmvalue.models import BgNbd, ContractHistory, CovariateEffect, OpportunityHistory, ShiftedBetaGeometric
@@ -159,3 +164,40 @@ def test_a_text_of_null_characters_is_empty():
     given = {"customer": [1], "group": ["x"], "step": ["y"], "anchor": DAYS[:1], "sent_at": DAYS[:1]}
     with pytest.raises(InputError, match="channel"):
         MessageHistory(**given, channel=["\0"], counted=[True])
+
+
+def columns_of_rows(value):
+    """Give the fields of a value, and those of them that are columns of as many rows as most others."""
+    fields = {field.alias: getattr(value, field.name) for field in attrs.fields(type(value)) if field.init}
+    columns = {name: part for name, part in fields.items() if isinstance(part, np.ndarray) and part.ndim == 1}
+    lengths = [len(column) for column in columns.values()]
+    most = max(lengths, key=lengths.count, default=0)
+    return fields, {name: column for name, column in columns.items() if len(column) == most and most}
+
+
+def as_texts(column):
+    return [None if day is None else str(day) for day in column.tolist()] if column.dtype.kind == "M" else column
+
+
+def test_columns_of_every_value():
+    n_refused = 0
+    for value in importlib.import_module("tests.core.public_values").VALUES:
+        fields, columns = columns_of_rows(value)
+        if len(columns) < 2:
+            continue
+        last, n = list(columns)[-1], len(next(iter(columns.values())))
+        labels = [f"row {i}" for i in range(n)]
+        given = {name: labelled(as_texts(column), labels) for name, column in columns.items()}
+        given[last] = labelled(as_texts(columns[last]), [f"other {label}" for label in labels])
+        with pytest.raises(InputError) as caught:
+            type(value)(**{**fields, **given})
+        n_refused += "same index" in str(caught.value)
+    assert n_refused > 60
+
+
+def test_codes_of_a_plan():
+    base = Customers(customer=NUMBERS, dates={"last_purchase": ["2023-08-31"] * 2}, consent={"email": [True] * 2})
+    made = plan([Cascade()], base, None, None, Policy(), "2024-05-31")
+    made.with_codes(labelled(["c1", "c2"], "ab"), key=labelled(made.key, "ab"))
+    with pytest.raises(InputError, match="same index"):
+        made.with_codes(labelled(["c1", "c2"], "ab"), key=labelled(made.key, "ba"))

@@ -79,6 +79,7 @@ _NO_NUMBERS = (
     np.timedelta64,
 )  # fmt: skip - what `float` would take, or numpy turn into a number
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?\s*", re.ASCII)
+_RESIDUE_HINT = "less is what binary arithmetic leaves of nothing: round the amounts, such as to cents"
 DATE_HINT = "use datetime64, datetime.date or ISO text such as '2024-02-29'"
 
 
@@ -226,6 +227,8 @@ def as_fraction(name: str, value: ArrayLike, *, closed: bool = False) -> float:
         raise InputError(name, "in [0, 1]", number, hint="a fraction, not percent")
     if not closed and not 0 < number < 1:
         raise InputError(name, "in (0, 1)", number, hint="a fraction, not percent")
+    if name == "level" and not closed and 1.0 - number == 1.0:  # no quantile tells it from 0
+        raise InputError(name, "in (0, 1), and so large that float64 tells 1 - level from 1", number)
     return number
 
 
@@ -402,7 +405,8 @@ def _require_ordinary(name: str, array: Floats, *, allow_missing: bool = False, 
             good |= np.isnan(array)
         else:
             require(np.isfinite(array), name, array, "finite, without NaN")
-        require(good, name, array, _ordinary(largest))
+        tiny = bool((size[~good] < 1).any()) and largest == LARGEST_AMOUNT
+        require(good, name, array, _ordinary(largest), hint=_RESIDUE_HINT if tiny else None)
 
 
 def _ordinary(largest: float = _LARGEST) -> str:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from functools import wraps
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_column, as_counts, as_items, as_text, as_times, as_whole_number, require, to_array
+from crmvalue._core.checks import (
+    as_column,
+    as_counts,
+    as_items,
+    as_text,
+    as_times,
+    as_whole_number,
+    index_of,
+    other_index,
+    require,
+    to_array,
+)
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -98,18 +110,39 @@ def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def stay_frozen(cls: type[_T]) -> type[_T]:
-    """Keep the arrays of a class read-only in its copies and pickles, and make its values unhashable."""
+    """Keep the arrays of a class read-only in its copies and pickles, and make its values unhashable.
+
+    Its columns of pandas must have one index, those of other lengths another one: rows are matched by position.
+    """
     made: Any = cls
-    restore = made.__setstate__  # attrs wrote it
+    init, restore = made.__init__, made.__setstate__  # attrs wrote them
+
+    @wraps(init)
+    def init_of_columns(self: _T, *args: Any, **named: Any) -> None:
+        _require_rows_alike(made, args, named)
+        init(self, *args, **named)
 
     def restore_frozen(self: _T, state: Any) -> None:
         restore(self, state)
         for field in attrs.fields(made):
             object.__setattr__(self, field.name, _locked(getattr(self, field.name)))
 
+    made.__init__ = init_of_columns
     made.__setstate__ = restore_frozen
     made.__hash__ = None
     return cls
+
+
+def _require_rows_alike(cls: type[Any], args: tuple[Any, ...], named: dict[str, Any]) -> None:
+    """Refuse columns of one length with different indexes."""
+    first: dict[int, tuple[str, Any]] = {}
+    names = [field.alias for field in attrs.fields(cls) if field.init and not field.kw_only] if args else []
+    for name, value in (*zip(names, args, strict=False), *named.items()):
+        index = index_of(value)
+        if index is not None:
+            other, same = first.setdefault(len(index), (name, index))
+            if not same.equals(index):
+                raise other_index(name, other, index)
 
 
 def _locked(value: Any) -> Any:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import months_between
+from crmvalue._core.calendar import months_between, pile_of_first_days
 from crmvalue._core.checks import (
     as_amounts,
     as_column,
@@ -40,7 +41,7 @@ from crmvalue._core.values import (
     words_field,
 )
 from crmvalue._ltv.checks import in_cents
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -484,6 +485,11 @@ def cash_flows_by_age(
     InputError
         If a column breaks its rule, a customer has no order until `as_of`, or no customer has a whole period.
 
+    Warns
+    -----
+    DataWarning
+        If first purchases pile up at the start of the log: old customers look new there.
+
     Examples
     --------
     >>> cash_flows_by_age(
@@ -520,6 +526,7 @@ def cash_flows_by_age(
     first = np.minimum(start, end.astype(np.int64)).astype("datetime64[D]")
     missing = np.bincount(row, minlength=n) == 0
     require(~missing, "customers", ours, f"with an order until {end}")
+    _warn_of_old_customers(first)
     length = _periods(first, np.broadcast_to(end + np.timedelta64(1, "D"), (n,)), period)
     n_periods = int(length.max())
     if n_periods == 0:
@@ -529,6 +536,18 @@ def cash_flows_by_age(
     cell = row[over] * n_periods + age[over]
     flows = np.bincount(cell, money[over] * share[row[over]], n * n_periods).reshape(n, n_periods)
     return np.where(np.arange(n_periods) < length[:, np.newaxis], flows, np.nan)
+
+
+def _warn_of_old_customers(first: npt.NDArray[np.datetime64]) -> None:
+    """Warn of customers of the first days of a log that begins in the middle of the business's life."""
+    days = pile_of_first_days(first)
+    if days:
+        n_old = int(np.count_nonzero(first < first.min() + np.timedelta64(days, "D")))
+        message = (
+            f"first purchases pile up in the first {days} days of the log: {n_old:,} of {len(first):,} customers may "
+            "be older than it, and their first periods are none. Leave them out of `customers`."
+        )
+        warnings.warn(DataWarning(message, n_old), stacklevel=3)
 
 
 def _find(ids: npt.NDArray[Any], wanted: npt.NDArray[Any], place: Integers) -> Integers:

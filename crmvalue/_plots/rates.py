@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, shown
 from crmvalue._core.pictures.pictured import Picture
 from crmvalue.errors import InputError
-from crmvalue.models import BgNbd, Fit, MbgNbd, Nbd, ParetoNbd
+from crmvalue.models import BgCnbd, BgNbd, Fit, MbgCnbd, MbgNbd, Nbd, ParetoNbd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +23,7 @@ _N_PARTS = 10
 _STEP = 1e-4  # of a logarithm, for a derivative
 _LEVEL, _NORMAL = 0.95, 1.959963984540054
 _SMALLEST = 1e-290  # rates below it are 0 in a picture
+_RARE = 1e-4  # rates below it are not told apart
 _MIDDLES = 1 - (np.arange(_N_PARTS) + 0.5) / _N_PARTS
 _LABELS = [f"{10 * k}–{10 * k + 10}" for k in range(_N_PARTS)]  # noqa: RUF001 - a dash in a range
 
@@ -32,7 +33,7 @@ def purchase_rates(model: Any) -> Picture:
 
     Parameters
     ----------
-    model : BgNbd, MbgNbd, ParetoNbd, Nbd or Fit
+    model : BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd or Fit
         Purchase model, or the fit of one.
 
     Returns
@@ -55,8 +56,11 @@ def purchase_rates(model: Any) -> Picture:
     found = as_model(model)
     unit = found.time_unit
     often, median = (float(_purchases(found, share)) for share in (0.9, 0.5))
-    title = f"One tenth of the customers buys {often:.2g} times a {unit} or more, half less than {median:.2g} times"
-    average = found.r / found.alpha
+    rates = f"{_times(often)} a {unit} or more, half less than {_times(median)}"
+    title = f"One tenth of the customers buys {rates}"
+    if often < _RARE:
+        title = f"Nine tenths of the customers buy less than {_times(often)} a {unit}"
+    average = found.r / (found.alpha * _steps(found))
     return _tenths(
         title,
         ("Customers, most frequent buyers first [%]", Axis(title=f"Purchases a {unit} while alive", low=0)),
@@ -65,12 +69,22 @@ def purchase_rates(model: Any) -> Picture:
     )
 
 
+def _times(rate: float) -> str:
+    """Write a number of purchases in words, without powers of ten."""
+    return f"{rate:.2g} times" if _RARE <= rate < 100 else f"{rate:,.0f} times" if rate >= 100 else f"{_RARE:g} times"
+
+
+def _steps(model: Any) -> int:
+    """Give the events to a purchase of customers who buy regularly; 1 of all others."""
+    return int(getattr(model, "k", 1))
+
+
 def leaving_rates(model: Any) -> Picture:
     """Draw how probable it is that customers leave, tenth by tenth: how much they differ.
 
     Parameters
     ----------
-    model : BgNbd, MbgNbd, ParetoNbd or Fit
+    model : BgNbd, MbgNbd, ParetoNbd, BgCnbd, MbgCnbd or Fit
         Purchase model in which customers leave, or the fit of one.
 
     Returns
@@ -113,8 +127,8 @@ def leaving_rates(model: Any) -> Picture:
 def as_model(model: Any) -> Any:
     """Take a purchase model in continuous time, or the fit of one."""
     found = model.model if isinstance(model, Fit) else model
-    if not isinstance(found, BgNbd | MbgNbd | ParetoNbd | Nbd):
-        raise InputError("model", "a BgNbd, MbgNbd, ParetoNbd, Nbd, or the fit of one", model)
+    if not isinstance(found, BgNbd | MbgNbd | ParetoNbd | Nbd | BgCnbd | MbgCnbd):
+        raise InputError("model", "a BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd, or the fit of one", model)
     return found
 
 
@@ -122,7 +136,7 @@ def _purchases(model: Any, share: Floats | float) -> Floats:
     """Give the rate of purchases below which a share of the customers lies."""
     from scipy.special import gammaincinv
 
-    rate: Floats = gammaincinv(model.r, share) / model.alpha
+    rate: Floats = gammaincinv(model.r, share) / (model.alpha * _steps(model))
     return rate
 
 

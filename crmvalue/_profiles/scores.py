@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import random
+import threading
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 __all__ = ["ScoredPairs", "score_pairs"]
 
 _COLUMNS = ("first_name", "last_name", "phone", "email", "birthday")
+_ONE_AT_A_TIME = threading.Lock()
+"""splink sets the level of its logger and draws from `random`; both belong to the process and are put back."""
+
 _BLOCKS = (("phone",), ("email",), ("last_name", "birthday"), ("first_name", "birthday"), ("first_name", "last_name"))
 """Pairs that share one of these are compared; all others are not one customer."""
 
@@ -163,7 +168,6 @@ def _predict(table: dict[str, Any], least: float, seed: int) -> tuple[npt.NDArra
     except ImportError as error:
         message = "Scores of pairs need splink: pip install 'crmvalue[match]'"
         raise ModuleNotFoundError(message, name="splink") from error
-    import narwhals as nw
 
     comparisons: dict[str, Any] = {
         "first_name": lambda: compare.NameComparison("first_name"),
@@ -182,27 +186,38 @@ def _predict(table: dict[str, Any], least: float, seed: int) -> tuple[npt.NDArra
     )
     keys = [name for name in _TRAIN if _repeats(table.get(name, []))][:2]
     log = logging.getLogger("splink")
-    level = log.level
-    try:
-        api = splink.DuckDBAPI(duckdb.connect())
-        rows = api.register(nw.from_dict(table, backend="pyarrow").to_native())
-        linker = splink.Linker(rows, settings, log_level=logging.CRITICAL)
-        sure: list[Any] = [splink.block_on(name) for name in ("phone", "email") if name in table] or [
-            splink.block_on("last_name", "birthday")
-        ]
-        linker.training.estimate_probability_two_random_records_match(sure, recall=0.7)
-        linker.training.estimate_u_using_random_sampling(max_pairs=1e6, seed=seed)
-        for name in keys:
-            linker.training.estimate_parameters_using_expectation_maximisation(splink.block_on(name))
-        pairs: Any = linker.inference.predict(threshold_match_probability=least)
-        found = pairs.as_pyarrow_table()
-    except (SplinkException, ValueError, ZeroDivisionError, duckdb.Error) as error:
-        rule = "enough records that share a phone, an e-mail or a birthday"
-        raise InputError("record", rule, len(table["unique_id"]), hint=str(error).split("\n")[0]) from error
-    finally:
-        log.setLevel(level)
+    with _ONE_AT_A_TIME:
+        level, state = log.level, random.getstate()
+        try:
+            found = _pairs_of(table, settings, keys, least, seed)
+        except (SplinkException, ValueError, ZeroDivisionError, duckdb.Error) as error:
+            rule = "enough records that share a phone, an e-mail or a birthday"
+            raise InputError("record", rule, len(table["unique_id"]), hint=str(error).split("\n")[0]) from error
+        finally:
+            log.setLevel(level)
+            random.setstate(state)
     names = ("unique_id_l", "unique_id_r", "match_probability")
     return tuple(found.column(name).to_numpy() for name in names)
+
+
+def _pairs_of(table: dict[str, Any], settings: Any, keys: list[str], least: float, seed: int) -> Any:
+    """Train the model and predict the pairs, as a table of Arrow."""
+    import duckdb
+    import narwhals as nw
+    import splink
+
+    api = splink.DuckDBAPI(duckdb.connect())
+    rows = api.register(nw.from_dict(table, backend="pyarrow").to_native())
+    linker = splink.Linker(rows, settings, log_level=logging.CRITICAL)
+    sure: list[Any] = [splink.block_on(name) for name in ("phone", "email") if name in table] or [
+        splink.block_on("last_name", "birthday")
+    ]
+    linker.training.estimate_probability_two_random_records_match(sure, recall=0.7)
+    linker.training.estimate_u_using_random_sampling(max_pairs=1e6, seed=seed)
+    for name in keys:
+        linker.training.estimate_parameters_using_expectation_maximisation(splink.block_on(name))
+    pairs: Any = linker.inference.predict(threshold_match_probability=least)
+    return pairs.as_pyarrow_table()
 
 
 def _repeats(column: list[str | None]) -> bool:

@@ -7,6 +7,7 @@ import pickle
 import traceback
 import warnings
 
+import numpy as np
 import pytest
 
 from crmvalue.errors import ConvergenceError, DataWarning, InputError
@@ -115,3 +116,8 @@ class TestDataWarning:
             warnings.warn("3 rows", DataWarning, stacklevel=1)
             with pytest.raises(UserWarning, match="other"):
                 warnings.warn("other", UserWarning, stacklevel=1)
+
+
+def test_numbers_of_numpy_are_shown_as_those_of_python():
+    for value in (np.float64(0.3), np.str_("a"), np.int64(5), np.bool_(True)):
+        assert "np." not in str(InputError("x", "another", value))

@@ -69,7 +69,8 @@ def arguments(parameters, hostile, value):
     others = [part for part in parameters if part is not hostile and part.default is part.empty]
     for filler in FILLERS if others else FILLERS[:1]:
         given = {part.name: np.random.default_rng(1) if part.name == "rng" else filler for part in others}
-        yield {**given, hostile.name: value}
+        given[hostile.name] = value
+        yield given
 
 
 def test_they_raise_nothing_else():

@@ -1,15 +1,11 @@
-"""Labelled columns are never matched by position in silence.
-
-Different indexes are refused. Columns of one frame belong together by their rows, and a column whose index holds
-identifiers by its customers.
-"""
+"""Labelled columns are never matched by position in silence: different indexes are refused."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.ltv import (
     cash_flows_by_age,
     customer_profits,
@@ -145,3 +141,13 @@ class TestCashFlowsByAge:
             as_of="2023-02-15",
         )
         np.testing.assert_allclose(found[:, 0], [3.0, 2.0, 1.0])
+
+    def test_old_customers_are_warned_of(self):
+        old, new = np.arange(200), np.arange(200, 500)
+        customer = np.concatenate([old, new])
+        day = np.datetime64("2024-01-01") + np.concatenate([old % 7, new - 200])
+        terms = {"margin": 0.3, "period": "month", "as_of": "2024-12-31"}
+        with pytest.warns(DataWarning, match="first purchases pile up in the first .* days") as caught:
+            cash_flows_by_age(customer, day, np.ones(500), customers=customer, **terms)
+        assert caught[0].message.count >= 200
+        cash_flows_by_age(customer, day, np.ones(500), customers=new[50:], **terms)

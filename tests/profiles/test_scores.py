@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
+import random
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -69,6 +72,20 @@ class TestScorePairs:
         monkeypatch.setitem(sys.modules, "splink", None)
         with pytest.raises(ModuleNotFoundError, match="crmvalue\\[match\\]"):
             score_pairs([1], {"first_name": ["a"], "last_name": ["a"], "email": [None]})
+
+    def test_the_process_is_left_as_it_was(self):
+        person = [n % 300 for n in range(400)]
+        columns = {
+            "first_name": [["Olena", "Nino", "Elvin", "Ivan"][n % 4] for n in person],
+            "last_name": [f"{'abcdefghij'[n % 10]}oval{'klmnopqrst'[n % 7]}" for n in person],
+            "email": [f"mail{n}@example.com" if n % 3 else None for n in person],
+        }
+        logger, state = logging.getLogger("splink"), random.getstate()
+        before = logger.level
+        with ThreadPoolExecutor(3) as threads:
+            found = list(threads.map(lambda _: score_pairs(range(400), columns), range(3)))
+        assert found[0] == found[1] == found[2]
+        assert (logger.level, random.getstate()) == (before, state)
 
     @pytest.mark.slow
     def test_the_table_of_the_docs(self):

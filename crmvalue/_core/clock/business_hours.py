@@ -263,8 +263,9 @@ class BusinessHours:
             If a moment is missing or of a wrong kind.
         """
         start = as_times("time", time)
-        clock = _Clock(self, start)
-        return _as_times(clock.when(clock.elapsed(_as_numbers(start)), last=True))[()]
+        found = self._open_from(start)
+        require(found < _YEAR_10000, "time", start, "early enough that the next opening is in the years up to 9999")
+        return found[()]
 
     def is_open(self, time: ArrayLike) -> npt.NDArray[np.bool_] | np.bool_:
         """Tell whether the office is open at each moment; closing time itself is closed.
@@ -284,7 +285,8 @@ class BusinessHours:
         InputError
             If a moment is missing or of a wrong kind.
         """
-        return np.equal(self.next_open(time), as_times("time", time))[()]
+        start = as_times("time", time)
+        return np.equal(self._open_from(start), start)[()]
 
     def slots(self, first: ArrayLike, last: ArrayLike, *, minutes: int) -> Dates:
         """Cut the opening hours of some days into slots of equal length.
@@ -330,6 +332,11 @@ class BusinessHours:
         """Read what :meth:`to_json` wrote."""
         return from_json(cls, text)
 
+    def _open_from(self, start: Dates) -> Dates:
+        """Next opening of each moment, beyond the calendar too."""
+        clock = _Clock(self, start)
+        return _as_times(clock.when(clock.elapsed(_as_numbers(start)), last=True))
+
     def _elapsed_between(self, start: Dates, end: Dates) -> Floats:
         """Hours between moments that were checked; a missing end gives NaN."""
         known = np.isfinite(end)
@@ -348,9 +355,11 @@ class BusinessHours:
         due = _as_times(clock.when(clock.elapsed(_as_numbers(start)) + wait, last=False))
         if self.time_zone is not None:
             require(due < _LAST, "hours", hours, f"so few that they end by the year {_LAST_YEAR}")
+        require(due < _YEAR_10000, "hours", hours, "so few that they end by the year 9999")
         return due
 
 
+_YEAR_10000 = np.datetime64("10000-01-01", "us")
 _LAST = np.datetime64(f"{_LAST_YEAR}-12-31", "us")
 
 

@@ -297,6 +297,10 @@ def _set_axis(ax: Any, name: str, parts: Parts, positions: dict[str, int]) -> No
             ax.set_xlim(days[0] - np.timedelta64(3, "D"), days[0] + np.timedelta64(3, "D"))
         side.set_major_locator(locator(minticks=2, maxticks=5))
         side.set_major_formatter(formatter("%Y-%m-%d"))
+        number: Any = dates.date2num
+        first, last = number(np.array(["0001-01-01", "9999-12-31"], dtype="datetime64[D]"))
+        ends = np.clip((ax.get_xlim if name == "x" else ax.get_ylim)(), first, last)
+        (ax.set_xlim if name == "x" else ax.set_ylim)(*ends)  # matplotlib knows no other years
         return
     places = ticker.MaxNLocator(6, integer=axis.form == "count", steps=[1, 2, 2.5, 5, 10])
     side.set_major_locator(ticker.FixedLocator(axis.ticks) if axis.ticks else places)

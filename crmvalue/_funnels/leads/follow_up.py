@@ -336,6 +336,7 @@ def _due(start: Dates, hours: Floats | np.float64, opening: BusinessHours | None
         return opening.add_hours(start, hours)
     wait = np.maximum(np.rint(hours * _HOUR), 1).astype(np.int64)
     by_calendar: Dates = start + wait.astype("timedelta64[us]")
+    require(by_calendar < np.datetime64("10000-01-01"), "hours", hours, "so few that they end by the year 9999")
     return by_calendar
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day_column, as_time_column, require_choice
+from crmvalue._core.checks import as_day_column, as_time_column, require_choice, require_same_index
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
@@ -195,6 +195,7 @@ class Plan(Columns, Pictured):
         """
         if key is None:
             return attrs.evolve(self, code=code)
+        require_same_index(key=key, code=code)
         wanted, codes, mine = text_column("key", key), text_column("code", code), self.key
         if len(codes) != len(wanted):
             raise InputError("code", f"one for each of the {len(wanted)} keys", len(codes))

@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     require_same_index,
 )
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.keys import row_keys
 from crmvalue._core.values import hand_over
 from crmvalue._journeys.data import MessageHistory, text_column
 from crmvalue._journeys.planning.plan import DECISIONS, Plan, take
@@ -266,7 +267,17 @@ def journey_results(
         n_later=n_later + n_late,
         n_open=int(np.count_nonzero(sent_at + np.timedelta64(days, "D") >= end)),
         n_unmatched=n_unmatched,
+        n_copies=_copies(sold, who),
     )
+
+
+def _copies(sold: Orders, who: Integers) -> int:
+    """Count the orders that equal another one in all columns."""
+    columns = [who, sold.time.astype(np.int64), sold.revenue, sold.margin, sold.benefit]
+    if sold.code is not None:
+        columns.append(codes_of(sold.code)[1])
+    key = row_keys(*(np.asarray(column, dtype=np.float64) for column in columns))
+    return len(key) - len(np.unique(key))
 
 
 def _costs(value: Any) -> dict[str, Decimal]:

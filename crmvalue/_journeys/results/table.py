@@ -114,6 +114,8 @@ class JourneyResults(Columns, Pictured):
         Messages, reactions and orders after the end of the logs, which are left out.
     n_open : int
         Messages whose days are not over at the end of the logs.
+    n_copies : int
+        Orders that are exact copies of another one; they count like the others.
     n_unmatched : int
         Reactions to no known message.
 
@@ -173,6 +175,7 @@ class JourneyResults(Columns, Pictured):
     n_later: int = count_field("n_later", default=0)
     n_open: int = count_field("n_open", default=0)
     n_unmatched: int = count_field("n_unmatched", default=0)
+    n_copies: int = count_field("n_copies", default=0)
 
     def __attrs_post_init__(self) -> None:
         n = len(self)
@@ -346,6 +349,9 @@ class JourneyResults(Columns, Pictured):
             f"{counted(self.n_all_orders, 'order')} and {self.credited_revenue:,.2f} of {self.all_revenue:,.2f}. "
             "Credit divides orders; it does not say which of them would have come anyway."
         )
+        if self.n_copies:
+            copies = f"{counted(self.n_copies, 'order is an exact copy', 'orders are exact copies')} of another one"
+            text = f"{copies}: if they were read twice, they count twice. {text}"
         known = np.nonzero(np.isfinite(self.revenue_effect_low))[0]
         if not np.isfinite(self.revenue_effect).any():
             if "control group" not in self.n_not_sent:

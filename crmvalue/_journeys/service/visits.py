@@ -34,6 +34,7 @@ __all__ = ["VisitSchedule", "spread_visits"]
 
 _MOST_WEEKS = 520
 _NEVER = np.datetime64("NaT", "D")
+_LAST_DAY = np.datetime64("9999-12-31")
 _MONDAY = np.datetime64("1970-01-05", "D")  # weeks are counted from this one
 
 
@@ -178,6 +179,8 @@ def spread_visits(
     got[placed] = _back_to_plan(np.maximum(planned, got)[placed], room)
     week = np.full(len(day), _NEVER)
     week[order[placed]] = _monday(got[placed] + first)
+    if (week > _LAST_DAY).any():
+        raise InputError("weeks_late", "so few that no visit is after 9999-12-31", late)
     return VisitSchedule(planned_week=hand_over(_monday(np.maximum(_week_of(day), first))), week=hand_over(week))
 
 

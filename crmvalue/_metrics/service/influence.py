@@ -498,9 +498,11 @@ def words_of_order(order: Any) -> list[str]:
     """Take the severities, the mildest first."""
     if isinstance(order, str) or not isinstance(order, list | tuple) or not order:
         raise InputError("order", "a list of severities, the mildest first", order)
+    seen: set[str] = set()
     for index, word in enumerate(order):
-        if not isinstance(word, str) or not word.strip() or word in order[:index] or word == _NO_TICKET:
+        if not isinstance(word, str) or not word.strip() or word in seen or word == _NO_TICKET:
             raise InputError("order", "different texts, none of them empty", word, index=index)
+        seen.add(word)
     return list(order)
 
 
@@ -515,8 +517,9 @@ def _tickets(
         raise InputError("severity", f"as long as `ticket_customer` ({len(owner)} rows)", len(word))
     if len(owner) == 0:
         return owner, moment, word
+    places = {name: place for place, name in enumerate(names)}
     for text in words:
-        if text not in names:
+        if text not in places:
             raise InputError("severity", f"one of `order`, {', '.join(names)}", text)
     if isinstance(owners[0], str) != isinstance(people[0], str):
         raise InputError("ticket_customer", "identifiers like those of `customer`", owners[0])
@@ -524,7 +527,7 @@ def _tickets(
     require(people[place] == owners, "ticket_customer", owners, "among `customer`")
     row = np.empty(len(people), dtype=np.int64)
     row[person] = np.arange(len(person))
-    rank = np.array([names.index(text) for text in words], dtype=np.int64)
+    rank = np.array([places[text] for text in words], dtype=np.int64)
     return row[place[owner]], moment, rank[word]
 
 
