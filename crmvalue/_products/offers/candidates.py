@@ -280,8 +280,7 @@ def candidates(
     worth: Floats | None,
 ) -> Candidates:
     """Learn from the last period and give the best candidates of some customers."""
-    n_products = len(lines.product.distinct)
-    if len(customers) * min(n, n_products) > _MOST_ROWS:
+    if len(customers) * min(n, days.shape[1]) > _MOST_ROWS:
         rule = f"so small that {len(customers):,} customers get at most {_MOST_ROWS:,} products"
         raise InputError("n", rule, n, hint="or choose for some of the customers at a time")
     cut = end - np.timedelta64(horizon, "D")
