@@ -220,7 +220,7 @@ class TestValueIntervals:
 
     @pytest.mark.parametrize("n_draws", [2, 3, 4, 5, 10])
     def test_ends_do_not_cross_where_the_level_is_almost_0(self, split, fits, n_draws):
-        inside = valued(split.calibration, fits, level=1e-100, n_draws=n_draws).intervals
+        inside = valued(split.calibration, fits, level=1e-15, n_draws=n_draws).intervals
         assert (inside.clv_low <= inside.clv_high).all()
         assert (inside.outcome_low <= inside.outcome_high).all()
         assert inside.total.low <= inside.total.high
