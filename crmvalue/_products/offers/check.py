@@ -265,7 +265,7 @@ def _naive(past: History, known: Integers, popularity: Floats, n: int, *, new: b
 
 def _not_among(own: Any, order: Integers, n: int) -> tuple[Integers, Integers]:
     """Give row and product of the first `n` products in an order that each row does not have."""
-    size = np.minimum(np.diff(own.indptr) + n, len(order))  # among so many, `n` are not the row's own
+    size = np.minimum(np.diff(own.indptr) + min(n, len(order)), len(order))  # among so many, `n` are not the row's own
     row = np.repeat(np.arange(len(size)), size)
     product = order[np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size)]
     mine = np.repeat(np.arange(len(size)), np.diff(own.indptr)) * len(order) + own.indices

@@ -666,10 +666,10 @@ def test_rejections(name, wrong):
 def test_copies_of_orders_are_counted_and_said():
     base = Customers(customer=[1, 2], dates={"last_purchase": ["2023-08-31"] * 2}, consent={"email": [True] * 2})
     made = plan([Cascade()], base, None, None, Policy(), "2024-05-31")
-    sold = Orders(customer=[1, 1, 1, 2], time=["2024-06-02T10:00"] * 4, revenue=[10, 10, 11, 10])
+    sold = Orders(customer=[1, 1, 1, 2], time=["2024-06-02T10:00"] * 4, revenue=[10, 10, 11, 10], margin=1)
     found = journey_results(made, None, sold, as_of="2024-06-30")
     assert found.n_copies == 1
     assert found.conclusion.startswith("1 order is an exact copy of another one: if they were read twice")
     assert JourneyResults.from_json(found.to_json()) == found
-    coded = Orders(customer=[1, 1], time=["2024-06-02"] * 2, revenue=[10, 10], code=["a", "b"])
+    coded = Orders(customer=[1, 1], time=["2024-06-02"] * 2, revenue=[10, 10], code=["a", "b"], margin=1)
     assert journey_results(made, None, coded, as_of="2024-06-30").n_copies == 0
