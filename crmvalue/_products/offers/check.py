@@ -242,6 +242,7 @@ def check_next_products(
 def _naive(past: History, known: Integers, popularity: Floats, n: int, *, new: bool) -> dict[str, Any]:
     """Give customers and products of the naive rules."""
     order = np.argsort(-popularity, kind="stable")
+    n = min(n, len(order))
     own = past.times[known]
     n_own = np.diff(own.indptr)
     everyone, likes = _not_among(own, order, n)
@@ -265,7 +266,7 @@ def _naive(past: History, known: Integers, popularity: Floats, n: int, *, new: b
 
 def _not_among(own: Any, order: Integers, n: int) -> tuple[Integers, Integers]:
     """Give row and product of the first `n` products in an order that each row does not have."""
-    size = np.minimum(np.diff(own.indptr) + min(n, len(order)), len(order))  # among so many, `n` are not the row's own
+    size = np.minimum(np.diff(own.indptr) + n, len(order))  # among so many, `n` are not the row's own
     row = np.repeat(np.arange(len(size)), size)
     product = order[np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size)]
     mine = np.repeat(np.arange(len(size)), np.diff(own.indptr)) * len(order) + own.indices
