@@ -50,7 +50,7 @@ def cascade_timeline(cascade: Cascade, last_purchase: ArrayLike, gain: LastStep)
     >>> cascade = Cascade(offers=["5 %", "7 %", "10 %"], repeat_last=True)
     >>> gain = best_last_step([50, 100], [0.10, 0.07, 0.04], [0.07, 0.05, 0.03], [1, 2, 30], contact_cost=0.1)
     >>> cascade_timeline(cascade, "2024-01-31", gain).title
-    'Stop after 2025-01-31, step 2: later offers lose 1.3'
+    'Stop after 2025-01-31, step 2: later offers lose 0.92'
     """
     if not isinstance(cascade, Cascade):
         raise InputError("cascade", "a Cascade", cascade)

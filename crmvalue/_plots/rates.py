@@ -103,7 +103,7 @@ def leaving_rates(model: Any) -> Picture:
     --------
     >>> from crmvalue.models import BgNbd
     >>> leaving_rates(BgNbd(0.243, 4.414, 0.793, 2.426, "week")).title
-    'Half of the customers leave after a purchase with at most 20 % probability, one tenth with 56 % or more'
+    'Half of the customers leave after a purchase with at most 19 % probability, one tenth with 56 % or more'
     """
     from scipy.special import expit, logit
 

@@ -142,7 +142,7 @@ def summarise_report(
     >>> cdnow = load_cdnow()
     >>> report = summarise_report(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3)
     >>> report.leaving.n_all, str(report.leaving.write_by[0])
-    (10, '1998-07-10')
+    (21, '1998-07-17')
     """
     log = read_log(customer, date, amount, time_unit="day", grain="day", missing=missing)
     policy = Policy(refunds, zeros, missing, duplicates)
