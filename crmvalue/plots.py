@@ -92,7 +92,7 @@ def customer_history(
     ----------
     dates : array_like of dates
         Days of the customer's purchases, in any order, shape (n,); those after `as_of` are left out.
-    model : BgNbd, MbgNbd, ParetoNbd, Nbd or Fit
+    model : BgNbd, MbgNbd, BgCnbd, MbgCnbd, ParetoNbd, Nbd or Fit
         Purchase model, or the fit of one.
     as_of : date
         Last day of observation.
@@ -197,7 +197,7 @@ def value_matrix(model: Any, *, age: float, horizon: float, margin: float) -> Pi
 
     Parameters
     ----------
-    model : BgNbd, MbgNbd, ParetoNbd, Nbd or Fit
+    model : BgNbd, MbgNbd, BgCnbd, MbgCnbd, ParetoNbd, Nbd or Fit
         Purchase model, or the fit of one.
     age : float
         Time since the first purchase, the same for all [time_unit of the model], > 0.

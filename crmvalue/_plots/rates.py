@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, shown
 from crmvalue._core.pictures.pictured import Picture
 from crmvalue.errors import InputError
-from crmvalue.models import BgNbd, Fit, MbgNbd, Nbd, ParetoNbd
+from crmvalue.models import BgCnbd, BgNbd, Fit, MbgCnbd, MbgNbd, Nbd, ParetoNbd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +32,7 @@ def purchase_rates(model: Any) -> Picture:
 
     Parameters
     ----------
-    model : BgNbd, MbgNbd, ParetoNbd, Nbd or Fit
+    model : BgNbd, MbgNbd, BgCnbd, MbgCnbd, ParetoNbd, Nbd or Fit
         Purchase model, or the fit of one.
 
     Returns
@@ -56,7 +56,7 @@ def purchase_rates(model: Any) -> Picture:
     unit = found.time_unit
     often, median = (float(_purchases(found, share)) for share in (0.9, 0.5))
     title = f"One tenth of the customers buys {often:.2g} times a {unit} or more, half less than {median:.2g} times"
-    average = found.r / found.alpha
+    average = found.r / (_steps(found) * found.alpha)
     return _tenths(
         title,
         ("Customers, most frequent buyers first [%]", Axis(title=f"Purchases a {unit} while alive", low=0)),
@@ -70,7 +70,7 @@ def leaving_rates(model: Any) -> Picture:
 
     Parameters
     ----------
-    model : BgNbd, MbgNbd, ParetoNbd or Fit
+    model : BgNbd, MbgNbd, BgCnbd, MbgCnbd, ParetoNbd or Fit
         Purchase model in which customers leave, or the fit of one.
 
     Returns
@@ -113,8 +113,8 @@ def leaving_rates(model: Any) -> Picture:
 def as_model(model: Any) -> Any:
     """Take a purchase model in continuous time, or the fit of one."""
     found = model.model if isinstance(model, Fit) else model
-    if not isinstance(found, BgNbd | MbgNbd | ParetoNbd | Nbd):
-        raise InputError("model", "a BgNbd, MbgNbd, ParetoNbd, Nbd, or the fit of one", model)
+    if not isinstance(found, BgNbd | MbgNbd | BgCnbd | MbgCnbd | ParetoNbd | Nbd):
+        raise InputError("model", "a BgNbd, MbgNbd, BgCnbd, MbgCnbd, ParetoNbd, Nbd, or the fit of one", model)
     return found
 
 
@@ -122,8 +122,13 @@ def _purchases(model: Any, share: Floats | float) -> Floats:
     """Give the rate of purchases below which a share of the customers lies."""
     from scipy.special import gammaincinv
 
-    rate: Floats = gammaincinv(model.r, share) / model.alpha
+    rate: Floats = gammaincinv(model.r, share) / (_steps(model) * model.alpha)
     return rate
+
+
+def _steps(model: Any) -> int:
+    """Events to a purchase, whose rates the gamma distribution is of."""
+    return model.k if isinstance(model, BgCnbd | MbgCnbd) else 1
 
 
 def _leaving(model: Any, share: Floats | float) -> Floats:
