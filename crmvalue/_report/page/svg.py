@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 from html import escape
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from crmvalue._core.pictures.parts import Parts, Style
     from crmvalue._report.page.words import Words
 
-__all__ = ["Key", "draw_svg", "keys_of"]
+__all__ = ["ONE_AT_A_TIME", "Key", "draw_svg", "keys_of"]
+
+ONE_AT_A_TIME = Lock()
+"""Held while settings of the whole process are changed: those of matplotlib, and the filters of warnings."""
 
 _WIDTH = 4.2  # inches; so narrow that the letters can be read on a phone
 _HEIGHT, _PER_NAME = 2.9, 0.3
@@ -64,7 +68,9 @@ def draw_svg(parts: Parts, name: str, words: Words) -> str:
     if any(layer.fill for layer in parts.layers):
         height = _HEIGHT
     file = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": name}):
+    with ONE_AT_A_TIME, mpl.rc_context():
+        mpl.rcdefaults()  # a page looks the same, whatever style the program around it has chosen
+        mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": name})
         figure = Figure(figsize=(_WIDTH, height), layout="constrained")
         ax = draw(parts, figure.add_subplot())
         ax.set_title("", loc="left")
