@@ -21,7 +21,7 @@ import socket
 import threading
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -38,8 +38,12 @@ from crmvalue.journeys import Cascade, Customers, MessageHistory, Offer, Policy,
 from crmvalue.models import GammaGamma, MbgNbd, customer_values
 from crmvalue.purchases import PurchaseHistory
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 CASCADE = Cascade(offers=[Offer(percent=percent) for percent in (5, 7, 10)], repeat_last=True)
-LONG_BODY = 100_000  # bytes from which a plan has a thread of its own, so that it holds up nobody
+LONG_BODY = 100_000  # bytes from which an answer has a thread of its own, so that it holds up nobody
+LONGEST_BODY = 100_000_000  # bytes; more are refused before they fill the memory
 HISTORY = ("frequency", "recency", "age", "mean_repeat_spend")
 POLICY = Policy(quiet_hours=(21, 9), control_share=0.1)
 
@@ -64,7 +68,8 @@ def messages_of(body: dict[str, Any]) -> dict[str, Any]:
         dates={"last_purchase": body["last_purchase"]},
         consent={"email": body["email_ok"]},
     )
-    past = MessageHistory.from_json(json.dumps(body["history"])) if body.get("history") else None
+    history = body.get("history")  # only null, or none at all, is the first day: else somebody hears from us twice
+    past = None if history is None else MessageHistory.from_json(json.dumps(history))
     made = plan([CASCADE], base, None, past, POLICY, body["day"])
     sent = made.history() if past is None else past + made.history()
     columns = {
@@ -78,15 +83,26 @@ def messages_of(body: dict[str, Any]) -> dict[str, Any]:
     return {**{name: column.tolist() for name, column in columns.items()}, "history": json.loads(sent.to_json())}
 
 
-async def body_of(request: Request, needed: tuple[str, ...]) -> dict[str, Any]:
-    """Read the JSON of a request."""
+async def read(request: Request) -> bytes:
+    """Read a body, as long as it is not too long."""
+    parts, length = [], 0
+    async for part in request.stream():
+        parts.append(part)
+        length += len(part)
+        if length > LONGEST_BODY:
+            raise HTTPException(413, f"the body must have at most {LONGEST_BODY:,} bytes")
+    return b"".join(parts)
+
+
+def answer_to(text: bytes, needed: tuple[str, ...], answer: Callable[[dict[str, Any]], dict[str, Any]]) -> JSONResponse:
+    """Answer the JSON of a request."""
     try:
-        body = await request.json()
-    except ValueError as error:
+        body = json.loads(text)
+    except (ValueError, RecursionError) as error:  # the second from brackets in brackets without end
         raise HTTPException(400, "the body must be JSON") from error
     if not isinstance(body, dict) or not body.keys() >= set(needed):
         raise HTTPException(400, f"the body must be an object with {', '.join(needed)}")
-    return body
+    return JSONResponse(answer(body))
 
 
 async def refuse(_: Request, error: Exception) -> JSONResponse:
@@ -100,14 +116,17 @@ def make_app() -> Starlette:
     purchases_json, spend_json = fit_models()  # here a real service reads the files of the nightly job
     purchases, spend = MbgNbd.from_json(purchases_json), GammaGamma.from_json(spend_json)
 
-    async def value(request: Request) -> JSONResponse:
-        return JSONResponse(values_of(await body_of(request, HISTORY), purchases, spend))
+    def door(needed: tuple[str, ...], answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Any:
+        async def reply(request: Request) -> JSONResponse:
+            text = await read(request)
+            if len(text) > LONG_BODY:
+                return await run_in_threadpool(answer_to, text, needed, answer)
+            return answer_to(text, needed, answer)
 
-    async def messages(request: Request) -> JSONResponse:
-        body = await body_of(request, ("customer", "last_purchase", "email_ok", "day"))
-        is_long = len(await request.body()) > LONG_BODY
-        return JSONResponse(await run_in_threadpool(messages_of, body) if is_long else messages_of(body))
+        return reply
 
+    value = door(HISTORY, lambda body: values_of(body, purchases, spend))
+    messages = door(("customer", "last_purchase", "email_ok", "day"), messages_of)
     routes = [Route("/value", value, methods=["POST"]), Route("/plan", messages, methods=["POST"])]
     return Starlette(routes=routes, exception_handlers={InputError: refuse})
 

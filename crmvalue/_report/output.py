@@ -53,11 +53,11 @@ def _check(name: str, path: str, endings: Iterable[str], others: Sequence[str | 
             raise _problem(name, f"a file whose name ends in {' or '.join(endings)}", path)
         if place.is_dir():
             raise _problem(name, "a file, not a folder", path)
-        if not place.parent.is_dir():
+        if not _target(place).parent.is_dir():
             raise _problem(name, "in a folder that exists", path)
         if _exists(place) and not place.is_file():
             raise _problem(name, "a file, not a device or a stream", path)
-        if not os.access(place.parent, os.W_OK) or (place.exists() and not os.access(place, os.W_OK)):
+        if not os.access(_target(place).parent, os.W_OK) or (place.exists() and not os.access(place, os.W_OK)):
             raise _problem(name, "a file that can be written", path)
         read = [_place(str(other)) for other in others]
         if place.exists() and any(other.exists() and place.samefile(other) for other in read):
@@ -77,7 +77,7 @@ def write_page(text: str, place: Path) -> None:
     part = _part(place)
     try:
         part.write_text(text, encoding="utf-8", newline="\n")
-        part.replace(place)
+        part.replace(_target(place))
     except OSError as error:
         raise _problem("report", "a file that can be written", str(place), _reason(error)) from error
     finally:
@@ -111,7 +111,7 @@ def write_table(columns: Mapping[str, npt.NDArray[Any]], place: Path, kind: str 
             target = str(part).replace("'", "''")
             sql = f"copy (select {', '.join(cells.values())} from columns_) to '{target}' ({_FORMATS[form]})"  # noqa: S608 - our own names
             database.execute(sql)
-        part.replace(place)
+        part.replace(_target(place))
     except (OSError, duckdb.Error) as error:
         raise _problem("output", "a file that can be written", str(place), _reason(error)) from error
     finally:
@@ -140,9 +140,14 @@ def _exists(place: Path) -> bool:
     return True
 
 
+def _target(place: Path) -> Path:
+    """Give the file to which a link leads, so that the link stays."""
+    return place.resolve() if place.is_symlink() else place
+
+
 def _part(place: Path) -> Path:
     """Name a file beside the wanted one, which is renamed once it is complete."""
-    return place.with_name(f".{secrets.token_hex(6)}.part")
+    return _target(place).with_name(f".{secrets.token_hex(6)}.part")
 
 
 def _reason(error: Exception) -> str | None:

@@ -79,6 +79,7 @@ def post():
         asyncio.run(app(scope, receive, send))
         return sent[0]["status"], b"".join(part.get("body", b"") for part in sent[1:]).decode()
 
+    post.service = module
     return post
 
 
@@ -86,7 +87,9 @@ class TestService:
     """The service tells what is wrong with a question, and its answers are those of the library."""
 
     @pytest.mark.parametrize("path", ["/value", "/plan"])
-    @pytest.mark.parametrize("body", [b"", b"[1]", b"{}", b"\xff", b'{"frequency": [1]}'])
+    @pytest.mark.parametrize(
+        "body", [b"", b"[1]", b"{}", b"\xff", b'{"frequency": [1]}', b"[" * 99_999, b"[" * 200_000]
+    )
     def test_refuses_what_is_no_question(self, post, path, body):
         status, text = post(path, body)
         assert status == 400
@@ -102,6 +105,21 @@ class TestService:
         body = {"customer": ["ann"], "last_purchase": ["2025-06-02"], "email_ok": [True], "day": "today"}
         status, text = post("/plan", json.dumps(body).encode())
         assert (status, json.loads(text)["name"]) == (422, "as_of")
+
+    @pytest.mark.parametrize("history", [[], {}, "", 0, False])
+    def test_another_history_than_that_of_an_answer_is_refused(self, post, history):
+        """Else the messages of the day would be sent again."""
+        body = {"customer": ["ann"], "last_purchase": ["2025-06-02"], "email_ok": [True], "day": "2026-03-02"}
+        assert post("/plan", json.dumps({**body, "history": None}).encode())[0] == 200
+        assert post("/plan", json.dumps({**body, "history": history}).encode())[0] == 422
+
+    def test_a_body_that_is_too_long(self, post, monkeypatch):
+        monkeypatch.setattr(post.service, "LONGEST_BODY", 10)
+        assert post("/value", b" " * 11) == (413, "the body must have at most 10 bytes")
+
+    def test_a_long_question_has_the_same_answer(self, post):
+        body = json.dumps({"frequency": [3], "recency": [49.3], "age": [77.9], "mean_repeat_spend": [23.7]}).encode()
+        assert post("/value", body + b" " * post.service.LONG_BODY) == post("/value", body)
 
 
 class TestNotebooks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from crmvalue import attribution, ltv, models, plots
 from crmvalue.errors import InputError
@@ -11,6 +12,7 @@ from crmvalue.purchases import PurchaseHistory, summarise_purchases
 
 MODEL = models.BgNbd(0.243, 4.414, 0.793, 2.426, "week")
 NBD = models.Nbd(0.385, 12.07, "week")
+REGULAR = models.MbgCnbd(1.329, 2.813, 0.425, 0.790, "week", k=2)
 DATES = ["2024-01-08", "2024-02-05", "2024-03-04"]
 PATHS = attribution.Paths.from_lists([["search"], ["mail"], ["search", "mail"]], [2, 1, 3])
 INPUTS = {"arpu": 15, "margin": 0.6, "churn_rate": 0.04}
@@ -83,17 +85,29 @@ class TestCustomerHistory:
 class TestValueMatrix:
     """Expected purchases of each cell, times the margin of one."""
 
-    def test_cells(self):
-        data = plots.value_matrix(MODEL, age=45, horizon=52, margin=7).plot_data()
+    @pytest.mark.parametrize("model", [MODEL, REGULAR, models.BgCnbd(0.5, 2, 0.8, 2.4, "week", k=3)])
+    def test_cells(self, model):
+        data = plots.value_matrix(model, age=45, horizon=52, margin=7).plot_data()
         for count, silence, value in zip(data["frequency"], data["silence"], data["value"], strict=True):
             past = PurchaseHistory.from_columns(
                 frequency=[float(count)], recency=[45 - float(silence)], age=[45], time_unit="week"
             )
-            assert value == pytest.approx(7 * MODEL.expected_purchases(past, horizon=52)[0], rel=1e-9)
+            assert value == pytest.approx(7 * model.expected_purchases(past, horizon=52)[0], rel=1e-9)
 
     def test_silence_is_rounded_in_labels_alone(self):
         labels = plots.value_matrix(MODEL, age=52, horizon=1, margin=1).plot_data()["silence"]
         assert list(dict.fromkeys(labels.tolist())) == ["0", "6", "12", "17", "23", "29", "35", "40", "46"]
+
+
+class TestRegularCustomers:
+    """Purchases at every k-th event."""
+
+    def test_a_purchase_takes_several_events(self):
+        data = plots.purchase_rates(REGULAR).plot_data()
+        wanted = stats.gamma(1.329, scale=1 / (2 * 2.813)).ppf(np.arange(0.95, 0, -0.1))
+        assert data["rate"] == pytest.approx(wanted, rel=1e-9)
+        assert data["average"] == pytest.approx(1.329 / (2 * 2.813))
+        assert plots.leaving_rates(REGULAR).plot_data()["average"] == pytest.approx(0.425 / (0.425 + 0.790))
 
 
 class TestPurchasesByPeriod:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from crmvalue.__main__ import main
-from crmvalue._report.output import check_output, write_table
+from crmvalue._report.output import check_output, check_page, write_page, write_table
 from crmvalue._report.text import fit_lines, format_models, format_summary
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
@@ -183,6 +183,16 @@ class TestTable:
         (tmp_path / "x.csv").symlink_to("/dev/null")
         with pytest.raises(InputError, match="not a device"):
             check_output(str(tmp_path / "x.csv"))
+
+    def test_a_link_stays_and_its_file_is_written(self, tmp_path):
+        (tmp_path / "far").mkdir()
+        for name in ("page.html", "table.csv"):
+            (tmp_path / name).symlink_to(tmp_path / "far" / f"the-{name[:4]}")
+        write_page("new", check_page(str(tmp_path / "page.html")))
+        write_table({"customer": np.array(["a"])}, check_output(str(tmp_path / "table.csv")))
+        assert all((tmp_path / name).is_symlink() for name in ("page.html", "table.csv"))
+        assert (tmp_path / "far" / "the-page").read_text() == "new"
+        assert sorted(file.name for file in (tmp_path / "far").iterdir()) == ["the-page", "the-tabl"]
 
     @pytest.mark.parametrize("form", ["csv", "parquet"])
     def test_a_full_disk(self, log, tmp_path, form):

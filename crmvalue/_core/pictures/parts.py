@@ -118,7 +118,21 @@ class Layer:
 
 
 def _frozen_columns(columns: Mapping[str, Any]) -> FixedMapping[str, npt.NDArray[Any]]:
-    return FixedMapping({name: read_only(np.array(column)) for name, column in columns.items()})
+    return FixedMapping({name: read_only(_sound_column(np.array(column))) for name, column in columns.items()})
+
+
+def _sound_column(column: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Replace what no file and no browser takes as text."""
+    if column.dtype.kind != "U":
+        return column
+    texts = column.tolist()
+    sound = [_sound(text) for text in texts]
+    return column if sound == texts else np.array(sound)
+
+
+def _sound(text: str) -> str:
+    """Replace halves of surrogate pairs, which some sources put for bytes that are no text."""
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _as_layers(layers: Iterable[Layer]) -> tuple[Layer, ...]:
@@ -134,7 +148,7 @@ def _comparable(columns: Mapping[str, npt.NDArray[Any]]) -> str:
 class Parts:
     """All that a picture shows; a missing cell (NaN, NaT or an empty text) is not drawn."""
 
-    title: str
+    title: str = attrs.field(converter=_sound)
     x: Axis
     y: Axis
     columns: Mapping[str, npt.NDArray[Any]] = attrs.field(converter=_frozen_columns, eq=_comparable)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._report.page.words import plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -125,7 +127,7 @@ def _due(parts: Parts, report: Report, _: Words) -> Parts:
 
 
 def _customer(parts: Parts, report: Report, _: Words) -> Parts:
-    who = str(report.leaving.customer[0])
+    who = plain(report.leaving.customer[0])
     days = {"day": _.day(report.leaving.write_by[0]), "who": who}  # type: ignore[index]  # the model's list has them
     title = _("Write by %(day)s: until then, customer %(who)s is more likely active than gone", **days)
     columns = dict(parts.columns)

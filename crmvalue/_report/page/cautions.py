@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from crmvalue._report.files import find_rounded, find_totals
+from crmvalue._report.page.words import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,7 @@ def _of_base(report: Report, _: Words) -> Iterator[str]:
         yield _(
             "Frequent buyers who have been silent for over 20 times their mean gap: %(n)s, such as customer %(who)s.",
             n=_.count(base.n_fell_silent),
-            who=base.fell_silent,
+            who=plain(base.fell_silent),
         )
     if period is not None and period.ignored_days and period.n_ignored:
         yield _(
@@ -158,9 +159,11 @@ def _of_file(orders: OrderFile | None, _: Words) -> Iterator[str]:
             n=_.count(len(rounded)),
         )
     if totals := find_totals(orders.customer):
-        yield _("Counted as a customer: “%(who)s”. If it is the sum of the table, take the row out.", who=totals[0])
+        yield _(
+            "Counted as a customer: “%(who)s”. If it is the sum of the table, take the row out.", who=plain(totals[0])
+        )
     if orders.notes:
         yield _("Some files were left out. The command says which.")
     if orders.guessed:
-        guessed = ", ".join(f"“{orders.columns[role]}”" for role in orders.columns if role in orders.guessed)
+        guessed = ", ".join(f"“{plain(orders.columns[role])}”" for role in orders.columns if role in orders.guessed)
         yield _("Columns that were guessed by their names: %(columns)s.", columns=guessed)

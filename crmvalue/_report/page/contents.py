@@ -22,6 +22,7 @@ from crmvalue._report.base_summary import BaseSummary
 from crmvalue._report.groups import GroupSummary, summarise_groups_log
 from crmvalue._report.models import Fitted, ModelSummary, Outlook, summarise_models_log
 from crmvalue._report.page.people import CustomerList, find_due, find_leaving, find_silent
+from crmvalue._report.page.svg import ONE_AT_A_TIME
 from crmvalue.errors import InputError
 from crmvalue.models import CustomerValues, customer_values
 from crmvalue.plots import customer_history
@@ -206,7 +207,7 @@ def _values(outlook: Outlook) -> tuple[CustomerValues | None, Interval | None]:
     fitted, horizon = outlook.fitted, outlook.summary.horizon
     if fitted is None or fitted.spend is None:
         return None, None
-    with warnings.catch_warnings():
+    with ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the page says itself what its figures rest on
         try:
             values = _value(fitted, horizon, level=_LEVEL, rng=np.random.default_rng(_SEED))

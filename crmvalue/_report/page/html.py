@@ -6,13 +6,14 @@ import math
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from crmvalue._core.checks import as_text
 from crmvalue._report.page.captions import captioned, group_names, period_name
 from crmvalue._report.page.cautions import cautions
 from crmvalue._report.page.contents import Report
 from crmvalue._report.page.method import checks_of, method
 from crmvalue._report.page.people import RECENT_DAYS
 from crmvalue._report.page.svg import draw_svg, keys_of
-from crmvalue._report.page.words import Words, words_of
+from crmvalue._report.page.words import Words, plain, words_of
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["format_report", "import_extras", "make_page"]
 
-_LONGEST_NAME = 40
 _MUCH = 0.25  # share of the money by which a good forecast may be off and still be planned with
 _MISSING = "The report needs Jinja2 and matplotlib: pip install 'crmvalue[report]'"
 
@@ -63,7 +63,7 @@ def format_report(report: Report, *, language: Language = "en", name: str | None
     Raises
     ------
     InputError
-        If `report` is no Report, or there is no such language.
+        If `report` is no Report, `name` is no text, or there is no such language.
     ModuleNotFoundError
         If the extra `report` is not installed.
 
@@ -76,7 +76,7 @@ def format_report(report: Report, *, language: Language = "en", name: str | None
     """
     if not isinstance(report, Report):
         raise InputError("report", "a Report", report, hint="summarise_report makes one")
-    return make_page(report, None, language, name)
+    return make_page(report, None, language, None if name is None else as_text("name", name))
 
 
 def import_extras() -> ModuleType:
@@ -106,7 +106,7 @@ def make_page(report: Report, orders: OrderFile | None, language: str, name: str
     page: str = environment.from_string(template).render(
         _=words,
         style=style,
-        name=name,
+        name=None if name is None else plain(name),
         report=report,
         base=report.base,
         models=report.models,
@@ -318,7 +318,7 @@ def _people(found: Any, _: Words) -> dict[str, Any]:
     rows = []
     for place in range(len(found)):
         row = {
-            "who": _who(found.customer[place]),
+            "who": plain(found.customer[place]),
             "group": named[str(found.segment[place])],
             "n": _.count(found.n_purchases[place]),
             "last": _.day(found.last_purchase[place]),
@@ -330,9 +330,3 @@ def _people(found: Any, _: Words) -> dict[str, Any]:
         }
         rows.append(row)
     return {"rows": rows, "n_all": _.count(found.n_all), "is_cut": found.n_all > len(found), "basis": found.basis}
-
-
-def _who(customer: Any) -> str:
-    """Write a customer without control characters, cut where the name is very long."""
-    text = "".join(letter if letter.isprintable() else " " for letter in str(customer))
-    return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from crmvalue import __version__
 from crmvalue._report.page.captions import period_name
 from crmvalue._report.page.cautions import rule_name
+from crmvalue._report.page.words import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ def _of_data(report: Report, orders: OrderFile | None, _: Words) -> Iterator[tup
     base = report.base
     if orders is not None:
         roles = {"customer": _("customer"), "date": _("date"), "amount": _("amount"), "quantity": _("quantity")}
-        columns = "; ".join(f"{roles[role]} = “{column}”" for role, column in orders.columns.items())
+        columns = "; ".join(f"{roles[role]} = “{plain(column)}”" for role, column in orders.columns.items())
         yield _("Columns of the file"), columns
         if orders.time_zone is not None:
             yield _("Time zone of the days"), orders.time_zone

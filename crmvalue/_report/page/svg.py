@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 from html import escape
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -19,13 +20,15 @@ if TYPE_CHECKING:
     from crmvalue._core.pictures.parts import Parts, Style
     from crmvalue._report.page.words import Words
 
-__all__ = ["Key", "draw_svg", "keys_of"]
+__all__ = ["ONE_AT_A_TIME", "Key", "draw_svg", "keys_of"]
+
+ONE_AT_A_TIME = Lock()
+"""Held while settings of the whole process are changed: those of matplotlib, and the filters of warnings."""
 
 _WIDTH = 4.2  # inches; so narrow that the letters can be read on a phone
 _HEIGHT, _PER_NAME = 2.9, 0.3
 _FEW_NAMES = 7
 _LETTERS = 9
-_DPI = 72.0  # of SVG
 _LONGEST_BELOW, _LONGEST_BESIDE = 40, 34  # letters of a line of a title of an axis
 _DARK_INK = "#101418"  # letters on light cells, on a dark page too
 
@@ -55,6 +58,7 @@ def draw_svg(parts: Parts, name: str, words: Words) -> str:
 
     `name` is that of the picture and stands in all its identifiers. What it shows is its title for readers of screens.
     """
+    import matplotlib as mpl
     from matplotlib import dates, ticker
     from matplotlib.figure import Figure
 
@@ -64,29 +68,28 @@ def draw_svg(parts: Parts, name: str, words: Words) -> str:
     if any(layer.fill for layer in parts.layers):
         height = _HEIGHT
     file = io.StringIO()
-    figure = Figure(figsize=(_WIDTH, height), dpi=_DPI, layout="constrained")
-    ax = draw(parts, figure.add_subplot())
-    ax.set_title("", loc="left")
-    if ax.get_legend() is not None:
-        ax.get_legend().remove()
-    for side, axis in ((ax.xaxis, parts.x), (ax.yaxis, parts.y)):
-        longest = _LONGEST_BELOW if side is ax.xaxis else _LONGEST_BESIDE
-        side.set_label_text("\n".join(wrapped(axis.title, longest)))
-        if axis.form == "date":
-            side.set_major_formatter(day_form(words.day_pattern))
-        elif axis.form == "name":
-            side.set_tick_params(labelsize=_LETTERS)
-        else:
-            if axis.form != "share" and side is ax.xaxis:  # numbers beside each other need more room
-                side.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-            side.set_major_formatter(lambda value, _, form=axis.form: words.short(value, form))
-    _as_cells(ax)
-    for patch in (figure.patch, ax.patch):
-        patch.set_visible(False)  # the page shines through
-    width, tall = (_DPI * inches for inches in figure.get_size_inches())
-    renderer = _renderer(name, width, tall, file)
-    figure.draw(renderer)
-    renderer.finalize()
+    with ONE_AT_A_TIME, mpl.rc_context():
+        mpl.rcdefaults()  # a page looks the same, whatever style the program around it has chosen
+        mpl.rcParams.update({"svg.fonttype": "none", "svg.hashsalt": name})
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        ax = draw(parts, figure.add_subplot())
+        ax.set_title("", loc="left")
+        if ax.get_legend() is not None:
+            ax.get_legend().remove()
+        for side, axis in ((ax.xaxis, parts.x), (ax.yaxis, parts.y)):
+            longest = _LONGEST_BELOW if side is ax.xaxis else _LONGEST_BESIDE
+            side.set_label_text("\n".join(wrapped(axis.title, longest)))
+            if axis.form == "date":
+                side.set_major_formatter(day_form(words.day_pattern))
+            elif axis.form == "name":
+                side.set_tick_params(labelsize=_LETTERS)
+            else:
+                if axis.form != "share" and side is ax.xaxis:  # numbers beside each other need more room
+                    side.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+                side.set_major_formatter(lambda value, _, form=axis.form: words.short(value, form))
+        _as_cells(ax)
+        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
+        width, tall = (72.0 * inches for inches in figure.get_size_inches())
     body = _HEADER.sub("", file.getvalue().split("<svg", 1)[1].split(">", 1)[1].rsplit("</svg>", 1)[0])
     axes = "; ".join(axis.title for axis in (parts.x, parts.y) if axis.title)
     return (
@@ -94,32 +97,6 @@ def draw_svg(parts: Parts, name: str, words: Words) -> str:
         f'<title id="{name}-title">{escape(parts.title)}</title><desc id="{name}-axes">{escape(axes)}</desc>'
         f"{_small(_coloured(body), name)}</svg>"
     )
-
-
-def _renderer(name: str, width: float, height: float, file: io.StringIO) -> Any:
-    """Give what writes SVG with letters that stay letters, and the same identifiers for the same picture.
-
-    matplotlib has settings for both, but they are those of the whole process, and other threads may be drawing too.
-    """
-    from hashlib import sha256
-
-    from matplotlib.backends import backend_svg
-
-    base: Any = backend_svg.RendererSVG  # it has no types
-
-    class Renderer(base):  # type: ignore[misc]  # so it is a class of any kind
-        def _make_id(self, kind: str, content: object) -> str:
-            return f"{kind}{sha256(f'{name}{content}'.encode()).hexdigest()[:10]}"
-
-        def draw_text(self, gc: Any, *where_and_what: Any, **options: Any) -> None:
-            clip = self._get_clip_attrs(gc)
-            if clip:
-                self.writer.start("g", **clip)
-            self._draw_text_as_text(gc, *where_and_what, **{"ismath": False, "mtext": None} | options)
-            if clip:
-                self.writer.end("g")
-
-    return Renderer(width, height, file, image_dpi=_DPI, metadata={"Date": None})
 
 
 def _as_cells(ax: Any) -> None:

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
     from crmvalue._core.pictures.parts import Form
 
-__all__ = ["LANGUAGES", "Language", "Words", "words_of"]
+__all__ = ["LANGUAGES", "Language", "Words", "plain", "words_of"]
 
 Language: TypeAlias = Literal["uk", "ka", "az", "en"]
 
 LANGUAGES: tuple[Language, ...] = get_args(Language)
 
 _LONG = 1e8  # from here on an amount is too long for a phone
+_LONGEST_NAME = 60
 _FIXED = "\u00a0"  # a space that does not break
 
 
@@ -65,7 +66,8 @@ class Words:
 
     def day(self, day: np.datetime64) -> str:
         """Write a day."""
-        found: str = day.astype("datetime64[D]").item().strftime(self.day_pattern)
+        date = day.astype("datetime64[D]").item()
+        found: str = date.strftime(self.day_pattern.replace("%Y", f"{date.year:04}"))  # some systems write year 1 as 1
         return found
 
     def count(self, number: float) -> str:
@@ -75,7 +77,7 @@ class Words:
     def number(self, number: float, digits: int = 2) -> str:
         """Write a number with so many decimals."""
         if math.isinf(number):
-            return "∞"
+            return "∞" if number > 0 else "−∞"  # noqa: RUF001 - a minus
         return self._written(f"{number:,.{digits}f}")
 
     def money(self, amount: float) -> str:
@@ -130,3 +132,9 @@ def words_of(language: str) -> Words:
         return Words(chosen, gettext.NullTranslations())
     with (resources.files("crmvalue") / "_report" / "page" / "words" / f"{language}.mo").open("rb") as file:
         return Words(chosen, gettext.GNUTranslations(file))
+
+
+def plain(name: object) -> str:
+    """Write a name of the data, such as a customer or a column, without control characters; a very long one is cut."""
+    text = "".join(letter if letter.isprintable() else " " for letter in str(name))
+    return text if len(text) <= _LONGEST_NAME else text[: _LONGEST_NAME - 1] + "…"

@@ -164,6 +164,12 @@ class TestTexts:
         ax.figure.savefig(io.BytesIO(), format="svg")
         assert ax.get_yticklabels()[0].get_text() == name
 
+    def test_halves_of_letters_are_replaced(self):
+        """A lone surrogate stands for bytes that are no text; no file and no browser takes it."""
+        picture = summarise_segments(["a\udcff", "b"], [3.0, 1.0])
+        json.dumps(picture.to_vega(), ensure_ascii=False).encode()
+        assert "a\ufffd" in picture._repr_mimebundle_()["application/vnd.vegalite.v5+json"]["title"]["text"][0]
+
     def test_at_most_one_action(self, names):
         for name in names:
             actions = [

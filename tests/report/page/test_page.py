@@ -6,10 +6,15 @@ import html.parser
 import re
 import subprocess
 import sys
+import time
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
+from crmvalue._core.pictures.drawing import draw
+from crmvalue._report.page import svg
 from crmvalue._report.page.words import LANGUAGES, words_of
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
@@ -158,6 +163,46 @@ class TestEscaping:
         assert "<script" not in page
         assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= len(named)
 
+    def test_control_characters_and_long_names_go_nowhere(self, cdnow):
+        import attrs
+
+        name = "a\0\x1b\u202e\udcff" + "x" * 10_000
+        named = attrs.evolve(cdnow.leaving, customer=np.array([name] * len(cdnow.leaving)))
+        base = attrs.evolve(cdnow.base, n_fell_silent=1, fell_silent=name)
+        page = format_report(attrs.evolve(cdnow, leaving=named, base=base), name=name)
+        assert not re.search("[\0\x1b\u202a-\u202e\ud800-\udfff]", page)
+        assert "x" * 60 not in page
+        assert page.count("x" * 54 + "…") >= len(named) + 3
+
+
+class TestHost:
+    """The program around the page neither changes it nor is changed by it."""
+
+    def test_style_of_the_program(self, cdnow):
+        import matplotlib as mpl
+        from matplotlib import style
+
+        page = format_report(cdnow)
+        with style.context("dark_background"), mpl.rc_context({"text.usetex": True, "path.sketch": (1, 100, 2)}):
+            assert format_report(cdnow) == page
+
+    def test_threads(self, monkeypatch):
+        import matplotlib as mpl
+
+        def draw_slowly(*arguments):
+            time.sleep(0.01)
+            return draw(*arguments)
+
+        monkeypatch.setattr(svg, "draw", draw_slowly)
+        report = summarise_report([1, 1, 2], ["2024-01-01", "2024-03-01", "2023-01-10"], [10, 20, 30])
+        page = format_report(report)
+        before = {name: mpl.rcParams[name] for name in mpl.rcParams if name != "backend"}
+        filters = list(warnings.filters)
+        with ThreadPoolExecutor(4) as threads:
+            assert set(threads.map(lambda _: format_report(report), range(6))) == {page}
+        assert {name: mpl.rcParams[name] for name in before} == before
+        assert warnings.filters == filters
+
 
 class TestBases:
     """Any base gives a page: one customer, no repeat purchase, no amounts, all alike."""
@@ -180,6 +225,11 @@ class TestBases:
     def test_another_value_is_refused(self):
         with pytest.raises(InputError, match="report"):
             format_report("report")
+
+    @pytest.mark.parametrize("name", [5, b"shop", ["shop"]])
+    def test_another_name_is_refused(self, cdnow, name):
+        with pytest.raises(InputError, match="`name` must be text"):
+            format_report(cdnow, name=name)
 
     def test_another_language_is_refused(self, cdnow):
         with pytest.raises(InputError, match="language"):

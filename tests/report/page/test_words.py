@@ -108,6 +108,11 @@ class TestNumbers:
         ]
         assert words.money(math.inf) == "∞"
 
+    def test_far_ends(self):
+        words = words_of("ka")
+        assert words.day(np.datetime64("0987-01-02")) == "02.01.0987"
+        assert [words.number(end) for end in (np.inf, -np.inf)] == ["∞", "−∞"]  # noqa: RUF001 - a minus
+
     def test_axes_shorten_large_numbers(self):
         assert words_of("en").short(3.4e6) == "3.4\u00a0M"
         assert words_of("uk").short(12_500) == f"12,5\u00a0{words_of('uk')('k')}"
