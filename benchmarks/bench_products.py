@@ -25,7 +25,7 @@ CALLS = {
     "replenishment": {"as_of": END},
     "best_customer_products": {},
     "product_trends": {"as_of": END, "period_days": 180},
-    "first_products": {"as_of": END, "horizon_days": 180},
+    "first_products": {"as_of": END, "horizon_days": 180, "began_after": np.datetime64("2021-12-31")},
     "next_products": {"as_of": END, "horizon_days": 60, "margin": 0.3, "n": 3},
     "check_next_products": {"as_of": END, "horizon_days": 60, "n": 3},
 }
