@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -80,7 +81,7 @@ _NO_NUMBERS = (
 )  # fmt: skip - what `float` would take, or numpy turn into a number
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?\s*", re.ASCII)
 _RESIDUE_HINT = "less is what binary arithmetic leaves of nothing: round the amounts, such as to cents"
-DATE_HINT = "use datetime64, datetime.date or ISO text such as '2024-02-29'"
+DATE_HINT = "use datetime64, datetime.date or ISO text such as '2024-02-29'; convert other text first"
 
 
 def as_floats(**inputs: ArrayLike) -> tuple[Floats, ...]:
@@ -552,14 +553,15 @@ def _is_date(item: Any) -> bool:
 def _text_to_datetimes(name: str, array: npt.NDArray[np.str_]) -> Dates:
     # Numpy also reads "today", "" and "20240229" (as a year), so the form of each distinct text is checked first.
     texts, place = np.unique(array, return_inverse=True)
-    times = np.zeros(texts.shape, dtype="datetime64[us]")
+    times = np.full(texts.shape, "NaT", dtype="datetime64[us]")
     for i, text in enumerate(texts.tolist()):
-        try:
+        with suppress(ValueError):
             times[i] = np.datetime64(text.strip() if _ISO_DATE.fullmatch(text) else "not a date", "us")
-        except ValueError as error:
-            wrong = array == text
-            index = _place(array, int(np.nonzero(wrong.ravel())[0][0]))
-            raise InputError(name, "a date", text, index=index, count=int(wrong.sum()), hint=DATE_HINT) from error
+    wrong = np.isnat(times)[place].ravel()
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        text, index = str(array.ravel()[first]), _place(array, first)
+        raise InputError(name, "a date", text, index=index, count=int(wrong.sum()), hint=DATE_HINT)
     return np.asarray(times[place]).reshape(array.shape)
 
 

@@ -88,7 +88,7 @@ class MemberEffect(Pictured):
             who="Members",
             others="others",
             basis="who did the same before",
-            unit="unit of `after`",
+            unit="unit of the outcome",
         )
 
     @property
@@ -240,7 +240,7 @@ class ReferredValue(Pictured):
             who="Referred customers",
             others="others",
             basis="who began alike",
-            unit="unit of `value`",
+            unit="unit of the value",
         )
 
     @property

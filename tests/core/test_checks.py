@@ -596,10 +596,10 @@ class TestAsDays:
             as_days("d", value)
         assert caught.value.name == "d"
 
-    def test_counts_equal_wrong_texts(self):
+    def test_counts_all_wrong_texts_and_names_the_first(self):
         with pytest.raises(InputError) as caught:
-            as_days("d", ["2024-01-01", "x", "2024-01-01", "x"])
-        assert (caught.value.value, caught.value.index, caught.value.count) == ("x", 1, 2)
+            as_days("d", ["2024-01-01", "x", "2024-01-01", "2024-02-30", "31.12.2024", "x"])
+        assert (caught.value.value, caught.value.index, caught.value.count) == ("x", 1, 4)
 
     @given(st.lists(dates, min_size=1))
     def test_every_kind_gives_the_same_days(self, days):

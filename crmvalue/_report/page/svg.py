@@ -88,6 +88,8 @@ def draw_svg(parts: Parts, name: str, words: Words) -> str:
                     side.set_major_locator(ticker.MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
                 side.set_major_formatter(lambda value, _, form=axis.form: words.short(value, form))
         _as_cells(ax)
+        for text in ax.texts:
+            text.set_path_effects([])  # they would make it a black shape; the page draws the halo
         figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
         width, tall = (72.0 * inches for inches in figure.get_size_inches())
     body = _HEADER.sub("", file.getvalue().split("<svg", 1)[1].split(">", 1)[1].rsplit("</svg>", 1)[0])

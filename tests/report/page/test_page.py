@@ -112,6 +112,10 @@ class TestPage:
         assert pages[language].count('role="img"') == 6
         assert pages[language].count("<desc ") == 6
 
+    def test_numbers_at_the_bars_are_letters_in_the_colour_of_the_page(self, pages, language, cdnow):
+        texts = Reader(pages[language]).texts
+        assert {str(count) for count in cdnow.groups.due.values() if count < 1000} <= set(texts)
+
     def test_leaves_no_label_in_english(self, pages, language):
         """Only names that are the same in all languages stand in the English page and in another one."""
         if language == "en":
