@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 import numpy as np
 
 from crmvalue._core.checks import require_choice
+from crmvalue._core.encoding.threads import side_by_side
 from crmvalue._core.values import of_class
 from crmvalue._products.lines import ItemKind, OrderLines
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import numpy.typing as npt
 
@@ -26,11 +27,14 @@ __all__ = [
     "blocks",
     "count_together",
     "distinct",
+    "each_block",
     "incidence",
     "is_among",
     "items_of",
     "order_starts",
 ]
+
+Part = TypeVar("Part")
 
 _BLOCK = 1 << 25
 """Additions of one block of a product, which bound its memory."""
@@ -100,6 +104,18 @@ def order_starts(order: Integers, column: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def additions(left: Any, right: Any) -> Integers:
     """Count the additions of each row of a product of two sparse matrices."""
     return np.asarray(left.astype(bool).astype(np.int64) @ np.diff(right.indptr).astype(np.int64))
+
+
+def each_block(work: Callable[[int, int], Part], spans: Iterable[tuple[int, int]], n: int) -> list[Part]:
+    """Call `work(begin, end)` for each block, two at a time if they have `n` elements that are worth a thread."""
+    each = list(spans)
+    half = (len(each) + 1) // 2
+
+    def some(of: list[tuple[int, int]]) -> list[Part]:
+        return [work(begin, end) for begin, end in of]
+
+    first, second = side_by_side(n if len(each) > 1 else 0, lambda: some(each[:half]), lambda: some(each[half:]))
+    return first + second
 
 
 def blocks(work: Integers, size: int = _BLOCK) -> Iterator[tuple[int, int]]:

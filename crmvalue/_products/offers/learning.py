@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._products.counting import additions, blocks, distinct, is_among
+from crmvalue._products.counting import additions, blocks, distinct, each_block, is_among
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -234,12 +234,10 @@ def _speaks_for(had: Any, new: Any, n_had: Floats, base: Floats, speaking: Integ
 
     by_item = had.T.tocsr()[speaking].astype(np.int64)
     both = had.astype(np.int64) + new.astype(np.int64) * _TWO_32  # two counts by one product, since nobody has both
-    parts = []
-    for begin, end in blocks(additions(by_item, both), _BLOCK):
+
+    def telling(begin: int, end: int) -> tuple[Integers, Integers, Floats]:
         counts = by_item[begin:end] @ both
         place = np.nonzero(counts.data >= _FEWEST * _TWO_32)[0]
-        if not len(place):
-            continue
         i = np.searchsorted(counts.indptr, place, side="right") - 1
         j = counts.indices[place].astype(np.int64)
         n, n_both = np.divmod(counts.data[place], _TWO_32)
@@ -250,7 +248,9 @@ def _speaks_for(had: Any, new: Any, n_had: Floats, base: Floats, speaking: Integ
         i, j, share = i[order], j[order], share[order]
         rank = np.arange(len(i)) - np.searchsorted(i, i)
         chosen = rank < _NEIGHBOURS
-        parts.append((speaking[begin + i[chosen]], j[chosen], (share - base[j])[chosen]))
+        return speaking[begin + i[chosen]], j[chosen], (share - base[j])[chosen]
+
+    parts = each_block(telling, blocks(additions(by_item, both), _BLOCK), both.nnz)
     shape = (had.shape[1], had.shape[1])
     if not parts:
         return csr_array(shape)

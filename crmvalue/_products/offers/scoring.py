@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from crmvalue._products.counting import additions, blocks
+from crmvalue._products.counting import additions, blocks, each_block
 from crmvalue._products.offers.learning import Correction, History, Lessons, activity, again_cells
 
 if TYPE_CHECKING:
@@ -62,8 +62,8 @@ def score(
     again = again[customers]
     active = lessons.activity[activity(history)[customers]]
     more = (lessons.more + diags_array(np.full(had.shape[1], -np.inf))).tocsr()  # marks what a customer had bought
-    parts = []
-    for begin, end in blocks(additions(had, more) + len(popular) + 1, _BLOCK):
+
+    def best_of(begin: int, end: int) -> Candidates:
         who = customers[begin:end]
         spoken = _spoken(had[begin:end], more, lessons.base, active[begin:end])
         liked = _liked(spoken, popular, lessons.base, active[begin:end])
@@ -78,7 +78,9 @@ def score(
         reason = np.where(is_new, -1, product)
         best = Candidates(row[rows], product[rows], prob[rows], is_new[rows], reason[rows])
         best = best._replace(reason=_reasons(had[begin:end], lessons.more, best))
-        parts.append(best._replace(customer=who[best.customer]))
+        return best._replace(customer=who[best.customer])
+
+    parts = each_block(best_of, blocks(additions(had, more) + len(popular) + 1, _BLOCK), had.nnz)
     columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
     return Candidates(*columns)
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crmvalue._core.encoding import threads
 from crmvalue._products.offers import candidates, learning, scoring
 from crmvalue._products.offers.learning import UNCORRECTED
 from crmvalue.errors import InputError
@@ -48,6 +49,7 @@ class TestNextProducts:
             if small_blocks:
                 patch.setattr(learning, "_BLOCK", 3)
                 patch.setattr(scoring, "_BLOCK", 3)
+                patch.setattr(threads, "_FEW", 0)  # two blocks at a time
             found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=20, n=n)
         prob = {
             (c, p): x
