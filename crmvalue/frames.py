@@ -14,6 +14,7 @@ customers on their way through the steps of a funnel  :func:`funnel`
 movement between groups from one date to another      :func:`migrate`
 the messages of a day                                 :func:`plan`
 what came of messages                                 :func:`journey_results`
+order lines, for the functions of products            :func:`order_lines`
 ====================================================  =================================================================
 
 pandas, Polars and PyArrow, and the lazy frames of Polars, DuckDB, Ibis, SQLFrame, Dask and Spark (PySpark, Spark
@@ -30,7 +31,7 @@ from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.events import funnel
 from crmvalue._frames.fits import fit
 from crmvalue._frames.groups import migrate, rfm
-from crmvalue._frames.log import split, summarise
+from crmvalue._frames.log import order_lines, split, summarise
 from crmvalue._frames.plans import journey_results, plan
 from crmvalue._frames.segments import segments
 from crmvalue._frames.values import value
@@ -42,6 +43,7 @@ __all__ = [
     "funnel",
     "journey_results",
     "migrate",
+    "order_lines",
     "plan",
     "retention",
     "rfm",

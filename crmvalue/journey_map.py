@@ -419,6 +419,15 @@ class LintFinding:
     message: str = checked_field("message", as_text)
     action: str = checked_field("action", as_text)
 
+    def to_json(self) -> str:
+        """Write the finding as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> LintFinding:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text)
+
     def __str__(self) -> str:
         place = [self.persona, self.type, *([] if self.stage is None else [self.stage])]
         return f"{', '.join(place)}: {self.message} {self.action}"
@@ -443,6 +452,15 @@ class StageDifference:
 
     before: Stage = checked_field("before", of_class(Stage))
     after: Stage = checked_field("after", of_class(Stage))
+
+    def to_json(self) -> str:
+        """Write both stages as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> StageDifference:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text, Stage, Touchpoint, Evidence)
 
     @property
     def emotion_change(self) -> float | None:
@@ -485,6 +503,15 @@ class JourneyMapDifference:
     added: tuple[str, ...] = words_field("added")
     removed: tuple[str, ...] = words_field("removed")
     kept: tuple[StageDifference, ...] = checked_field("kept", tuple_of(StageDifference))
+
+    def to_json(self) -> str:
+        """Write the changes as JSON text."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> JourneyMapDifference:
+        """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
+        return from_json(cls, text, StageDifference, Stage, Touchpoint, Evidence)
 
 
 def lint(maps: JourneyMap | Sequence[JourneyMap], *, as_of: ArrayLike) -> tuple[LintFinding, ...]:

@@ -18,6 +18,7 @@ __all__ = [
     "Roles",
     "find_customer",
     "find_named",
+    "find_needed",
     "find_roles",
     "names_of",
     "require_free",
@@ -97,6 +98,20 @@ def find_customer(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked
     if wrong:
         raise _UnclearError("customer", wrong[0], None, hint=_say_index(frame))
     return columns["customer"]
+
+
+def find_needed(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked: Mapping[str, str | None]) -> Roles:
+    """Find the columns of some roles alone, whatever the other headings look like."""
+    for role, wanted in asked.items():
+        if wanted is not None:
+            require_name(role, wanted)
+    names = _texts(names_of(name, frame))
+    columns, problems = choose_columns(names, {"customer": "", "date": "", "amount": ""} | dict(asked), form=ARGUMENTS)
+    mine = {ARGUMENTS.role(role): role for role in asked}
+    for role, sentence, value in problems:
+        if role in mine:
+            raise _UnclearError(mine[role], sentence, value, hint=_say_index(frame))
+    return Roles({role: columns[role] for role in asked}, tuple(role for role in asked if asked[role] is None))
 
 
 def find_named(

@@ -1,12 +1,20 @@
-"""An order log in a frame to one row per customer; :mod:`crmvalue.frames` is the public door."""
+"""An order log in a frame to one row per customer, or to order lines; :mod:`crmvalue.frames` is the public door."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from crmvalue._core.checks import as_column, as_day, require_choice
-from crmvalue._frames.columns import Roles, find_roles, require_free
-from crmvalue._frames.customers import CustomerFrame
+from crmvalue._frames.columns import (
+    Roles,
+    find_named,
+    find_needed,
+    find_roles,
+    require_free,
+    require_name,
+    require_present,
+)
+from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.engines import as_frame, from_columns, lazy_or_none
 from crmvalue._frames.orders import (
     SUMMARY,
@@ -19,6 +27,7 @@ from crmvalue._frames.orders import (
 )
 from crmvalue._purchases.order_log import Policy, last_day
 from crmvalue.errors import InputError
+from crmvalue.products import read_order_lines
 from crmvalue.purchases import (
     DAYS_PER_UNIT,
     Duplicates,
@@ -36,9 +45,14 @@ if TYPE_CHECKING:
     from crmvalue.purchases import TimeUnit
     from crmvalue.typing import ArrayLike
 
-__all__ = ["arrays_of", "plain_time", "split", "summarise"]
+__all__ = ["arrays_of", "order_lines", "plain_time", "split", "summarise"]
 
 _HOLDOUT = ("holdout_n_purchases", "holdout_spend")
+_PRODUCTS = (
+    "product", "product_id", "product_name", "sku", "item", "item_id", "article", "stockcode", "stock_code",
+    "artikel", "artikelnummer", "товар", "артикул", "პროდუქტი", "məhsul",
+)  # fmt: skip
+"""Usual headings of the product of an order line, the best first."""
 
 
 def summarise(
@@ -216,6 +230,100 @@ def split(
         frame=result, columns=roles.columns, guessed=roles.guessed, time_unit=time_unit, grain=grain, as_of=end,
         holdout_length=length, counts=counts,
     )  # fmt: skip
+
+
+def order_lines(
+    orders: Any,
+    *,
+    customer: str | None = None,
+    date: str | None = None,
+    product: str | None = None,
+    category: str | None = None,
+    brand: str | None = None,
+    quantity: str | None = None,
+    price: str | None = None,
+    amount: str | None = None,
+    order: str | None = None,
+    refunds: Literal["raise", "net", "drop"] = "raise",
+    missing: Missing = "raise",
+    duplicates: Duplicates = "keep",
+) -> FrameResult:
+    """Read a frame of order lines for the functions of :mod:`crmvalue.products`.
+
+    Parameters
+    ----------
+    orders : DataFrame
+        Order lines in memory, one row each: pandas, Polars or PyArrow.
+    customer, date, product : str, optional
+        Names of these columns. Those that are not named are guessed from the headings.
+    category, brand, quantity, amount, order : str, optional
+        Names of these columns. They are not guessed: a column that is not named is not used.
+    price : str, optional
+        Column with the price of one unit [money], in place of the amount of the line, which is the price times the
+        quantity.
+    refunds, missing, duplicates
+        As in :func:`crmvalue.products.read_order_lines`.
+
+    Returns
+    -------
+    FrameResult
+        `result` are the :class:`crmvalue.products.OrderLines`, `frame` are the same lines as a frame of your kind.
+        Tables that the functions of :mod:`crmvalue.products` make of the lines become frames by `to_frame`.
+
+    Raises
+    ------
+    InputError
+        As :func:`crmvalue.products.read_order_lines`; if a column is missing or cannot be guessed; for a lazy frame; if
+        there are both a price and an amount.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from crmvalue.products import product_pairs
+    >>> orders = pd.DataFrame(
+    ...     {
+    ...         "Customer ID": [1, 1, 2, 2, 3],
+    ...         "Date": ["2024-01-05", "2024-01-05", "2024-01-09", "2024-01-09", "2024-01-11"],
+    ...         "SKU": ["tea", "milk", "tea", "milk", "rice"],
+    ...         "pieces": [2, 1, 1, 1, 3],
+    ...         "price": [4.0, 1.5, 4.0, 1.5, 3.0],
+    ...     }
+    ... )
+    >>> found = order_lines(orders, quantity="pieces", price="price")
+    >>> found.result.amount
+    array([8. , 1.5, 4. , 1.5, 9. ])
+    >>> product_pairs(found.result, min_count=2).to_frame("pandas")[["bought", "also_bought", "n_together"]]
+      bought also_bought  n_together
+    0   milk         tea           2
+    1    tea        milk           2
+    """
+    frame = as_frame("orders", orders)
+    if lazy_or_none(frame) is not None:
+        hint = "collect it first, or the columns that are needed"
+        rule = "a frame in memory, since the lines are looked at one by one"
+        raise InputError("orders", rule, type(orders).__name__, hint=hint)
+    if price is not None and (amount is not None or quantity is None):
+        raise InputError("price", "given together with `quantity`, in place of `amount`", price)
+    roles = find_needed("orders", frame, {"customer": customer, "date": date})
+    goods = find_named("orders", frame, "product", product, _PRODUCTS)
+    named = {"category": category, "brand": brand, "quantity": quantity, "amount": amount, "order": order}
+    columns = {"customer": roles.columns["customer"], "date": roles.columns["date"], "product": goods}
+    columns |= {role: name for role, name in (named | {"price": price}).items() if name is not None}
+    for role, name in columns.items():
+        require_name(role, name)
+        require_present(role, frame, (name,), "name a column of the frame")
+    if len(set(columns.values())) < len(columns):
+        raise InputError("orders", "one whose roles have different columns", ", ".join(columns.values()))
+    arrays = arrays_of(frame, Roles({role: name for role, name in columns.items() if role != "quantity"}, ()))
+    if quantity is not None:
+        arrays["quantity"] = frame[quantity].to_native()
+    if price is not None:
+        units = as_column("quantity", arrays["quantity"], allow_missing=True)
+        arrays["amount"] = as_column("price", arrays.pop("price"), allow_missing=True) * units
+    found = read_order_lines(**arrays, refunds=refunds, missing=missing, duplicates=duplicates)
+    guessed = roles.guessed if product is not None else (*roles.guessed, "product")
+    made = from_columns(found.to_columns(), frame).to_native()
+    return FrameResult(frame=made, result=found, columns=columns, guessed=guessed)
 
 
 def _roles(

@@ -10,6 +10,7 @@ from crmvalue.frames import (
     funnel,
     journey_results,
     migrate,
+    order_lines,
     plan,
     retention,
     rfm,
@@ -146,6 +147,16 @@ CALLS = [
             "days": 2,
         },
         {"as_of": "2024-05-32", "days": 0},
+    ),
+    Call(
+        order_lines,
+        {
+            "orders": Later(
+                lambda: pd.DataFrame({"customer": ["ann"], "date": ["2024-06-02"], "sku": ["tea"], "amount": [5.0]})
+            ),
+            "amount": "amount",
+        },
+        {},
     ),
     Call(
         journey_results,
