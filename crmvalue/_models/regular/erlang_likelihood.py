@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from crmvalue._models.regular.erlang import waiting
+from crmvalue._models.repeat.beta_geometric_fit import alive_sums, no_mixture_is_likelier, points_to_start
 from crmvalue._models.repeat.nbd_likelihood import GammaPoisson, RisingSum
 from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.fit import Derivatives
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Likelihood", "log_likelihood_derivatives"]
 
-_GAIN = 1e-3  # in log-likelihood: less than a better mixture has to promise
-_CHANCES = (0.0, 1e-5, 1e-3, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99, 0.999, 0.99999)
-_MOST = 600.0  # the largest logarithm that is raised
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 
 
@@ -86,7 +84,7 @@ class Likelihood:
 
     def __call__(self, theta: Floats) -> Evaluation:
         r, alpha, a, b = natural = np.exp(theta)
-        value, gradient, hessian = self._always(r, alpha, a, b)
+        value, gradient, hessian = alive_sums(self.rising_tosses, self.rates, r, alpha, a, b)
         for start in range(0, len(self.x), _BLOCK):
             extra = self._block(slice(start, start + _BLOCK), r, alpha, a, b)
             value, gradient, hessian = value + extra[0], gradient + extra[1], hessian + extra[2]
@@ -96,17 +94,7 @@ class Likelihood:
 
     def starts(self) -> list[Floats]:
         """Points to search from, as those of BG/NBD; NaN stands for where the first search ended."""
-        pace = max(self.n_events / self.n_customers, 1e-3)  # events in a mean age
-        points = [
-            (0.5, 0.5 / pace, 0.7, 2.0),
-            (math.nan, math.nan, 1e-5, 1e6),
-            (math.nan, math.nan, 0.03, 0.1),
-            (math.nan, math.nan, 0.03, 50.0),
-            (0.1, 0.1 / pace, 0.1, 1.0),
-            (1.0, 1.0 / pace, 1.0, 1.0),
-            (50.0, 20.0 / pace, 5.0, 50.0),
-        ]
-        return [np.log(np.array(point)) for point in points]
+        return points_to_start(self.n_events / self.n_customers)
 
     def is_best_mixture(self, theta: Floats) -> bool:
         """Whether at r and alpha of `theta` no other mixture of chances of leaving is noticeably likelier."""
@@ -115,27 +103,8 @@ class Likelihood:
         x, since, recency, weight = (column[could] for column in (self.x, self.since, self.recency, self.weight))
         tosses, shape = x + self.early, r + self.k * x
         terms = waiting(self.k, shape, since / (alpha + recency + since))
-        log_odds = shape * np.log1p(since / (alpha + recency)) - np.log(terms.sum(axis=0))
-        present = log_rising(b, tosses) - log_rising(a + b, tosses)
-        present += np.logaddexp(0.0, math.log(a) - np.log(tosses - 1.0 + b) + log_odds)
-        for chance in _CHANCES:
-            stay = math.log1p(-chance)
-            other = (tosses - 1.0) * stay + np.logaddexp(stay, math.log(chance) + log_odds) if chance else 0.0
-            growth = float((weight * np.expm1(np.minimum(other - present, _MOST))).sum())
-            if growth > _GAIN:
-                return False
-        return True
-
-    def _always(self, r: float, alpha: float, a: float, b: float) -> tuple[float, Floats, Floats]:
-        """Evaluate the factors of sums over few distinct counts and ages."""
-        in_b, in_ab = self.rising_tosses(b), self.rising_tosses(a + b)
-        of_rates = self.rates(r, alpha)
-        gradient = np.array((*of_rates[1], -in_ab[1], in_b[1] - in_ab[1]))
-        hessian = np.zeros((4, 4))
-        hessian[:2, :2] = of_rates[2]
-        hessian[2:, 2:] = -in_ab[2]
-        hessian[3, 3] += in_b[2]
-        return of_rates[0] + in_b[0] - in_ab[0], gradient, hessian
+        silence = shape * np.log1p(since / (alpha + recency)) - np.log(terms.sum(axis=0))
+        return no_mixture_is_likelier(tosses, weight, silence, a, b)
 
     def _block(self, rows: slice, r: float, alpha: float, a: float, b: float) -> tuple[float, Floats, Floats]:
         """Evaluate log H and the logarithm of 1 + the odds of being lost, over some rows."""

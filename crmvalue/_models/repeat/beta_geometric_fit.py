@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import UniquePurchases
     from crmvalue.typing import Floats
 
-__all__ = ["Likelihood", "log_likelihood_derivatives"]
+__all__ = ["Likelihood", "alive_sums", "log_likelihood_derivatives", "no_mixture_is_likelier", "points_to_start"]
 
 _GAIN = 1e-3  # in log-likelihood: less than a better mixture has to promise
 _CHANCES = (0.0, 1e-5, 1e-3, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.97, 0.99, 0.999, 0.99999)
@@ -52,7 +52,7 @@ class Likelihood:
 
     def __call__(self, theta: Floats) -> Evaluation:
         r, alpha, a, b = np.exp(theta).tolist()
-        value, gradient, hessian = self._always(r, alpha, a, b)
+        value, gradient, hessian = alive_sums(self.rising_tosses, self.rates, r, alpha, a, b)
         if len(self.x):
             extra = self._maybe_lost(r, alpha, a, b)
             value, gradient, hessian = value + extra[0], gradient + extra[1], hessian + extra[2]
@@ -67,17 +67,7 @@ class Likelihood:
         The first is good for most bases. The second is the end where nobody is lost. Where another peak is higher,
         mostly few customers are lost at once, or all are lost with small and equal chances.
         """
-        pace = max(self.n_repeat / self.n_customers, 1e-3)  # repeat purchases in a mean age
-        points = [
-            (0.5, 0.5 / pace, 0.7, 2.0),
-            (math.nan, math.nan, 1e-5, 1e6),
-            (math.nan, math.nan, 0.03, 0.1),
-            (math.nan, math.nan, 0.03, 50.0),
-            (0.1, 0.1 / pace, 0.1, 1.0),
-            (1.0, 1.0 / pace, 1.0, 1.0),
-            (50.0, 20.0 / pace, 5.0, 50.0),
-        ]
-        return [np.log(np.array(point)) for point in points]
+        return points_to_start(self.n_repeat / self.n_customers)
 
     def is_best_mixture(self, theta: Floats) -> bool:
         """Whether at r and alpha of `theta` no other mixture of chances of leaving is noticeably likelier.
@@ -86,28 +76,8 @@ class Likelihood:
         all, no mixture is likelier. The growth is the mean of likelihood ratios, minus 1, times the customers.
         """
         r, alpha, a, b = np.exp(theta).tolist()
-        tosses = self.x + self.early
-        log_odds = (self.x + r) * np.log1p(self.since / (alpha + self.recency))
-        present = log_rising(b, tosses) - log_rising(a + b, tosses)
-        present += np.logaddexp(0.0, math.log(a) - np.log(tosses - 1.0 + b) + log_odds)
-        for chance in _CHANCES:
-            stay = math.log1p(-chance)
-            other = (tosses - 1.0) * stay + np.logaddexp(stay, math.log(chance) + log_odds) if chance else 0.0
-            growth = float((self.weight * np.expm1(np.minimum(other - present, _MOST))).sum())
-            if growth > _GAIN:
-                return False
-        return True
-
-    def _always(self, r: float, alpha: float, a: float, b: float) -> tuple[float, Floats, Floats]:
-        """Evaluate the term of being alive, of which all sums are over few distinct counts and ages."""
-        in_b, in_ab = self.rising_tosses(b), self.rising_tosses(a + b)
-        of_rates = self.rates(r, alpha)
-        gradient = np.array((*of_rates[1], -in_ab[1], in_b[1] - in_ab[1]))
-        hessian = np.zeros((4, 4))
-        hessian[:2, :2] = of_rates[2]
-        hessian[2:, 2:] = -in_ab[2]
-        hessian[3, 3] += in_b[2]
-        return of_rates[0] + in_b[0] - in_ab[0], gradient, hessian
+        silence = (self.x + r) * np.log1p(self.since / (alpha + self.recency))
+        return no_mixture_is_likelier(self.x + self.early, self.weight, silence, a, b)
 
     def _maybe_lost(self, r: float, alpha: float, a: float, b: float) -> tuple[float, Floats, Floats]:
         """Evaluate the logarithm of 1 + the odds of being lost, over all rows where that could happen."""
@@ -160,6 +130,51 @@ class Likelihood:
         hessian[2, 2] -= first[3] / a**2
         hessian[3, 3] += bend_b
         return value, gradient, hessian
+
+
+def points_to_start(pace: float) -> list[Floats]:
+    """Points to search from, for a number of events in a mean age; NaN stands for where the first search ended."""
+    pace = max(pace, 1e-3)
+    points = [
+        (0.5, 0.5 / pace, 0.7, 2.0),
+        (math.nan, math.nan, 1e-5, 1e6),
+        (math.nan, math.nan, 0.03, 0.1),
+        (math.nan, math.nan, 0.03, 50.0),
+        (0.1, 0.1 / pace, 0.1, 1.0),
+        (1.0, 1.0 / pace, 1.0, 1.0),
+        (50.0, 20.0 / pace, 5.0, 50.0),
+    ]
+    return [np.log(np.array(point)) for point in points]
+
+
+def alive_sums(
+    rising_tosses: RisingSum, rates: GammaPoisson, r: float, alpha: float, a: float, b: float
+) -> tuple[float, Floats, Floats]:
+    """Evaluate the term of being alive, of which all sums are over few distinct counts and ages."""
+    in_b, in_ab = rising_tosses(b), rising_tosses(a + b)
+    of_rates = rates(r, alpha)
+    gradient = np.array((*of_rates[1], -in_ab[1], in_b[1] - in_ab[1]))
+    hessian = np.zeros((4, 4))
+    hessian[:2, :2] = of_rates[2]
+    hessian[2:, 2:] = -in_ab[2]
+    hessian[3, 3] += in_b[2]
+    return of_rates[0] + in_b[0] - in_ab[0], gradient, hessian
+
+
+def no_mixture_is_likelier(tosses: Floats, weight: Floats, silence: Floats, a: float, b: float) -> bool:
+    """Whether no other mixture of chances of leaving is noticeably likelier than the beta distribution (a, b).
+
+    `silence` is the logarithm of how much likelier a silence is for those who were lost before it.
+    """
+    present = log_rising(b, tosses) - log_rising(a + b, tosses)
+    present += np.logaddexp(0.0, math.log(a) - np.log(tosses - 1.0 + b) + silence)
+    for chance in _CHANCES:
+        stay = math.log1p(-chance)
+        other = (tosses - 1.0) * stay + np.logaddexp(stay, math.log(chance) + silence) if chance else 0.0
+        growth = float((weight * np.expm1(np.minimum(other - present, _MOST))).sum())
+        if growth > _GAIN:
+            return False
+    return True
 
 
 def log_likelihood_derivatives(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import mpmath as mp
 import numpy as np
@@ -241,20 +240,6 @@ class TestLikelihood:
         found = fit_mbg_cnbd(cdnow, regularity=estimate_regularity(log.customer, log.date, as_of=FIRST_HALF))
         assert found.model.k == 1
         assert "-9,582.14 for k = 1" in found.comparison
-
-    def test_groceries(self):
-        """Order days of 1,525 customers of a grocer, whose file is not part of the project: known estimates."""
-        pl = pytest.importorskip("polars")
-        path = Path(__file__).parents[4] / "shared" / "data" / "grocery_orders.parquet"
-        if not path.exists():
-            pytest.skip("the log of the grocer is not here")
-        log = pl.read_parquet(path)
-        history = split_purchases(log["customer"], log["date"], calibration_end="2006-12-31").calibration
-        regularity = estimate_regularity(log["customer"], log["date"], as_of="2006-12-31")
-        found = fit_mbg_cnbd(history, regularity=regularity)
-        assert found.model.k == 2
-        np.testing.assert_allclose(found.estimates, [1.32918, 2.81255, 0.42470, 0.79003], rtol=2e-5)
-        assert found.log_likelihood + regularity.sum_log_intervals == pytest.approx(-14978.211, abs=6e-4)
 
     def test_recovery(self, many):
         found = fit_mbg_cnbd(many, k=2)
