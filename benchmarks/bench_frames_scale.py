@@ -3,7 +3,8 @@
 ``python benchmarks/bench_frames_scale.py [--orders 2 20 200] [--folder FOLDER]`` writes made-up orders to Parquet, ten
 orders per customer, and runs each size in a process of its own whose memory the operating system limits. 200 million
 orders need about 3 GB in the folder, and as much again while DuckDB works. It prints the seconds of each step and the
-cost per order. The customers are those of a BG/NBD process: rates and lifetimes differ.
+cost per order, beside the same aggregation in SQL by hand under the same limits. The customers are those of a BG/NBD
+process: rates and lifetimes differ.
 """
 
 from __future__ import annotations
@@ -16,12 +17,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 LIMIT = 4 << 30  # bytes
 FEW_ARENAS = {**os.environ, "MALLOC_ARENA_MAX": "2"}  # the limit counts addresses, and each arena reserves many
+BY_HAND = """
+    select customer_id, count(*) - 1 as frequency, date_diff('day', min(day), max(day)) / 7 as recency,
+           date_diff('day', min(day), date '2024-12-31') / 7 as age, sum(money) as total_spend,
+           (sum(money) - arg_min(money, day)) / nullif(count(*) - 1, 0) as mean_repeat_spend
+    from (select customer_id, order_date::date as day, sum(amount) as money from {} group by all)
+    group by customer_id
+"""
 PART = 10_000_000  # orders in a file
 ORDERS_PER_CUSTOMER = 10
 
@@ -58,17 +71,45 @@ def generate(folder: Path, n_orders: int) -> None:
             )
 
 
+@contextmanager
+def small_database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database that takes little memory and spills into the folder."""
+    with tempfile.TemporaryDirectory(dir=folder) as spill, duckdb.connect() as database:
+        database.execute(f"set temp_directory = '{spill}'")
+        database.execute("set memory_limit = '900MB'")
+        database.execute("set preserve_insertion_order = false")
+        yield database
+
+
+def warm_up(orders: duckdb.DuckDBPyRelation) -> None:
+    """Run the three steps once on a few customers, so that imports and first calls are not measured."""
+    from crmvalue import frames
+
+    customers = frames.summarise(orders.filter("customer_id < 2000"), as_of="2024-12-31").frame
+    fit, spend = (frames.fit(customers, model, time_unit="week") for model in ("bg_nbd", "gamma_gamma"))
+    terms = {"horizon": 52, "margin": 0.3, "discount_rate": 0.002, "time_unit": "week"}
+    frames.value(customers, fit, spend, **terms).frame.fetchall()
+
+
+def measure_by_hand(folder: Path) -> None:
+    """Summarise in SQL in this process, whose memory is limited, and print what it took."""
+    with small_database(folder.parent) as database:
+        start = time.perf_counter()
+        database.sql(BY_HAND.format(f"read_parquet('{folder}/*.parquet')")).to_parquet(
+            str(folder.parent / f"by_hand_{folder.name}.parquet")
+        )
+        print(json.dumps({"seconds": round(time.perf_counter() - start, 2)}))
+
+
 def measure(folder: Path) -> None:
     """Run the three steps in this process, whose memory is limited, and print what they took."""
     import numpy as np
 
     from crmvalue import frames
 
-    with tempfile.TemporaryDirectory(dir=folder.parent) as spill, duckdb.connect() as database:
-        database.execute(f"set temp_directory = '{spill}'")
-        database.execute("set memory_limit = '900MB'")
-        database.execute("set preserve_insertion_order = false")
+    with small_database(folder.parent) as database:
         orders = database.sql(f"select * from read_parquet('{folder}/*.parquet')")
+        warm_up(database.read_parquet(f"{folder}/orders_000.parquet"))
         n_orders = orders.aggregate("count(*)").fetchall()[0][0]
         seconds = {}
         start = time.perf_counter()
@@ -95,9 +136,9 @@ def measure(folder: Path) -> None:
     print(json.dumps({**found, "seconds": {name: round(float(np.round(t, 2)), 2) for name, t in seconds.items()}}))
 
 
-def limited(folder: Path) -> dict[str, object]:
-    """Run the steps in a process that may not take more memory than the limit."""
-    command = [sys.executable, __file__, "--measure", str(folder)]
+def limited(what: str, folder: Path) -> dict[str, object]:
+    """Run one of the measurements in a process that may not take more memory than the limit."""
+    command = [sys.executable, __file__, what, str(folder)]
 
     def preexec() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
@@ -114,17 +155,26 @@ def main() -> None:
     parser.add_argument("--orders", type=float, nargs="+", default=[2, 20, 200], help="millions")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir(), "crmvalue_scale"))
     parser.add_argument("--measure", type=Path)
+    parser.add_argument("--measure-by-hand", type=Path)
     options = parser.parse_args()
     if options.measure:
         measure(options.measure)
-        return
+    elif options.measure_by_hand:
+        measure_by_hand(options.measure_by_hand)
+    else:
+        compare(options)
+
+
+def compare(options: argparse.Namespace) -> None:
+    """Measure each size beside the aggregation by hand."""
     for millions in options.orders:
         folder = options.folder / f"orders_{millions:g}m"
         generate(folder, round(millions * 1e6))
-        found = limited(folder)
+        found, by_hand = limited("--measure", folder), limited("--measure-by-hand", folder)
         per_million = {step: t / found["n_orders"] * 1e6 for step, t in found["seconds"].items()}
         print(f"{found['n_orders']:,} orders, {found['n_customers']:,} customers, {found['n_rows']:,} distinct rows")
         print(f"  seconds {found['seconds']}, per million orders { {s: round(t, 3) for s, t in per_million.items()} }")
+        print(f"  summarised in SQL by hand: {by_hand['seconds']} seconds")
         print(f"  peak memory {found['peak_mb']:,.0f} MB, CLV {found['clv']:,.2f}")
 
 

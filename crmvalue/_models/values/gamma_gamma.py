@@ -281,7 +281,7 @@ def fit_mean_spend(
     many = len(x) >= _MANY  # the search on a part of the customers ends near that on all
     fit = fit_model(
         GammaGamma,
-        objective(x, m / unit),
+        objective(x, m, unit),
         Parameters(("p", "q", "gamma"), np.ones(3, dtype=bool)),
         [_START],
         more_starts=_MORE_STARTS,
@@ -289,7 +289,7 @@ def fit_mean_spend(
         units=np.array([1.0, 1.0, unit]),
         n_customers=len(x),
         n_more=None if has_priors(priors) else lambda end: 0 if (end[1:] > _ALIKE).all() else None,
-        rough=objective(x[::_THINNED], m[::_THINNED] / unit) if many else None,
+        rough=objective(x[::_THINNED], m[::_THINNED], unit) if many else None,
     )
     return attrs.evolve(fit, log_likelihood=fit.log_likelihood - len(x) * np.log(unit), left_out=left_out)
 

@@ -12,6 +12,8 @@ from crmvalue._models.shared.discrete import log_beta_density
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy.typing as npt
+
     from crmvalue.typing import Floats
 
 __all__ = ["objective"]
@@ -36,16 +38,38 @@ def _sums(x: Floats, total: Floats, scale: float) -> list[float]:
     return sums
 
 
-def objective(x: Floats, m: Floats) -> Callable[[Floats], Evaluation]:
+def _logs(x: Floats, total: Floats) -> tuple[float, float]:
+    """Add up x log(total) and log(total / x), block by block."""
+    parts = []
+    for start in range(0, len(x), _BLOCK):
+        here, money = x[start : start + _BLOCK], total[start : start + _BLOCK]
+        parts.append([(here * np.log(money)).sum(), np.log(money / here).sum()])
+    x_log_total, log_m = np.array(parts).sum(axis=0).tolist()
+    return x_log_total, log_m
+
+
+def _counts(x: Floats) -> npt.NDArray[np.int64]:
+    """Count each whole number in x, block by block: the numbers as integers would take as much memory as x."""
+    cells = int(x.max()) + 1
+    step = max(_BLOCK, cells)
+    return sum(
+        (np.bincount(x[start : start + step].astype(np.int64), minlength=cells) for start in range(0, len(x), step)),
+        start=np.zeros(cells, dtype=np.int64),
+    )
+
+
+def objective(x: Floats, m: Floats, unit: float = 1.0) -> Callable[[Floats], Evaluation]:
     """Log-likelihood with derivatives in the logarithms of (p, q, gamma); x repeat purchases of mean m each.
 
-    Special functions are needed once per distinct x; each customer costs one logarithm and one division.
+    Money is counted in the unit. Special functions are needed once per distinct x; each customer costs one logarithm
+    and one division, and one number of memory beside x.
     """
     from scipy.special import digamma, polygamma
 
     total = x * m
+    total /= unit
     if x.max() < _FEW_CELLS:  # counting is faster than sorting
-        counts = np.bincount(x.astype(np.int64))
+        counts = _counts(x)
         distinct = np.nonzero(counts)[0].astype(np.float64)
         weight = counts[counts > 0].astype(np.float64)
     else:
@@ -53,8 +77,7 @@ def objective(x: Floats, m: Floats) -> Callable[[Floats], Evaluation]:
         weight = counts.astype(np.float64)
     n = len(x)
     sum_x = float(x.sum())
-    sum_x_log_total = float((x * np.log(total)).sum())
-    sum_log_m = float(np.log(m).sum())
+    sum_x_log_total, sum_log_m = _logs(x, total)
 
     def evaluate(theta: Floats) -> Evaluation:
         p, q, scale = np.exp(theta)
