@@ -122,6 +122,29 @@ def effect_of(difference, half, naive):
     )
 
 
+def days_back(n, *, young=0):
+    """Give the retention of a base of which some are too young, on each of n days."""
+    days, counts = np.arange(1.0, n + 1), np.full(n, 40)
+    return cohorts.NDayRetention(
+        kind="unbounded",
+        as_of="2024-01-31",
+        first_day=days,
+        last_day=np.full(n, np.inf),
+        n_eligible=counts - young,
+        n_retained=np.minimum(counts - young, np.arange(n)[::-1]),
+        n_too_young=np.full(n, young),
+    )
+
+
+def stage_times(stages, days):
+    n = len(stages) - 1
+    times, counts = np.resize(np.array(days, dtype=float), (n, 2)), np.arange(n)
+    return funnels.StageTimes(
+        stages=stages, prob=[0.1, 0.9], time_in_stage=times, time_to_convert=times.sum(axis=0), n_moved_on=counts,
+        n_censored=counts,
+    )  # fmt: skip
+
+
 def total(**inputs):
     return sum(inputs.values())
 
@@ -290,6 +313,11 @@ def awkward():
         "one deal": lambda: funnels.forecast_calibration([0.5], [True]),
         "cohorts that stay": lambda: cohorts.compare_survival([1, 2, 3], [False] * 3, ["a", "b", NAMES[0]]),
         "cohorts of names": lambda: cohorts.compare_survival([1, 2, 3, 4], [True] * 4, [*NAMES[:2]] * 2),
+        "many days": lambda: days_back(1000, young=7),
+        "nobody old enough": lambda: days_back(3, young=40),
+        "many steps": lambda: stage_times([f"stage {k}" for k in range(60)], [1.0, 2.0, 7.0, np.inf]),
+        "steps of names": lambda: stage_times(NAMES, [1.0, np.inf, np.inf, np.inf]),
+        "steps at once": lambda: stage_times("ab", [0.0, 0.0]),
         "runs of a year": lambda: journeys.simulate_plan(
             [journeys.BirthdayJourney("birthday")],
             journeys.Customers(
