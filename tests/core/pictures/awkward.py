@@ -145,6 +145,25 @@ def stage_times(stages, days):
     )  # fmt: skip
 
 
+def redemptions(n, share, *, expired=0.0):
+    issued = np.full(n, 1000)
+    months = (np.datetime64("1999-12") + np.arange(n)).astype("datetime64[D]")
+    counts = {"issued": issued, "redeemed": (issued * share).astype(int), "expired": (issued * expired).astype(int)}
+    ends = {"low": np.full(n, np.nan if n == 1 else 0.0), "high": np.full(n, np.nan if n == 1 else 1.0)}
+    return loyalty.RedemptionRates(period=months, n_members=np.ones(n, int), rate=np.full(n, share), **counts, **ends)
+
+
+def simulated_points(n, points, spend=0.0):
+    months = (np.datetime64("1999-12") + np.arange(n)).astype("datetime64[D]")
+    by_month = {"points_by_month": np.full(n, points), "cost_by_month": np.full(n, 0.5 * points)}
+    whole = float(n * points)
+    return loyalty.ProgrammeSimulation(
+        cost=0.5 * whole, cost_if_all_redeemed=whole, spend=spend, rules=[NAMES[0]], points_by_rule=[n * points],
+        month=months, **by_month, levels=NAMES[:2], points_by_level=[n * points, 0], member=NAMES[:1],
+        member_points=[n * points], member_spend=[0],
+    )  # fmt: skip
+
+
 def total(**inputs):
     return sum(inputs.values())
 
@@ -318,6 +337,11 @@ def awkward():
         "many steps": lambda: stage_times([f"stage {k}" for k in range(60)], [1.0, 2.0, 7.0, np.inf]),
         "steps of names": lambda: stage_times(NAMES, [1.0, np.inf, np.inf, np.inf]),
         "steps at once": lambda: stage_times("ab", [0.0, 0.0]),
+        "points of years": lambda: redemptions(200, 0.3, expired=0.7),
+        "points of one month": lambda: redemptions(1, 0.0),
+        "points that are all spent": lambda: redemptions(5, 1.0),
+        "costs of points of years": lambda: simulated_points(500, 10**11, 1e15),
+        "no points": lambda: simulated_points(2, 0),
         "runs of a year": lambda: journeys.simulate_plan(
             [journeys.BirthdayJourney("birthday")],
             journeys.Customers(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crmvalue import cohorts, funnels
+from crmvalue import cohorts, funnels, loyalty
 from crmvalue._core.pictures.parts import apart
 
 
@@ -99,3 +99,84 @@ class TestStageTimes:
         _, data = parts(found)
         assert sorted(data["days"].tolist()) == [*range(n - 13, n), 99]
         assert data["step"][-1] == "entry to conversion"
+
+
+class TestRedemptionRates:
+    """Redeemed and expired shares of each period; the title tells the periods whose time is over."""
+
+    def rates(self, **changes):
+        given = {
+            "period": ["2024-01-01", "2024-02-01", "2024-03-01"],
+            "n_members": [5, 5, 1],
+            "issued": [100, 200, 100],
+            "redeemed": [60, 100, 10],
+            "expired": [40, 50, 0],
+            "rate": [0.6, 0.5, 0.1],
+            "low": [0.5, 0.4, np.nan],
+            "high": [0.7, 0.6, np.nan],
+        }
+        return loyalty.RedemptionRates(**{**given, **changes})
+
+    def test_bars(self):
+        title, data = parts(self.rates())
+        assert title == "Of the points whose time is over, 60 % were redeemed; of all points 42 % so far"
+        assert data["month"].tolist() == ["2024-01", "2024-02", "2024-03"]
+        assert data["rate"].tolist() == [0.6, 0.5, 0.1]
+        np.testing.assert_array_equal(data["expired_low"], [0.6, 0.5, np.nan])
+        np.testing.assert_array_equal(data["expired_high"], [1.0, 0.75, np.nan])
+        np.testing.assert_array_equal(data["low"], [0.5, 0.4, np.nan])
+        assert data["all_points"].tolist() == [170 / 400] * 3
+
+    def test_titles(self):
+        young = self.rates(expired=[0, 0, 0])
+        assert parts(young)[0] == "42 % of all points are redeemed so far; the time of no period is over"
+        old = self.rates(expired=[40, 100, 90])
+        assert parts(old)[0] == "Of the points whose time is over, 42 % were redeemed"
+        assert parts(self.rates(issued=[0] * 3, redeemed=[0] * 3, expired=[0] * 3))[0] == "No points were issued"
+
+    def test_years(self):
+        data = parts(self.rates(period=["2022-01-01", "2023-01-01", "2024-01-01"]))[1]
+        assert data["year"].tolist() == ["2022", "2023", "2024"]
+
+
+class TestProgrammeSimulation:
+    """Expected cost by month or year, beside the cost if all points were redeemed."""
+
+    def simulation(self, n=3, **changes):
+        points = np.arange(1, n + 1) * 100
+        given = {
+            "cost": points.sum() * 2.0 * 0.7,
+            "cost_if_all_redeemed": points.sum() * 2.0,
+            "spend": points.sum() * 50.0,
+            "rules": ["base"],
+            "points_by_rule": [points.sum()],
+            "month": (np.datetime64("2023-11") + np.arange(n)).astype("datetime64[D]"),
+            "points_by_month": points,
+            "cost_by_month": points * 2.0 * 0.7,
+            "levels": [],
+            "points_by_level": [],
+            "member": ["ann"],
+            "member_points": [points.sum()],
+            "member_spend": [points.sum() * 50],
+        }
+        return loyalty.ProgrammeSimulation(**{**given, **changes})
+
+    def test_months(self):
+        title, data = parts(self.simulation())
+        assert title == "The points would have cost 2.8 % of the money of the orders, 4 % if all were redeemed"
+        assert data["month"].tolist() == ["2023-11", "2023-12", "2024-01"]
+        assert data["cost"] == pytest.approx([140, 280, 420])
+        assert data["cost_if_all_redeemed"] == pytest.approx([200, 400, 600])
+
+    def test_years(self):
+        data = parts(self.simulation(14))[1]
+        assert data["year"].tolist() == ["2023", "2024"]
+        assert data["cost_if_all_redeemed"] == pytest.approx([600, 2 * sum(range(300, 1500, 100))])
+
+    def test_no_money_and_no_points(self):
+        free = self.simulation(spend=0)
+        assert parts(free)[0] == "The points would have cost 840, and 1,200 if all were redeemed"
+        none = self.simulation(cost=0, cost_if_all_redeemed=0, points_by_month=[0] * 3, cost_by_month=[0] * 3)
+        assert parts(none)[1]["cost_if_all_redeemed"].tolist() == [0, 0, 0]
+        empty = {"month": [], "points_by_month": [], "cost_by_month": []}
+        assert parts(self.simulation(**empty))[0] == "No month has an order"
