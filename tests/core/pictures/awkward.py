@@ -16,6 +16,7 @@ from crmvalue import (
     journeys,
     loyalty,
     ltv,
+    metrics,
     models,
     plots,
     promotions,
@@ -40,6 +41,7 @@ FEW = (
     "value of one", "no repeat purchase", "losses", "Georgian groups", "nobody left", "no payback", "a Georgian name",
     "boxes of names", "no box has a value", "a cascade of names", "no step of a cascade pays", "attempts of names",
     "a map of names", "an empty map", "results without control", "economics of names", "nothing moves",
+    "targets of names",
 )  # fmt: skip
 """Those that are looked at in the normal run; the others are slow."""
 
@@ -162,6 +164,33 @@ def simulated_points(n, points, spend=0.0):
         month=months, **by_month, levels=NAMES[:2], points_by_level=[n * points, 0], member=NAMES[:1],
         member_points=[n * points], member_spend=[0],
     )  # fmt: skip
+
+
+def targets(names, target, amount):
+    n = len(names)
+    plan = {"name": names, "start": ["2025-03-01"] * n, "end": ["2025-03-31"] * n, "target": target}
+    days = np.arange("2025-03-01", "2025-03-11", dtype="datetime64[D]")
+    sold = {"name": np.repeat(names, len(days)), "date": np.tile(days, n), "amount": np.resize(amount, n * len(days))}
+    return metrics.plan_and_actual(plan, sold, as_of=days[-1])
+
+
+def drivers(names, effect, half):
+    n = len(names)
+    effect = np.resize(np.array(effect, dtype=float), n)
+    ends = {"low": effect - half, "high": effect + half}
+    return metrics.ScoreDrivers(
+        question=names, effect=effect, **ends, importance=np.full(n, 1 / n), mean=np.ones(n), explained=1.0,
+        n_answers=99, n_incomplete=0, level=0.95,
+    )  # fmt: skip
+
+
+def service_level(names, within, missed):
+    n = len(names)
+    waiting = metrics.OpenTickets(row=[], hours_left=[], at_risk=[])
+    counts = {"n_within": np.resize(within, n), "n_missed": np.resize(missed, n), "n_pending": np.zeros(n, int)}
+    return metrics.ServiceLevel(
+        customer_class=names, priority=names[::-1], **counts, level=0.95, open=waiting, n_later=0, as_of="2024-03-01"
+    )
 
 
 def total(**inputs):
@@ -336,12 +365,20 @@ def awkward():
         "nobody old enough": lambda: days_back(3, young=40),
         "many steps": lambda: stage_times([f"stage {k}" for k in range(60)], [1.0, 2.0, 7.0, np.inf]),
         "steps of names": lambda: stage_times(NAMES, [1.0, np.inf, np.inf, np.inf]),
-        "steps at once": lambda: stage_times("ab", [0.0, 0.0]),
+        "steps at once": lambda: stage_times(["a", "b"], [0.0, 0.0]),
         "points of years": lambda: redemptions(200, 0.3, expired=0.7),
         "points of one month": lambda: redemptions(1, 0.0),
         "points that are all spent": lambda: redemptions(5, 1.0),
         "costs of points of years": lambda: simulated_points(500, 10**11, 1e15),
         "no points": lambda: simulated_points(2, 0),
+        "targets of names": lambda: targets(NAMES, [1e9, 5.0, 0.0, 100.0, 3e3], [-50.0, 90.0, 10.0]),
+        "many targets": lambda: targets([f"manager {k}" for k in range(300)], np.arange(300.0), [9.0, 11.0]),
+        "drivers of names": lambda: drivers(NAMES, [-3.0, 1e-3, 2e3], 1e3),
+        "many drivers": lambda: drivers([f"question {k}" for k in range(200)], [0.5, 0.1, -0.2], 0.3),
+        "no driver": lambda: drivers(["a"], [0.0], 0.0),
+        "service of names": lambda: service_level(NAMES, [9, 0, 10_000_000], [0, 9, 1]),
+        "service of many": lambda: service_level([f"class {k}" for k in range(400)], np.arange(400), [7]),
+        "no service yet": lambda: service_level(["a"], [0], [0]),
         "runs of a year": lambda: journeys.simulate_plan(
             [journeys.BirthdayJourney("birthday")],
             journeys.Customers(
