@@ -193,6 +193,13 @@ def service_level(names, within, missed):
     )
 
 
+def budget(names, value, money=1e4):
+    each = {"spend": 1e3, "n_new": 50.0, "elasticity": 0.6}
+    columns = {key: dict.fromkeys(names, one) for key, one in each.items()}
+    worth = dict(zip(names, np.resize(value, len(names)).tolist(), strict=True))
+    return ltv.split_budget(money, **columns, value=worth, target_ratio=3, keep="total")
+
+
 def total(**inputs):
     return sum(inputs.values())
 
@@ -379,6 +386,9 @@ def awkward():
         "service of names": lambda: service_level(NAMES, [9, 0, 10_000_000], [0, 9, 1]),
         "service of many": lambda: service_level([f"class {k}" for k in range(400)], np.arange(400), [7]),
         "no service yet": lambda: service_level(["a"], [0], [0]),
+        "a budget of names": lambda: budget(NAMES, [50.0, 300.0, 2.0], 1e9),
+        "a budget of many": lambda: budget([f"channel {k}" for k in range(90)], np.arange(90.0)),
+        "a budget of nothing": lambda: budget(["a"], [0.0]),
         "runs of a year": lambda: journeys.simulate_plan(
             [journeys.BirthdayJourney("birthday")],
             journeys.Customers(

@@ -1,15 +1,61 @@
-"""Pictures of key figures: targets, drivers of a score, and service levels."""
+"""Pictures of key figures: targets, budgets, drivers of a score, and service levels."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from crmvalue import metrics
+from crmvalue import ltv, metrics
 
 
 def parts(value):
     return value.to_vega()["description"], value.plot_data()
+
+
+class TestBudgetSplit:
+    """Spend in the split beside that of today, the largest change first."""
+
+    def split(self, **changes):
+        given = {
+            "channels": ["ads", "mail", "search"],
+            "spend_now": [600.0, 100.0, 50.0],
+            "spend": [250.0, 700.0, 50.0],
+            "n_new": [9.0, 20.0, 0.0],
+            "acquisition_cost": [27.8, 35.0, np.nan],
+            "ratio": [5.0, 4.0, np.nan],
+            "next_ratio": [1.0, 1.0, 0.0],
+            "budget": 1500.0,
+            "unspent": 500.0,
+            "value": 4050.0,
+            "target_ratio": 3.0,
+        }
+        return ltv.BudgetSplit(**{**given, **changes})
+
+    def test_rows(self):
+        found = self.split()
+        title, data = parts(found)
+        assert title == "Spend 600 more on mail and 350 less on ads: LTV:CAC is then 4.05"
+        assert data["channel"].tolist() == ["mail", "ads", "search"]
+        assert data["spend"].tolist() == [700, 250, 50]
+        assert data["spend_now"].tolist() == [100, 600, 50]
+        assert data["said"].tolist() == ["LTV:CAC 4", "LTV:CAC 5", ""]
+        axis = found.to_vega()["layer"][0]["encoding"]["x"]["title"]
+        assert axis == "Spend of a period [money]; 500 of the budget would not pay"
+
+    def test_titles(self):
+        assert parts(self.split(spend=[600, 100, 50]))[0] == "Leave the spend of all channels as it is"
+        assert parts(self.split(spend=[0, 0, 0]))[0] == "No channel reaches the ratio of 3: spend nothing"
+        assert parts(self.split(spend=[600, 100, 200]))[0] == "Spend 150 more on search: LTV:CAC is then 4.5"
+        assert parts(self.split(spend=[300, 100, 50]))[0] == "Spend 300 less on ads: LTV:CAC is then 9"
+
+    def test_of_many_channels_the_rest_is_one(self):
+        n = 40
+        names = ("spend", "n_new", "acquisition_cost", "ratio", "next_ratio")
+        columns = {name: np.arange(1.0, n + 1) for name in names}
+        found = self.split(channels=[f"c{k}" for k in range(n)], spend_now=np.ones(n), **columns)
+        _, data = parts(found)
+        assert data["channel"][-1] == "27 other channels"
+        assert (data["spend"].sum(), data["spend_now"].sum()) == (found.spend.sum(), n)
 
 
 class TestScoreDrivers:
