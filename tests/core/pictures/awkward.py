@@ -19,6 +19,7 @@ from crmvalue import (
     metrics,
     models,
     plots,
+    products,
     promotions,
     purchases,
     segmentation,
@@ -198,6 +199,15 @@ def budget(names, value, money=1e4):
     columns = {key: dict.fromkeys(names, one) for key, one in each.items()}
     worth = dict(zip(names, np.resize(value, len(names)).tolist(), strict=True))
     return ltv.split_budget(money, **columns, value=worth, target_ratio=3, keep="total")
+
+
+def offers(names, worth, n=60):
+    product, kinds = np.resize(np.array(names), n), ["again", "cross-sell", "upsell"]
+    return products.NextProducts(
+        customer=np.arange(n), product=product, kind=np.resize(np.array(kinds), n), prob=np.full(n, 0.5),
+        expected_margin=np.resize(np.array(worth, dtype=float), n), reason=["popular"] * n, because_of=product,
+        horizon_days=3660, as_of="2024-01-01", kinds=kinds,
+    )  # fmt: skip
 
 
 def total(**inputs):
@@ -389,6 +399,10 @@ def awkward():
         "a budget of names": lambda: budget(NAMES, [50.0, 300.0, 2.0], 1e9),
         "a budget of many": lambda: budget([f"channel {k}" for k in range(90)], np.arange(90.0)),
         "a budget of nothing": lambda: budget(["a"], [0.0]),
+        "offers of names": lambda: offers(NAMES, [1e9, 2e9, 5.0, 1.0]),
+        "offers of many": lambda: offers([f"product {k}" for k in range(900)], [np.nan], 2000),
+        "offers that lose": lambda: offers(NAMES[:2], [-1e6, 3.0]),
+        "no offers": lambda: offers(["a"], [0.0], 1),
         "runs of a year": lambda: journeys.simulate_plan(
             [journeys.BirthdayJourney("birthday")],
             journeys.Customers(
