@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import attrs
 import numpy as np
 
+from crmvalue._cohorts.pictures import days_parts
 from crmvalue._cohorts.retention import rate
 from crmvalue._cohorts.starts import NEVER, read_starts
 from crmvalue._core.checks import (
@@ -23,6 +24,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, count_column, count_field, hand_over, number_column, stay_frozen
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._cohorts.starts import Starts
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["NDayRetention", "n_day_retention"]
@@ -56,7 +59,7 @@ def _day_length(name: str, value: Any) -> Any:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class NDayRetention(Columns):
+class NDayRetention(Columns, Pictured):
     """Share of customers who came back, by days since their first purchase or another start.
 
     Parameters
@@ -103,6 +106,10 @@ class NDayRetention(Columns):
         names = ("first_day", "last_day", "n_eligible", "n_retained", "n_too_young")
         require_same_length(**{name: getattr(self, name) for name in names})
         require(self.n_retained <= self.n_eligible, "n_retained", self.n_retained, "at most `n_eligible`")
+
+    def _parts(self) -> Parts:
+        counts = (self.n_retained, self.n_eligible, self.n_too_young)
+        return days_parts((self.first_day, self.last_day), counts, self.rate, self.interval())
 
     @property
     def rate(self) -> Floats:

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, as_cells, cut, evenly, nothing, shown
+from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, apart, as_cells, cut, evenly, nothing, shown
 
 if TYPE_CHECKING:
-    from crmvalue.typing import Dates, Floats, Integers
+    from crmvalue.typing import Dates, Floats, Integers, Interval
 
-__all__ = ["comparison_parts", "payback_parts", "survival_parts", "triangle_parts"]
+__all__ = ["comparison_parts", "days_parts", "payback_parts", "survival_parts", "triangle_parts"]
 
 _MOST_COHORTS, _MOST_AGES = 18, 13
 _FEWEST_POINTS, _MOST_POINTS = 60, 400
 _MOST_PAID = 60
+_MOST_DAYS = 40
 
 
 def triangle_parts(period: str, cohort: Dates, size: Integers, retention: Floats) -> Parts:
@@ -52,6 +53,57 @@ def _named(start: np.datetime64, period: str) -> str:
     """Name a cohort by its year, month, or first day."""
     unit = {"year": "Y", "month": "M", "quarter": "M"}.get(period, "D")
     return str(start.astype(f"datetime64[{unit}]"))
+
+
+def days_parts(
+    span: tuple[Floats, Floats], counts: tuple[Integers, Integers, Integers], rate: Floats, interval: Interval
+) -> Parts:
+    """Draw the share that came back by days, beside the share if customers who are too young counted as lost.
+
+    `counts` are the customers who came back, those whose days are over, and those who are too young.
+    """
+    retained, eligible, young = (column.astype(np.float64) for column in counts)
+    known = np.nonzero(eligible > 0)[0]
+    if not known.size:
+        return nothing("No customer is old enough yet")
+    names = [_days(first, last) for first, last in zip(*span, strict=True)]
+    ends = dict.fromkeys((int(known[0]), int(known[-1])))
+    first, *others = (f"{shown(rate[k], 'share')}{{}} on {names[k]}" for k in ends)
+    title = ", ".join([first.format(" of the customers come back"), *(other.format("") for other in others)])
+    naive = np.full(len(rate), np.nan)
+    np.divide(retained, eligible + young, out=naive, where=(eligible > 0) & (young > 0))
+    kept, is_open = evenly(len(rate), _MOST_DAYS), math.isinf(span[1].max())
+    columns = {
+        "days": np.array(apart(_short(names[k]) for k in kept)),
+        "rate": rate[kept],
+        "low": np.asarray(interval.low)[kept],
+        "high": np.asarray(interval.high)[kept],
+        "too_young_as_lost": naive[kept],
+    }
+    layers = [
+        Layer(mark="interval", x="days", low="low", high="high"),
+        Layer(mark="points", x="days", y="too_young_as_lost", label="naive: too young counts as lost", style="naive"),
+        Layer(mark="points", x="days", y="rate", label="share and interval"),
+    ]
+    if not np.isfinite(columns["too_young_as_lost"]).any():
+        del layers[1]
+    return Parts(
+        title=title,
+        x=Axis(title=f"Days since the first purchase or start{'; + is or later' if is_open else ''}", form="name"),
+        y=Axis(title="Share that came back", form="share", low=0),
+        columns=columns,
+        layers=layers,
+    )
+
+
+def _days(first: float, last: float) -> str:
+    if first == last:
+        return f"day {first:.0f}"
+    return f"day {first:.0f} or later" if math.isinf(last) else f"days {first:.0f} to {last:.0f}"
+
+
+def _short(days: str) -> str:
+    return days.split(" ", 1)[1].replace(" or later", "+").replace(" to ", "–")  # noqa: RUF001 - a dash in a range
 
 
 def survival_parts(time: Floats, survival: Floats, ends: tuple[Floats, Floats], hazard: float, median: float) -> Parts:

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, shown, stretch
+from crmvalue._core.pictures.parts import (
+    LONGEST_LABEL,
+    Axis,
+    Layer,
+    Parts,
+    apart,
+    as_cells,
+    cut,
+    nothing,
+    shown,
+    stretch,
+)
 from crmvalue.metrics import proportion_interval
 
 if TYPE_CHECKING:
@@ -17,9 +28,10 @@ if TYPE_CHECKING:
     from crmvalue._core.pictures.parts import Style
     from crmvalue.typing import Floats, Integers, Interval
 
-__all__ = ["events_parts", "forecast_parts", "groups_parts", "stages_parts"]
+__all__ = ["events_parts", "forecast_parts", "groups_parts", "stages_parts", "times_parts"]
 
-_MOST_ROWS = 24
+_MOST_ROWS, _MOST_STEPS = 24, 14
+_SAME = 1e-12
 
 
 def stages_parts(stages: tuple[str, ...], counts: Integers, interval: Interval, weakest: int) -> Parts:
@@ -188,4 +200,58 @@ def forecast_parts(n_deals: Integers, n_won: Integers, expected: Floats, interva
             Layer(mark="interval", x="forecast", low="low", high="high"),
             Layer(mark="points", x="forecast", y="won", label="won deals and interval"),
         ],
+    )
+
+
+def times_parts(steps: tuple[str, ...], prob: Floats, days: Floats, counts: tuple[Integers, Integers]) -> Parts:
+    """Draw the days by which half of the attempts went on, from which to which quantile, for each step and for all.
+
+    `days` has a row for each step and one for the way from entry to the last stage; `counts` are the attempts at each
+    step that went on, and those that did not.
+    """
+    order = np.argsort(prob, kind="stable")
+    share, days = prob[order], days[:, order]
+    middle = int(np.argmin(np.abs(share - 0.5)))
+    first, usual, last = days[:, 0], days[:, middle], days[:, -1]
+    moved, stayed = counts
+    n_on, n_at = np.append(moved, moved[-1]), np.append(moved + stayed, moved[0] + stayed[0])
+    part = "half" if abs(share[middle] - 0.5) < _SAME else shown(share[middle], "share")
+    length = np.where(n_at[:-1] > 0, usual[:-1], -1.0)
+    slowest = int(np.argmax(length))
+    title = f"The longest step, {cut(steps[slowest])}: {part} went on within {shown(usual[slowest])} days"
+    if not np.isfinite(usual[slowest]):
+        title = f"Fewer than {part} were seen to go on from {cut(steps[slowest], 2 * LONGEST_LABEL)}"
+    kept = np.arange(len(steps))
+    if len(steps) > _MOST_STEPS:
+        kept = np.sort(np.append(np.argsort(-length, kind="stable")[: _MOST_STEPS - 1], len(steps) - 1))
+    finite = days[kept][np.isfinite(days[kept])]
+    end = 1.15 * float(finite.max(initial=0.0)) or 1.0
+    ends = np.where(np.isfinite(first), np.minimum(last, end), np.nan)[kept]  # what was not seen goes to the edge
+    said = []
+    for k in kept:
+        seen = f"{shown(usual[k])} days" if np.isfinite(usual[k]) else "not seen"
+        said.append(f"{seen}; {n_on[k]:,} of {n_at[k]:,} went on")
+    labels = apart(np.array(steps)[kept].tolist())
+    wide = stretch(labels, said) * end
+    layers = [
+        Layer(mark="points", x="days", y="step", label=f"{part} went on"),
+        Layer(mark="text", x="end", y="step", text="said"),
+    ]
+    if len(share) > 1:
+        word = f"from {shown(share[0], 'share')} to {shown(share[-1], 'share')}; to the edge: not seen"
+        word = word if np.isinf(days[kept]).any() else word.split(";", maxsplit=1)[0]
+        layers.insert(0, Layer(mark="interval", y="step", low="low", high="high", label=word))
+    return Parts(
+        title=title,
+        x=Axis(title="Days", low=0, high=wide),
+        y=Axis(title="", form="name"),
+        columns={
+            "step": np.array(labels),
+            "days": np.where(np.isfinite(usual), usual, np.nan)[kept],
+            "low": np.where(np.isfinite(first), first, np.nan)[kept],
+            "high": ends,
+            "end": np.fmax(np.nan_to_num(ends), np.where(np.isfinite(usual), usual, 0.0)[kept]) + 0.012 * wide,
+            "said": np.array(said),
+        },
+        layers=layers,
     )

@@ -10,6 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_column, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     hand_over,
     number_column,
@@ -20,11 +21,13 @@ from crmvalue._core.values import (
     words_field,
 )
 from crmvalue._funnels.events import EventFunnel
+from crmvalue._funnels.pictures import times_parts
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
     Bools = npt.NDArray[np.bool_]
@@ -36,7 +39,7 @@ _SAME = 1e-10  # the curve is a product of up to millions of rounded factors; it
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class StageTimes(Columns):
+class StageTimes(Columns, Pictured):
     """Quantiles of the time that attempts take from stage to stage.
 
     Parameters
@@ -83,6 +86,14 @@ class StageTimes(Columns):
         require_columns(self, len(self.prob), ("time_to_convert",), "shares")
         require_columns(self, n_steps, ("n_moved_on", "n_censored"), "steps")
 
+    def _parts(self) -> Parts:
+        days = np.vstack((self.time_in_stage, self.time_to_convert))
+        return times_parts(self._steps(), self.prob, days, (self.n_moved_on, self.n_censored))
+
+    def _steps(self) -> tuple[str, ...]:
+        steps = [f"{one} to {other}" for one, other in zip(self.stages[:-1], self.stages[1:], strict=True)]
+        return (*steps, "entry to conversion")
+
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind.
 
@@ -93,8 +104,7 @@ class StageTimes(Columns):
             column such as "0.5" [days].
         """
         table = np.vstack((self.time_in_stage, self.time_to_convert))
-        steps = [f"{one} to {other}" for one, other in zip(self.stages[:-1], self.stages[1:], strict=True)]
-        columns = {"step": np.array([*steps, "entry to conversion"])}
+        columns = {"step": np.array(self._steps())}
         return columns | {f"{p:g}": table[:, k] for k, p in enumerate(self.prob.tolist())}
 
     def to_json(self) -> str:

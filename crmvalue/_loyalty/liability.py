@@ -34,7 +34,7 @@ from crmvalue._core.values import (
     whole_table,
 )
 from crmvalue._loyalty.ledger import PointsLedger
-from crmvalue._loyalty.pictures import costs_parts, liability_parts
+from crmvalue._loyalty.pictures import costs_parts, liability_parts, rates_parts
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -361,7 +361,7 @@ def programme_costs(
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class RedemptionRates(Columns):
+class RedemptionRates(Columns, Pictured):
     """Share of the points of each period of issue that has been spent.
 
     Parameters
@@ -410,6 +410,10 @@ class RedemptionRates(Columns):
     def __attrs_post_init__(self) -> None:
         names = ("n_members", "issued", "redeemed", "expired", "rate", "low", "high")
         require_columns(self, len(self.period), names, "periods")
+
+    def _parts(self) -> Parts:
+        counts = (self.issued, self.redeemed, self.expired)
+        return rates_parts(self.period, counts, self.rate, (self.low, self.high))
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each period, for a dataframe of any kind."""

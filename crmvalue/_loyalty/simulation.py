@@ -11,6 +11,7 @@ import numpy.typing as npt
 from crmvalue._core.checks import as_fraction, as_positive
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     date_table,
     hand_over,
@@ -22,12 +23,14 @@ from crmvalue._core.values import (
     whole_table,
     words_field,
 )
+from crmvalue._loyalty.pictures import simulation_parts
 from crmvalue._loyalty.programme import LoyaltyProgramme
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = ["ProgrammeSimulation", "simulate_programme"]
@@ -35,7 +38,7 @@ __all__ = ["ProgrammeSimulation", "simulate_programme"]
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ProgrammeSimulation(Columns):
+class ProgrammeSimulation(Columns, Pictured):
     """Points and cost of a programme on past orders: in all, by rule, month, level and member.
 
     Parameters
@@ -100,6 +103,10 @@ class ProgrammeSimulation(Columns):
         require_columns(self, len(self.rules), ("points_by_rule",), "rules")
         require_columns(self, len(self.month), ("points_by_month", "cost_by_month"), "months")
         require_columns(self, len(self.member), ("member_points", "member_spend"), "members")
+
+    def _parts(self) -> Parts:
+        totals = (self.cost, self.cost_if_all_redeemed, self.spend)
+        return simulation_parts(self.month, self.cost_by_month, self.points_by_month, totals)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each member, for a dataframe of any kind."""

@@ -12,6 +12,8 @@ from crmvalue._core.checks import as_amounts, as_positive, require, require_choi
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, cut, shown, stretch
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, hand_over, number_column, require_columns, stay_frozen, words_field
 from crmvalue._ltv.checks import in_cents
 from crmvalue.errors import InputError
@@ -30,12 +32,13 @@ Keep: TypeAlias = Literal["total", "each"]
 _STEPS = 200  # halvings of the range of the marginal ratio: more than float64 can tell
 _ROUNDING = 1e-12
 _LARGEST = 690.0  # logarithm of the largest spend that is still a number
+_MOST_ROWS = 14  # of a picture
 _FIGURES = ("spend_now", "spend", "n_new", "acquisition_cost", "ratio", "next_ratio")
 
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class BudgetSplit(Columns):
+class BudgetSplit(Columns, Pictured):
     """The spend of each channel that brings the most and keeps the target ratio.
 
     Parameters
@@ -102,6 +105,9 @@ class BudgetSplit(Columns):
         rest = f" {self.unspent:,.2f} of the budget would not pay at the ratio of {self.target_ratio:g}."
         return text + (rest if self.unspent else "")
 
+    def _parts(self) -> Parts:
+        return _split_parts(self)
+
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, a row for each channel, for a dataframe of any kind."""
         return {"channel": np.array(self.channels)} | {name: getattr(self, name) for name in _FIGURES}
@@ -114,6 +120,47 @@ class BudgetSplit(Columns):
     def from_json(cls, text: str) -> BudgetSplit:
         """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
         return from_json(cls, text)
+
+
+def _split_parts(split: BudgetSplit) -> Parts:
+    """Draw the spend of each channel in the split beside that of today, the largest change first."""
+    change = split.spend - split.spend_now
+    order = np.argsort(-np.abs(change), kind="stable")
+    names = [split.channels[k] for k in order]
+    spend, now = split.spend[order], split.spend_now[order]
+    said = [f"LTV:CAC {shown(ratio)}" if np.isfinite(ratio) else "" for ratio in split.ratio[order].tolist()]
+    if len(names) > _MOST_ROWS:
+        first = _MOST_ROWS - 1
+        names = [*names[:first], f"{len(names) - first:,} other channels"]
+        spend, now = (np.append(column[:first], column[first:].sum()) for column in (spend, now))
+        said = [*said[:first], ""]
+    rest = f"; {shown(split.unspent, 'money')} of the budget would not pay" if split.unspent > 0 else ""
+    up, down = int(np.argmax(change)), int(np.argmin(change))
+    moves = [(up, "more")] * bool(change[up] > 0) + [(down, "less")] * bool(change[down] < 0)
+    words = [f"{shown(abs(change[k]), 'money')} {word} on {cut(split.channels[k])}" for k, word in moves]
+    title = f"No channel reaches the ratio of {split.target_ratio:g}: spend nothing"
+    if split.spend.any():
+        then = f"LTV:CAC is then {shown(split.total_ratio)}"
+        title = f"Spend {' and '.join(words)}: {then}" if words else "Leave the spend of all channels as it is"
+    ends = np.maximum(spend, now)
+    wide = float(ends.max()) * stretch(names, said)
+    return Parts(
+        title=title,
+        x=Axis(title=f"Spend of a period [money]{rest}", form="money", low=0, high=wide),
+        y=Axis(title="", form="name"),
+        columns={
+            "channel": np.array(apart(names)),
+            "spend": spend,
+            "spend_now": now,
+            "end": ends + 0.012 * wide,
+            "said": np.array(said),
+        },
+        layers=[
+            Layer(mark="bar", x="spend", y="channel", label="in the split"),
+            Layer(mark="points", x="spend_now", y="channel", label="today", style="naive"),
+            Layer(mark="text", x="end", y="channel", text="said"),
+        ],
+    )
 
 
 class _Channels:

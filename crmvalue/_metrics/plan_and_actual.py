@@ -26,6 +26,7 @@ from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of, counted
 from crmvalue._core.per_customer import Segments, as_segments
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     FixedMapping,
     checked_field,
@@ -39,12 +40,14 @@ from crmvalue._core.values import (
     require_columns,
     stay_frozen,
 )
+from crmvalue._metrics.pictures import targets_parts
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._core.clock.business_hours import BusinessHours
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = ["PlanAndActual", "plan_and_actual"]
@@ -76,7 +79,7 @@ def _dimensions(name: str, value: Any) -> FixedMapping[str, tuple[str, ...]]:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class PlanAndActual(Columns):
+class PlanAndActual(Columns, Pictured):
     """Each target with what came in so far, what is needed per remaining day, and the chance to reach it.
 
     Parameters
@@ -184,6 +187,11 @@ class PlanAndActual(Columns):
             return text
         has = "has" if self.n_unlabelled == 1 else "have"
         return f"{text} {counted(self.n_unlabelled, 'amount')} {has} labels of which no target is known."
+
+    def _parts(self) -> Parts:
+        labels = [", ".join(row) for row in zip(*self.dimensions.values(), strict=True)] or [""] * len(self)
+        ends, money = (self.forecast_low, self.forecast_high), (self.target, self.actual, self.forecast)
+        return targets_parts(labels, (self.start, self.end), money, ends, self.prob_reached, self.needed_per_day)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, a row for each target, for a dataframe of any kind."""

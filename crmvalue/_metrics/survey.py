@@ -21,6 +21,7 @@ from crmvalue._core.encoding.customers import as_words
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -37,6 +38,7 @@ from crmvalue._core.values import (
 )
 from crmvalue._metrics.feedback import NpsCounts
 from crmvalue._metrics.intervals import normal_quantile, proportion_interval
+from crmvalue._metrics.pictures import drivers_parts
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
@@ -181,7 +184,7 @@ def _adjusted(counts: NpsCounts) -> tuple[float, float]:
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ScoreDrivers(Columns):
+class ScoreDrivers(Columns, Pictured):
     """Which questions of a survey move the overall score.
 
     Parameters
@@ -228,6 +231,9 @@ class ScoreDrivers(Columns):
     def strongest(self) -> str:
         """Question with the largest importance, the first of equals."""
         return self.question[int(self.importance.argmax())]
+
+    def _parts(self) -> Parts:
+        return drivers_parts(self.question, self.effect, (self.low, self.high), self.importance, self.strongest)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind."""

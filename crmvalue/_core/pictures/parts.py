@@ -29,6 +29,7 @@ __all__ = [
     "Mark",
     "Parts",
     "Style",
+    "apart",
     "as_cells",
     "columns_of_legend",
     "cut",
@@ -168,6 +169,20 @@ def as_cells(n: int, value: Any = math.nan, *, at: int = 0) -> npt.NDArray[Any]:
     numbers = np.full(n, math.nan)
     numbers[at] = value
     return numbers
+
+
+def apart(labels: Iterable[str]) -> list[str]:
+    """Put a number behind labels that occur again, so that each row of names has its own."""
+    taken: set[str] = set()
+    found = []
+    for label in labels:
+        name, k = label, 1
+        while name in taken:
+            k += 1
+            name = f"{label} ({k})"
+        taken.add(name)
+        found.append(name)
+    return found
 
 
 def nothing(title: str) -> Parts:

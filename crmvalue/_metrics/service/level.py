@@ -22,6 +22,7 @@ from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -37,6 +38,7 @@ from crmvalue._core.values import (
 )
 from crmvalue._metrics.common import as_of_field
 from crmvalue._metrics.intervals import proportion_interval
+from crmvalue._metrics.pictures import level_parts
 from crmvalue._metrics.survival import require_order
 from crmvalue.errors import InputError
 
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._core.clock.business_hours import BusinessHours
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
     Bools = npt.NDArray[np.bool_]
@@ -105,7 +108,7 @@ class OpenTickets(Columns):
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class ServiceLevel(Columns):
+class ServiceLevel(Columns, Pictured):
     """Share of tickets resolved in their target time, by class of customers and by priority.
 
     Every ticket opened by `as_of` is in exactly one of the three counts.
@@ -185,6 +188,11 @@ class ServiceLevel(Columns):
             f"{within:,} of {counted(n, 'ticket')} within the target ({within / n:.1%}, "
             f"{100 * self.level:.4g} % interval {low:.1%} to {high:.1%}). {now}"
         )
+
+    def _parts(self) -> Parts:
+        labels = zip(self.customer_class.tolist(), self.priority.tolist(), strict=True)
+        groups = [", ".join(str(label) for label in pair if label != "all") or "all tickets" for pair in labels]
+        return level_parts(groups, self.n_within, self.n_missed, self._ends())
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind.

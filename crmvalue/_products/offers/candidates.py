@@ -11,6 +11,7 @@ import numpy as np
 from crmvalue._core.checks import as_day, as_float, as_items, as_whole_number, require, require_choice
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.labels import counted, labelled
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -24,12 +25,14 @@ from crmvalue._products.counting import as_lines
 from crmvalue._products.offers.correcting import corrections
 from crmvalue._products.offers.learning import bought_in, history_of, learn, purchase_days
 from crmvalue._products.offers.scoring import score
+from crmvalue._products.pictures import offers_parts
 from crmvalue._products.table import Table, rows_of
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue._products.lines import OrderLines
     from crmvalue._products.offers.learning import PurchaseDays
     from crmvalue._products.offers.scoring import Candidates
@@ -50,7 +53,7 @@ _MOST_ROWS = 50_000_000
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class NextProducts(Table):
+class NextProducts(Table, Pictured):
     """Products to offer to each customer, by customer and rank.
 
     Parameters
@@ -93,6 +96,9 @@ class NextProducts(Table):
     horizon_days: int = count_field("horizon_days", low=1)
     as_of: np.datetime64 = checked_field("as_of", as_day)
     kinds: tuple[str, ...] = words_field("kinds")
+
+    def _parts(self) -> Parts:
+        return offers_parts(self.product, self.kind, self.prob, self.expected_margin, self.kinds, self.horizon_days)
 
     def of(self, customer: Any) -> NextProducts:
         """Give the rows of one customer.

@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day, as_flag, as_fraction, as_whole_number, require
 from crmvalue._core.labels import counted
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
     count_column,
@@ -22,12 +23,14 @@ from crmvalue._products.counting import as_lines, is_among
 from crmvalue._products.offers.candidates import KINDS, UNKNOWN, candidates
 from crmvalue._products.offers.learning import bought_in, history_of, purchase_days
 from crmvalue._products.offers.scoring import first_of_each, may_lead
+from crmvalue._products.pictures import hits_parts
 from crmvalue._products.table import Table
 from crmvalue.metrics import proportion_interval
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue._products.lines import OrderLines
     from crmvalue._products.offers.learning import History
     from crmvalue.typing import ArrayLike, Floats, Integers
@@ -39,7 +42,7 @@ _OWN, _POPULAR, _BEFORE = "next_products", "most popular", "bought before"
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class NextProductsCheck(Table):
+class NextProductsCheck(Table, Pictured):
     """Purchases of a held-out period that each rule found among its first `n` products.
 
     Parameters
@@ -104,6 +107,10 @@ class NextProductsCheck(Table):
     as_of: np.datetime64 = checked_field("as_of", as_day)
     horizon_days: int = count_field("horizon_days", low=1)
     level: float = number_field("level", low=0.0, high=1.0)
+
+    def _parts(self) -> Parts:
+        ends, lead = (self.hit_low, self.hit_high), (self.lead_low, self.lead_high)
+        return hits_parts(self.rule.tolist(), self.hit_rate, ends, lead, self.n)
 
     @property
     def conclusion(self) -> str:

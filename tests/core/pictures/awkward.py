@@ -16,8 +16,10 @@ from crmvalue import (
     journeys,
     loyalty,
     ltv,
+    metrics,
     models,
     plots,
+    products,
     promotions,
     purchases,
     segmentation,
@@ -40,6 +42,7 @@ FEW = (
     "value of one", "no repeat purchase", "losses", "Georgian groups", "nobody left", "no payback", "a Georgian name",
     "boxes of names", "no box has a value", "a cascade of names", "no step of a cascade pays", "attempts of names",
     "a map of names", "an empty map", "results without control", "economics of names", "nothing moves",
+    "targets of names",
 )  # fmt: skip
 """Those that are looked at in the normal run; the others are slow."""
 
@@ -120,6 +123,91 @@ def effect_of(difference, half, naive):
         n_others=70,
         level=0.95,
     )
+
+
+def days_back(n, *, young=0):
+    """Give the retention of a base of which some are too young, on each of n days."""
+    days, counts = np.arange(1.0, n + 1), np.full(n, 40)
+    return cohorts.NDayRetention(
+        kind="unbounded",
+        as_of="2024-01-31",
+        first_day=days,
+        last_day=np.full(n, np.inf),
+        n_eligible=counts - young,
+        n_retained=np.minimum(counts - young, np.arange(n)[::-1]),
+        n_too_young=np.full(n, young),
+    )
+
+
+def stage_times(stages, days):
+    n = len(stages) - 1
+    times, counts = np.resize(np.array(days, dtype=float), (n, 2)), np.arange(n)
+    return funnels.StageTimes(
+        stages=stages, prob=[0.1, 0.9], time_in_stage=times, time_to_convert=times.sum(axis=0), n_moved_on=counts,
+        n_censored=counts,
+    )  # fmt: skip
+
+
+def redemptions(n, share, *, expired=0.0):
+    issued = np.full(n, 1000)
+    months = (np.datetime64("1999-12") + np.arange(n)).astype("datetime64[D]")
+    counts = {"issued": issued, "redeemed": (issued * share).astype(int), "expired": (issued * expired).astype(int)}
+    ends = {"low": np.full(n, np.nan if n == 1 else 0.0), "high": np.full(n, np.nan if n == 1 else 1.0)}
+    return loyalty.RedemptionRates(period=months, n_members=np.ones(n, int), rate=np.full(n, share), **counts, **ends)
+
+
+def simulated_points(n, points, spend=0.0):
+    months = (np.datetime64("1999-12") + np.arange(n)).astype("datetime64[D]")
+    by_month = {"points_by_month": np.full(n, points), "cost_by_month": np.full(n, 0.5 * points)}
+    whole = float(n * points)
+    return loyalty.ProgrammeSimulation(
+        cost=0.5 * whole, cost_if_all_redeemed=whole, spend=spend, rules=[NAMES[0]], points_by_rule=[n * points],
+        month=months, **by_month, levels=NAMES[:2], points_by_level=[n * points, 0], member=NAMES[:1],
+        member_points=[n * points], member_spend=[0],
+    )  # fmt: skip
+
+
+def targets(names, target, amount):
+    n = len(names)
+    plan = {"name": names, "start": ["2025-03-01"] * n, "end": ["2025-03-31"] * n, "target": target}
+    days = np.arange("2025-03-01", "2025-03-11", dtype="datetime64[D]")
+    sold = {"name": np.repeat(names, len(days)), "date": np.tile(days, n), "amount": np.resize(amount, n * len(days))}
+    return metrics.plan_and_actual(plan, sold, as_of=days[-1])
+
+
+def drivers(names, effect, half):
+    n = len(names)
+    effect = np.resize(np.array(effect, dtype=float), n)
+    ends = {"low": effect - half, "high": effect + half}
+    return metrics.ScoreDrivers(
+        question=names, effect=effect, **ends, importance=np.full(n, 1 / n), mean=np.ones(n), explained=1.0,
+        n_answers=99, n_incomplete=0, level=0.95,
+    )  # fmt: skip
+
+
+def service_level(names, within, missed):
+    n = len(names)
+    waiting = metrics.OpenTickets(row=[], hours_left=[], at_risk=[])
+    counts = {"n_within": np.resize(within, n), "n_missed": np.resize(missed, n), "n_pending": np.zeros(n, int)}
+    return metrics.ServiceLevel(
+        customer_class=names, priority=names[::-1], **counts, level=0.95, open=waiting, n_later=0, as_of="2024-03-01"
+    )
+
+
+def budget(names, value, money=1e4):
+    each = {"spend": 1e3, "n_new": 50.0, "elasticity": 0.6}
+    columns = {key: dict.fromkeys(names, one) for key, one in each.items()}
+    worth = dict(zip(names, np.resize(value, len(names)).tolist(), strict=True))
+    return ltv.split_budget(money, **columns, value=worth, target_ratio=3, keep="total")
+
+
+def offers(names, worth, n=60):
+    product, kinds = np.resize(np.array(names), n), ["again", "cross-sell", "upsell"]
+    return products.NextProducts(
+        customer=np.arange(n), product=product, kind=np.resize(np.array(kinds), n), prob=np.full(n, 0.5),
+        expected_margin=np.resize(np.array(worth, dtype=float), n), reason=["popular"] * n, because_of=product,
+        horizon_days=3660, as_of="2024-01-01", kinds=kinds,
+    )  # fmt: skip
 
 
 def total(**inputs):
@@ -290,6 +378,31 @@ def awkward():
         "one deal": lambda: funnels.forecast_calibration([0.5], [True]),
         "cohorts that stay": lambda: cohorts.compare_survival([1, 2, 3], [False] * 3, ["a", "b", NAMES[0]]),
         "cohorts of names": lambda: cohorts.compare_survival([1, 2, 3, 4], [True] * 4, [*NAMES[:2]] * 2),
+        "many days": lambda: days_back(1000, young=7),
+        "nobody old enough": lambda: days_back(3, young=40),
+        "many steps": lambda: stage_times([f"stage {k}" for k in range(60)], [1.0, 2.0, 7.0, np.inf]),
+        "steps of names": lambda: stage_times(NAMES, [1.0, np.inf, np.inf, np.inf]),
+        "steps at once": lambda: stage_times(["a", "b"], [0.0, 0.0]),
+        "points of years": lambda: redemptions(200, 0.3, expired=0.7),
+        "points of one month": lambda: redemptions(1, 0.0),
+        "points that are all spent": lambda: redemptions(5, 1.0),
+        "costs of points of years": lambda: simulated_points(500, 10**11, 1e15),
+        "no points": lambda: simulated_points(2, 0),
+        "targets of names": lambda: targets(NAMES, [1e9, 5.0, 0.0, 100.0, 3e3], [-50.0, 90.0, 10.0]),
+        "many targets": lambda: targets([f"manager {k}" for k in range(300)], np.arange(300.0), [9.0, 11.0]),
+        "drivers of names": lambda: drivers(NAMES, [-3.0, 1e-3, 2e3], 1e3),
+        "many drivers": lambda: drivers([f"question {k}" for k in range(200)], [0.5, 0.1, -0.2], 0.3),
+        "no driver": lambda: drivers(["a"], [0.0], 0.0),
+        "service of names": lambda: service_level(NAMES, [9, 0, 10_000_000], [0, 9, 1]),
+        "service of many": lambda: service_level([f"class {k}" for k in range(400)], np.arange(400), [7]),
+        "no service yet": lambda: service_level(["a"], [0], [0]),
+        "a budget of names": lambda: budget(NAMES, [50.0, 300.0, 2.0], 1e9),
+        "a budget of many": lambda: budget([f"channel {k}" for k in range(90)], np.arange(90.0)),
+        "a budget of nothing": lambda: budget(["a"], [0.0]),
+        "offers of names": lambda: offers(NAMES, [1e9, 2e9, 5.0, 1.0]),
+        "offers of many": lambda: offers([f"product {k}" for k in range(900)], [np.nan], 2000),
+        "offers that lose": lambda: offers(NAMES[:2], [-1e6, 3.0]),
+        "no offers": lambda: offers(["a"], [0.0], 1),
         "runs of a year": lambda: journeys.simulate_plan(
             [journeys.BirthdayJourney("birthday")],
             journeys.Customers(

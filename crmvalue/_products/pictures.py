@@ -1,0 +1,113 @@
+"""Pictures of products; the results of the room show them by `plot`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, apart, cut, nothing, shown, stretch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy.typing as npt
+
+    from crmvalue._core.pictures.parts import Style
+    from crmvalue.typing import Floats
+
+__all__ = ["hits_parts", "offers_parts"]
+
+_MOST_ROWS = 14
+_STYLES: tuple[Style, ...] = ("main", "second", "light")
+
+
+def offers_parts(
+    product: npt.NDArray[np.generic], kind: npt.NDArray[np.str_], prob: Floats, margin: Floats, kinds: Sequence[str],
+    horizon_days: int,
+) -> Parts:  # fmt: skip
+    """Draw what the offers of each product may bring, by their kind: margin where it is known, or purchases."""
+    if not len(product):
+        return nothing("There is no product to offer")
+    has_margin = bool(np.isfinite(margin).all())
+    worth = margin if has_margin else prob
+    names, code = encode_customers("product", product)
+    by_kind = [np.bincount(code[kind == one], worth[kind == one], len(names)) for one in kinds]
+    n_offers, total = np.bincount(code, minlength=len(names)), np.sum(by_kind, axis=0)
+    order = np.argsort(-total, kind="stable")
+    labels = [str(names[k]) for k in order[:_MOST_ROWS].tolist()]
+    best = int(order[0])
+    what: Form = "money" if has_margin else "number"
+    unit = "margin" if has_margin else "purchases"
+    title = f"Offers of {cut(str(names[best]))} may bring most"
+    if total.min() >= 0 and total[best] > 0:
+        title += f", {shown(total[best] / total.sum(), 'share')} of the expected {unit}"
+    if len(names) == 1:
+        amount = f"{shown(total[best], what)} {'of ' if has_margin else ''}{unit}"
+        title = f"Offers of {cut(str(names[best]))} may bring {amount}"
+    rows = [column[order] for column in by_kind]
+    counts = n_offers[order]
+    if len(order) > _MOST_ROWS:
+        first = _MOST_ROWS - 1
+        labels = [*labels[:first], f"{len(order) - first:,} other products"]
+        rows = [np.append(column[:first], column[first:].sum()) for column in rows]
+        counts = np.append(counts[:first], counts[first:].sum())
+    said = [f"{count:,} {'offer' if count == 1 else 'offers'}" for count in counts]
+    ends = np.cumsum([np.zeros(len(labels)), *rows], axis=0)
+    wide = max(float(ends.max()), 0.0) * stretch(labels, said) or 1.0
+    columns: dict[str, npt.NDArray[np.generic]] = {"product": np.array(apart(labels))}
+    layers = []
+    for name, style, low, high in zip(kinds, _STYLES, ends[:-1], ends[1:], strict=False):
+        columns |= {f"{name}_low": np.where(high == low, np.nan, low), f"{name}_high": high}
+        if (high != low).any():
+            layers.append(
+                Layer(mark="bar", y="product", low=f"{name}_low", high=f"{name}_high", label=name, style=style)
+            )
+    columns |= {"end": np.maximum(ends[-1], 0.0) + 0.012 * wide, "said": np.array(said)}
+    layers.append(Layer(mark="text", x="end", y="product", text="said"))
+    return Parts(
+        title=title,
+        x=Axis(
+            title=f"Expected {unit} in {horizon_days:,} days{' [money]' if has_margin else ''}",
+            form=what,
+            low=0 if ends.min() >= 0 else None,
+            high=wide,
+        ),
+        y=Axis(title="", form="name"),
+        columns=columns,
+        layers=layers,
+    )
+
+
+def hits_parts(
+    rule: Sequence[str], rate: Floats, ends: tuple[Floats, Floats], lead: tuple[Floats, Floats], n: int
+) -> Parts:
+    """Draw the share of the customers whom the products of each rule hit, the naive rules in grey."""
+    low, high = ends
+    lead_low, lead_high = lead
+    what = f"The first {n} products hit" if n > 1 else "The first product hits"
+    own = f"{what} {shown(rate[0], 'share')} of the customers"
+    close = [f'"{name}"' for name, least in zip(rule[1:], lead_low[1:], strict=True) if least <= 0]
+    worse = [f'"{name}"' for name, most in zip(rule[1:], lead_high[1:], strict=True) if most < 0]
+    title = f"{own}, more than each naive rule"
+    if close:
+        title = f"{own}, not shown to be more than by {' and '.join(close)}"
+    if worse:
+        title = f"{own}, less than by {' and '.join(worse)}"
+    is_naive = np.arange(len(rule)) > 0
+    columns = {"rule": np.array(rule)}
+    for name, column in {"hit_rate": rate, "low": low, "high": high}.items():
+        columns |= {name: np.where(is_naive, np.nan, column), f"naive_{name}": np.where(is_naive, column, np.nan)}
+    return Parts(
+        title=title,
+        x=Axis(title="Customers who bought one of the products", form="share", low=0),
+        y=Axis(title="", form="name"),
+        columns=columns,
+        layers=[
+            Layer(mark="interval", y="rule", low="naive_low", high="naive_high", style="naive"),
+            Layer(mark="interval", y="rule", low="low", high="high"),
+            Layer(mark="points", x="hit_rate", y="rule", label="share and interval"),
+            Layer(mark="points", x="naive_hit_rate", y="rule", label="naive rule", style="naive"),
+        ],
+    )
