@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from crmvalue._report.terms import CustomerTerms
+    from crmvalue._report.reading.terms import CustomerTerms
     from crmvalue.models import Fit, GammaGamma
     from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from crmvalue._report.base_summary import Estimate
-    from crmvalue._report.files import OrderFile
     from crmvalue._report.page.words import Language
+    from crmvalue._report.reading.orders import OrderFile
     from crmvalue.typing import Interval
 
 __all__ = ["format_report", "import_extras", "make_page"]
