@@ -58,6 +58,11 @@ def _of_forecast(report: Report, _: Words) -> Iterator[str]:
             "For single customers a naive rule missed by less than the model: “%(rule)s”. Use the model for totals.",
             rule=rule_name(models.better_rules[0], _),
         )
+    if models.better_money_rules:
+        yield _(
+            "In money a naive rule missed by less than the model: “%(rule)s”.",
+            rule=rule_name(models.better_money_rules[0], _),
+        )
     if models.warnings:
         yield _(
             "Those who buy more often spend more or less per purchase. The model of spend supposes that they do not."
