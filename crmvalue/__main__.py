@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from crmvalue._purchases.order_log import Log
-    from crmvalue._report.files import OrderFile
-    from crmvalue._report.terms import CustomerTerms
+    from crmvalue._report.reading.orders import OrderFile
+    from crmvalue._report.reading.terms import CustomerTerms
     from crmvalue.report import ModelSummary, Report
 
 __all__ = ["main"]
@@ -36,7 +36,7 @@ and the form of dates and amounts from their values. Refunds (amounts below 0) a
 The last 40 % of the time in the log is held back to compare purchase models. The best model is fitted again on the
 whole log.
 """
-_FILE_OPTIONS = ("customer", "date", "amount", "quantity", "date_format", "decimal", "time_zone")
+_FILE_OPTIONS = ("customer", "date", "amount", "quantity", "date_format", "decimal", "time_zone", "encoding")
 _MONEY_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "service_cost")
 _OTHER_OPTIONS = (*_MONEY_OPTIONS, "terms", "industry", "as_of", "output", "report", "language", "ignore_first_days")
 _OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
@@ -135,6 +135,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SIGN",
         choices=[".", ","],
         help='decimal sign of the amounts, "." or "," (default: guessed)',
+    )
+    parser.add_argument(
+        "--encoding",
+        metavar="E",
+        help="encoding of CSV files that are not UTF-8, such as cp1251 (default: found from the heading row)",
     )
     parser.add_argument(
         "--refunds",
@@ -276,7 +281,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         log = read_log(cdnow.customer, cdnow.date, cdnow.amount, time_unit="day", grain="day")
         heading = ["The CDNOW sample: orders of an online music shop, in US dollars. Yours: python -m crmvalue FILE"]
     else:
-        from crmvalue._report.files import read_orders
+        from crmvalue._report.reading.orders import read_orders
 
         chosen = {argument: getattr(options, argument) for argument in _FILE_OPTIONS}
         orders = read_orders(
@@ -345,13 +350,13 @@ def _write_page(options: argparse.Namespace, page: Path, orders: OrderFile | Non
 
 def _terms(options: argparse.Namespace, log: Log) -> CustomerTerms | None:
     """Read the terms of each customer, if they are more than one number for all."""
-    from crmvalue._report.terms import read_terms_file
+    from crmvalue._report.reading.terms import read_terms_file
 
     given = {name: getattr(options, name) for name in _MONEY_OPTIONS}
     several = any(isinstance(term, dict) for term in given.values())
     if options.terms is None and options.service_cost is None and not several:
         return None
-    terms = read_terms_file(options.terms, log.ids, given)
+    terms = read_terms_file(options.terms, log.ids, given, options.encoding)
     if terms.margin is None:
         raise InputError(_OPTIONS["terms"], "a file with the margin of each customer, or --margin beside it", None)
     return terms
@@ -396,7 +401,7 @@ def _describe_unmatched(terms: CustomerTerms | None) -> list[str]:
 
 def _sources(paths: list[str]) -> list[str | Path]:
     """List the files that will be read, for the output must be none of them."""
-    from crmvalue._report.places import find_files
+    from crmvalue._report.reading.places import find_files
 
     return [*paths, *find_files(paths).files]
 
@@ -439,7 +444,7 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
     if orders.ids_shortened:
         who = orders.customer[0]
         lines.append(f"The customers were decimal numbers: {who}.0 is read as {who}.")
-    lines += _describe_rounded(orders) + _describe_totals(orders)
+    lines += _describe_merged(orders) + _describe_totals(orders)
     if "amount" not in orders.columns:
         lines.append("No column looks like an amount. Name one with --amount to see revenue and value.")
     if orders.n_without_customer:
@@ -449,23 +454,30 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
     return lines + _describe_far(orders) + _describe_copies(orders, duplicates)
 
 
-def _describe_rounded(orders: OrderFile) -> list[str]:
-    """Name customers whose numbers a spreadsheet has rounded; those with nearby numbers have become one."""
-    from crmvalue._report.files import find_rounded
+def _describe_merged(orders: OrderFile) -> list[str]:
+    """Name customers that the file has spoiled; different ones may have become one."""
+    from crmvalue._report.reading.orders import find_lost, find_rounded
 
-    rounded = find_rounded(orders.customer)
-    if not rounded:
-        return []
-    names = "1 customer is a rounded number" if len(rounded) == 1 else f"{len(rounded):,} customers are rounded numbers"
-    return [
-        f"{names}, such as {rounded[0]}, as spreadsheets write long ones.",
-        "Different customers may have become one. Write the table again with the customers as text.",
-    ]
+    lines = []
+    if rounded := find_rounded(orders.customer):
+        some = len(rounded) > 1
+        names = f"{len(rounded):,} customers are rounded numbers" if some else "1 customer is a rounded number"
+        lines += [
+            f"{names}, such as {rounded[0]}, as spreadsheets write long ones.",
+            "Different customers may have become one. Write the table again with the customers as text.",
+        ]
+    if lost := find_lost(orders.customer):
+        names = f"{len(lost):,} customers have" if len(lost) > 1 else "1 customer has"
+        lines += [
+            f"{names} ? in place of letters, such as {lost[0]!r}: the encoding of the file does not have them.",
+            "Different customers may have become one. Save the table again as CSV in UTF-8.",
+        ]
+    return lines
 
 
 def _describe_totals(orders: OrderFile) -> list[str]:
     """Name customers that are rather the last line of a table, which has its sum."""
-    from crmvalue._report.files import find_totals
+    from crmvalue._report.reading.orders import find_totals
 
     found = [repr(who) for who in find_totals(orders.customer)]
     if not found:
@@ -482,7 +494,7 @@ def _describe_columns(orders: OrderFile, duplicates: str) -> list[str]:
     parts = [_describe_column(orders, role) for role in orders.columns if role != "quantity"]
     n_rows = orders.n_rows + (orders.n_duplicates or 0 if duplicates == "drop" else 0)
     files = f" of {orders.n_files:,} files" if orders.n_files > 1 else ""
-    lines = [f"Read {counted(n_rows, 'row')}{files}: {', '.join(parts)}.", *orders.notes]
+    lines = [f"Read {counted(n_rows, 'row')}{files}: {', '.join(parts)}.", *orders.notes, *_describe_encodings(orders)]
     if orders.guessed:
         options = ", ".join(f"--{role}" for role in orders.columns if role in orders.guessed)
         lines.append(f"If a guess is wrong, name the column with {options}.")
@@ -491,6 +503,19 @@ def _describe_columns(orders: OrderFile, duplicates: str) -> list[str]:
         shown = shlex.quote(name) if name.isprintable() else repr(name)
         lines.append(f"If {name!r} is the money of the whole row, give --amount {shown}.")
     return lines
+
+
+def _describe_encodings(orders: OrderFile) -> list[str]:
+    """Say in which encodings files were read that are not UTF-8, and how to correct a guess."""
+    if not orders.encodings:
+        return []
+    found = list(orders.encodings.values())
+    which = " and ".join(
+        encoding if orders.n_files == 1 else f"{encoding} ({found.count(encoding):,} of the files)"
+        for encoding in dict.fromkeys(found)
+    )
+    said = "Not UTF-8: read as" if orders.n_files == 1 else "Not all UTF-8: read as"
+    return [f"{said} {which}, which makes known headings. If letters look wrong, give --encoding."]
 
 
 def _describe_column(orders: OrderFile, role: str) -> str:
@@ -521,7 +546,8 @@ def _describe_copies(orders: OrderFile, duplicates: str) -> list[str]:
     """Say how many rows are copies, in which columns, and what was done with them."""
     n = orders.n_duplicates
     if n is None:
-        return ["Exact copies of rows were not counted: a column that is not used is not UTF-8."]
+        why = "a column that is not used is not UTF-8"
+        return [f"Exact copies of rows were not counted: {why}. To have them counted, give --encoding."]
     if not n:
         return []
     what = "row is an exact copy" if n == 1 else "rows are exact copies"

@@ -227,7 +227,7 @@ class TestImports:
             ("_ltv.rates", "metrics", False),
             ("_report.groups", "journeys", True),
             ("_report.groups", "_journeys.data", False),
-            ("__main__", "_report.files", True),
+            ("__main__", "_report.reading.orders", True),
             ("ltv", "report", False),
         ],
     )

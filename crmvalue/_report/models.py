@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from crmvalue._report.terms import CustomerTerms
+    from crmvalue._report.reading.terms import CustomerTerms
     from crmvalue.models import Fit, GammaGamma
     from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike
@@ -100,10 +100,15 @@ class ModelSummary:
     rule : str or None
         The naive rule that makes the forecast because no model is usable.
     grade : {"good", "usable", "not usable"} or None
-        What the forecast is worth. "good": the fit of the model is good (see :class:`crmvalue.models.Diagnosis`), the
-        total of the holdout was foretold to within 25 %, and no naive rule has a mean error that is more than 5 %
-        smaller. "usable": the fit is usable, and the total of n purchases was foretold to within 50 % and chance, which
-        is 2 / sqrt(n). Else "not usable".
+        What the forecast of purchases is worth. "good": the fit of the model is good (see
+        :class:`crmvalue.models.Diagnosis`), the total of the holdout was foretold to within 25 %, and no naive rule has
+        a mean error that is more than 5 % smaller. "usable": the fit is usable, and the total of n purchases was
+        foretold to within 50 % and chance, which is 2 / sqrt(n). Else "not usable".
+    money_grade : {"good", "usable", "not usable"} or None
+        What the forecast of money is worth; never more than that of purchases, on which it rests. "good": the total of
+        money in the holdout was foretold to within 25 %, and no naive rule has a mean error of money that is more than
+        5 % smaller. "usable": to within 50 % and chance, as for purchases. Else "not usable". None if the money of the
+        holdout was not foretold or is 0.
     parameters : mapping of str to float or None
         Parameters of that model, fitted on the whole log, with times in weeks.
     scores : tuple of ModelScore
@@ -145,6 +150,7 @@ class ModelSummary:
     model: str | None = checked_field("model", optional(as_text), default=None)
     rule: str | None = checked_field("rule", optional(as_text), default=None)
     grade: str | None = checked_field("grade", optional(as_text), default=None)
+    money_grade: str | None = checked_field("money_grade", optional(as_text), default=None)
     parameters: Mapping[str, float] | None = checked_field("parameters", optional(_as_parameters), default=None)
     scores: tuple[ModelScore, ...] = checked_field("scores", tuple_of(ModelScore), default=())
     problem: str | None = checked_field("problem", optional(as_text), default=None)
@@ -177,11 +183,20 @@ class ModelSummary:
     @property
     def better_rules(self) -> tuple[str, ...]:
         """Naive rules whose mean error of purchases is below that of the chosen model, the best first."""
+        return self._better(lambda score: score.purchases)
+
+    @property
+    def better_money_rules(self) -> tuple[str, ...]:
+        """Naive rules whose mean error of money is below that of the chosen model, the best first."""
+        return self._better(lambda score: score.spend)
+
+    def _better(self, error: Callable[[ModelScore], HoldoutError | None]) -> tuple[str, ...]:
         if self.model is None:
             return ()
-        limit = self.score(self.model).purchases.mean_absolute_error
-        better = [rule for rule in self.rules if rule.purchases.mean_absolute_error < limit]
-        return tuple(rule.name for rule in sorted(better, key=lambda rule: rule.purchases.mean_absolute_error))
+        scores = (self.score(self.model), *self.rules)
+        far = {score.name: found.mean_absolute_error for score in scores if (found := error(score)) is not None}
+        limit = far.get(self.model, 0.0)
+        return tuple(sorted((name for name in far if far[name] < limit), key=far.__getitem__))
 
     def to_json(self) -> str:
         """Write all figures as JSON text; :meth:`from_json` reads them back."""
@@ -325,12 +340,14 @@ def _look_ahead(
             chosen = attrs.evolve(summary, model=name)
             chosen = attrs.evolve(chosen, grade=_grade(chosen, split, fits[name], refits[name]))
             if chosen.grade != "not usable":
+                chosen = attrs.evolve(chosen, money_grade=_money_grade(chosen, split))
                 return _value(history, chosen, refits[name], terms)
             failed = {name: f"it missed the total of the holdout by {chosen.score(name).purchases.bias:+.0%}"}
             break
     best = min(summary.rules, key=lambda rule: rule.purchases.mean_absolute_error)
     grade = "usable" if abs(best.purchases.bias) <= _usable_bias(split) else "not usable"
     summary = attrs.evolve(summary, problem=_why(failed), rule=best.name, grade=grade)
+    summary = attrs.evolve(summary, money_grade=_money_grade(summary, split))
     return _value_by_rule(log, policy, history, summary, terms)
 
 
@@ -353,6 +370,20 @@ def _grade(summary: ModelSummary, split: PurchaseSplit, *fits: Fit[Any]) -> str:
     if all(fit.diagnosis.grade == "good" for fit in fits) and abs(error.bias) <= _GOOD_BIAS and not beaten:
         return "good"
     return "usable" if abs(error.bias) <= _usable_bias(split) else "not usable"
+
+
+def _money_grade(summary: ModelSummary, split: PurchaseSplit) -> str | None:
+    """Grade the money of the forecast by the total of the holdout and by the naive rules; purchases set the limit."""
+    name = summary.model or summary.rule or ""
+    error = summary.score(name).spend
+    if error is None or math.isinf(error.bias):
+        return None
+    others = [rule.spend.mean_absolute_error for rule in summary.rules if rule.spend is not None and rule.name != name]
+    beaten = min(others, default=math.inf) < (1.0 - _BETTER) * error.mean_absolute_error
+    if summary.grade == "good" and abs(error.bias) <= _GOOD_BIAS and not beaten:
+        return "good"
+    usable = summary.grade != "not usable" and abs(error.bias) <= _usable_bias(split)
+    return "usable" if usable else "not usable"
 
 
 def _usable_bias(split: PurchaseSplit) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._report.sources import import_duckdb
+from crmvalue._report.reading.sources import import_duckdb
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from crmvalue._report.newcomers import FEWEST_NEWCOMERS
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from crmvalue.models import HoldoutError
+    from crmvalue.models import HoldoutError, ModelScore
 
 __all__ = ["fit_lines", "format_groups", "format_models", "format_summary"]
 
@@ -367,7 +367,7 @@ def _choice_lines(summary: ModelSummary) -> list[str]:
             "This model knows no leaving: within this log no customer can be shown to have left. "
             "So its forecast is at the upper end."
         )
-    lines += [_line("grade", summary.grade or "", note=_grade_note(summary))]
+    lines += _grade_lines(summary, summary.score(name))
     held = f"{summary.holdout_length or 0.0:,.1f}"
     lines += [_line("holdout", held, note=f"weeks after {summary.calibration_end}")]
     lines += _error_table(summary, name)
@@ -376,17 +376,24 @@ def _choice_lines(summary: ModelSummary) -> list[str]:
             f'The naive rule "{summary.better_rules[0]}" wins: its mean error of purchases is smaller than that of the '
             "model. Use it where single customers count."
         )
+    if summary.better_money_rules:
+        lines += _wrap(
+            f'In money the naive rule "{summary.better_money_rules[0]}" wins: its mean error is smaller than that of '
+            "the model."
+        )
     return lines
 
 
-def _grade_note(summary: ModelSummary) -> str:
-    """Say in words what the grade rests on, and what it allows."""
-    score = summary.score(summary.model or summary.rule or "")
-    missed = f"the total of the holdout was missed by {_percent(score.purchases)} in purchases"
-    if score.spend is not None and not math.isinf(score.spend.bias):
-        missed += f", {_percent(score.spend)} in money"
-    use = {"good": "", "usable": "; use totals and ranks", "not usable": "; do not plan with it"}
-    return missed + use.get(summary.grade or "", "")
+def _grade_lines(summary: ModelSummary, score: ModelScore) -> list[str]:
+    """Grade purchases and money, each by what was missed on the holdout, and say what the grade allows."""
+    use = {"good": "plan with it", "usable": "use totals and ranks", "not usable": "do not plan with it"}
+    missed = f"total of the holdout missed by {_percent(score.purchases)}; {use.get(summary.grade or '', '')}"
+    lines = [_line("grade, purchases", summary.grade or "", note=missed)]
+    if score.spend is not None and summary.money_grade is not None:
+        use["usable"] = "a rough guide, no basis for a budget"
+        missed = f"total of the holdout missed by {_percent(score.spend)}; {use.get(summary.money_grade, '')}"
+        lines.append(_line("grade, money", summary.money_grade, note=missed))
+    return lines
 
 
 def _error_table(summary: ModelSummary, name: str) -> list[str]:

@@ -145,6 +145,28 @@ class TestReport:
         assert "<img src=x onerror=" in text
 
 
+class TestLongTables:
+    """A telephone shows the first rows of a long table until it is asked for all; a desktop and paper show all."""
+
+    ROWS = "[...document.querySelectorAll('tr, dl > div')].filter(row => row.offsetHeight > 1).length"
+
+    def test_rows_that_are_shown(self, chromium, reports):
+        page = chromium.open(reports / "en.html", 1280)
+        every = page.run(self.ROWS)
+        page.resize(360)
+        n_headers = page.run("document.querySelectorAll('thead').length")
+        short = page.run(self.ROWS)
+        assert short < 0.6 * every
+        assert page.run("document.documentElement.scrollHeight") < 9000
+        page.ask("Emulation.setEmulatedMedia", media="print")
+        assert page.run(self.ROWS) == every
+        page.ask("Emulation.setEmulatedMedia", media="screen")
+        page.run("document.querySelectorAll('label').forEach(label => label.click())")
+        assert every - n_headers <= page.run(self.ROWS) <= every
+        page.run("document.querySelectorAll('label').forEach(label => label.click())")
+        assert page.run(self.ROWS) == short
+
+
 class TestWatcher:
     """The checks above see what they are there for."""
 

@@ -8,7 +8,7 @@ import pytest
 
 from crmvalue.__main__ import main
 from crmvalue._core.headings import choose_columns
-from crmvalue._report.files import FileProblemsError, read_orders
+from crmvalue._report.reading.orders import FileProblemsError, read_orders
 from crmvalue.errors import InputError
 
 pytest.importorskip("duckdb")

@@ -315,6 +315,38 @@ class TestEveryBaseGetsAForecast:
         assert grade(-0.5 - 0.9 * chance, 1.0, 1.1, good) == ("usable", ())
         assert grade(0.5 + 1.1 * chance, 1.0, 1.1, good) == ("not usable", ())
 
+    def test_a_money_grade_by_hand(self, found, split_of_cdnow):
+        """Bias and mean error of money against those of one rule; purchases set the limit."""
+        chance = 2.0 / np.sqrt(split_of_cdnow.holdout_n_purchases.sum())
+
+        def grade(bias, error, rule_error, of_purchases="good"):
+            purchases = HoldoutError(bias=0.0, mean_absolute_error=1.0, best_decile_found=0.5, gini=0.5)
+            model, rule = (
+                ModelScore(
+                    name=name,
+                    log_likelihood=aic,
+                    aic=aic,
+                    purchases=purchases,
+                    spend=attrs.evolve(purchases, bias=bias, mean_absolute_error=far),
+                )
+                for name, aic, far in (("BG/NBD", 1.0, error), ("rule", None, rule_error))
+            )
+            summary = attrs.evolve(found, model="BG/NBD", scores=(model, rule), grade=of_purchases)
+            graded = attrs.evolve(summary, money_grade=model_section._money_grade(summary, split_of_cdnow))
+            text = " ".join(format_models(graded).split())
+            assert ("plan with it" in text.split("grade, money")[-1]) == (graded.money_grade != "usable")
+            assert ('In money the naive rule "rule" wins' in text) == (rule_error < error)
+            return graded.money_grade
+
+        assert grade(-0.25, 1.0, 0.96) == "good"
+        assert grade(-0.26, 1.0, 1.1) == "usable"
+        assert grade(0.1, 1.0, 0.94) == "usable"
+        assert grade(0.1, 1.0, 1.1, "usable") == "usable"
+        assert grade(0.5 + 0.9 * chance, 1.0, 1.1) == "usable"
+        assert grade(0.5 + 1.1 * chance, 1.0, 1.1) == "not usable"
+        assert grade(0.1, 1.0, 1.1, "not usable") == "not usable"
+        assert grade(np.inf, 1.0, 1.1) is None
+
     def test_a_model_that_missed_the_holdout_by_far_gives_way_to_a_rule(self):
         """All stop buying before the holdout, but for a few: the model foretells many times too much."""
         customer, date, amount = staying_buyers(300, 3)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from crmvalue._report.files import find_rounded, find_totals
 from crmvalue._report.page.words import plain
+from crmvalue._report.reading.orders import find_lost, find_rounded, find_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from crmvalue._report.files import OrderFile
     from crmvalue._report.page.contents import Report
     from crmvalue._report.page.words import Words
+    from crmvalue._report.reading.orders import OrderFile
 
 __all__ = ["cautions", "rule_name"]
 
@@ -57,6 +57,11 @@ def _of_forecast(report: Report, _: Words) -> Iterator[str]:
         yield _(
             "For single customers a naive rule missed by less than the model: “%(rule)s”. Use the model for totals.",
             rule=rule_name(models.better_rules[0], _),
+        )
+    if models.better_money_rules:
+        yield _(
+            "In money a naive rule missed by less than the model: “%(rule)s”.",
+            rule=rule_name(models.better_money_rules[0], _),
         )
     if models.warnings:
         yield _(
@@ -162,6 +167,15 @@ def _of_file(orders: OrderFile | None, _: Words) -> Iterator[str]:
         yield _(
             "Counted as a customer: “%(who)s”. If it is the sum of the table, take the row out.", who=plain(totals[0])
         )
+    if lost := find_lost(orders.customer):
+        yield _(
+            "Customers whose letters were lost, such as “%(who)s”: %(n)s. Save the file again as UTF-8.",
+            who=plain(lost[0]),
+            n=_.count(len(lost)),
+        )
+    if orders.encodings:
+        found = ", ".join(dict.fromkeys(orders.encodings.values()))
+        yield _("Not all is UTF-8. It was read as %(encoding)s, in which the headings are known.", encoding=found)
     if orders.notes:
         yield _("Some files were left out. The command says which.")
     if orders.guessed:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._purchases.order_log import Purchases
-    from crmvalue._report.terms import CustomerTerms
+    from crmvalue._report.reading.terms import CustomerTerms
     from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike
 

@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from crmvalue._report.base_summary import Estimate
-    from crmvalue._report.files import OrderFile
     from crmvalue._report.page.words import Language
+    from crmvalue._report.reading.orders import OrderFile
     from crmvalue.typing import Interval
 
 __all__ = ["format_report", "import_extras", "make_page"]
 
-_MUCH = 0.25  # share of the money by which a good forecast may be off and still be planned with
 _MISSING = "The report needs Jinja2 and matplotlib: pip install 'crmvalue[report]'"
 
 
@@ -154,15 +153,19 @@ def _tiles(report: Report, _: Words) -> list[Figure]:
 
 
 def _sureness(report: Report, _: Words) -> dict[str, Any] | None:
-    """Grade the forecast in words, and say what it rests on."""
+    """Grade purchases and money in words, and say what the grades rest on."""
     models = report.models
     if models.grade is None:
         return None
-    names = {
-        "good": (_("good"), _("Plan with it.")),
-        "usable": (_("usable"), _("Use totals and ranks, not single customers.")),
-        "not usable": (_("not usable"), _("Do not plan with it.")),
-    }
+    plan, no_plan = _("Plan with it."), _("Do not plan with it.")
+    names = {"good": _("good"), "usable": _("usable"), "not usable": _("not usable")}
+    uses = {"good": plan, "usable": _("Use totals and ranks, not single customers."), "not usable": no_plan}
+    label = _("Forecast of purchases: %(grade)s", grade=names[models.grade])
+    grades = [(models.grade, label, uses[models.grade])]
+    if models.money_grade is not None:
+        uses["usable"] = _("Take it as a rough guide; set no budget by it.")
+        label = _("Forecast of money: %(grade)s", grade=names[models.money_grade])
+        grades.append((models.money_grade, label, uses[models.money_grade]))
     said = []
     score = models.score(models.model or models.rule or "")
     weeks = _.number(models.holdout_length or 0.0, 1)
@@ -183,10 +186,7 @@ def _sureness(report: Report, _: Words) -> dict[str, Any] | None:
                 "market may move the value further: by as much as the test was missed."
             )
         )
-    name, use = names[models.grade]
-    if models.grade == "good" and score.spend is not None and abs(score.spend.bias) > _MUCH:
-        use = _("Plan purchases with it; the money is less sure.")
-    return {"grade": models.grade, "name": name, "use": use, "said": said}
+    return {"grades": grades, "said": said}
 
 
 def _figures(report: Report, _: Words) -> list[Figure]:

@@ -12,9 +12,9 @@ from crmvalue._report.page.words import plain
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from crmvalue._report.files import OrderFile
     from crmvalue._report.page.contents import Report
     from crmvalue._report.page.words import Words
+    from crmvalue._report.reading.orders import OrderFile
     from crmvalue.models import HoldoutError, ModelScore
 
 __all__ = ["Checked", "checks_of", "method"]

@@ -9,12 +9,13 @@ import numpy as np
 
 from crmvalue._core.checks import LARGEST_AMOUNT, require
 from crmvalue._core.headings import listed
-from crmvalue._report.places import FileError, find_files, raise_all
-from crmvalue._report.sources import Union, import_duckdb, open_database, reason
+from crmvalue._report.reading.encodings import as_utf8, say_encoding
+from crmvalue._report.reading.places import FileError, find_files, raise_all
+from crmvalue._report.reading.sources import Union, folder_of, import_duckdb, open_database, reason
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -65,13 +66,17 @@ class CustomerTerms(NamedTuple):
 
 
 def read_terms_file(
-    path: str | None, customer: npt.NDArray[Any], given: Mapping[str, float | dict[str, float] | None]
+    path: str | None,
+    customer: npt.NDArray[Any],
+    given: Mapping[str, float | dict[str, float] | None],
+    encoding: str | None = None,
 ) -> CustomerTerms:
     """Read the terms of customers: a column of the file, else a number for all or one for each segment.
 
-    A customer who is not in the file gets the number for all; without one they are an error.
+    A customer who is not in the file gets the number for all; without one they are an error. `encoding` is that of a
+    CSV file without a byte order mark.
     """
-    table = {} if path is None else _read(path)
+    table = {} if path is None else _read(path, encoding)
     place = np.full(len(customer), -1)
     if table:
         ids = table[_CUSTOMER]
@@ -149,14 +154,15 @@ def _as_number(name: str, text: str) -> float:
     return float(text)
 
 
-def _read(path: str) -> dict[str, list[str]]:
+def _read(path: str, encoding: str | None) -> dict[str, list[str]]:
     """Read the columns that the terms need, as texts."""
     places = find_files([path])
     raise_all(places.problems)
     duckdb = import_duckdb("reading files")
     with open_database() as database:
+        places, _ = as_utf8(places, folder_of(database), encoding, _count_known)
         try:
-            union = Union(database, places.files, [str(place) for place in places.files])
+            union = Union(database, places.files, places.names)
             if union.problems:
                 raise union.problems[0]
             known = {column.name.strip().casefold(): column for column in union.columns}
@@ -172,5 +178,11 @@ def _read(path: str) -> dict[str, list[str]]:
             cells = ", ".join(f"coalesce(trim(cast({known[name].sql} as varchar)), '')" for name in wanted)
             rows = database.execute(f"select {cells} from file").fetchall()  # noqa: S608 - our own names
         except (duckdb.Error, OSError) as error:
-            raise FileError(_OPTION, f"cannot read {path!r}: {reason(error)}") from error
+            why = reason(error)
+            hint = say_encoding(places.files) if why.endswith("save the file as UTF-8") else ""
+            raise FileError(_OPTION, f"cannot read {path!r}: {why}{hint}") from error
     return {name: [row[i] for row in rows] for i, name in enumerate(wanted)}
+
+
+def _count_known(names: Sequence[str]) -> int:
+    return len({_CUSTOMER, _SEGMENT, *TERMS}.intersection(name.strip().casefold() for name in names))

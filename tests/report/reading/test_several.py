@@ -8,8 +8,8 @@ import pytest
 
 from crmvalue.__main__ import main
 from crmvalue._report import base
-from crmvalue._report.files import read_orders
-from crmvalue._report.places import find_files
+from crmvalue._report.reading.orders import read_orders
+from crmvalue._report.reading.places import find_files
 from crmvalue.errors import InputError
 
 duckdb = pytest.importorskip("duckdb")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import csv
 import gzip
-import io
 import re
 import tempfile
 import zlib
@@ -17,17 +16,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from crmvalue._core.headings import listed
-from crmvalue._report.places import FileError
+from crmvalue._report.reading.encodings import is_packed, is_parquet, parse_heading, read_head
+from crmvalue._report.reading.places import FileError
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+    from crmvalue._report.reading.encodings import Heading
 
 __all__ = [
     "Column",
     "Database",
     "Union",
     "available_memory",
+    "folder_of",
     "import_duckdb",
     "literal",
     "open_database",
@@ -52,16 +55,12 @@ _ALONE = "hive_partitioning = false"  # the names of the folders above a file sa
 _NUMBERS = "U?(TINY|SMALL|BIG|HUGE)?INT|FLOAT|DOUBLE|DECIMAL"
 _DECIMAL = r"(-?\d+)(?:\.(\d+))?(?:e([+-]?\d+))?"
 _MOST_FILES = 5  # files that are named for one missing column
-_HEAD = 1 << 20  # longest header, in characters
 _SHARE = 0.5  # the rest is for the columns that come out of the database
 _LEAST = 128 << 20  # bytes without which no query runs
 _GROUPS = (  # files of a control group: its limit, and what it takes now
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
 )
-
-
-_NAMED_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?\r?\n', re.IGNORECASE)  # a line before the header, which Excel reads
 
 
 class Column(NamedTuple):
@@ -98,26 +97,22 @@ class _Layout(NamedTuple):
         return f"{self.reader}([{', '.join(names)}], {self.options}{more})"
 
 
-def open_file(database: Database, place: Path) -> list[Column]:
+def open_file(database: Database, place: Path, shown: str) -> list[Column]:
     """Make the view `file` and list its columns."""
-    layout = _layout(database, place, place.name)
+    layout = _layout(database, place, shown)
     database.execute(f"create view file as select * from {layout.scan([place])}")  # noqa: S608 - the path is quoted
     return list(layout.columns)
 
 
 def _layout(database: Database, place: Path, shown: str) -> _Layout:
     """Find out how a file must be read."""
-    with place.open("rb") as file:
-        start = file.read(4)
-    if start == b"PAR1":
+    if is_parquet(place):
         layout = _Layout((), "read_parquet", _ALONE)
         described = database.execute(f"describe select * from {layout.scan([place])}").fetchall()  # noqa: S608 - the path is quoted
         columns = (Column(column, '"' + column.replace('"', '""') + '"', kind) for column, kind, *_ in described)
         return layout._replace(columns=tuple(columns))
-    if start[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        raise FileError("FILE", f"{shown!r} is UTF-16: save it as UTF-8")
-    packed = start[:2] == b"\x1f\x8b"
-    delimiter, header, n_before = _header(place, shown, packed=packed)
+    packed = is_packed(place)
+    delimiter, header, n_before = _header(place, shown)
     if packed:
         _require_short_lines(place, shown)
     csv_columns = tuple(Column(column.strip(), f"c{i}", "VARCHAR") for i, column in enumerate(header))
@@ -230,19 +225,14 @@ def _cast(column: Column, kind: str) -> str:
     return f"case when regexp_full_match({text}, '{_DECIMAL}') then {mantissa} else {text} end"
 
 
-def _header(place: Path, shown: str, *, packed: bool) -> tuple[str, list[str], int]:
-    """Find the delimiter of a CSV file, the names in its first line, and the number of lines before that."""
-    opened = gzip.open if packed else io.open
+def _header(place: Path, shown: str) -> Heading:
+    """Read the first line of a CSV file in UTF-8."""
+    head = read_head(place).decode("utf-8-sig", "replace")
     try:
-        with opened(place, "rt", encoding="utf-8-sig", errors="replace", newline="") as file:
-            head = file.read(_HEAD)
-        named = _NAMED_DELIMITER.match(head)
-        head = head[named.end() :] if named else head
-        line = re.sub(r'"[^"]*"', "", head).partition("\n")[0]
-        delimiter = named[1] if named else max(",;\t|", key=line.count)
-        header = next(csv.reader(io.StringIO(head, newline=""), delimiter=delimiter), [])
+        heading = parse_heading(head)
     except csv.Error as error:
         raise FileError("FILE", f"the first line of {shown!r} is no list of column names") from error
+    header = heading.names
     if not head.strip():
         raise FileError("FILE", f"{shown!r} is empty")
     if not header:
@@ -250,9 +240,7 @@ def _header(place: Path, shown: str, *, packed: bool) -> tuple[str, list[str], i
     if len(header) > _MOST_COLUMNS:
         sentence = f"{shown!r} has more than {_MOST_COLUMNS:,} columns in its first line"
         raise FileError("FILE", f"{sentence}: is its line end or delimiter missing?")
-    if re.search("[\ufffd\0]", "".join(header)):
-        raise FileError("FILE", f"line 1 of {shown!r} is not UTF-8: save the file as CSV in UTF-8")
-    return delimiter, header, int(named is not None)
+    return heading
 
 
 def _require_short_lines(place: Path, shown: str) -> None:
@@ -321,6 +309,11 @@ def _number(file: str) -> int | None:
 def _text(file: str) -> str:
     with Path(file).open("rb") as opened:
         return opened.read().decode("utf-8")
+
+
+def folder_of(database: Database) -> Path:
+    """Give the folder on the disk that is cleared with the database."""
+    return Path(database.execute("select current_setting('temp_directory')").fetchone()[0])
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from crmvalue._report import sources as memory
+from crmvalue._report.reading import sources as memory
 
 pytest.importorskip("duckdb")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -18,20 +19,22 @@ import numpy.typing as npt
 from crmvalue._core.headings import ROLES, choose_columns, listed
 from crmvalue._core.values import array_field, hand_over
 from crmvalue._purchases.order_log import RESIDUE, main_span
-from crmvalue._report.places import FileError, FileProblemsError, find_files, raise_all
-from crmvalue._report.sources import Union, import_duckdb, literal, open_database, open_file, reason
+from crmvalue._report.reading.encodings import as_utf8, say_encoding
+from crmvalue._report.reading.places import FileError, FileProblemsError, find_files, raise_all
+from crmvalue._report.reading.sources import Union, folder_of, import_duckdb, literal, open_database, open_file, reason
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from crmvalue._report.sources import Column, Database
+    from crmvalue._report.reading.sources import Column, Database
     from crmvalue.typing import Dates, Floats, Integers
 
 __all__ = [
     "FileError",
     "FileProblemsError",
     "OrderFile",
+    "find_lost",
     "find_rounded",
     "find_totals",
     "import_duckdb",
@@ -41,6 +44,7 @@ __all__ = [
 _TOTALS = {"total", "totals", "grand total", "sum", "итого", "всего", "разом", "усього", "всього", "загалом"}
 _ROUNDED = re.compile(r"\d([.,]\d{1,5})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets show numbers of 12 and more digits
 
+_LOST = re.compile(r"\?(\?|[^\W\d_])")  # a question mark is written for each letter that an encoding does not have
 _MISSING = ("", "NA", "N/A", "#N/A", "NULL", "null", "NaN", "nan", "NaT", "None", "<NA>")
 _ISO = "%Y-%m-%d"
 _DATES = (
@@ -127,6 +131,8 @@ class OrderFile:
         What was left out of folders and patterns, in sentences.
     copied : tuple of tuple of (str, str, int)
         Pairs of files that share rows: the first, the other, and the rows of the other that are copies; most first.
+    encodings : dict of str to str
+        Encoding of each file that is not UTF-8, if it was found from the heading row.
     """
 
     customer: npt.NDArray[Any] = array_field()
@@ -153,11 +159,17 @@ class OrderFile:
     n_files: int = 1
     notes: tuple[str, ...] = ()
     copied: tuple[tuple[str, str, int], ...] = ()
+    encodings: dict[str, str] = attrs.field(factory=dict)
 
 
 def find_rounded(customer: npt.NDArray[Any]) -> list[str]:
     """Find customers whose numbers a spreadsheet has rounded; those with nearby numbers have become one."""
     return [who for who in customer.tolist() if "+" in who and _ROUNDED.fullmatch(who)]
+
+
+def find_lost(customer: npt.NDArray[Any]) -> list[str]:
+    """Find customers whose letters became question marks when a file was saved; different ones may have become one."""
+    return [who for who in customer.tolist() if "?" in who and _LOST.search(who)]
 
 
 def find_totals(customer: npt.NDArray[Any]) -> list[str]:
@@ -177,6 +189,7 @@ def read_orders(
     duplicates: str = "keep",
     time_zone: str | None = None,
     keep_later: bool = False,
+    encoding: str | None = None,
 ) -> OrderFile:
     """Read an order log; columns that are not named are guessed by their names.
 
@@ -189,7 +202,8 @@ def read_orders(
     sign of amounts in text. Without these arguments, both are found from the values. `duplicates` says what to do with
     copies of a row in all columns of the file: "keep", "drop" or "raise". `time_zone` is the zone whose days count for
     dates with a time zone, such as "Europe/Kyiv"; without it, their days in UTC count. Rows with a date far from all
-    others are left out, as :func:`main_span` says; those after all others stay with `keep_later`.
+    others are left out, as :func:`main_span` says; those after all others stay with `keep_later`. `encoding` is that of
+    CSV files without a byte order mark, as :func:`as_utf8` says.
 
     Raises
     ------
@@ -200,14 +214,18 @@ def read_orders(
     duckdb = import_duckdb("reading files")
     places = find_files([path] if isinstance(path, str) else path)
     raise_all(places.problems)
-    shown = dict(zip(map(str, places.files), places.names, strict=True))
     several = len(places.files) > 1
     asked = {"customer": customer, "date": date, "amount": amount, "quantity": quantity}
     with open_database() as database:
+        places, encodings = as_utf8(
+            places, folder_of(database), encoding, lambda names: len(choose_columns(names, asked)[0])
+        )
+        shown = dict(zip(map(str, places.files), places.names, strict=True))
         try:
             zone = _set_time_zone(database, time_zone)
             union = Union(database, places.files, places.names) if several else None
-            columns = open_file(database, places.files[0]) if union is None else union.columns
+            name = Path(places.names[0]).name
+            columns = open_file(database, places.files[0], name) if union is None else union.columns
             chosen, problems = _choose_columns(columns, asked)
             of_files = [] if union is None else [*union.problems, *union.check(chosen)]
             raise_all([*of_files, *(problems if columns else [])] if of_files else [])
@@ -228,7 +246,9 @@ def read_orders(
             cells = _fetch_cells(database)
             names = database.execute("select who from ids order by code").fetchnumpy()["who"]
         except (duckdb.Error, OSError, EOFError, zlib.error) as error:
-            raise FileError("FILE", f"cannot read {_blamed(error, shown)}: {reason(error)}") from error
+            why = reason(error)
+            hint = say_encoding(places.files) if why.endswith("save the file as UTF-8") else ""
+            raise FileError("FILE", f"cannot read {_blamed(error, shown)}: {why}{hint}") from error
     if found["ids_shortened"]:
         names = [name[:-2] for name in names.tolist()]
     orders = OrderFile(
@@ -252,6 +272,7 @@ def read_orders(
         n_files=len(places.files),
         notes=tuple(places.notes),
         copied=copied,
+        encodings=encodings,
         **found,
     )
     return _without_far_dates(orders, keep_later=keep_later)
@@ -370,6 +391,8 @@ def _choose_columns(columns: list[Column], asked: dict[str, str | None]) -> tupl
     names = [column.name for column in columns]
     chosen, found = choose_columns(names, asked)
     problems: list[InputError] = [FileError(option, sentence, value) for option, sentence, value in found]
+    if problems and any(map(_LOST.search, names)):
+        problems.append(FileError("FILE", "the letters of headings were lost: save the table again as CSV in UTF-8"))
     problems += [
         FileError("FILE", f"{names.count(name)} columns of the file are called {name!r}: rename them", name)
         for name in dict.fromkeys(chosen.values())

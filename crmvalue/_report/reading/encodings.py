@@ -1,0 +1,252 @@
+"""Encodings of CSV files: a file that is not UTF-8 is written again in UTF-8, because the database reads nothing else.
+
+A byte order mark tells UTF-8 and UTF-16. Without one, the heading row is tried in UTF-8 first, then in the encodings
+that spreadsheets and older systems use. One of these is taken only if it alone makes headings that are known.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import csv
+import gzip
+import io
+import itertools
+import re
+import unicodedata
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+from crmvalue._report.reading.places import FileError, raise_all
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from crmvalue._report.reading.places import Places
+
+__all__ = ["Heading", "as_utf8", "is_packed", "is_parquet", "parse_heading", "read_head", "say_encoding"]
+
+_CANDIDATES = (
+    "cp1252", "cp1251", "cp1250", "cp1254", "mac-roman", "mac-cyrillic", "koi8-u", "cp866", "utf-16-le", "utf-16-be",
+)  # fmt: skip
+_MARKS = (  # at the start of a file; that of UTF-32 begins as that of UTF-16
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_UTF8 = {"utf-8", "utf-8-sig"}
+_HEAD = 1 << 20  # bytes of the longest header
+_BLOCK = 1 << 20
+_AROUND = 40  # bytes beside one that is not UTF-8, which may show what the text is
+_MOST_SHOWN = 3  # readings in one error
+_SIGNS = {"Zs", "Sc", "Pd", "Pi", "Pf"}  # kinds of signs that a heading or a name may have besides letters and digits
+_WORD = re.compile(r"[^\W\d_]+")
+_SIGN_INSIDE = re.compile(r"[^\W\d_][№°\u2013\u2014\xab\xbb\u201c\u201d\u2039\u203a\xa2-\xa5\u20ac][^\W\d_]")
+_ENDS = re.compile(rb'[\r\n,;\t|"]')
+_NAMED_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?\r?\n', re.IGNORECASE)  # a line before the header, which Excel reads
+
+
+class Heading(NamedTuple):
+    """The delimiter of a CSV file, the names of its columns, and the number of lines before them."""
+
+    delimiter: str
+    names: list[str]
+    n_before: int
+
+
+def is_parquet(place: Path) -> bool:
+    """Tell whether a file is Parquet."""
+    with place.open("rb") as file:
+        return file.read(4) == b"PAR1"
+
+
+def is_packed(place: Path) -> bool:
+    """Tell whether a file is packed by gzip."""
+    with place.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def read_head(place: Path) -> bytes:
+    """Read the first bytes of a file, plain or packed."""
+    with _open(place) as file:
+        return file.read(_HEAD)
+
+
+def _open(place: Path) -> io.BufferedIOBase:
+    return gzip.open(place, "rb") if is_packed(place) else place.open("rb")
+
+
+def parse_heading(text: str) -> Heading:
+    """Find the names of the columns at the start of a text; csv.Error if they cannot be told apart."""
+    named = _NAMED_DELIMITER.match(text)
+    text = text[named.end() :] if named else text
+    line = re.sub(r'"[^"]*"', "", text).partition("\n")[0]
+    delimiter = named[1] if named else max(",;\t|", key=line.count)
+    names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
+    return Heading(delimiter, names, int(named is not None))
+
+
+def as_utf8(
+    places: Places, folder: Path, encoding: str | None, known: Callable[[Sequence[str]], int]
+) -> tuple[Places, dict[str, str]]:
+    """Write the CSV files that are not UTF-8 again in UTF-8, into a folder; other files stay where they are.
+
+    `encoding` is that of all files without a byte order mark; None finds it from the heading row of each. `known` tells
+    how many of some headings are known. Gives the places with the new files, and the encoding of each that was guessed.
+
+    Raises
+    ------
+    InputError
+        If there is no such encoding, if a heading could be in several, or if a file cannot be read in its encoding. If
+        several files are wrong, it says all of them.
+    """
+    if encoding is not None:
+        _require_encoding(encoding, places)
+    files: list[Path] = []
+    guessed: dict[str, str] = {}
+    problems: list[InputError] = []
+    for place, name in zip(places.files, places.names, strict=True):
+        files.append(place)
+        with contextlib.suppress(OSError, EOFError, zlib.error):  # who reads the file will say what is wrong with it
+            if is_parquet(place):
+                continue
+            try:
+                head = read_head(place)
+                own = _marked(head) or encoding or ("utf-8" if _fits(head) else _guess(head, name, known))
+                if own in _CANDIDATES and encoding is None:
+                    guessed[name] = own
+                if codecs.lookup(own).name in _UTF8:
+                    if not _fits(head):
+                        raise FileError("FILE", f"line 1 of {name!r} is not UTF-8: save the file as CSV in UTF-8")
+                else:
+                    files[-1] = folder / f"utf8-{len(files)}.csv"
+                    _write_again(place, files[-1], own, name, guessed=name in guessed)
+            except InputError as error:
+                problems.append(error)
+    raise_all(problems)
+    return places._replace(files=files), guessed
+
+
+def _require_encoding(encoding: str, places: Places) -> None:
+    try:
+        " ".encode(encoding)
+        codecs.getincrementaldecoder(encoding)
+    except (LookupError, ValueError):
+        hint = "others are cp1250, cp1254 and koi8-u"
+        raise InputError(
+            "--encoding", "the name of an encoding, such as cp1251, cp1252 or utf-16", encoding, hint=hint
+        ) from None
+    if all(map(is_parquet, places.files)):
+        raise FileError("--encoding", f"--encoding is for CSV, and {places.names[0]!r} is Parquet", encoding)
+
+
+def _marked(head: bytes) -> str | None:
+    """Give the encoding that a byte order mark tells."""
+    return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
+
+
+def _fits(head: bytes) -> bool:
+    """Tell whether the heading row is UTF-8, as far as it is a heading row at all."""
+    try:
+        return not re.search("[\ufffd\0]", "".join(parse_heading(head.decode("utf-8", "replace")).names))
+    except csv.Error:
+        return True
+
+
+def _guess(head: bytes, name: str, known: Callable[[Sequence[str]], int]) -> str:
+    """Give the only encoding in which the heading row has most names that are known, or say which there are."""
+    readings: dict[tuple[str, ...], str] = {}  # some encodings read the row alike: the first counts
+    for encoding in _CANDIDATES:
+        names = _read_names(head, encoding)
+        if names and all(map(_is_plausible, names)):
+            readings.setdefault(names, encoding)
+    counts = {names: known(names) for names in readings}
+    most = max(counts.values(), default=0)
+    best = [names for names, n in counts.items() if n == most]
+    if most and len(best) == 1:
+        return readings[best[0]]
+    ways = [f"--encoding {readings[names]} if {_foreign(names)!r} is right" for names in best[:_MOST_SHOWN]]
+    add = f"add {' or '.join(ways)}" if ways else "name its encoding with --encoding"
+    raise FileError("FILE", f"line 1 of {name!r} is not UTF-8: save the file as CSV in UTF-8, or {add}")
+
+
+def _read_names(head: bytes, encoding: str) -> tuple[str, ...]:
+    try:
+        return tuple(parse_heading(codecs.getincrementaldecoder(encoding)("replace").decode(head)).names)
+    except csv.Error:
+        return ()
+
+
+def _is_plausible(text: str) -> bool:
+    """Tell whether a text may be what its writer meant: no odd signs, and no word that mixes scripts or cases."""
+    return all(map(_is_usual, text)) and not _SIGN_INSIDE.search(text) and all(map(_is_word, _WORD.findall(text)))
+
+
+def _is_usual(letter: str) -> bool:
+    if letter.isascii():
+        return letter.isprintable() or letter.isspace()
+    return letter.isalnum() or letter in "№°" or unicodedata.category(letter) in _SIGNS
+
+
+def _is_word(word: str) -> bool:
+    scripts = {unicodedata.name(letter, "?").split()[0] for letter in word}
+    sudden = any(a.islower() and b.isupper() and not b.isascii() for a, b in itertools.pairwise(word))
+    return len(scripts) == 1 and not sudden and unicodedata.is_normalized("NFKC", word)
+
+
+def _foreign(names: Sequence[str]) -> str:
+    """Give the first heading that is no plain ASCII, by which an encoding is seen to be right."""
+    return next((text for text in names if not text.isascii()), names[0])
+
+
+def _write_again(place: Path, target: Path, encoding: str, name: str, *, guessed: bool) -> None:
+    """Write a file again in UTF-8, block by block."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    n_lines = 1
+    with _open(place) as source, target.open("w", encoding="utf-8", newline="") as sink:
+        while True:
+            block = source.read(_BLOCK)
+            try:
+                text = decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                n_lines += error.object[: error.start].decode(encoding, "ignore").count("\n")
+                as_its_heading = ", in which its heading is known: name another with --encoding" if guessed else ""
+                sentence = f"line {n_lines} of {name!r} cannot be read as {encoding}{as_its_heading}"
+                raise FileError("--encoding", sentence, encoding) from error
+            n_lines += text.count("\n")
+            sink.write(text)
+            if not block:
+                return
+
+
+def say_encoding(places: Sequence[Path]) -> str:
+    """Say which encodings make sense of the first text that is not UTF-8, or nothing if there is none."""
+    for place in places:
+        with contextlib.suppress(OSError, EOFError, zlib.error):
+            text = b"" if is_parquet(place) else _first_other(place)
+            if not text:
+                continue
+            readings: dict[str, str] = {}
+            for encoding in _CANDIDATES[:-2]:
+                with contextlib.suppress(UnicodeDecodeError):
+                    readings.setdefault(text.decode(encoding), encoding)
+            ways = [f"--encoding {own} if {said!r} is right" for said, own in readings.items() if _is_plausible(said)]
+            return f", or add {' or '.join(ways[:_MOST_SHOWN])}" if ways else ", or name its encoding with --encoding"
+    return ""
+
+
+def _first_other(place: Path) -> bytes:
+    """Find the first cell of a file that is not UTF-8."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    with _open(place) as file:
+        while block := file.read(_BLOCK):
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError as error:
+                before = _ENDS.split(error.object[max(0, error.start - _AROUND) : error.start])[-1]
+                return before + _ENDS.split(error.object[error.start : error.start + _AROUND])[0]
+    return b""

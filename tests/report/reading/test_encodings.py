@@ -1,0 +1,138 @@
+"""Files that are not UTF-8: a byte order mark, a heading that only one encoding makes known, or an option."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+
+from crmvalue.__main__ import _describe_encodings, main
+from crmvalue._core.headings import choose_columns
+from crmvalue._report.reading.encodings import as_utf8
+from crmvalue._report.reading.orders import read_orders
+from crmvalue._report.reading.places import find_files
+from crmvalue._report.reading.terms import read_terms_file
+from crmvalue.errors import InputError
+
+pytest.importorskip("duckdb")
+
+UKRAINIAN = "Покупець;Дата замовлення;Сума\nОленка;31.01.2024;1\u00a0200,50\nЇжак;28.03.2024;9,90\n"
+GERMAN = "Käufer;Straße;Datum;Betrag\nMüller;Lange Straße;31.01.2024;1.200,50 €\nÖzil;Am Öhr;28.03.2024;9,90 €\n"
+PLAIN = "customer;date;amount\nMüller;31.01.2024;1.200,50\nWeiß;28.03.2024;9,90\n"
+
+
+def write(path, text, encoding):
+    path.write_bytes(text.encode(encoding))
+    return str(path)
+
+
+def count_known(names):
+    return len(choose_columns(names, dict.fromkeys(("customer", "date", "amount", "quantity")))[0])
+
+
+class TestEncodings:
+    """The rows are those of the same file in UTF-8; what was guessed is said; what is doubtful is asked."""
+
+    @pytest.mark.parametrize(
+        ("text", "encoding", "guessed"),
+        [
+            (UKRAINIAN, "cp1251", "cp1251"),
+            (UKRAINIAN, "koi8-u", "koi8-u"),
+            (UKRAINIAN, "mac-cyrillic", "mac-cyrillic"),
+            (UKRAINIAN.replace("Їжак", "Явір"), "cp1125", None),  # a DOS encoding with the Ukrainian letters
+            (UKRAINIAN.replace("Їжак", "Явор"), "cp866", "cp866"),
+            (UKRAINIAN, "utf-16-le", "utf-16-le"),
+            (UKRAINIAN.replace(";", "\t"), "utf-16", None),  # the "Unicode text" of a spreadsheet
+            (UKRAINIAN, "utf-32", None),
+            ("sep=;\r\n" + UKRAINIAN.replace("\n", "\r\n"), "cp1251", "cp1251"),
+            ("customer;date;Ім'я\na;2024-01-01;я\n", "cp1251", "cp1251"),
+            (GERMAN, "cp1252", "cp1252"),
+            (GERMAN.replace("€", "$"), "mac-roman", "mac-roman"),
+            ("customer;date;Größe\nMüller;2024-01-01;Ä\n", "cp1252", "cp1252"),
+            ("Alıcı;Tarix;Məbləğ\nƏli;31.01.2024;1\n", "utf-16-be", "utf-16-be"),
+            ("Alıcı;Tarix;Şəhər\nAlı;31.01.2024;Şuşa\n".replace("ə", "e"), "cp1254", "cp1254"),
+        ],
+    )
+    def test_the_same_text_in_utf8(self, tmp_path, text, encoding, guessed):
+        places = find_files([write(tmp_path / "other.csv", text, encoding)])
+        if encoding != "cp1125":
+            found, said = as_utf8(places, tmp_path, None, count_known)
+            assert found.files[0].read_bytes().decode() == text
+            assert said == ({} if guessed is None else {places.names[0]: guessed})
+        found, said = as_utf8(places, tmp_path, encoding, count_known)
+        assert found.files[0].read_bytes().decode() == text
+        assert (said, found.names) == ({}, places.names)
+
+    def test_utf8_stays_where_it_is(self, tmp_path):
+        for encoding in ("utf-8", "utf-8-sig"):
+            places = find_files([write(tmp_path / "o.csv", UKRAINIAN, encoding)])
+            assert as_utf8(places, tmp_path, None, count_known) == (places, {})
+            assert as_utf8(places, tmp_path, "UTF8", count_known) == (places, {})
+
+    def test_orders_of_a_spreadsheet(self, tmp_path):
+        for text, encoding, who in (
+            (GERMAN, "cp1252", ["Müller", "Özil"]),
+            (UKRAINIAN.replace(";", "\t"), "utf-16", ["Їжак", "Оленка"]),
+        ):
+            orders = read_orders(write(tmp_path / "o.txt", text, encoding))
+            assert (orders.customer.tolist(), sorted(orders.amount.tolist())) == (who, [9.9, 1200.5])
+
+    def test_the_first_lines_say_what_was_guessed(self, tmp_path, capsys):
+        write(tmp_path / "a.csv", UKRAINIAN, "cp1251")
+        assert main([str(tmp_path / "a.csv")]) == 0
+        assert "Not UTF-8: read as cp1251, which makes known headings." in capsys.readouterr().out
+        write(tmp_path / "b.csv", UKRAINIAN.replace("Оленка", "Остап"), "utf-8")
+        (tmp_path / "c.csv.gz").write_bytes(gzip.compress(UKRAINIAN.replace("Оленка", "Ганна").encode("cp1251")))
+        orders = read_orders(str(tmp_path))
+        assert orders.customer.tolist() == sorted(["Ганна", "Оленка", "Остап", "Їжак"])
+        assert list(orders.encodings.values()) == ["cp1251", "cp1251"]
+        assert _describe_encodings(orders)[0].startswith("Not all UTF-8: read as cp1251 (2 of the files), which")
+
+    @pytest.mark.parametrize(
+        ("text", "encoding", "option", "says"),
+        [
+            (PLAIN, "cp1252", None, r"line 2 is not UTF-8: save .* add --encoding cp1252 if 'Müller' is right$"),
+            ("customer;date\nМюллер;31.01.2024\n", "cp1251", None, "--encoding cp1251 if 'Мюллер' is right"),
+            ("customer;date;імя\na;2024-01-01;я\n", "cp1251", None, r"line 1 .* --encoding cp1251 if 'імя' .* or --e"),
+            (
+                "M?st?ri;Tarix;M?bl?g\na;2024-01-01;1\n",
+                "utf-8",
+                None,
+                r"letters of headings were lost: save",
+            ),
+            ("Хто;Коли\na;2024-01-01\n", "cp1251", None, "--encoding cp1251 if 'Хто' is right"),
+            (UKRAINIAN, "cp1251", "utf-8", r"line 1 of .* is not UTF-8: save the file as CSV in UTF-8$"),
+            (UKRAINIAN, "cp1251", "cp1252", "--customer must be named"),
+            (UKRAINIAN + "é;1;2\n", "utf-8", "ascii", r"line 1 of .* cannot be read as ascii$"),
+            (UKRAINIAN, "cp1251", "klingon", r"`--encoding` must be the name of an encoding, .* got 'klingon'"),
+            (UKRAINIAN, "cp1251", "base64", "the name of an encoding"),
+        ],
+    )
+    def test_what_is_doubtful_is_asked(self, tmp_path, text, encoding, option, says):
+        with pytest.raises(InputError, match=says):
+            read_orders(write(tmp_path / "other.csv", text, encoding), encoding=option)
+
+    def test_an_encoding_that_does_not_hold_to_the_end(self, tmp_path):
+        path = tmp_path / "other.csv"
+        path.write_bytes(GERMAN.encode("cp1252") + b"a;b;31.01.2024;1\n\x81;b;31.01.2024;1\n")
+        with pytest.raises(InputError, match=r"line 5 of .* cannot be read as cp1252, in which its heading is known"):
+            read_orders(str(path))
+
+    def test_an_option_for_no_csv(self, tmp_path):
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.table({"customer": ["é"], "date": ["2024-01-01"]}), tmp_path / "o.parquet")
+        with pytest.raises(InputError, match=r"--encoding is for CSV, and .* is Parquet"):
+            read_orders(str(tmp_path / "o.parquet"), encoding="cp1252")
+        write(tmp_path / "p.csv", "customer;date\nö;2024-01-02\n", "cp1252")
+        assert read_orders(str(tmp_path), encoding="cp1252").customer.tolist() == ["é", "ö"]
+
+    def test_terms_in_another_encoding(self, tmp_path):
+        path = write(tmp_path / "terms.csv", "customer;margin;Größe\nMüller;0.3;Ä\n", "cp1252")
+        assert read_terms_file(path, np.array(["Müller"]), {}).margin.tolist() == [0.3]
+        path = write(tmp_path / "terms.csv", "customer;margin\nMüller;0.3\n", "cp1252")
+        assert read_terms_file(path, np.array(["Müller"]), {}, "cp1252").margin.tolist() == [0.3]
+        with pytest.raises(InputError, match="--encoding cp1252 if 'Müller' is right"):
+            read_terms_file(path, np.array(["Müller"]), {})
