@@ -41,6 +41,7 @@ from crmvalue._models.repeat.opportunities import OpportunityHistory
 from crmvalue._models.repeat.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from crmvalue._models.shared.covariates import CovariateEffect
 from crmvalue._models.shared.fit import Diagnosis, Fit, LikelihoodRatioTest, likelihood_ratio_test
+from crmvalue._models.spend.gamma_gamma import GammaGamma, fit_gamma_gamma
 from crmvalue._models.validation.calibration import (
     FrequencyCalibration,
     PurchaseTracking,
@@ -51,7 +52,6 @@ from crmvalue._models.validation.calibration import (
 )
 from crmvalue._models.validation.comparison import HoldoutError, ModelScore, compare_models, holdout_error
 from crmvalue._models.values.customer_values import CustomerValues, customer_values
-from crmvalue._models.values.gamma_gamma import GammaGamma, fit_gamma_gamma
 from crmvalue._models.values.posterior import Posterior, draw_posterior
 from crmvalue._models.values.revenue_plan import RevenuePlan, revenue_plan
 from crmvalue._models.values.value_intervals import ValueIntervals

@@ -8,6 +8,7 @@ For                                                   Use
 one row per customer from a whole log                 :func:`summarise_purchases`
 a part to fit a model, and a later part to check it   :func:`split_purchases`
 purchases and money of the last 180 days, say         :func:`summarise_window`, which gives a :class:`PurchaseWindow`
+day and money of each purchase, for models of spend   `keep_amounts` of both: :class:`PurchaseAmounts`
 a summary that a warehouse has already computed       :meth:`PurchaseHistory.from_columns`
 how regularly customers buy                           :func:`estimate_regularity`, which gives a :class:`Regularity`
 known traits of customers, for models                 :meth:`PurchaseHistory.with_covariates`
@@ -21,6 +22,7 @@ Rates and averages over the whole base are in :mod:`crmvalue.metrics`, data to t
 
 from __future__ import annotations
 
+from crmvalue._purchases.amounts import PurchaseAmounts
 from crmvalue._purchases.history import DAYS_PER_UNIT, PurchaseHistory, UniquePurchases
 from crmvalue._purchases.order_log import Duplicates, Grain, Missing, OrderLogCounts, Refunds, TimeUnit, Zeros
 from crmvalue._purchases.regularity import Regularity, estimate_regularity
@@ -37,6 +39,7 @@ __all__ = [
     "Grain",
     "Missing",
     "OrderLogCounts",
+    "PurchaseAmounts",
     "PurchaseHistory",
     "PurchaseSplit",
     "PurchaseWindow",

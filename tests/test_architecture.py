@@ -49,7 +49,7 @@ ACROSS = {
     ("frames", "_purchases.order_log"): "engines follow the same policies, and their counts find the same last day",
     ("frames", "_models.shared.purchase_model"): "predictions on distinct rows, which the engine joins back",
     ("frames", "_models.values.customer_values"): "the warning of a fit that is not usable",
-    ("frames", "_models.values.gamma_gamma"): "a spend model or its fit, as everywhere",
+    ("frames", "_models.spend.gamma_gamma"): "a spend model or its fit, as everywhere",
     ("frames", "_segmentation.membership"): "segments are checked once, for arrays and frames",
     ("frames", "_cohorts.retention"): "calendar periods by number, for arrays and frames",
     ("frames", "_funnels.counts"): "the table of the stages, for arrays and frames",

@@ -12,7 +12,7 @@ from crmvalue._core.values import hand_over
 from crmvalue._frames.columns import require_numbers
 from crmvalue._frames.customers import open_customers
 from crmvalue._frames.engines import collect, flag, in_engine, is_known, is_whole, total
-from crmvalue._models.values.gamma_gamma import fit_mean_spend
+from crmvalue._models.spend.gamma_gamma import fit_mean_spend
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import fit_bg_nbd, fit_gamma_gamma, fit_mbg_nbd, fit_nbd, fit_pareto_nbd
 from crmvalue.purchases import PurchaseHistory, UniquePurchases

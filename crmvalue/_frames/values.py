@@ -25,8 +25,8 @@ from crmvalue._frames.engines import (
 )
 from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
+from crmvalue._models.spend.gamma_gamma import as_spend_model
 from crmvalue._models.values.customer_values import grade_of
-from crmvalue._models.values.gamma_gamma import as_spend_model
 from crmvalue._models.values.outcomes import Terms, expect, read_terms
 from crmvalue.errors import InputError
 from crmvalue.models import Fit, customer_values

@@ -29,11 +29,13 @@ from crmvalue._core.values import (
     float_column,
     hand_over,
     number_column,
+    of_class,
     optional,
     read_only,
     stay_frozen,
     whole_table,
 )
+from crmvalue._purchases.amounts import PurchaseAmounts
 from crmvalue._purchases.covariate_columns import align_covariates
 from crmvalue._purchases.order_log import Grain, OrderLogCounts, TimeUnit
 from crmvalue.errors import InputError
@@ -173,6 +175,9 @@ class PurchaseHistory(Columns):
         Mean spend of the repeat purchases [money]; NaN for a customer without any. None for a log without amounts.
     total_spend : ndarray or None
         Spend of all purchases, the first included [money].
+    amounts : PurchaseAmounts or None
+        Day and money of each purchase, for models of spend that need them; None unless they are asked for
+        (`keep_amounts`).
     time_unit : {"day", "week", "month", "quarter", "year"}
         Unit of `recency` and `age`, a ruler of fixed length (:data:`DAYS_PER_UNIT`).
     grain : {"day", "week"} or None
@@ -207,6 +212,7 @@ class PurchaseHistory(Columns):
     grain: Grain | None = None
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
     counts: OrderLogCounts | None = None
+    amounts: PurchaseAmounts | None = checked_field("amounts", optional(of_class(PurchaseAmounts)), default=None)
     covariate_names: tuple[str, ...] = attrs.field(default=(), converter=_distinct_names)
     covariate_values: Floats | None = array_field(attrs.converters.optional(_table), default=None)
 
@@ -233,6 +239,9 @@ class PurchaseHistory(Columns):
             )  # fmt: skip
         if self.total_spend is not None:
             require(self.total_spend >= 0, "total_spend", self.total_spend, ">= 0")
+        if self.amounts is not None and not np.array_equal(self.amounts.n_purchases, self.frequency + 1.0):
+            rule = f"those of all purchases, `frequency` + 1 of each of the {n} customers"
+            raise InputError("amounts", rule, len(self.amounts.amount))
         shape = () if self.covariate_values is None else self.covariate_values.shape
         if shape != ((n, len(self.covariate_names)) if self.covariate_names else ()):
             raise InputError("covariate_values", f"one row for each customer and one column for each name ({n})", shape)
@@ -337,7 +346,8 @@ class PurchaseHistory(Columns):
         names = ("customer", "frequency", "recency", "age", "mean_repeat_spend", "total_spend", "covariate_values")
         columns = {name: getattr(self, name) for name in names}
         parts = {name: hand_over(column[place]) for name, column in columns.items() if column is not None}
-        return attrs.evolve(self, counts=None, **parts)
+        amounts = None if self.amounts is None else self.amounts.of_customers(place)
+        return attrs.evolve(self, counts=None, amounts=amounts, **parts)
 
     @property
     def n_customers(self) -> int:

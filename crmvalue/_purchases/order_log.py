@@ -249,7 +249,7 @@ class Log(NamedTuple):
 
 
 class Summary(NamedTuple):
-    """One row per customer, in ascending order."""
+    """One row per customer, in ascending order; `day` and `amount` have one for each purchase, customer by customer."""
 
     customer: npt.NDArray[Any]
     first_day: Integers
@@ -258,6 +258,8 @@ class Summary(NamedTuple):
     total: Floats | None
     repeat_spend: Floats | None
     counts: OrderLogCounts
+    day: Integers
+    amount: Floats
 
 
 class Purchases(NamedTuple):
@@ -457,6 +459,8 @@ def condense(log: Log, purchases: Purchases, counts: OrderLogCounts) -> Summary:
         total=total,
         repeat_spend=repeat_spend,
         counts=counts,
+        day=purchases.day,
+        amount=purchases.amount,
     )
 
 

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_day
+from crmvalue._core.checks import as_day, as_flag
 from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
     checked_field,
@@ -124,12 +124,13 @@ def split_purchases(
     zeros: Zeros = "keep",
     missing: Missing = "raise",
     duplicates: Duplicates = "keep",
+    keep_amounts: bool = False,
 ) -> PurchaseSplit:
     """Cut an order log into a calibration part and a holdout part by whole days.
 
     Parameters
     ----------
-    customer, date, amount, time_unit, grain, refunds, zeros, missing, duplicates
+    customer, date, amount, time_unit, grain, refunds, zeros, missing, duplicates, keep_amounts
         As in :func:`summarise_purchases`. Each part is summarised by itself: a refund in the holdout is never taken off
         a purchase of the calibration, because a model at that time would not know of the refund.
     calibration_end : date
@@ -158,7 +159,8 @@ def split_purchases(
     """
     log = read_log(customer, date, amount, time_unit=time_unit, grain=grain, missing=missing)
     policy = Policy(refunds, zeros, missing, duplicates)
-    return split_log(log, policy, calibration_end, holdout_end, time_unit, grain)
+    kept = as_flag("keep_amounts", keep_amounts)
+    return split_log(log, policy, calibration_end, holdout_end, time_unit, grain, keep_amounts=kept)
 
 
 def split_log(
@@ -168,13 +170,16 @@ def split_log(
     holdout_end: ArrayLike | None,
     time_unit: TimeUnit,
     grain: Grain,
+    *,
+    keep_amounts: bool = False,
 ) -> PurchaseSplit:
     """Do what :func:`split_purchases` does, for a log that has been read."""
     cut = last_day(log, "calibration_end", as_day("calibration_end", calibration_end))
     end = last_day(log, "holdout_end", holdout_end)
     if end <= cut:
         raise InputError("holdout_end", f"after calibration_end ({cut})", str(end))
-    calibration = to_history(aggregate(log, policy, None, cut, grain), cut, time_unit, grain)
+    past = aggregate(log, policy, None, cut, grain)
+    calibration = to_history(past, cut, time_unit, grain, keep_amounts=keep_amounts)
     later = aggregate(log, policy, cut, end, grain)
     ids = calibration.customer
     if ids is None:  # pragma: no cover - a history made from a log has its customers

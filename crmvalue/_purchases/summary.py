@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.checks import as_flag
 from crmvalue._core.values import hand_over
+from crmvalue._purchases.amounts import PurchaseAmounts
 from crmvalue._purchases.history import DAYS_PER_UNIT, PurchaseHistory
 from crmvalue._purchases.order_log import Policy, aggregate, last_day, read_log, start_of_grain
 from crmvalue.errors import InputError
@@ -30,6 +32,7 @@ def summarise_purchases(
     zeros: Zeros = "keep",
     missing: Missing = "raise",
     duplicates: Duplicates = "keep",
+    keep_amounts: bool = False,
 ) -> PurchaseHistory:
     """Turn an order log into one row per customer, whatever the order of its rows.
 
@@ -63,6 +66,9 @@ def summarise_purchases(
         Policy for exact copies: rows with the customer, the date (time of day included) and the amount of an earlier
         row, such as those of a file that was loaded twice. "keep" counts them like other rows, because two equal lines
         of one order look the same; `counts` says how many there are.
+    keep_amounts : bool, optional
+        Keep day and money of each purchase in `amounts`, for models of spend that need them, such as
+        :func:`crmvalue.models.fit_lognormal_spend`.
 
     Returns
     -------
@@ -94,14 +100,16 @@ def summarise_purchases(
     >>> history.mean_repeat_spend
     array([15., nan])
     """
+    kept = as_flag("keep_amounts", keep_amounts)
     log = read_log(customer, date, amount, time_unit=time_unit, grain=grain, missing=missing)
     end = last_day(log, "as_of", as_of)
-    return to_history(
-        aggregate(log, Policy(refunds, zeros, missing, duplicates), None, end, grain), end, time_unit, grain
-    )
+    found = aggregate(log, Policy(refunds, zeros, missing, duplicates), None, end, grain)
+    return to_history(found, end, time_unit, grain, keep_amounts=kept)
 
 
-def to_history(summary: Summary, end: np.datetime64, time_unit: TimeUnit, grain: Grain) -> PurchaseHistory:
+def to_history(
+    summary: Summary, end: np.datetime64, time_unit: TimeUnit, grain: Grain, *, keep_amounts: bool = False
+) -> PurchaseHistory:
     """Make a history of the summary of a log, in its units."""
     if len(summary.customer) == 0:
         rule = f"such that at least one row until {end} is a purchase"
@@ -124,4 +132,15 @@ def to_history(summary: Summary, end: np.datetime64, time_unit: TimeUnit, grain:
         grain=grain,
         as_of=end,
         counts=summary.counts,
+        amounts=_amounts(summary) if keep_amounts else None,
+    )
+
+
+def _amounts(summary: Summary) -> PurchaseAmounts:
+    if summary.total is None:
+        raise InputError("amount", "given with `keep_amounts`", None)
+    return PurchaseAmounts(
+        n_purchases=hand_over(summary.n_purchases),
+        day=hand_over(summary.day.astype("datetime64[D]")),
+        amount=hand_over(summary.amount),
     )

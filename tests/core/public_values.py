@@ -403,6 +403,8 @@ VALUES = [
     purchases.summarise_purchases(*LOG),
     purchases.summarise_purchases(["a", "b", "b"], *LOG[1:]),
     purchases.summarise_purchases(*LOG).counts,
+    purchases.summarise_purchases(*LOG, keep_amounts=True),
+    purchases.summarise_purchases(*LOG, keep_amounts=True).amounts,
     purchases.summarise_window(*LOG, window=30),
     purchases.estimate_regularity(*LOG[:2]),
     purchases.summarise_purchases(*LOG).unique(),

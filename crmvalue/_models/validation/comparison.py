@@ -18,13 +18,13 @@ from crmvalue._core.values import checked_field, number_field, optional
 from crmvalue._models.shared.common import as_names, check_history
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import as_purchase_model
-from crmvalue._models.values.gamma_gamma import as_spend_model
+from crmvalue._models.spend.gamma_gamma import as_spend_model
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseSplit
 
 if TYPE_CHECKING:
     from crmvalue._models.shared.purchase_model import ContinuousModel
-    from crmvalue._models.values.gamma_gamma import GammaGamma
+    from crmvalue._models.spend.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Floats
 

@@ -41,7 +41,7 @@ from crmvalue._models.pictures import values_parts
 from crmvalue._models.shared.common import Alike, alike, check_history, take, time_unit_field
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
-from crmvalue._models.values.gamma_gamma import as_spend_model
+from crmvalue._models.spend.gamma_gamma import as_spend_model
 from crmvalue._models.values.holdouts import holdout_errors, inflated, read_holdouts
 from crmvalue._models.values.outcomes import Terms, expect, read_terms
 from crmvalue._models.values.posterior import MOST_DRAWS
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from crmvalue._core.pictures.parts import Parts
     from crmvalue._models.shared.fit import Grade
     from crmvalue._models.shared.purchase_model import ContinuousModel
-    from crmvalue._models.values.gamma_gamma import GammaGamma
+    from crmvalue._models.spend.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory, PurchaseSplit, TimeUnit
     from crmvalue.typing import ArrayLike, Floats
 

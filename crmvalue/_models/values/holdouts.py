@@ -18,7 +18,7 @@ from crmvalue._models.repeat.bg_nbd import BgNbd, fit_bg_nbd
 from crmvalue._models.repeat.mbg_nbd import MbgNbd, fit_mbg_nbd
 from crmvalue._models.repeat.nbd import Nbd, fit_nbd
 from crmvalue._models.repeat.pareto_nbd import ParetoNbd, fit_pareto_nbd
-from crmvalue._models.values.gamma_gamma import fit_gamma_gamma
+from crmvalue._models.spend.gamma_gamma import fit_gamma_gamma
 from crmvalue.errors import ConvergenceError, DataWarning, InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseSplit
 from crmvalue.typing import Interval

@@ -18,7 +18,7 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crmvalue._models.values.gamma_gamma import GammaGamma
+    from crmvalue._models.spend.gamma_gamma import GammaGamma
     from crmvalue._models.values.outcomes import Terms
     from crmvalue.typing import Floats, Integers
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from crmvalue._core.per_customer import Rows, Segments
     from crmvalue._models.shared.process import ContinuousProcess
-    from crmvalue._models.values.gamma_gamma import GammaGamma
+    from crmvalue._models.spend.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 

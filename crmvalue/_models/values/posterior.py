@@ -15,8 +15,8 @@ from crmvalue._models.shared.common import Alike, alike, as_names, as_rng, check
 from crmvalue._models.shared.covariates import with_estimates
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import ContinuousModel, process_of
-from crmvalue._models.values.gamma_gamma import GammaGamma, repeat_spend
-from crmvalue._models.values.gamma_gamma_likelihood import objective
+from crmvalue._models.spend.gamma_gamma import GammaGamma, repeat_spend
+from crmvalue._models.spend.gamma_gamma_likelihood import objective
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

@@ -29,9 +29,9 @@ from crmvalue._models.pictures import revenue_parts
 from crmvalue._models.shared.common import alike, as_rng, check_history
 from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
+from crmvalue._models.spend.gamma_gamma import as_spend_model
 from crmvalue._models.values.customer_values import grade_of
 from crmvalue._models.values.expected_ends import at_draws, weighted_ends
-from crmvalue._models.values.gamma_gamma import as_spend_model
 from crmvalue._models.values.posterior import MOST_DRAWS, spenders, total_of_alike, total_of_spend
 from crmvalue._models.values.value_intervals import draw_fit, require_fit
 from crmvalue.errors import InputError
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from crmvalue._models.shared.fit import Fit
     from crmvalue._models.shared.process import ContinuousProcess
     from crmvalue._models.shared.purchase_model import ContinuousModel
-    from crmvalue._models.values.gamma_gamma import GammaGamma
+    from crmvalue._models.spend.gamma_gamma import GammaGamma
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 

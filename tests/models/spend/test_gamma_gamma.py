@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue._models.values import gamma_gamma
-from crmvalue._models.values.gamma_gamma import GammaGamma, fit_gamma_gamma
-from crmvalue._models.values.gamma_gamma_likelihood import objective
+from crmvalue._models.spend import gamma_gamma
+from crmvalue._models.spend.gamma_gamma import GammaGamma, fit_gamma_gamma
+from crmvalue._models.spend.gamma_gamma_likelihood import objective
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseHistory, split_purchases

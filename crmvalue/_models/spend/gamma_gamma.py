@@ -23,7 +23,7 @@ from crmvalue._models.shared.discrete import (
 )
 from crmvalue._models.shared.fit import Fit, Parameters, fit_model, has_priors, register
 from crmvalue._models.shared.model import Model
-from crmvalue._models.values.gamma_gamma_likelihood import objective
+from crmvalue._models.spend.gamma_gamma_likelihood import objective
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
