@@ -159,6 +159,8 @@ def fit_mbg_cnbd(
     starts: Sequence[MbgCnbd | Fit[MbgCnbd]] | None = None,
     purchase_covariates: Sequence[str] = (),
     dropout_covariates: Sequence[str] = (),
+    equal_covariates: Sequence[str] = (),
+    l2: float = 0.0,
 ) -> Fit[MbgCnbd]:
     """Fit MBG/CNBD-k by maximum likelihood, for a given k or the likeliest one.
 
@@ -172,7 +174,7 @@ def fit_mbg_cnbd(
         In place of `k`: what :func:`crmvalue.purchases.estimate_regularity` finds in the log of this history, up to the
         same day and in the same unit. The k of 1 to 6 with the greatest likelihood is taken, and `comparison` of the
         fit says what the others reach. Covariates and priors do not take part in the choice.
-    priors, starts, purchase_covariates, dropout_covariates
+    priors, starts, purchase_covariates, dropout_covariates, equal_covariates, l2
         As in :func:`crmvalue.models.fit_mbg_nbd`. Starts have the k of the fit, so they need `k`.
 
     Returns
@@ -210,6 +212,8 @@ def fit_mbg_cnbd(
         "starts": starts,
         "purchase_covariates": purchase_covariates,
         "dropout_covariates": dropout_covariates,
+        "equal_covariates": equal_covariates,
+        "l2": l2,
     }
     return _fit(MbgCnbd, 1, history, k, regularity, options)
 
@@ -223,12 +227,14 @@ def fit_bg_cnbd(
     starts: Sequence[BgCnbd | Fit[BgCnbd]] | None = None,
     purchase_covariates: Sequence[str] = (),
     dropout_covariates: Sequence[str] = (),
+    equal_covariates: Sequence[str] = (),
+    l2: float = 0.0,
 ) -> Fit[BgCnbd]:
     """Fit BG/CNBD-k by maximum likelihood, for a given k or the likeliest one.
 
     Parameters
     ----------
-    history, k, regularity, priors, starts, purchase_covariates, dropout_covariates
+    history, k, regularity, priors, starts, purchase_covariates, dropout_covariates, equal_covariates, l2
         As in :func:`crmvalue.models.fit_mbg_cnbd`.
 
     Returns
@@ -255,6 +261,8 @@ def fit_bg_cnbd(
         "starts": starts,
         "purchase_covariates": purchase_covariates,
         "dropout_covariates": dropout_covariates,
+        "equal_covariates": equal_covariates,
+        "l2": l2,
     }
     return _fit(BgCnbd, 0, history, k, regularity, options)
 
@@ -282,7 +290,8 @@ def _fit(
     best = max(reached, key=lambda steps: reached[steps])
     others = ", ".join(f"{value:,.2f} for k = {steps}" for steps, value in reached.items())
     words = f"k = {best} is likeliest; log-likelihoods of the times of all purchases: {others}"
-    plain = not options["priors"] and not list(options["purchase_covariates"]) + list(options["dropout_covariates"])
+    covariates = list(options["purchase_covariates"]) + list(options["dropout_covariates"])
+    plain = not (options["priors"] or covariates or list(options["equal_covariates"]) or options["l2"])
     chosen = fits[best] if plain else fit_purchases(_search(make, early, best), history, **options)
     return attrs.evolve(chosen, comparison=words)
 

@@ -94,6 +94,8 @@ def fit_mbg_nbd(
     starts: Sequence[MbgNbd | Fit[MbgNbd]] | None = None,
     purchase_covariates: Sequence[str] = (),
     dropout_covariates: Sequence[str] = (),
+    equal_covariates: Sequence[str] = (),
+    l2: float = 0.0,
 ) -> Fit[MbgNbd]:
     """Fit MBG/NBD by maximum likelihood, or to the mode of the posterior where priors are given.
 
@@ -111,6 +113,12 @@ def fit_mbg_nbd(
         Covariates of the history that act on the rate of purchases, or on dropout. They are standardised. The fit names
         their coefficients "purchase.income", "dropout.income"; a prior of a coefficient is normal, given by its mean
         and standard deviation.
+    equal_covariates : sequence of str, optional
+        Covariates of both processes that have one coefficient for both. The fit names it "both.income".
+    l2 : float, optional
+        Penalty, >= 0: the log-likelihood loses `l2` times the square of each coefficient, for a standard deviation of
+        the covariate. It is the same as a normal prior of mean 0 and standard deviation 1 / sqrt(2 l2) for each
+        coefficient without a prior of its own, and stands among the `priors` of the fit.
 
     Returns
     -------
@@ -139,6 +147,8 @@ def fit_mbg_nbd(
         starts=starts,
         purchase_covariates=purchase_covariates,
         dropout_covariates=dropout_covariates,
+        equal_covariates=equal_covariates,
+        l2=l2,
     )
 
 

@@ -171,6 +171,7 @@ def fit_nbd(
     priors: Mapping[str, tuple[float, float]] | None = None,
     starts: Sequence[Nbd | Fit[Nbd]] | None = None,
     purchase_covariates: Sequence[str] = (),
+    l2: float = 0.0,
 ) -> Fit[Nbd]:
     """Fit the NBD by maximum likelihood, or to the mode of the posterior where priors are given.
 
@@ -187,6 +188,8 @@ def fit_nbd(
     purchase_covariates : sequence of str, optional
         Covariates of the history that act on the rate of purchases. They are standardised. The fit names their
         coefficients "purchase.income"; a prior of a coefficient is normal, given by its mean and standard deviation.
+    l2 : float, optional
+        Penalty of the coefficients, >= 0, as in :func:`crmvalue.models.fit_pareto_nbd`.
 
     Returns
     -------
@@ -213,7 +216,7 @@ def fit_nbd(
     >>> round(found.log_likelihood, 2), found.diagnosis.trustworthy
     (-9763.66, True)
     """
-    return fit_purchases(_SEARCH, history, priors=priors, starts=starts, purchase_covariates=purchase_covariates)
+    return fit_purchases(_SEARCH, history, priors=priors, starts=starts, purchase_covariates=purchase_covariates, l2=l2)
 
 
 _SEARCH = Search(make=Nbd, kind=_KIND, likelihood=Likelihood, derivatives=log_likelihood_derivatives)

@@ -172,6 +172,7 @@ class ParetoNbd(ContinuousModel):
     dropout_effects: tuple[CovariateEffect, ...] = effects_field("dropout_effects")
 
     _kind: ClassVar[Kind] = _KIND
+    _nested_in: ClassVar[tuple[str, ...]] = ("GgompertzNbd",)
 
     def _with(self, parameters: dict[str, Any]) -> _ParetoNbdProcess:
         return _ParetoNbdProcess(**parameters)
@@ -188,6 +189,8 @@ def fit_pareto_nbd(
     starts: Sequence[ParetoNbd | Fit[ParetoNbd]] | None = None,
     purchase_covariates: Sequence[str] = (),
     dropout_covariates: Sequence[str] = (),
+    equal_covariates: Sequence[str] = (),
+    l2: float = 0.0,
 ) -> Fit[ParetoNbd]:
     """Fit the Pareto/NBD by maximum likelihood, or to the mode of the posterior where priors are given.
 
@@ -206,6 +209,12 @@ def fit_pareto_nbd(
         Covariates of the history that act on the rate of purchases, or of leaving. They are standardised. The fit names
         their coefficients "purchase.income", "dropout.income"; a prior of a coefficient is normal, given by its mean
         and standard deviation.
+    equal_covariates : sequence of str, optional
+        Covariates of both processes that have one coefficient for both. The fit names it "both.income".
+    l2 : float, optional
+        Penalty, >= 0: the log-likelihood loses `l2` times the square of each coefficient, for a standard deviation of
+        the covariate. It is the same as a normal prior of mean 0 and standard deviation 1 / sqrt(2 l2) for each
+        coefficient without a prior of its own, and stands among the `priors` of the fit.
 
     Returns
     -------
@@ -239,6 +248,8 @@ def fit_pareto_nbd(
         starts=starts,
         purchase_covariates=purchase_covariates,
         dropout_covariates=dropout_covariates,
+        equal_covariates=equal_covariates,
+        l2=l2,
     )
 
 

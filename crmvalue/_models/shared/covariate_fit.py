@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,13 +12,11 @@ import numpy as np
 from crmvalue._core.checks import as_text
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._models.shared.climb import Evaluation
-from crmvalue._models.shared.covariates import CovariateEffect
+from crmvalue._models.shared.covariates import BOTH, CovariateEffect
 from crmvalue._models.shared.fit import Derivatives, Parameters, fit_model
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from crmvalue._models.shared.fit import Fit
     from crmvalue._models.shared.purchase_model import Kind
     from crmvalue.purchases import PurchaseHistory
@@ -26,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RowDerivatives", "fit_with_covariates", "read_names"]
 
+_OF_FOUR = ((1.0, 1.0, 0.7, 2.0), (0.3, 0.3, 0.3, 1.0), (2.0, 1.0, 2.0, 2.0))
+_OF_FIVE = ((1.0, 1.0, 0.1, 0.7, 200.0), (0.3, 0.3, 0.5, 0.3, 500.0), (2.0, 1.0, 1.0, 2.0, 2000.0))
+_NEUTRAL = {2: tuple(point[:2] for point in _OF_FOUR), 4: _OF_FOUR, 5: _OF_FIVE}  # starts, by the parameters of a model
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 
 
@@ -41,23 +42,38 @@ def fit_with_covariates(
     columns: Mapping[str, tuple[str, ...]],
     priors: Mapping[str, tuple[float, float]] | None,
     starts: Sequence[Any],
+    *,
+    equal: tuple[str, ...] = (),
+    l2: float = 0.0,
 ) -> Fit[Any]:
-    """Fit a model with effects of covariates, from the fit without; `columns` are the names of each process."""
+    """Fit a model with effects of covariates, from the fit without; `columns` are the names of each process.
+
+    Those in `equal` have one coefficient for both processes. The penalty `l2` is a normal prior of the coefficients.
+    """
     effects = {
         kind: tuple(CovariateEffect(name, 0.0, *_standard(name, history.covariate(name))) for name in names)
         for kind, names in columns.items()
     }
     likelihood = _Likelihood(kind, derivatives, history, effects["purchase"], effects["dropout"])
-    coefficients = [f"{process}.{name}" for process, names in columns.items() for name in names]
+    each = [BOTH + name if name in equal else f"{process}.{name}" for process, of in columns.items() for name in of]
+    coefficients = list(dict.fromkeys(each))
     names = (*kind.names, *coefficients)
-    units = np.array([likelihood.ruler if name in kind.times else 1.0 for name in names])
+    units = np.array([*kind.units(likelihood.ruler), *np.ones(len(coefficients))])
+    # What the likelihood takes, from what is searched.
+    spread = np.array([[float(one == name) for name in names] for one in (*kind.names, *each)])
+    gather = spread.T / spread.sum(axis=0)[:, np.newaxis]
+
+    def evaluate(theta: Floats) -> Evaluation:
+        at = likelihood(spread @ theta)
+        return Evaluation(at.value, at.gradient @ spread, spread.T @ at.hessian @ spread)
 
     def to_search(model: Any) -> Floats:
         logs = [math.log(getattr(model, name) / unit) for name, unit in zip(kind.names, units, strict=False)]
-        return np.array([*logs, *_slopes(model, effects)])
+        start: Floats = gather @ np.array([*logs, *_slopes(model, effects)])
+        return start
 
     def make(*estimates: float) -> Any:
-        found = iter(estimates[len(kind.names) :])
+        found = iter((spread @ np.array(estimates)).tolist()[len(kind.names) :])
         fitted = {
             f"{process}_effects": tuple(attrs.evolve(effect, coefficient=next(found)) for effect in of)
             for process, of in effects.items()
@@ -65,17 +81,26 @@ def fit_with_covariates(
         }
         return attrs.evolve(plain.model, **dict(zip(kind.names, estimates, strict=False)), **fitted)
 
-    neutral = np.log(np.array([[1.0, 1.0, 0.7, 2.0], [0.3, 0.3, 0.3, 1.0], [2.0, 1.0, 2.0, 2.0]]))[:, : len(kind.names)]
+    neutral = np.log(np.array(_NEUTRAL[len(kind.names)]))
     return fit_model(
         make,
-        likelihood,
+        evaluate,
         Parameters(names, np.arange(len(names)) < len(kind.names)),
         [to_search(model) for model in (starts or (plain.model,))],
         more_starts=[np.concatenate((point, np.zeros(len(coefficients)))) for point in neutral],
-        priors=priors,
+        priors=_with_penalty(priors, coefficients, l2),
         units=units,
         n_customers=len(history),
     )
+
+
+def _with_penalty(
+    priors: Mapping[str, tuple[float, float]] | None, coefficients: Sequence[str], l2: float
+) -> Mapping[str, tuple[float, float]] | None:
+    """Give each coefficient the normal prior whose logarithm is -l2 times its square, if it has no prior."""
+    if l2 == 0.0 or not (priors is None or isinstance(priors, Mapping)):
+        return priors
+    return {**dict.fromkeys(coefficients, (0.0, math.sqrt(0.5 / l2))), **(priors or {})}
 
 
 def _slopes(model: Any, effects: Mapping[str, tuple[CovariateEffect, ...]]) -> list[float]:

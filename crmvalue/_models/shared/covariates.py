@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import Floats
 
 __all__ = [
+    "BOTH",
     "CovariateEffect",
     "effects_field",
     "factors",
@@ -32,6 +33,7 @@ __all__ = [
     "with_estimates",
 ]
 
+BOTH = "both."  # before the name of a covariate that has one coefficient for purchases and dropout
 _LARGEST = 200.0  # of the exponent: a factor of exp(200) is no longer an effect
 
 
@@ -122,9 +124,12 @@ def with_estimates(model: Any, names: Iterable[str], values: Iterable[float]) ->
     named = dict(zip(names, values, strict=True))
     plain: dict[str, Any] = {name: value for name, value in named.items() if "." not in name}
     for process in ("purchase", "dropout"):
-        coefficients = {name.partition(".")[2]: v for name, v in named.items() if name.startswith(process + ".")}
+        effects = getattr(model, process + "_effects", ())
+        coefficients = {
+            effect.name: named[name] for effect in effects for name in (f"{process}.{effect.name}", BOTH + effect.name)
+            if name in named
+        }  # fmt: skip
         if coefficients:
-            effects = getattr(model, process + "_effects")
             plain[process + "_effects"] = tuple(
                 attrs.evolve(effect, coefficient=coefficients[effect.name]) for effect in effects
             )

@@ -30,6 +30,7 @@ from crmvalue._core.values import (
 )
 from crmvalue._models.shared.climb import Evaluation, Point, climb
 from crmvalue._models.shared.common import as_names
+from crmvalue._models.shared.covariates import BOTH
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.typing import Interval
 
@@ -229,7 +230,9 @@ class Fit(Generic[Model]):
     diagnosis : Diagnosis
         How the search ended.
     priors : mapping of str to tuple of float
-        Median and log-scale standard deviation of each prior; empty for plain maximum likelihood.
+        Median and log-scale standard deviation of each prior; empty for plain maximum likelihood. Of a coefficient:
+        mean and standard deviation, those of the penalty `l2` included. Where there are any, the fit is penalised:
+        its standard errors are of the penalised likelihood, and :func:`likelihood_ratio_test` refuses it.
     left_out : mapping of str to int
         Customers of the history that the fit did not use, by the reason; empty where it used all.
     comparison : str
@@ -297,7 +300,10 @@ class Fit(Generic[Model]):
 
     @property
     def standard_errors(self) -> dict[str, float]:
-        """Standard error of each parameter by name; infinite for one that the data do not determine."""
+        """Standard error of each parameter by name; infinite for one that the data do not determine.
+
+        Where there are `priors`, these are errors of the penalised likelihood.
+        """
         return dict(zip(self.names, np.sqrt(np.diag(self.covariance)).tolist(), strict=True))
 
     def confidence_interval(self, level: float = 0.95) -> dict[str, Interval]:
@@ -525,11 +531,12 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
     kinds = type(smaller.model).__name__, type(larger.model).__name__
     unit = getattr(smaller.model, "time_unit", None), getattr(larger.model, "time_unit", None)
     nested = kinds[1] in (kinds[0], *getattr(smaller.model, "_nested_in", ())) and unit[0] == unit[1]
-    if not (nested and set(smaller.names) < set(larger.names)):
+    if not (nested and _is_part(smaller.names, larger.names)):
         rule = f"nested in the larger fit: a {kinds[1]} of fewer parameters in the same time unit"
         raise InputError("smaller", rule, f"{kinds[0]} with {', '.join(smaller.names)}")
     if smaller.priors or larger.priors:
-        raise InputError("larger", "a fit without priors, like the smaller", "a fit with priors")
+        rule = "a fit without priors or a penalty, like the smaller"
+        raise InputError("larger", rule, f"a penalised fit, of {', '.join(larger.priors or smaller.priors)}")
     if smaller.n_customers != larger.n_customers:
         raise InputError("smaller", f"of the same {larger.n_customers} customers", smaller.n_customers)
     gain = larger.log_likelihood - smaller.log_likelihood
@@ -539,6 +546,18 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
     statistic = max(0.0, 2.0 * gain)
     degrees = larger.n_parameters - smaller.n_parameters
     return LikelihoodRatioTest(statistic=statistic, degrees=degrees, p_value=float(chi2.sf(statistic, degrees)))
+
+
+def _is_part(smaller: tuple[str, ...], larger: tuple[str, ...]) -> bool:
+    """Whether the smaller parameters are a special case of the larger: some are left out, or two are the same."""
+
+    def parts(name: str) -> set[str]:
+        trait = name.removeprefix(BOTH)
+        return {name} if trait == name else {f"purchase.{trait}", f"dropout.{trait}"}
+
+    few, many = (set().union(*map(parts, names)) for names in (smaller, larger))
+    tied = {name for name in larger if name.startswith(BOTH)}
+    return few <= many and len(smaller) < len(larger) and all(name in smaller or not parts(name) & few for name in tied)
 
 
 def has_priors(priors: object) -> bool:

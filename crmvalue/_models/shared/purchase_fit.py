@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 import attrs
 import numpy as np
 
+from crmvalue._core.checks import as_positive
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.values import hand_over
 from crmvalue._models.shared.common import check_history, take
@@ -89,12 +90,15 @@ def fit_purchases(
     starts: Sequence[Any] | None = None,
     purchase_covariates: Sequence[str] = (),
     dropout_covariates: Sequence[str] = (),
+    equal_covariates: Sequence[str] = (),
+    l2: float = 0.0,
 ) -> Fit[Any]:
     """Fit by maximum likelihood, or the most probable parameters under the priors."""
     rows = history if isinstance(history, UniquePurchases) else check_history(history).unique()
     n_customers = int(rows.weight.sum())
     if not n_customers:
         raise InputError("history", "of at least one customer", 0)
+    penalty = as_positive("l2", l2, zero=True)
     models = read_starts(starts, search.make, history.time_unit)  # type: ignore[arg-type]  # it is a class
     for name, value in search.fixed.items():
         if any(getattr(model, name) != value for model in models):
@@ -104,15 +108,22 @@ def fit_purchases(
             "purchase": read_names("purchase_covariates", purchase_covariates, history),
             "dropout": read_names("dropout_covariates", dropout_covariates, history),
         }
+        equal = read_names("equal_covariates", equal_covariates, history)
+        if not set(equal) <= set(columns["purchase"]) & set(columns["dropout"]):
+            raise InputError("equal_covariates", "among `purchase_covariates` and `dropout_covariates`", list(equal))
         if any(columns.values()):
             plain = fit_purchases(search, history)
-            fit = fit_with_covariates(search.kind, search.derivatives, plain, history, columns, priors, models)
+            fit = fit_with_covariates(
+                search.kind, search.derivatives, plain, history, columns, priors, models, equal=equal, l2=penalty
+            )
             return _graded(fit, history)
-    elif list(purchase_covariates) or list(dropout_covariates):
+    elif list(purchase_covariates) or list(dropout_covariates) or list(equal_covariates):
         raise InputError("history", "a PurchaseHistory where there are covariates", "UniquePurchases")
+    if penalty:
+        raise InputError("l2", "0 without covariates, since it holds their coefficients", penalty)
     names = search.kind.names
     likelihood = search.likelihood(rows)
-    units = np.array([likelihood.ruler if name in search.kind.times else 1.0 for name in names])
+    units = np.array(search.kind.units(likelihood.ruler))
     given = [np.log(np.array([getattr(model, name) for name in names]) / units) for model in models]
     first, *more = likelihood.starts()
     fit = fit_model(

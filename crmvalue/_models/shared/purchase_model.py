@@ -386,19 +386,32 @@ class PurchaseModel(Model, ABC, Generic[History]):
 class Kind(NamedTuple):
     """The parameters of a model in continuous time, and how the factors of covariates move them.
 
-    The first two are of purchases, two more of dropout; a model without dropout has only the first. A parameter is
+    The first two are of purchases, the others of dropout; a model without dropout has only the first. A parameter is
     multiplied by its factor to the power in `signs`: 1, -1, or 0 for not at all. `times` are the parameters that are
-    measured in time.
+    measured in time, `rates` those in its inverse, `small` those that may be far below 1.
     """
 
     names: tuple[str, ...]
     times: tuple[str, ...]
     signs: tuple[int, ...]
+    rates: tuple[str, ...] = ()
+    small: tuple[str, ...] = ()
 
     @property
     def processes(self) -> tuple[int, ...]:
         """Process of each parameter: 0 for purchases, 1 for dropout."""
-        return (0, 0, 1, 1)[: len(self.names)]
+        return (0, 0, *(1 for _ in self.names[2:]))
+
+    @property
+    def smallness(self) -> float:
+        """Unit in which a search counts the small ones."""
+        return 1e-3
+
+    def units(self, ruler: float) -> list[float]:
+        """Units in which a search counts that measures times in `ruler`."""
+        unit_of = dict.fromkeys(self.times, ruler) | dict.fromkeys(self.rates, 1.0 / ruler)
+        unit_of |= dict.fromkeys(self.small, self.smallness)
+        return [unit_of.get(name, 1.0) for name in self.names]
 
     def scaled(self, model: Any, purchase: Floats | float, dropout: Floats | float) -> dict[str, Any]:
         """Parameters of a model, moved by factors."""
@@ -526,7 +539,7 @@ def as_purchase_model(name: str, given: object) -> ContinuousModel:
     """Take a model of purchases in continuous time, or the fit of one."""
     model = given.model if isinstance(given, Fit) else given
     if not isinstance(model, ContinuousModel):
-        rule = "a purchase model (BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd) or its fit"
+        rule = "a purchase model (BgNbd, MbgNbd, ParetoNbd, GgompertzNbd, Nbd, BgCnbd, MbgCnbd) or its fit"
         raise InputError(name, rule, type(model).__name__)
     return model
 

@@ -18,6 +18,7 @@ from crmvalue._models.repeat.bg_nbd import BgNbd, fit_bg_nbd
 from crmvalue._models.repeat.mbg_nbd import MbgNbd, fit_mbg_nbd
 from crmvalue._models.repeat.nbd import Nbd, fit_nbd
 from crmvalue._models.repeat.pareto_nbd import ParetoNbd, fit_pareto_nbd
+from crmvalue._models.shared.covariates import BOTH
 from crmvalue._models.spend.gamma_gamma import fit_gamma_gamma
 from crmvalue.errors import ConvergenceError, DataWarning, InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseSplit
@@ -113,6 +114,7 @@ def _error(split: PurchaseSplit, purchase_fit: Fit[Any], spend_fit: Fit[Any]) ->
         "purchase_covariates": [effect.name for effect in model.purchase_effects],
         "dropout_covariates": [effect.name for effect in model.dropout_effects],
     }
+    effects["equal_covariates"] = [name.removeprefix(BOTH) for name in purchase_fit.names if name.startswith(BOTH)]
     covariates = {name: names for name, names in effects.items() if names}
     try:
         purchases = _FITS[type(model)](past, priors=dict(purchase_fit.priors) or None, **covariates).model

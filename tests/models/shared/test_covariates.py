@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from crmvalue._models.repeat.beta_geometric_fit import log_likelihood_derivative
 from crmvalue._models.repeat.nbd_likelihood import log_likelihood_derivatives as nbd_derivatives
 from crmvalue._models.repeat.pareto_nbd import _derivatives as pareto_derivatives
 from crmvalue._models.shared.covariate_fit import _Likelihood
+from crmvalue._models.shared.covariates import with_estimates
 from crmvalue._models.shared.purchase_model import Kind
 from crmvalue.errors import InputError
 from crmvalue.models import (
@@ -274,6 +276,93 @@ class TestFits:
             ahead, behind = likelihood(theta + step), likelihood(theta - step)
             assert (ahead.value - behind.value) / 2e-5 == pytest.approx(at.gradient[i], abs=1e-6 * size)
             np.testing.assert_allclose((ahead.gradient - behind.gradient) / 2e-5, at.hessian[i], atol=1e-6 * size)
+
+
+PARETO = drawn(ParetoNbd, 1_000)
+NAMES = MappingProxyType({"purchase_covariates": ["income", "is_member"], "dropout_covariates": ["is_member"]})
+
+
+@pytest.fixture(scope="module")
+def fits():
+    return [fit_pareto_nbd(PARETO, **NAMES, equal_covariates=equal) for equal in ([], ["is_member"])]
+
+
+class TestEqualCovariates:
+    """`equal_covariates`: one coefficient for purchases and dropout."""
+
+    def test_is_the_best_with_one_coefficient(self, fits):
+        """The likelihood of two coefficients, where they are equal, is highest there."""
+        free, tied = fits
+        assert tied.diagnosis.trustworthy
+        assert tied.names == ("r", "alpha", "s", "beta", "purchase.income", "both.is_member")
+        assert tied.model.purchase_effects[1] == tied.model.dropout_effects[0]
+        assert tied.model.log_likelihood(PARETO).sum() == pytest.approx(tied.log_likelihood, rel=1e-11)
+        for i, step in enumerate(np.eye(6) * 0.02):
+            for sign in (-1.0, 1.0):
+                moved = with_estimates(tied.model, tied.names, tied.estimates + sign * step * tied.estimates)
+                assert moved.log_likelihood(PARETO).sum() < tied.log_likelihood, tied.names[i]
+        assert tied.log_likelihood < free.log_likelihood
+
+    def test_is_nested(self, fits):
+        free, tied = fits
+        plain = fit_pareto_nbd(PARETO)
+        assert likelihood_ratio_test(tied, free).degrees == 1
+        assert likelihood_ratio_test(plain, tied).degrees == 2
+        one = fit_pareto_nbd(PARETO, dropout_covariates=["is_member"])
+        with pytest.raises(InputError, match="nested"):
+            likelihood_ratio_test(one, tied)
+
+    def test_json_and_starts(self, fits):
+        tied = fits[1]
+        assert Fit.from_json(tied.to_json()) == tied
+        again = fit_pareto_nbd(PARETO, **NAMES, equal_covariates=("is_member",), starts=[tied])
+        assert again.log_likelihood == pytest.approx(tied.log_likelihood, abs=1e-7)
+        assert again.diagnosis.n_evaluations < 4
+
+    def test_rejections(self):
+        with pytest.raises(InputError, match="equal_covariates"):
+            fit_pareto_nbd(PARETO, **NAMES, equal_covariates=["income"])
+        with pytest.raises(InputError, match="UniquePurchases"):
+            fit_pareto_nbd(PARETO.unique(), equal_covariates=["income"])
+
+
+class TestL2:
+    """`l2`: the log-likelihood loses l2 times the sum of the squares of the coefficients."""
+
+    HISTORY = drawn(BgNbd, 1_000)
+
+    def test_is_the_best_under_the_penalty(self):
+        names = both(BgNbd, "covariates", ["income", "is_member"], ["is_member"])
+        fit = fit_bg_nbd(self.HISTORY, **names, equal_covariates=["is_member"], l2=50.0)
+        assert set(fit.priors) == {"purchase.income", "both.is_member"}
+
+        def height(estimates):
+            model = with_estimates(fit.model, fit.names, estimates)
+            return model.log_likelihood(self.HISTORY).sum() - 50.0 * np.sum(estimates[4:] ** 2)
+
+        best = height(fit.estimates)
+        assert fit.model.log_likelihood(self.HISTORY).sum() == pytest.approx(fit.log_likelihood, rel=1e-11)
+        for step in np.eye(6) * 1e-3:
+            for sign in (-1.0, 1.0):
+                assert height(fit.estimates + sign * step * fit.estimates) < best
+        with pytest.raises(InputError, match="a penalised fit"):
+            likelihood_ratio_test(fit_bg_nbd(self.HISTORY), fit)
+
+    def test_a_prior_of_its_own_comes_first_and_0_is_none(self):
+        names = {"purchase_covariates": ["income"]}
+        own = fit_nbd(self.HISTORY, **names, l2=7.0, priors={"purchase.income": (0.5, 0.1)})
+        assert own == fit_nbd(self.HISTORY, **names, priors={"purchase.income": (0.5, 0.1)})
+        assert fit_nbd(self.HISTORY, **names, l2=0) == fit_nbd(self.HISTORY, **names)
+        assert fit_nbd(self.HISTORY, **names, l2=1e9).model.purchase_effects[0].coefficient == pytest.approx(
+            0, abs=1e-6
+        )
+
+    @pytest.mark.parametrize("wrong", [-1.0, np.nan, np.inf, "much"])
+    def test_rejections(self, wrong):
+        with pytest.raises(InputError, match="l2"):
+            fit_nbd(self.HISTORY, purchase_covariates=["income"], l2=wrong)
+        with pytest.raises(InputError, match="without covariates"):
+            fit_nbd(self.HISTORY, l2=1.0)
 
 
 SMALL = drawn(BgNbd, 60)
