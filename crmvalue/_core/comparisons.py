@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -24,6 +24,7 @@ __all__ = [
     "rounding_part",
     "welch_degrees",
     "welch_quantile",
+    "with_spread",
 ]
 
 _EXACT = 2.0**53  # up to here, whole numbers are not rounded
@@ -86,6 +87,23 @@ def welch_degrees(
         share, other_share = variance / (variance + other_variance), other_variance / (variance + other_variance)
         degrees: FloatOrArray = np.divide(1.0, share**2 / (n - 1) + other_share**2 / (other_n - 1))
     return degrees
+
+
+def with_spread(
+    variance: Floats | float,
+    n: Floats | Integers | int,
+    other_variance: Floats | float,
+    other_n: Floats | Integers | int,
+) -> tuple[Any, Any]:
+    """Give the variances of two means, where a group whose values are all equal takes the spread of the other group.
+
+    A few customers who all bought nothing do not show that nobody of their kind ever buys. Both stay 0 where neither
+    group varies.
+    """
+    with np.errstate(under="ignore"):
+        own = np.where(np.asarray(variance) > 0, variance, other_variance * (np.asarray(other_n) / n))
+        other = np.where(np.asarray(other_variance) > 0, other_variance, variance * (np.asarray(n) / other_n))
+    return own[()], other[()]
 
 
 def p_text(p: float) -> str:

@@ -336,6 +336,9 @@ def compare_means(
     -----
     Welch's test and interval for unequal variances [1]_; Fieller's interval for the ratio of two independent means,
     with Welch's degrees of freedom. Spend is skewed: below some hundred customers in each arm the level is approximate.
+    An arm whose values are all equal, such as five customers without an order, gets the spread of the other arms: a few
+    equal values do not show that all would be.
+
     `prob_best` and `expected_loss` use Student's distribution around each mean. Flat priors on the mean and on the log
     of the standard deviation give it for normal values. Both are integrals by quadrature, not by simulation.
 
@@ -375,7 +378,8 @@ def compare_means_from_summary(
         Mean of each arm [its unit], at least two arms. Mappings and columns with an index of names are matched by name;
         then all three arguments need names.
     std : array_like
-        Standard deviation within each arm, with the denominator n - 1, >= 0, in the same unit.
+        Standard deviation within each arm, with the denominator n - 1, >= 0, in the same unit. An arm of 0 gets the
+        spread of the others, as in :func:`compare_means`.
     n : array_like of int
         Customers of each arm, at least 2.
     names : list of str, optional
@@ -420,7 +424,7 @@ def compare_means_from_summary(
     require(variant + base > 0, "std", variant, rule)
     return MeanComparison(
         mean=m,
-        standard_error=deviation / np.sqrt(count),
+        standard_error=_with_spread(deviation / np.sqrt(count), count),
         n=count.astype(np.int64),
         names=words,
         control=place,
@@ -623,12 +627,22 @@ def _require_spread(error: Floats, rows: ArmRows, x: Floats, name: str) -> None:
         raise InputError(name, "different for different customers of the control or of each variant", float(x[0]))
 
 
+def _with_spread(error: Floats, n: Floats | Integers) -> Floats:
+    """Give an arm whose values are all equal the spread of the others: a few equal values do not show that all are."""
+    varies = error > 0
+    freedom = (n - 1.0)[varies]
+    scale = float(np.max(error * np.sqrt(n)))  # squares of errors leave the range of floats
+    with np.errstate(under="ignore"):
+        squares = ((error[varies] / scale) ** 2 * n[varies]) @ freedom / freedom.sum()
+    return np.where(varies, error, scale * np.sqrt(squares / n))
+
+
 def _comparison(
     mean: Floats, error: Floats, rows: ArmRows, level: float, correction: Correction, quantity: str
 ) -> MeanComparison:
     return MeanComparison(
         mean=mean,
-        standard_error=error,
+        standard_error=_with_spread(error, rows.n),
         n=rows.n,
         names=rows.names,
         control=rows.control,

@@ -19,7 +19,15 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_index,
 )
-from crmvalue._core.comparisons import few_expected, newcombe, p_text, rates_p, rounding_part, welch_quantile
+from crmvalue._core.comparisons import (
+    few_expected,
+    newcombe,
+    p_text,
+    rates_p,
+    rounding_part,
+    welch_quantile,
+    with_spread,
+)
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, count_field, interval_field, number_field
 from crmvalue.errors import InputError
@@ -65,7 +73,7 @@ class CampaignEffect:
     response_interval : Interval
         Newcombe's interval for the difference of the response rates, treated minus control.
     revenue_difference : float or None
-        Revenue per customer, treated minus control [money]. Without revenue, this and all fields below are None.
+        Revenue per customer, treated minus control [money]. Without revenue, this and the money below are None.
     revenue_interval : Interval or None
         Welch's interval for that difference.
     net_difference : float or None
@@ -74,7 +82,7 @@ class CampaignEffect:
         Welch's interval for that difference.
     before_difference, before_interval : float, Interval or None
         Outcome per customer in the period before, treated minus control [money], and Welch's interval. Without the
-        period before, this and all fields below are None.
+        period before, this and the other figures of it are None.
     balance : float or None
         The same difference in standard deviations, as a check of balance; groups alike have 0.1 or less. Groups of
         fewer than 10 customers do not show whether they were alike.
@@ -84,6 +92,9 @@ class CampaignEffect:
         Difference in differences: how much more the revenue of the treated rose since the period before [money].
     adjusted_difference, adjusted_interval : float, Interval or None
         Difference of revenue between customers with the same outcome in the period before [money].
+    too_few : bool
+        Whether the interval of the net difference leaves 0 out, but would not if both groups varied alike. Then a group
+        is too small to show how its money varies, and nothing is concluded from it.
 
     Examples
     --------
@@ -111,6 +122,7 @@ class CampaignEffect:
     did_interval: Interval | None = interval_field("did_interval", optional=True, default=None)
     adjusted_difference: float | None = number_field("adjusted_difference", default=None)
     adjusted_interval: Interval | None = interval_field("adjusted_interval", optional=True, default=None)
+    too_few: bool = checked_field("too_few", as_flag, default=False)
 
     @property
     def shows_causes(self) -> bool:
@@ -167,6 +179,8 @@ class CampaignEffect:
         low, high = self.net_interval
         shown = _direction(self.net_interval, self.n_treated, self.n_control)
         said = {1: "it pays", -1: "it loses money", 0: "whether it pays is not shown"}[shown]
+        if self.too_few and shown:
+            said = "a group is too small to show how its money varies, so whether it pays is not shown"
         return (
             f"{text} Net of its costs a contact brings {self.net_difference:+.2f} ({low:+.2f} to {high:+.2f}): {said}."
         )
@@ -314,6 +328,10 @@ def campaign_effect(
     says. Where all customers of both groups brought the same, the interval has no width; with fewer than 10 customers
     in a group the conclusion does not build on it.
 
+    A group whose money is all equal, such as a few customers without an order, gets the spread of the other group. If
+    an interval leaves 0 out, but would not with the spread of both groups together, `too_few` says so, and the
+    conclusion names no gain.
+
     The differences are effects of the campaign only if chance alone chose the control group. For observed groups the
     conclusion never names an effect, and the totals that would not have come without the campaign are None. What the
     period before explains is then shown in three ways:
@@ -374,6 +392,7 @@ def campaign_effect(
 
     revenue_difference, revenue_interval = _mean_difference(treated, control, level)
     net_difference, net_interval = _mean_difference(share * treated - given_away - spent, share * control, level)
+    too_few = _hides(share * treated - given_away - spent, share * control, net_difference, level)
     if past is not None:
         did_difference, did_interval = _mean_difference(treated - past[0], control - past[1], level)
         adjusted_difference, adjusted_interval = _adjusted(treated, control, *past, level)
@@ -390,7 +409,18 @@ def campaign_effect(
         revenue_interval=revenue_interval,
         net_difference=net_difference,
         net_interval=net_interval,
+        too_few=too_few and _direction(net_interval, n1, n0) != 0,
     )
+
+
+def _hides(treated: Floats, control: Floats, difference: float, level: float) -> bool:
+    """Tell whether the difference is within chance where both groups have the spread that they have together."""
+    from scipy import special
+
+    n1, n0 = len(treated), len(control)
+    variance = (_variance(treated) * (n1 - 1) + _variance(control) * (n0 - 1)) / (n1 + n0 - 2)
+    half = float(-special.stdtrit(n1 + n0 - 2, (1 - level) / 2)) * math.sqrt(variance * (1 / n1 + 1 / n0))
+    return abs(difference) <= half
 
 
 def _direction(interval: Interval, n_treated: int, n_control: int) -> int:
@@ -427,6 +457,7 @@ def _mean_difference(treated: Floats, control: Floats, level: float) -> tuple[fl
     v1, v0 = _variance(treated) / len(treated), _variance(control) / len(control)
     if v1 + v0 == 0:
         return difference, Interval(np.float64(difference), np.float64(difference))
+    v1, v0 = with_spread(v1, len(treated), v0, len(control))
     half = float(welch_quantile(v1, len(treated), v0, len(control), level)) * math.sqrt(v1 + v0)
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))
 

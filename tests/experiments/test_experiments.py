@@ -329,9 +329,22 @@ class TestCompareMeans:
     def test_best_of_alike_arms_and_of_one_without_spread(self):
         alike = compare_means_from_summary([3, 3, 3, 3], [2, 2, 2, 2], [9, 9, 9, 9])
         np.testing.assert_allclose(alike.prob_best, 0.25, atol=1e-12)
-        fixed = compare_means_from_summary([3, 5], [2, 0], [16, 16])
+        fixed = MeanComparison(mean=[3, 5], standard_error=[0.5, 0], n=[16, 16], names=("A", "B"))
         np.testing.assert_allclose(fixed.prob_best[0], stats.t(15, 3, 0.5).sf(5), atol=1e-9)
         assert np.isinf(compare_means_from_summary([3, 5], [2, 1], [16, 2]).expected_loss).all()
+
+    def test_an_arm_whose_values_are_all_equal_has_the_spread_of_the_others(self):
+        """Five customers without an order do not show that nobody of their arm would order."""
+        orders = [0.0] * 27 + [10.0, 40.0, 25.0]
+        result = compare_means(orders + [0.0] * 5, ["new"] * 30 + ["old"] * 5, control="old")
+        spread = np.std(orders, ddof=1)
+        expected = stats.ttest_ind_from_stats(2.5, spread, 30, 0, spread, 5, equal_var=False)
+        assert result.p_value[0] == pytest.approx(expected.pvalue)
+        assert result.prob_best[1] < 0.9
+        summed = compare_means_from_summary([0.0, 2.5], [0.0, spread], [5, 30], names=["old", "new"], control="old")
+        np.testing.assert_allclose(summed.p_value, result.p_value)
+        several = compare_means([1, 3, 2, 6, 5, 5], list("AABBCC"), control="A")
+        np.testing.assert_allclose(several.standard_error, np.sqrt([1, 4, 2.5]))  # variances 2, 8 and their mean
 
     @given(VALUES, VALUES, st.floats(0.1, 0.99))
     def test_equals_scipy(self, a, b, level):

@@ -310,6 +310,42 @@ class TestCampaignEffect:
         assert "no difference is shown" not in effect.conclusion
 
 
+class TestSmallControlGroups:
+    """A small group of skewed orders shows too little of how money varies: nothing is said to pay."""
+
+    def money(self, rng, n):
+        return np.where(rng.random(n) < 0.1, rng.lognormal(3.0, 1.0, n).round(2), 0.0)
+
+    def effect(self, treated, control):
+        counts = len(treated), np.count_nonzero(treated), len(control), np.count_nonzero(control)
+        return campaign_effect(
+            *counts, assignment="random", revenue_treated=treated, revenue_control=control, margin=0.5
+        )
+
+    def test_nobody_of_the_control_group_ordered(self):
+        treated = np.repeat([0.0, 30.0], [900, 100])
+        effect = self.effect(treated, np.zeros(5))
+        of_mean = treated.var(ddof=1) / np.array([1000, 5])
+        degrees = of_mean.sum() ** 2 / (of_mean**2 / [999, 4]).sum()
+        half = stats.t.isf(0.025, degrees) * np.sqrt(of_mean.sum())
+        np.testing.assert_allclose(effect.revenue_interval, (3.0 - half, 3.0 + half))
+        assert effect.conclusion.endswith("whether it pays is not shown.")
+
+    @pytest.mark.parametrize("n_control", [5, 20, 50])
+    def test_a_campaign_without_effect(self, n_control):
+        rng = np.random.default_rng(n_control)
+        claims = [self.effect(self.money(rng, 1000), self.money(rng, n_control)).conclusion for _ in range(100)]
+        assert sum(text.endswith((": it pays.", ": it loses money.")) for text in claims) <= 5
+
+    def test_says_why(self):
+        treated = np.repeat([0.0, 30.0], [900, 100])
+        effect = self.effect(treated, np.repeat([0.0, 1.0], [19, 1]))
+        assert effect.net_interval.low > 0
+        assert effect.too_few
+        assert "a group is too small to show how its money varies" in effect.conclusion
+        assert not self.effect(treated, np.repeat([0.0, 1.0], [990, 10])).too_few
+
+
 class TestLimits:
     """A table of customers and steps beyond the limit is refused before any work."""
 

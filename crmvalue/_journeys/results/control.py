@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.comparisons import newcombe, welch_quantile
+from crmvalue._core.comparisons import newcombe, welch_quantile, with_spread
 from crmvalue._core.encoding.keys import row_keys
 from crmvalue._journeys.moments import moment
 from crmvalue._journeys.planning.plan import DECISIONS
@@ -119,6 +119,8 @@ def _means(
         mean.append(middle)
         variance.append(rest / np.maximum(n - 1, 1) / n)
     difference = mean[0] - mean[1]
+    number = [np.maximum(one, 1) for one in count]
+    variance = list(with_spread(variance[0], number[0], variance[1], number[1]))
     spread = variance[0] + variance[1]
     half = np.full(n_cells, np.nan)
     varies = enough & (spread > 0)

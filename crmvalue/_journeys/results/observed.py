@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.comparisons import welch_quantile
+from crmvalue._core.comparisons import welch_quantile, with_spread
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
@@ -417,8 +417,13 @@ def _welch(one: Floats, other: Floats, level: float) -> tuple[float, Interval]:
     v1, v0 = float(one.var(ddof=1) / len(one)), float(other.var(ddof=1) / len(other))
     if math.sqrt(v1 + v0) <= flat:  # nothing shows how customers vary who are all alike
         return difference, _UNKNOWN
+    v1, v0 = with_spread(_unless_flat(v1, flat), len(one), _unless_flat(v0, flat), len(other))
     half = float(welch_quantile(v1, len(one), v0, len(other), level)) * math.sqrt(v1 + v0)
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))
+
+
+def _unless_flat(variance: float, flat: float) -> float:
+    return variance if math.sqrt(variance) > flat else 0.0
 
 
 def _normal_quantile(level: float) -> float:
