@@ -254,7 +254,7 @@ def _text(ax: Any, _layer: Layer, cells: _Cells) -> None:
     look: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9, "annotation_clip": False}
     look |= {"xytext": (5, 0), "va": "center", "ha": "left"} if cells.lying else {"xytext": (0, 4), "ha": "center"}
     look |= {"xytext": (-4, 3), "ha": "right"} if cells.over_days else {}  # a line may rise from below
-    halo = [withStroke(linewidth=2.5, foreground="white")]  # a line may pass behind
+    halo = [withStroke(linewidth=2.5, foreground=ax.get_facecolor())]  # a line may pass behind
     for x, y, text in zip(cells["x"], cells["y"], cells["text"], strict=True):
         ax.annotate(text, (x, y), path_effects=halo, **look)
 

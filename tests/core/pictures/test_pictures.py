@@ -188,6 +188,13 @@ class TestTexts:
             assert given.texts[0].get_usetex() == usetex
             assert given.texts[0].get_parse_math()
 
+    def test_texts_differ_from_their_ground_in_a_dark_style(self):
+        with mpl.rc_context({"axes.facecolor": "black", "text.color": "white"}):
+            ax = classes()["StageTimes"].plot()
+        grounds = [effect._gc["foreground"] for text in ax.texts for effect in text.get_path_effects()]
+        assert grounds
+        assert {to_rgb(ground) for ground in grounds} == {(0, 0, 0)}
+
     def test_the_legend_has_all_labels(self):
         found = sequential_test([[5, 9], [20, 60]], [[50, 50], [200, 200]], names=["a", "_b"])
         assert [text.get_text().strip() for text in found.plot().get_legend().get_texts()] == [
