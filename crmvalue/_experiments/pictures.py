@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Form, Layer, Mark, Parts, as_cells, cut, evenly, shown
+from crmvalue._core.pictures.parts import Axis, Form, Layer, Mark, Parts, as_cells, cut, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crmvalue.typing import Floats, Integers, Interval
 
 __all__ = ["differences_parts", "looks_parts"]
 
-_MOST, _MOST_LOOKS, _MOST_POINTS = 15, 200, 60
+_MOST, _MOST_LOOKS, _MOST_POINTS = 15, 100, 40
+_EARLY = 0.1  # share of the customers whose intervals may be cut
 
 
 def differences_parts(
@@ -51,22 +54,33 @@ def differences_parts(
 
 
 def looks_parts(
-    variants: tuple[str, ...], control: str, n: Floats, found: tuple[Floats, Interval, Integers], form: Form
+    variants: tuple[str, ...],
+    control: str,
+    n: Floats,
+    difference: Floats,
+    interval_at: Callable[[Integers], Interval],
+    decided: Integers,
+    form: Form,
 ) -> Parts:
-    """Draw the difference of the best variant at each look, with an interval that holds at all looks."""
-    difference, (low, high), decided = found
+    """Draw the difference of the best variant at some looks, with an interval that holds at all looks.
+
+    The first look is among them, the last one, that of the decision, and the one before. Intervals of the first looks
+    are so wide that they would hide all others, so they are cut where they leave what most looks need.
+    """
     last = np.where(np.isnan(difference[-1]), -np.inf, difference[-1])
     best = int(np.argmax(last))
     name, control, look = cut(variants[best]), cut(control), int(decided[best])
-    kept = evenly(len(n), _MOST_LOOKS)
-    if look >= 0:
-        kept = np.union1d(kept, [look])
+    kept = _looks(n, look)
+    found = difference[kept, best]
+    low, high = (_bounded(np.asarray(end)[:, best]) for end in interval_at(kept))
+    least, most = _ends(n[kept], found, low, high)
+    is_cut = bool((low < least).any() or (high > most).any())
     size = len(kept)
     columns = {
         "n_customers": n[kept],
-        "difference": difference[kept, best],
-        "low": _bounded(np.asarray(low)[kept, best]),
-        "high": _bounded(np.asarray(high)[kept, best]),
+        "difference": np.where((found < least) | (found > most), np.nan, found),
+        "low": np.clip(low, least, most),
+        "high": np.clip(high, least, most),
         "no_difference": np.zeros(size),
     }
     span: Mark = "band" if size > 1 else "interval"
@@ -85,10 +99,29 @@ def looks_parts(
     return Parts(
         title=title,
         x=Axis(title="Customers so far, all arms", form="count", low=0),
-        y=Axis(title=f"Difference from {control}", form=form),
+        y=Axis(title=f"Difference from {control}{'; wide ends are cut' if is_cut else ''}", form=form),
         columns=columns,
         layers=layers,
     )
+
+
+def _looks(n: Floats, decided: int) -> Integers:
+    """Give the looks to draw: all of few, of many those at even steps of the customers and of their logarithm."""
+    if len(n) <= _MOST_LOOKS:
+        return np.arange(len(n))
+    even = np.linspace(n[0], n[-1], _MOST_LOOKS // 2)
+    early = np.geomspace(max(float(n[0]), 1.0), max(float(n[-1]), 1.0), _MOST_LOOKS // 2)
+    first, final = 0, len(n) - 1
+    found = np.searchsorted(n, np.concatenate([even, early]))
+    return np.unique([first, *np.minimum(found, final), *([decided - 1, decided] if decided > 0 else []), final])
+
+
+def _ends(n: Floats, difference: Floats, low: Floats, high: Floats) -> tuple[float, float]:
+    """Give the ends of what is drawn: all intervals of few looks, else those from a tenth of the customers on."""
+    late = n >= (_EARLY * n[-1] if len(n) > _MOST_POINTS else 0.0)
+    columns = np.concatenate([[0.0], difference[late], low[late], high[late]])
+    known = columns[np.isfinite(columns)]
+    return float(known.min()), float(known.max())
 
 
 def _bounded(ends: Floats) -> Floats:

@@ -120,8 +120,8 @@ class SequentialTest(Columns, Pictured):
         fix_control(self, self.successes.shape[1])
 
     def _parts(self) -> Parts:
-        found, control = (self.difference, self.difference_interval, self.decided_at), self.names[self.control]
-        return looks_parts(self.variants, control, self.trials.sum(axis=1), found, "share")
+        names, n = (self.variants, self.names[self.control]), self.trials.sum(axis=1)
+        return looks_parts(*names, n, self.difference, self._interval, self.decided_at, "share")
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -181,11 +181,11 @@ class SequentialTest(Columns, Pictured):
         """Read what :meth:`to_json` wrote."""
         return from_json(cls, text)
 
-    def _pairs(self, table: Integers, looks: slice = slice(None)) -> tuple[Floats, Floats]:
+    def _pairs(self, table: Integers, looks: slice | Integers = slice(None)) -> tuple[Floats, Floats]:
         variant, control = against_control(table[looks].astype(np.float64), self.control)
         return variant, np.broadcast_to(control, variant.shape)
 
-    def _weight(self, looks: slice = slice(None)) -> Floats:
+    def _weight(self, looks: slice | Integers = slice(None)) -> Floats:
         """Log of the probability of variant and control, averaged over the prior distribution."""
         from scipy import special
 
@@ -195,7 +195,7 @@ class SequentialTest(Columns, Pictured):
         variant, control = against_control(each, self.control)
         return np.asarray(variant + control)
 
-    def _interval(self, looks: slice) -> Interval:
+    def _interval(self, looks: slice | Integers) -> Interval:
         (x1, x0), (n1, n0) = self._pairs(self.successes, looks), self._pairs(self.trials, looks)
         limit = np.log((len(self.names) - 1) / (1 - self.level))
         least = self._weight(looks) - limit  # differences with a lower likelihood are outside the interval
@@ -264,8 +264,12 @@ class SequentialMeans(Columns, Pictured):
         fix_control(self, self.n.shape[1])
 
     def _parts(self) -> Parts:
-        found, control = (self.difference, self.difference_interval, self.decided_at), self.names[self.control]
-        return looks_parts(self.variants, control, self.n.sum(axis=1), found, "number")
+        def interval_at(looks: Integers) -> Interval:
+            low, high = map(np.asarray, self.difference_interval)
+            return Interval(low[looks], high[looks])
+
+        names, n = (self.variants, self.names[self.control]), self.n.sum(axis=1)
+        return looks_parts(*names, n, self.difference, interval_at, self.decided_at, "number")
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, evenly, nothing, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, cut, evenly, nothing, shown, stretch
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from crmvalue.typing import Dates, Floats, Integers, Interval
 
-__all__ = ["calibration_parts", "revenue_parts", "tracking_parts", "values_parts"]
+__all__ = ["calibration_parts", "posterior_parts", "revenue_parts", "tracking_parts", "values_parts"]
 
 _N_PARTS = 10
+_MOST_PARAMETERS, _FACTOR = 14, 8.0  # rows of a picture, and the end of its axis
+_USABLE = 0.5  # effective share of draws from which on they may be used
 _MOST_COUNTS, _MOST_PERIODS, _MOST_MONTHS = 20, 250, 120
 
 
@@ -160,3 +164,72 @@ def revenue_parts(end: Dates, revenue: Floats, ends: tuple[Floats, Floats] | Non
         columns=columns,
         layers=layers if len(kept) <= 60 else layers[:-1],
     )
+
+
+def posterior_parts(names: Sequence[str], draws: Floats, weight: Floats, effective_share: float) -> Parts:
+    """Draw the 95 % interval of each parameter as a multiple of its median, with the weights and without them.
+
+    A parameter that is not above 0 in all draws, the effect of a covariate, moves what it acts on by its exponential.
+    """
+    n = len(weight)
+    ends, plain = np.array([_quantiles(column, weight, np.ones(n)) for column in draws.T]).transpose(1, 0, 2)
+    is_positive = (draws > 0).all(axis=0)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        low, high, naive_low, naive_high = (
+            np.where(is_positive, column / ends[:, 1], np.exp(column - ends[:, 1]))
+            for column in (ends[:, 0], ends[:, 2], plain[:, 0], plain[:, 2])
+        )
+    width = np.nan_to_num(high - low, nan=np.inf)
+    order = np.argsort(-width, kind="stable")
+    kept = np.sort(order[:_MOST_PARAMETERS])
+    widest = int(order[0])
+    spans = [f"{_bound(least)} to {_bound(greatest)}" for least, _, greatest in ends.tolist()]
+    title = f"{cut(names[widest])} is the least certain: {spans[widest]}"
+    if not width.any():
+        title = "All draws of the parameters are the same"
+    if n == 1:
+        title = "One draw says nothing of how certain the parameters are"
+    elif effective_share < _USABLE:
+        title = f"Do not rely on these draws: they are worth {shown(effective_share, 'share')} of their number"
+    said = [f"{_bound(ends[k, 1])} ({spans[k]})" for k in kept]
+    labels = apart(names[k] for k in kept)
+    most = min(float(np.nan_to_num(np.maximum(high, naive_high)[kept], nan=_FACTOR).max()), _FACTOR)
+    wide = most * stretch(labels, said)
+    sides = {"low": low, "high": high, "naive_low": naive_low, "naive_high": naive_high}
+    columns = {name: np.clip(np.nan_to_num(side[kept], nan=1.0), 0.0, most) for name, side in sides.items()}
+    cropped = f", cut at {_FACTOR:g}" if (high[kept] > most).any() else ""
+    return Parts(
+        title=title,
+        x=Axis(title=f"Multiple of the median{cropped}", low=0, high=wide),
+        y=Axis(title="", form="name"),
+        columns={
+            "parameter": np.array(labels),
+            **columns,
+            "median": np.ones(len(kept)),
+            "end": np.maximum(columns["high"], columns["naive_high"]) + 0.012 * wide,
+            "said": np.array(said),
+        },
+        layers=[
+            Layer(
+                mark="bar", y="parameter", low="naive_low", high="naive_high", label="without weights", style="light"
+            ),
+            Layer(mark="interval", y="parameter", low="low", high="high", label="95 % interval"),
+            Layer(mark="points", x="median", y="parameter", label="median"),
+            Layer(mark="text", x="end", y="parameter", text="said"),
+        ],
+    )
+
+
+def _quantiles(values: Floats, *weights: Floats) -> list[Floats]:
+    """Give the quantiles of 2.5, 50 and 97.5 % by each column of weights."""
+    order = np.argsort(values, kind="stable")
+    found = []
+    for weight in weights:
+        reached = np.cumsum(weight[order])
+        place = np.searchsorted(reached, np.array([0.025, 0.5, 0.975]) * reached[-1])
+        found.append(values[order[place]])
+    return found
+
+
+def _bound(value: float) -> str:
+    return shown(value) if np.isfinite(value) else "infinity"

@@ -11,14 +11,17 @@ import numpy as np
 from crmvalue._core.checks import require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, count_field, number_field
 from crmvalue._purchases.history import DAYS_PER_UNIT
 from crmvalue._purchases.order_log import Policy, find_purchases, last_day, read_log
+from crmvalue._purchases.pictures import regularity_parts
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from typing import Self
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue._purchases.order_log import Grain, Missing, TimeUnit
     from crmvalue.typing import ArrayLike, Floats
 
@@ -33,7 +36,7 @@ def _as_unit(name: str, value: object) -> str:
 
 
 @attrs.frozen(kw_only=True)
-class Regularity(Columns):
+class Regularity(Columns, Pictured):
     """How regularly customers buy, from the times between their purchases; :func:`estimate_regularity` makes it.
 
     Parameters
@@ -75,6 +78,9 @@ class Regularity(Columns):
     def __attrs_post_init__(self) -> None:
         if self.n_intervals < 2 * self.n_customers:
             raise InputError("n_intervals", "at least two for each customer", self.n_intervals)
+
+    def _parts(self) -> Parts:
+        return regularity_parts(self.shape, self.standard_error)
 
     def to_columns(self) -> dict[str, object]:
         """Give one row for a dataframe of any kind."""

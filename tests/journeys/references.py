@@ -7,7 +7,16 @@ from datetime import UTC, datetime, timedelta
 
 from crmvalue.journeys import Branch, Choice, Message, Split, Wait, WaitFor
 
-__all__ = ["admitted_entries", "decide_one_by_one", "follow_run", "instant_of", "later", "later_in_zone", "send_day"]
+__all__ = [
+    "admitted_entries",
+    "decide_one_by_one",
+    "follow_run",
+    "instant_of",
+    "later",
+    "later_in_zone",
+    "looks_that_count",
+    "send_day",
+]
 
 
 def later(start, words):
@@ -169,3 +178,20 @@ def decide_one_by_one(messages, *, cap, days, budget):
             decisions.append("send")
             sent.append((customer, time))
     return decisions
+
+
+def looks_that_count(run, sent, columns):
+    """Say of each row, one by one, whether it counts for its message: where it was sent, else the last look at it.
+
+    Of rows of one day that are equal, the first is one message, the second another one, and so on.
+    """
+    looks, seen = {}, {}
+    for row, message in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        day = (message, int(run[row]))
+        seen[day] = seen.get(day, 0) + 1
+        looks.setdefault((message, seen[day]), []).append(row)
+    counts = [False] * len(run)
+    for rows in looks.values():
+        chosen = max(rows, key=lambda row: (bool(sent[row]), int(run[row])))
+        counts[chosen] = True
+    return counts

@@ -52,6 +52,7 @@ def draw(parts: Parts, ax: Any = None) -> Any:
     labels = distinct(layer.label for layer in parts.layers if layer.label)
     beside = columns_of_legend(labels)
     own = ax is None
+    n_texts = 0 if own else len(getattr(ax, "texts", ()))
     if not own and not hasattr(ax, "transAxes"):
         raise InputError("ax", "axes of matplotlib, or None for a figure of its own", ax)
     if own:
@@ -61,7 +62,6 @@ def draw(parts: Parts, ax: Any = None) -> Any:
     else:
         pad = 8 + 15 * -(-len(labels) // beside) if len(labels) > 1 else 8
         title = ax.set_title("\n".join(wrapped(parts.title, 48)), loc="left", fontsize=11, fontweight="bold", pad=pad)
-    title.set_parse_math(False)
     positions = {name: _positions(parts, name) for name in ("x", "y")}
     for layer in parts.layers:
         _MARKS[layer.mark](ax, layer, _Cells(layer, parts, positions))
@@ -73,6 +73,7 @@ def draw(parts: Parts, ax: Any = None) -> Any:
         left = blended_transform_factory(figure.transFigure, ax.transAxes) if own else ax.transAxes
         look = {"frameon": False, "fontsize": 9, "borderaxespad": 0.2, "bbox_transform": left}
         ax.legend(loc="lower left", bbox_to_anchor=(0.01 if own else 0, 1), ncols=beside, **look)
+    _write_as_it_is(ax, [title, *list(ax.texts)[n_texts:]])
     return ax
 
 
@@ -130,9 +131,22 @@ def _positions(parts: Parts, name: str) -> dict[str, int]:
     return {label: place for place, label in enumerate(labels)}
 
 
+def _write_as_it_is(ax: Any, texts: list[Any]) -> None:
+    """Take no text as a formula, also where the settings of matplotlib send all texts through TeX."""
+    for side in (ax.xaxis, ax.yaxis):
+        side.get_major_ticks()  # makes them; those that a new scale needs are copies of the first
+        texts += [side.label, side.offsetText]
+        texts += [label for tick in (*side.majorTicks, *side.minorTicks) for label in (tick.label1, tick.label2)]
+    texts += ax.get_legend().get_texts() if ax.get_legend() else []
+    for text in texts:
+        text.set_usetex(False)
+        text.set_parse_math(False)
+
+
 def _look(layer: Layer) -> dict[str, Any]:
     look: dict[str, Any] = {"color": COLOURS[layer.style]}
-    return look | ({"label": layer.label} if layer.label else {})
+    label = f" {layer.label}" if layer.label.startswith("_") else layer.label  # matplotlib hides what begins with _
+    return look | ({"label": label} if label else {})
 
 
 def _line(ax: Any, layer: Layer, cells: _Cells) -> None:
@@ -197,7 +211,6 @@ def _note(ax: Any, place: Any, text: str, colour: str) -> None:
         va="top", ha="left", fontsize=9.5, color=colour, fontweight="bold",
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
     )  # fmt: skip
-    note.set_parse_math(False)
     note.set_gid("note")
 
 
@@ -234,14 +247,14 @@ def _text(ax: Any, _layer: Layer, cells: _Cells) -> None:
         size = 9.0 if cells.n_across <= 10 else 7.0
         for x, y, text, is_dark in zip(cells["x"], cells["y"], cells["text"], cells.is_dark, strict=True):
             colour = "white" if is_dark else "black"
-            ax.text(x, y, text, ha="center", va="center", fontsize=size, color=colour, parse_math=False)
+            ax.text(x, y, text, ha="center", va="center", fontsize=size, color=colour)
         return
     from matplotlib.patheffects import withStroke
 
-    look: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9, "parse_math": False, "annotation_clip": False}
+    look: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9, "annotation_clip": False}
     look |= {"xytext": (5, 0), "va": "center", "ha": "left"} if cells.lying else {"xytext": (0, 4), "ha": "center"}
     look |= {"xytext": (-4, 3), "ha": "right"} if cells.over_days else {}  # a line may rise from below
-    halo = [withStroke(linewidth=2.5, foreground="white")]  # a line may pass behind
+    halo = [withStroke(linewidth=2.5, foreground=ax.get_facecolor())]  # a line may pass behind
     for x, y, text in zip(cells["x"], cells["y"], cells["text"], strict=True):
         ax.annotate(text, (x, y), path_effects=halo, **look)
 
@@ -267,7 +280,7 @@ def _set_axis(ax: Any, name: str, parts: Parts, positions: dict[str, int]) -> No
 
     axis: Axis = getattr(parts, name)
     side = ax.xaxis if name == "x" else ax.yaxis
-    side.set_label_text(title_of(axis, name), fontsize=10, parse_math=False)
+    side.set_label_text(title_of(axis, name), fontsize=10)
     if name == "x" and is_wide(parts):
         side.label.set(x=1.0, ha="right")
     side.set_tick_params(labelsize=9)
@@ -277,7 +290,7 @@ def _set_axis(ax: Any, name: str, parts: Parts, positions: dict[str, int]) -> No
         side.set_tick_params(labelsize=9 if len(labels) <= _FEW_LABELS else 7)
         each = -(-len(labels) // _MOST_LABELS)
         turned = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if slanted else {}
-        side.set_ticks(list(positions.values())[::each], labels[::each], parse_math=False, **turned)
+        side.set_ticks(list(positions.values())[::each], labels[::each], **turned)
         if name == "y":
             ax.set_ylim(len(labels) - 0.5, -0.5)
         else:
@@ -296,7 +309,7 @@ def _set_axis(ax: Any, name: str, parts: Parts, positions: dict[str, int]) -> No
         if len(days) and days.min() == days.max():
             ax.set_xlim(days[0] - np.timedelta64(3, "D"), days[0] + np.timedelta64(3, "D"))
         side.set_major_locator(locator(minticks=2, maxticks=5))
-        side.set_major_formatter(formatter("%Y-%m-%d"))
+        side.set_major_formatter(formatter("%Y-%m-%d", usetex=False))
         number: Any = dates.date2num
         first, last = number(np.array(["0001-01-01", "9999-12-31"], dtype="datetime64[D]"))
         ends = np.clip((ax.get_xlim if name == "x" else ax.get_ylim)(), first, last)

@@ -27,6 +27,7 @@ from crmvalue._journeys.data import (
     word_column,
 )
 from crmvalue._journeys.pictures import plan_parts
+from crmvalue._journeys.planning.looks import last_looks
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -241,27 +242,9 @@ class Plan(Columns, Pictured):
         """
         if not len(self) or (self.run == self.run[0]).all():
             return np.ones(len(self), dtype=bool)
-        columns = (self.customer, self.journey, self.group, self.step, self.anchor)
-        codes = [np.unique(column, return_inverse=True)[1] for column in columns]
-        rank = np.zeros(len(self), dtype=np.int64)  # of equal messages within a day, the first, the second, and so on
-        run = np.unique(self.run, return_inverse=True)[1]
-        order = np.lexsort((*codes, run))
-        alike = np.ones(len(self), dtype=bool)
-        for code in (*codes, run):
-            alike[1:] &= code[order][1:] == code[order][:-1]
-        alike[0] = False
-        place = np.arange(len(self))
-        rank[order] = place - np.maximum.accumulate(np.where(alike, 0, place))
-        sent = self.decision == "send"
-        order = np.lexsort((run, sent, rank, *codes))
-        last = np.ones(len(self), dtype=bool)
-        for i, code in enumerate((rank, *codes)):
-            same = code[order][1:] == code[order][:-1]
-            last[:-1] = same if i == 0 else last[:-1] & same
-        last[:-1] = ~last[:-1]
-        found = np.zeros(len(self), dtype=bool)
-        found[order] = last
-        return found
+        group = () if np.array_equal(self.group, self.journey) else (self.group,)
+        columns = (self.customer, self.journey, *group, self.step, self.anchor)
+        return last_looks(self.run, self.decision == "send", columns)
 
     @property
     def key(self) -> npt.NDArray[np.str_]:

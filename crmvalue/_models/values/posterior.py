@@ -10,7 +10,9 @@ import numpy as np
 
 from crmvalue._core.checks import as_whole_number, require
 from crmvalue._core.frames import Columns
+from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, number_column, number_table, stay_frozen
+from crmvalue._models.pictures import posterior_parts
 from crmvalue._models.shared.common import Alike, alike, as_names, as_rng, check_history, take
 from crmvalue._models.shared.covariates import with_estimates
 from crmvalue._models.shared.fit import Fit
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from crmvalue._core.pictures.parts import Parts
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats
 
@@ -45,7 +48,7 @@ _SAME = 1e-6  # relative difference of two log-likelihoods of the same data
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
-class Posterior(Columns):
+class Posterior(Columns, Pictured):
     """Draws from the Laplace approximation of the posterior, with weights that correct it.
 
     Parameters
@@ -77,6 +80,9 @@ class Posterior(Columns):
         require(self.weight >= 0, "weight", self.weight, ">= 0")
         if not math.isclose(self.weight.sum(), 1.0, rel_tol=_ROUNDING):
             raise InputError("weight", "of sum 1", float(self.weight.sum()))
+
+    def _parts(self) -> Parts:
+        return posterior_parts(self.names, self.draws, self.weight, self.effective_share)
 
     def __getitem__(self, name: str) -> Floats:
         if name not in self.names:

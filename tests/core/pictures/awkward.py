@@ -210,6 +210,17 @@ def offers(names, worth, n=60):
     )  # fmt: skip
 
 
+def draws_of(names, spread, n=50):
+    rng = np.random.default_rng(5)
+    draws = np.exp(spread * rng.normal(size=(n, len(names))))
+    return models.Posterior(names=names, draws=draws, weight=np.full(n, 1 / n))
+
+
+def regular(shape, error):
+    counts = {"n_customers": 5, "n_intervals": 20, "sum_log_intervals": 3.0}
+    return purchases.Regularity(shape=shape, standard_error=error, **counts, time_unit="week")
+
+
 def total(**inputs):
     return sum(inputs.values())
 
@@ -403,6 +414,12 @@ def awkward():
         "offers of many": lambda: offers([f"product {k}" for k in range(900)], [np.nan], 2000),
         "offers that lose": lambda: offers(NAMES[:2], [-1e6, 3.0]),
         "no offers": lambda: offers(["a"], [0.0], 1),
+        "draws of names": lambda: draws_of(NAMES, 20.0),
+        "draws of many": lambda: draws_of([f"purchase.x{k}" for k in range(300)], 0.1),
+        "one draw": lambda: draws_of(["r"], 1.0, 1),
+        "like a clock": lambda: regular(np.inf, np.nan),
+        "not regular": lambda: regular(0.5, 3.0),
+        "nothing regular": lambda: regular(np.nan, np.nan),
         "runs of a year": lambda: journeys.simulate_plan(
             [journeys.BirthdayJourney("birthday")],
             journeys.Customers(

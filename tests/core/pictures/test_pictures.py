@@ -22,9 +22,12 @@ import vl_convert
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from crmvalue._core.pictures.parts import BLUES, COLOURS, cut, shown, wrapped
 from crmvalue._core.pictures.pictured import Pictured
+from crmvalue.experiments import compare_proportions, sequential_test
+from crmvalue.models import BgNbd, purchase_tracking
 from crmvalue.segmentation import lorenz_curve, summarise_segments
 from tests.core.pictures.awkward import FEW, awkward
 from tests.core.pictures.pictured import boxes, drawn_layers, public, title_of, wanted
@@ -163,6 +166,42 @@ class TestTexts:
         ax = summarise_segments([name, "b"], [3.0, 1.0]).plot()
         ax.figure.savefig(io.BytesIO(), format="svg")
         assert ax.get_yticklabels()[0].get_text() == name
+
+    @pytest.mark.parametrize("usetex", [False, True])
+    def test_no_text_is_a_formula(self, usetex):
+        """A host may send all texts through TeX, where `%` begins a comment and `_` stops the run."""
+        names = ["$x_2$ 100 %", "_b$ \\alpha$"]
+        with mpl.rc_context({"text.usetex": usetex}):
+            given = Figure().add_subplot()
+            given.text(0, 0, "of the host")
+            for ax in (
+                compare_proportions([200, 250], [1000] * 2, names=names).plot(),
+                sequential_test([[5, 9], [20, 60]], [[50, 50], [200, 200]], names=names).plot(),
+                purchase_tracking([1, 1], ["2024-01-01", "2024-03-01"], BgNbd(0.2, 4, 0.8, 2.4, "week")).plot(),
+                summarise_segments(names, [3.0, 1.0]).plot(given),
+            ):
+                texts = [text for text in ax.figure.findobj(Text) if text.get_text() not in {"", "of the host"}]
+                assert texts
+                assert not any(text.get_usetex() or text.get_parse_math() for text in texts)
+                if ax is not given:
+                    ax.figure.savefig(io.BytesIO(), format="png")
+            assert given.texts[0].get_usetex() == usetex
+            assert given.texts[0].get_parse_math()
+
+    def test_texts_differ_from_their_ground_in_a_dark_style(self):
+        with mpl.rc_context({"axes.facecolor": "black", "text.color": "white"}):
+            ax = classes()["StageTimes"].plot()
+        grounds = [effect._gc["foreground"] for text in ax.texts for effect in text.get_path_effects()]
+        assert grounds
+        assert {to_rgb(ground) for ground in grounds} == {(0, 0, 0)}
+
+    def test_the_legend_has_all_labels(self):
+        found = sequential_test([[5, 9], [20, 60]], [[50, 50], [200, 200]], names=["a", "_b"])
+        assert [text.get_text().strip() for text in found.plot().get_legend().get_texts()] == [
+            "interval for all looks",
+            "no difference",
+            "_b less a",
+        ]
 
     def test_halves_of_letters_are_replaced(self):
         """A lone surrogate stands for bytes that are no text; no file and no browser takes it."""

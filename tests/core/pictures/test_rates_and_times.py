@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crmvalue import cohorts, funnels, loyalty
+from crmvalue import cohorts, experiments, funnels, loyalty
 from crmvalue._core.pictures.parts import apart
 
 
@@ -180,3 +180,34 @@ class TestProgrammeSimulation:
         assert parts(none)[1]["cost_if_all_redeemed"].tolist() == [0, 0, 0]
         empty = {"month": [], "points_by_month": [], "cost_by_month": []}
         assert parts(self.simulation(**empty))[0] == "No month has an order"
+
+
+class TestManyLooks:
+    """Of thousands of looks some are drawn: the first, the last, that of the decision and the one before."""
+
+    def test(self):
+        n = np.arange(1, 801)[:, np.newaxis] * [9, 9]
+        found = experiments.sequential_test((n * [0.25, 0.30]).astype(int), n)
+        title, data = parts(found)
+        look = int(found.decided_at[0])
+        kept = np.searchsorted(n.sum(axis=1), data["n_customers"])
+        assert len(kept) <= 104
+        assert {0, look - 1, look, len(n) - 1} <= set(kept.tolist())
+        assert title == f"B is better than A, shown after {n[look].sum():,} customers"
+        low, high = (np.asarray(end)[kept, 0] for end in found.difference_interval)
+        late = data["n_customers"] >= 0.1 * n[-1].sum()
+        assert data["low"][late] == pytest.approx(low[late])
+        assert data["high"][late] == pytest.approx(high[late])
+        assert data["low"].min() == min(low[late].min(), 0)
+        assert data["high"].max() == high[late].max()
+        inside = ~np.isnan(data["difference"])
+        assert data["difference"][inside] == pytest.approx(found.difference[kept, 0][inside])
+        assert inside[late].all()
+
+    def test_of_few_looks_all(self):
+        n = np.arange(1, 21)[:, np.newaxis] * [100, 100]
+        found = experiments.sequential_test(n // [10, 8], n)
+        _, data = parts(found)
+        assert data["n_customers"].tolist() == n.sum(axis=1).tolist()
+        assert data["low"] == pytest.approx(np.asarray(found.difference_interval.low)[:, 0])
+        assert data["difference"] == pytest.approx(found.difference[:, 0])
