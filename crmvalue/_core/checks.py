@@ -81,7 +81,12 @@ _NO_NUMBERS = (
 )  # fmt: skip - what `float` would take, or numpy turn into a number
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?\s*", re.ASCII)
 _RESIDUE_HINT = "less is what binary arithmetic leaves of nothing: round the amounts, such as to cents"
-DATE_HINT = "use datetime64, datetime.date or ISO text such as '2024-02-29'; convert other text first"
+DATE_HINT = (
+    "use datetime64, datetime.date or ISO text such as '2024-02-29'; convert other text first, such as "
+    "pandas.to_datetime(texts, format='%d.%m.%Y')"
+)
+_WITH_COMMA = re.compile(r"-?[\d. ]*,\d+")
+_COMMA_HINT = "name the decimal comma where the file is read, such as pandas.read_csv(file, decimal=',')"
 
 
 def as_floats(**inputs: ArrayLike) -> tuple[Floats, ...]:
@@ -445,7 +450,8 @@ def _object_to_float(
     if item is None or type(item).__name__ == "NAType":
         return math.nan
     if isinstance(item, _NO_NUMBERS):
-        raise InputError(name, "numeric", item, index=index)
+        comma = isinstance(item, str) and _WITH_COMMA.fullmatch(item.strip())
+        raise InputError(name, "numeric", item, index=index, hint=_COMMA_HINT if comma else None)
     try:
         return float(item)
     except OverflowError as error:

@@ -158,6 +158,12 @@ class TestAsFloats:
         with pytest.raises(InputError, match=f"must be numeric; got '{re.escape(str(value.dtype))}'"):
             as_floats(x=value)
 
+    @pytest.mark.parametrize(("text", "hints"), [("1.200,50", True), ("-9,9", True), ("9.9", False), ("a,5", False)])
+    def test_hints_at_a_decimal_comma(self, text, hints):
+        with pytest.raises(InputError, match="must be numeric") as caught:
+            as_floats(x=[text, "1"])
+        assert ("decimal=','" in str(caught.value)) is hints
+
     def test_counts_every_offender(self):
         with pytest.raises(InputError) as caught:
             as_floats(x=[1, np.nan, 2, np.inf, np.nan])
