@@ -295,8 +295,8 @@ class _Likelihood:
             (0.7, 0.5 / pace, 0.6, 0.5),
             (math.nan, math.nan, 1e-5, 1e6),
             (math.nan, math.nan, 0.05, 0.005),
-            (math.nan, math.nan, 0.3, 3.0),
             (2.0, 1.0 / pace, 0.25, 0.005),
+            (math.nan, math.nan, 0.3, 3.0),
             (1.0, 1.0 / pace, 0.3, 1.0),
             (0.2, 0.2 / pace, 0.05, 0.1),
         ]

@@ -28,6 +28,7 @@ _SAME = 0.03  # or promises the same height but for such a share of the gain: bo
 _ROUNDING = 1e-13  # of the log-likelihood: what a shortened step has to gain at least
 _AT_WALL = 1e-6
 _STEEP = 1e-3  # a slope, in standard errors, above which a search has not arrived
+_LONG = 8  # evaluations: a climb that takes more is perhaps on its way to the limiting model
 
 
 class Evaluation(NamedTuple):
@@ -51,11 +52,13 @@ def climb(
     low: Floats,
     high: Floats,
     known: Sequence[Point] = (),
+    limit: Callable[[], Point] | None = None,
 ) -> Point:
     """Newton's method inside a box: steps are shortened until they climb, and stretched where they repeat.
 
     Towards a boundary the steps in logarithms are all alike, so without stretching it would take many of them. The
-    climb is given up where it has no hope to pass the `known` ends of others, or comes to one of them.
+    climb is given up where it has no hope to pass the `known` ends of others, or comes to one of them. `limit` gives
+    one more end, that of the limiting model. A long climb asks for it once.
     """
     theta = np.clip(np.asarray(start, dtype=np.float64), low, high)
     at = evaluate(theta)
@@ -85,6 +88,8 @@ def climb(
             if size * gain < max(1e-10 * gain, _ROUNDING * abs(at.value)):  # rounding hides what is left to gain
                 return Point(theta, at, gain < 1e-4, n)
         theta, at = candidate, ahead
+        if limit is not None and n >= _LONG:
+            known, limit = (*known, limit()), None
     return Point(theta, at, converged=False, n_evaluations=n)
 
 

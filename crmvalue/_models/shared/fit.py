@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from crmvalue.typing import Floats
 
 __all__ = [
+    "LOG_HIGH",
+    "LOG_LOW",
     "NOT_SETTLED",
     "Derivatives",
     "Diagnosis",
@@ -62,7 +64,7 @@ Grade: TypeAlias = Literal["good", "usable", "not usable"]
 Model = TypeVar("Model")
 _T = TypeVar("_T")
 
-_LOG_LOW, _LOG_HIGH = math.log(1e-5), math.log(1e6)  # where positive parameters are searched
+LOG_LOW, LOG_HIGH = math.log(1e-5), math.log(1e6)  # where positive parameters are searched
 _COEFFICIENT_LIMIT = 50.0
 _AT_WALL = 1e-6
 _WIDE = 0.6  # a larger standard error of a log-parameter may hide a second peak: other starts are tried
@@ -400,6 +402,7 @@ def fit_model(
     units: Floats | None = None,
     n_more: Callable[[Floats], int | None] | None = None,
     rough: Callable[[Floats], Evaluation] | None = None,
+    limit: Callable[[], Floats] | None = None,
 ) -> Fit[Any]:
     """Search for the parameters and make the model of them.
 
@@ -410,7 +413,7 @@ def fit_model(
     given = read_priors(priors, parameters)
     scaled = {name: (centre / unit_of[name], spread) for name, (centre, spread) in given.items()}
     estimates, covariance, log_likelihood, diagnosis = fit_parameters(
-        evaluate, parameters, starts, more_starts=more_starts, priors=scaled, n_more=n_more, rough=rough
+        evaluate, parameters, starts, more_starts=more_starts, priors=scaled, n_more=n_more, rough=rough, limit=limit
     )
     estimates = estimates * np.array(list(unit_of.values()))
     return Fit(
@@ -435,13 +438,15 @@ def fit_parameters(
     priors: Mapping[str, tuple[float, float]],
     n_more: Callable[[Floats], int | None] | None = None,
     rough: Callable[[Floats], Evaluation] | None = None,
+    limit: Callable[[], Floats] | None = None,
 ) -> tuple[Floats, Floats, float, Diagnosis]:
     """Maximise a log-likelihood with checked priors.
 
     `starts` are points on the scale of the search; `more_starts` are tried if the diagnosis of the first is not clean
     or a standard error is wide. Where they are NaN, they stand for where the first search ended. `n_more` says by
     that end how many of them are worth a try; None means all. `rough` is nearly the log-likelihood, at a small part of
-    its cost: from each start it is climbed first.
+    its cost: from each start it is climbed first. `limit` gives the point of a limiting model, which is the first of
+    `more_starts` too: a first search that comes to its likelihood, and not above it, ends there.
     Returns the estimates, the covariance on the scale of the search, the log-likelihood without the prior and the
     diagnosis.
     """
@@ -461,17 +466,28 @@ def fit_parameters(
 
         return evaluated
 
-    low = np.where(parameters.positive, _LOG_LOW, -_COEFFICIENT_LIMIT)
-    high = np.where(parameters.positive, _LOG_HIGH, _COEFFICIENT_LIMIT)
+    low = np.where(parameters.positive, LOG_LOW, -_COEFFICIENT_LIMIT)
+    high = np.where(parameters.positive, LOG_HIGH, _COEFFICIENT_LIMIT)
     objective = with_prior(evaluate)
     before = [climb(with_prior(rough), start, low, high) for start in starts] if rough else []
-    tried = [climb(objective, start, low, high) for start in ([point.theta for point in before] or starts)]
+    ends: list[Point] = []
+
+    def limiting() -> Point:
+        if not ends:
+            theta = np.clip(limit() if limit else starts[0], low, high)
+            ends.append(Point(theta, objective(theta), converged=True, n_evaluations=1))
+        return ends[0]
+
+    first = [point.theta for point in before] or starts
+    tried = [climb(objective, start, low, high, limit=limiting if limit else None) for start in first]
+    tried += ends
+    n_starts = len(tried)
     best = max(tried, key=lambda point: point.at.value)
-    diagnosis, covariance = _diagnose(best, parameters, low, high, tried, len(starts))
+    diagnosis, covariance = _diagnose(best, parameters, low, high, tried, n_starts)
     unsure = not diagnosis.trustworthy or float(np.diag(covariance).max()) > _WIDE**2
     if unsure and more_starts:
         end = best.theta
-        more = more_starts[: n_more(end) if n_more else None]
+        more = more_starts[len(ends) : n_more(end) if n_more else None]
         for given in more:
             start = np.where(np.isnan(given), end, given)
             if rough:
@@ -482,7 +498,7 @@ def fit_parameters(
                     continue
             tried.append(climb(objective, start, low, high, tried))
         best = max(tried, key=lambda point: point.at.value)
-        diagnosis, covariance = _diagnose(best, parameters, low, high, tried, len(starts) + len(more))
+        diagnosis, covariance = _diagnose(best, parameters, low, high, tried, n_starts + len(more))
     if not math.isfinite(best.at.value):
         raise ConvergenceError("no start of the search has a finite likelihood", parameters.natural(best.theta))
     away = best.theta - location

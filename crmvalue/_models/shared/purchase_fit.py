@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
@@ -16,6 +17,8 @@ from crmvalue._models.shared.common import check_history, take
 from crmvalue._models.shared.covariate_fit import fit_with_covariates, read_names
 from crmvalue._models.shared.covariates import with_estimates
 from crmvalue._models.shared.fit import (
+    LOG_HIGH,
+    LOG_LOW,
     NOT_SETTLED,
     Fit,
     Parameters,
@@ -41,11 +44,13 @@ __all__ = ["Search", "fit_purchases"]
 _REACH = 2.0  # how far an undetermined direction is followed, in logarithms
 _WEAK = 2.0  # a larger standard error of a log-parameter leaves it undetermined
 _USABLE = 0.1  # by which the expected purchases may move
-_CUSTOMERS_TO_GRADE = 2_000
+_CUSTOMERS_TO_GRADE = 200
 _NOBODY = math.log(1e-4)  # a smaller chance to leave moves no forecast
 _BETA_GEOMETRIC = ("r", "alpha", "a", "b")
 _SHOWN = 2.0  # gain in log-likelihood by customers who leave that chance gives in about one log of twenty
 _NOBODY_LEFT = "no customer can be shown to have left within this log: `fit_nbd` is the model for that"
+_EXTREME = 0.01  # shapes of a beta distribution, or less, whose chances are nearly all 0 or 1
+_SOME = 1_000  # from this many distinct rows on, three other starts are enough
 _MANY = 20_000  # from this many distinct rows on, the search begins on merged ones
 _CELLS = 24.0  # of them, the longest age has so many times that are told apart
 
@@ -126,6 +131,8 @@ def fit_purchases(
     units = np.array(search.kind.units(likelihood.ruler))
     given = [np.log(np.array([getattr(model, name) for name in names]) / units) for model in models]
     first, *more = likelihood.starts()
+    free = not has_priors(priors)
+    limit = _Limit(search.limit(rows)) if free and search.limit is not None else None
     fit = fit_model(
         lambda *estimates: search.make(*estimates, history.time_unit, **search.fixed),
         likelihood,
@@ -135,25 +142,64 @@ def fit_purchases(
         priors=priors,
         units=units,
         n_customers=n_customers,
-        n_more=None if has_priors(priors) else lambda end: 1 if likelihood.is_best_mixture(end) else None,
+        n_more=(lambda end: _n_more(likelihood, end, len(rows.weight))) if free else None,
         rough=search.likelihood(_merge(rows)) if len(rows.weight) >= _MANY else None,
+        limit=limit.end if limit and not given and len(rows.weight) < _MANY else None,
     )
-    in_doubt = {*fit.diagnosis.boundary, *fit.diagnosis.flat} & set(names[2:])
-    if search.limit is not None and in_doubt and not has_priors(priors):
-        gain = fit.log_likelihood - _peak(search.limit(rows), np.log(fit.estimates[:2] / units[:2]))
-        fit = fit if gain > _SHOWN else _name_limit(fit)
-    return _graded(fit, history)
+    if limit is not None and {*fit.diagnosis.boundary, *fit.diagnosis.flat} & set(names[2:]):
+        gain = fit.log_likelihood - limit.peak[1]
+        fit = _name_limit(fit, _limit_in_words(fit, fit.estimates / units, gain))
+    return _graded(fit, rows)
 
 
-def _peak(limit: Likelihood, start: Floats) -> float:
-    """Log-likelihood of the best parameters for customers who never leave."""
-    return fit_parameters(limit, Parameters(("r", "alpha"), np.ones(2, dtype=bool)), [start], priors={})[2]
+class _Limit:
+    """The limiting model, in which customers never leave: its best parameters, found when they are asked for."""
+
+    def __init__(self, likelihood: Likelihood) -> None:
+        self.likelihood = likelihood
+
+    @cached_property
+    def peak(self) -> tuple[Floats, float]:
+        """Logarithms of the parameters, and the log-likelihood."""
+        names = Parameters(("r", "alpha"), np.ones(2, dtype=bool))
+        estimates, _, log_likelihood, _ = fit_parameters(self.likelihood, names, self.likelihood.starts(), priors={})
+        return np.log(estimates), log_likelihood
+
+    def end(self) -> Floats:
+        """Give the same point as parameters of the model whose limit it is."""
+        return np.append(self.peak[0], (LOG_LOW, LOG_HIGH))
 
 
-def _name_limit(fit: Fit[Any]) -> Fit[Any]:
+def _n_more(likelihood: Likelihood, end: Floats, n_rows: int) -> int | None:
+    """How many other starts are worth a try; None for all.
+
+    Where the data are many, no start but the first three led higher.
+    """
+    if likelihood.is_best_mixture(end):
+        return 1
+    return None if n_rows < _SOME else 3
+
+
+def _name_limit(fit: Fit[Any], words: str) -> Fit[Any]:
     """Say in words what the boundary, or the flat direction, means."""
-    messages = (*fit.diagnosis.messages, _NOBODY_LEFT)
-    return attrs.evolve(fit, diagnosis=attrs.evolve(fit.diagnosis, messages=messages))
+    messages = (*fit.diagnosis.messages, words)
+    return attrs.evolve(fit, diagnosis=attrs.evolve(fit.diagnosis, messages=messages)) if words else fit
+
+
+def _limit_in_words(fit: Fit[Any], scaled: Floats, gain: float) -> str:
+    """Name the limiting model that a fit has run to; nothing for one that is only flat.
+
+    `scaled` are its parameters as they are searched, `gain` is the log-likelihood beyond that of the model in which
+    nobody leaves.
+    """
+    if gain <= _SHOWN:
+        return _NOBODY_LEFT
+    first, second = fit.names[2:]
+    if second in fit.diagnosis.boundary and scaled[3] > 1.0:
+        return f"all customers have nearly the same chance to leave: only the ratio of {first} and {second} counts"
+    if scaled[2] < _EXTREME and scaled[3] < _EXTREME:
+        return "customers leave at the first occasion or never: only their shares count"
+    return ""
 
 
 def _merge(rows: UniquePurchases) -> UniquePurchases:

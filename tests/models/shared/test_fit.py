@@ -128,6 +128,19 @@ class TestNobodyLeaves:
         assert limit.log_likelihood - 1e-6 <= found.log_likelihood < limit.log_likelihood + 2.0
         assert found.diagnosis.n_evaluations < 120  # 139 to 531 when each start was climbed to its end
 
+    @pytest.mark.parametrize(
+        ("model", "words"),
+        [
+            (BgNbd(0.5, 4.0, 1e5, 4e5, "week"), "all customers have nearly the same chance to leave"),
+            (MbgNbd(2.0, 20.0, 0.00001, 0.0001, "week"), "customers leave at the first occasion or never"),
+        ],
+    )
+    def test_other_limits_are_named(self, model, words):
+        fit = fit_bg_nbd if isinstance(model, BgNbd) else fit_mbg_nbd
+        found = fit(in_days(model, 1500, 1))
+        assert found.diagnosis.messages[-1].startswith(words)
+        assert found.diagnosis.n_starts <= 4
+
     @pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_pareto_nbd])
     def test_not_where_customers_leave(self, fit):
         """Few customers leave parameters in doubt, though that some have left is plain."""
