@@ -18,7 +18,8 @@ a table of all customers with their lifetime value          :func:`customer_valu
 who costs more than they bring                              :meth:`CustomerValues.profits`
 what the customers of today will bring, month by month      :func:`revenue_plan`
 uncertainty of the parameters                               :func:`draw_posterior`, :class:`Posterior`
-the best of several models on a holdout                     :func:`compare_models`, :func:`holdout_error`
+the best of several models on a holdout                     :func:`compare_models`, :func:`holdout_error`,
+                                                            :func:`proper_scores`
 whether more parameters are worth it                        :func:`likelihood_ratio_test`
 whether a model fits, and whether spend is independent      :func:`calibration_by_frequency`, :func:`purchase_tracking`,
                                                             :func:`spend_independence`
@@ -51,6 +52,7 @@ from crmvalue._models.validation.calibration import (
     spend_independence,
 )
 from crmvalue._models.validation.comparison import HoldoutError, ModelScore, compare_models, holdout_error
+from crmvalue._models.validation.proper_scores import ProperScores, proper_scores
 from crmvalue._models.values.customer_values import CustomerValues, customer_values
 from crmvalue._models.values.posterior import Posterior, draw_posterior
 from crmvalue._models.values.revenue_plan import RevenuePlan, revenue_plan
@@ -77,6 +79,7 @@ __all__ = [
     "OpportunityHistory",
     "ParetoNbd",
     "Posterior",
+    "ProperScores",
     "PurchaseTracking",
     "RevenuePlan",
     "ShiftedBetaGeometric",
@@ -98,6 +101,7 @@ __all__ = [
     "fit_shifted_beta_geometric",
     "holdout_error",
     "likelihood_ratio_test",
+    "proper_scores",
     "purchase_tracking",
     "revenue_plan",
     "spend_independence",

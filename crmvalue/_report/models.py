@@ -27,12 +27,13 @@ from crmvalue._core.values import (
     words_field,
 )
 from crmvalue._models.validation.calibration import measure_independence
-from crmvalue._models.validation.comparison import naive_forecasts
+from crmvalue._models.validation.comparison import NOBODY, naive_forecasts
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import (
     HoldoutError,
     ModelScore,
+    ProperScores,
     compare_models,
     customer_values,
     fit_bg_nbd,
@@ -177,8 +178,8 @@ class ModelSummary:
 
     @property
     def rules(self) -> tuple[ModelScore, ...]:
-        """Scores of the naive rules."""
-        return tuple(score for score in self.scores if score.aic is None)
+        """Scores of the naive rules that foretell purchases; that of "nobody buys" is in `scores` alone."""
+        return tuple(score for score in self.scores if score.aic is None and score.name != NOBODY)
 
     @property
     def better_rules(self) -> tuple[str, ...]:
@@ -212,7 +213,7 @@ class ModelSummary:
         >>> ModelSummary.from_json(summary.to_json()) == summary
         True
         """
-        return from_json(cls, text, HoldoutError, ModelScore)
+        return from_json(cls, text, HoldoutError, ModelScore, ProperScores)
 
 
 class Fitted(NamedTuple):
@@ -285,7 +286,7 @@ def summarise_models(
     >>> cdnow = load_cdnow()
     >>> summary = summarise_models(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3)
     >>> str(summary.calibration_end), len(summary.scores)
-    ('1997-11-24', 7)
+    ('1997-11-24', 8)
     """
     log = read_log(customer, date, amount, time_unit="week", grain="day", missing=missing)
     policy = Policy(refunds, zeros, missing, duplicates)

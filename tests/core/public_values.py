@@ -393,6 +393,7 @@ VALUES = [
     models.likelihood_ratio_test(FIT, models.fit_beta_discrete_weibull([100, 80, 70, 65])),
     SCORES[0],
     SCORES[0].purchases,
+    SCORES[0].counts,
     models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
     models.revenue_plan(SPLIT.calibration, PURCHASES, SPEND, margin=0.3, n_months=2),
     VALUES_WITH_INTERVALS,

@@ -27,6 +27,7 @@ from crmvalue.models import (
     fit_shifted_beta_geometric,
     holdout_error,
     likelihood_ratio_test,
+    proper_scores,
     purchase_tracking,
     revenue_plan,
     spend_independence,
@@ -155,6 +156,11 @@ CALLS += [
         compare_models,
         {"split": Later(split), "fits": Later(lambda: {"BG/NBD": fit_bg_nbd(split().calibration)})},
         out_of_range={"gap": 0.0},
+    ),
+    Call(
+        proper_scores,
+        {"split": Later(split), "model": MODEL, "level": 0.5},
+        out_of_range={"level": 1.5},
     ),
     Call(
         customer_values,

@@ -14,6 +14,7 @@ is a sum over the k-th roots of unity.
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
@@ -21,11 +22,11 @@ import numpy as np
 
 from crmvalue._core.checks import require
 from crmvalue._models.repeat.beta_geometric import tosses_until_lost
-from crmvalue._models.shared.numerics import average_over_beta, gauss_legendre, log_rising, prob_of_count
+from crmvalue._models.shared.numerics import average_over_beta, count_tails, gauss_legendre, log_rising, prob_of_count
 from crmvalue._models.shared.process import ContinuousProcess, Future, Past
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from crmvalue.typing import Floats, Integers
 
@@ -54,6 +55,7 @@ class ErlangProcess(ContinuousProcess):
 
     closed_form: ClassVar[bool] = True
     recalls: ClassVar[bool] = True
+    tail_in_closed_form: ClassVar[bool] = True
 
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """Log-likelihood of each row, but for what the times between purchases add; it has no parameters but k."""
@@ -122,6 +124,40 @@ class ErlangProcess(ContinuousProcess):
             reached = betainc(np.maximum(n * self.k - j, 1.0), shape, w / (1.0 + w))
             found += chance * (kept * exactly + np.where(n > 0, lost_at_last * reached, 0.0))
         return found
+
+    def ways(self, past: Past) -> Floats:
+        """Chances to be alive with 0 to k - 1 events since the last purchase."""
+        return self.alive(*past) * self._steps(past)
+
+    def tails(self, past: Past, ahead: Floats) -> Iterator[Floats]:
+        """Multiply the chance of enough events by that to survive all tosses but the last."""
+        w = ahead / (self.alpha + past.age)
+        events = [count_tails(self.r + self.k * past.x + j, w) for j in range(self.k)]
+        for j, tails in enumerate(events):  # k - j events make the first purchase
+            for _ in range(self.k - j - 1):
+                next(tails)
+        kept = np.ones(len(past.x))
+        left = past.x + self.early + self.b
+        for n in count():
+            yield kept * np.array([next(tails) for tails in events])
+            kept = kept * ((left + n) / (self.a + left + n))
+            for tails in events:
+                for _ in range(self.k - 1):
+                    next(tails)
+
+    def tail(self, past: Past, ahead: Floats, n: Floats) -> Floats:
+        """Multiply the chance of enough events by that to survive all tosses but the last."""
+        from scipy.special import betainc
+
+        left = past.x + self.early + self.b
+        kept = np.exp(log_rising(left, n - 1.0) - log_rising(self.a + left, n - 1.0))
+        part = ahead / (self.alpha + past.age + ahead)
+        shape = self.r + self.k * past.x
+        return kept * np.array([betainc(n * self.k - j, shape + j, part) for j in range(self.k)])
+
+    def shape_of_counts(self, past: Past) -> tuple[float, Floats]:
+        """Give the steps, and the shape of the rate of events."""
+        return float(self.k), self.r + self.k * past.x
 
     def simulate(self, age: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw purchases up to an age: every k-th of random events, but for those after the last toss."""

@@ -19,11 +19,13 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import require
-from crmvalue._models.shared.numerics import average_over_beta, gauss_legendre, log_rising, prob_of_count
+from crmvalue._models.shared.numerics import average_over_beta, count_tails, gauss_legendre, log_rising, prob_of_count
 from crmvalue._models.shared.process import ContinuousProcess, Future, Past
 from crmvalue._models.shared.purchase_model import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from crmvalue.typing import Floats, Integers
 
 __all__ = ["KIND", "BetaGeometric", "tosses_until_lost"]
@@ -47,6 +49,7 @@ class BetaGeometric(ContinuousProcess):
     early: int
 
     closed_form: ClassVar[bool] = True
+    tail_in_closed_form: ClassVar[bool] = True
 
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """Log-likelihood of each row."""
@@ -109,6 +112,27 @@ class BetaGeometric(ContinuousProcess):
         reached = betainc(tosses, shape, w / (1.0 + w))
         found: Floats = kept * count + np.where(n > 0, lost_at_last * reached, 0.0)
         return found
+
+    def tails(self, past: Past, ahead: Floats) -> Iterator[Floats]:
+        """Multiply the tails of an NBD by the chance to survive all tosses but the last."""
+        kept = np.ones(len(past.x))
+        left = past.x + self.early + self.b
+        for n, tail in enumerate(count_tails(self.r + past.x, ahead / (self.alpha + past.age))):
+            yield (kept * tail)[np.newaxis]
+            kept = kept * ((left + n) / (self.a + left + n))
+
+    def tail(self, past: Past, ahead: Floats, n: Floats) -> Floats:
+        """Multiply the tails of an NBD by the chance to survive all tosses but the last."""
+        from scipy.special import betainc
+
+        left = past.x + self.early + self.b
+        kept = np.exp(log_rising(left, n - 1.0) - log_rising(self.a + left, n - 1.0))
+        found: Floats = kept * betainc(n, self.r + past.x, ahead / (self.alpha + past.age + ahead))
+        return found[np.newaxis]
+
+    def shape_of_counts(self, past: Past) -> tuple[float, Floats]:
+        """Give the shape of the rate of purchases."""
+        return 1.0, self.r + past.x
 
     def simulate(self, age: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw purchases up to an age: attempts at random, of which those after the last toss do not happen."""

@@ -22,14 +22,14 @@ from crmvalue._models.repeat.nbd_likelihood import Likelihood, log_likelihood, l
 from crmvalue._models.shared.common import positive_field, time_unit_field
 from crmvalue._models.shared.covariates import CovariateEffect, effects_field
 from crmvalue._models.shared.fit import Fit, register
-from crmvalue._models.shared.numerics import prob_of_count
+from crmvalue._models.shared.numerics import count_tails, prob_of_count
 from crmvalue._models.shared.process import ContinuousProcess, Future, Past
 from crmvalue._models.shared.purchase_fit import Search, fit_purchases
 from crmvalue._models.shared.purchase_model import ContinuousModel, Kind
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from crmvalue.purchases import PurchaseHistory, TimeUnit, UniquePurchases
     from crmvalue.typing import Floats, Integers
@@ -48,6 +48,7 @@ class _NbdProcess(ContinuousProcess):
     alpha: Floats | float
 
     closed_form: ClassVar[bool] = True
+    tail_in_closed_form: ClassVar[bool] = True
 
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:  # noqa: ARG002 - x and age say it all
         """Log-likelihood of each row."""
@@ -72,6 +73,22 @@ class _NbdProcess(ContinuousProcess):
     def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Negative binomial probability of n purchases."""
         return prob_of_count(n, self.r + past.x, ahead / (self.alpha + past.age))
+
+    def tails(self, past: Past, ahead: Floats) -> Iterator[Floats]:
+        """Those of the negative binomial distribution."""
+        for tail in count_tails(self.r + past.x, ahead / (self.alpha + past.age)):
+            yield tail[np.newaxis]
+
+    def tail(self, past: Past, ahead: Floats, n: Floats) -> Floats:
+        """Give that of the negative binomial distribution."""
+        from scipy.special import betainc
+
+        found: Floats = betainc(n, self.r + past.x, ahead / (self.alpha + past.age + ahead))
+        return found[np.newaxis]
+
+    def shape_of_counts(self, past: Past) -> tuple[float, Floats]:
+        """Give the shape of the rate of purchases."""
+        return 1.0, self.r + past.x
 
     def simulate(self, age: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw a Poisson process."""

@@ -24,7 +24,13 @@ import numpy as np
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._models.repeat.nbd_likelihood import Likelihood as NbdLikelihood
 from crmvalue._models.repeat.pareto_nbd_likelihood import log_died_to_alive, log_likelihood, log_likelihood_derivatives
-from crmvalue._models.repeat.pareto_nbd_predictions import discounted_time, prob_purchases, time_as_customer
+from crmvalue._models.repeat.pareto_nbd_predictions import (
+    discounted_time,
+    prob_at_least,
+    prob_purchases,
+    tails_of_purchases,
+    time_as_customer,
+)
 from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.common import positive_field, time_unit_field
 from crmvalue._models.shared.covariates import CovariateEffect, effects_field
@@ -34,7 +40,7 @@ from crmvalue._models.shared.purchase_fit import Search, fit_purchases
 from crmvalue._models.shared.purchase_model import ContinuousModel, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from crmvalue.purchases import PurchaseHistory, TimeUnit, UniquePurchases
     from crmvalue.typing import Floats, Integers
@@ -58,6 +64,8 @@ class _ParetoNbdProcess(ContinuousProcess):
     alpha: Floats | float
     s: float
     beta: Floats | float
+
+    tail_in_closed_form: ClassVar[bool] = True
 
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """Log-likelihood of each row."""
@@ -92,6 +100,21 @@ class _ParetoNbdProcess(ContinuousProcess):
     def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Probability of n purchases before leaving or the end."""
         return prob_purchases(n, ahead, self.r + past.x, self.alpha + past.age, self.s, self.beta + past.age)
+
+    def tails(self, past: Past, ahead: Floats) -> Iterator[Floats]:
+        """Purchases before leaving or the end."""
+        beta = self.beta + past.age
+        for tail in tails_of_purchases(ahead, self.r + past.x, self.alpha + past.age, self.s, beta):
+            yield tail[np.newaxis]
+
+    def tail(self, past: Past, ahead: Floats, n: Floats) -> Floats:
+        """Give the chance that the n-th purchase takes place before leaving."""
+        alpha, beta = self.alpha + past.age, self.beta + past.age
+        return prob_at_least(n, ahead, self.r + past.x, alpha, self.s, beta)[np.newaxis]
+
+    def shape_of_counts(self, past: Past) -> tuple[float, Floats]:
+        """Give the shape of the rate of purchases."""
+        return 1.0, self.r + past.x
 
     def simulate(self, age: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
         """Draw a Poisson process until an exponential lifetime."""

@@ -13,22 +13,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._models.shared.numerics import gauss_legendre, log_rising
+from crmvalue._models.shared.numerics import count_tails, gauss_legendre, log_rising
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
     from crmvalue.typing import Floats
 
-__all__ = ["discounted_time", "prob_purchases", "time_as_customer"]
+__all__ = ["discounted_time", "prob_at_least", "prob_purchases", "tails_of_purchases", "time_as_customer"]
 
 _NATS = 40.0  # the integrand is cut off where it has fallen by so many powers of e
 _NODES = 24
 _PANEL = 4.0  # widest panel on the logarithmic scale
 _MOST_PANELS = 128
 _HALVINGS = 45
+_SPREAD = 2.0  # longest panel of a rule for all counts, in standard deviations of a count and as a logarithm of time
 
 
 def time_as_customer(s: float, beta: Floats | float, horizon: Floats) -> Floats:
@@ -73,27 +74,71 @@ def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: floa
     stays = (
         xlogy(n, horizon / (alpha + horizon)) - r * np.log1p(horizon / alpha) - s * np.log1p(horizon / beta)
     )  # fmt: skip
-    # The customer leaves after u: in v = log(1 + u / m), m the smaller of alpha and beta.
+    m = np.minimum(alpha, beta)
+    leaves = math.log(s) + np.log(m / beta) + _log_moment(n, horizon, r, alpha, s + 1.0, beta)
+    found[rows] = np.exp(np.minimum(ways + np.logaddexp(stays, leaves), 0.0))
+    return found
+
+
+def prob_at_least(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: float, beta: Floats) -> Floats:
+    """Probability of n or more purchases within the horizon, n >= 1: the n-th one takes place before leaving."""
+    from scipy.special import betaln
+
+    found = np.zeros(n.shape)
+    rows = np.nonzero(horizon > 0)[0]
+    n, horizon, r, alpha, beta = n[rows], horizon[rows], r[rows], alpha[rows], beta[rows]
+    m = np.minimum(alpha, beta)
+    log_prob = _log_moment(n - 1.0, horizon, r + 1.0, alpha, s, beta) + np.log(m / alpha) - betaln(n, r)
+    found[rows] = np.exp(np.minimum(log_prob, 0.0))
+    return found
+
+
+def tails_of_purchases(horizon: Floats, r: Floats, alpha: Floats, s: float, beta: Floats) -> Iterator[Floats]:
+    """Probabilities of at least 1, 2, ... purchases within the horizon: until leaving, or to the end.
+
+    A Gauss-Legendre rule over the time of leaving serves for all of them. Its panels are short beside the spread of a
+    count, and beside alpha and beta.
+    """
+    by_count = 2.0 * np.sqrt(r) * np.arcsinh(np.sqrt(horizon / alpha))
+    by_time = np.log1p(horizon / np.minimum(alpha, beta))
+    n_by_count, n_by_time = (max(1, math.ceil(float(span.max(initial=0.0)) / _SPREAD)) for span in (by_count, by_time))
+    steps = np.arange(n_by_count + 1)[:, np.newaxis] / n_by_count
+    edges = alpha * np.sinh(by_count * steps / (2.0 * np.sqrt(r))) ** 2
+    steps = np.arange(1, n_by_time)[:, np.newaxis] / n_by_time
+    edges = np.sort(np.vstack([edges, np.minimum(alpha, beta) * np.expm1(by_time * steps)]), axis=0)
+    node, weight = gauss_legendre(_NODES // 2)
+    length = np.diff(edges, axis=0)[:, np.newaxis]
+    u = (edges[:-1, np.newaxis] + length * node[:, np.newaxis]).reshape(-1, len(r))
+    leaves = (length * weight[:, np.newaxis]).reshape(-1, len(r)) * (s / beta) * np.exp(-(s + 1.0) * np.log1p(u / beta))
+    stays = np.exp(-s * np.log1p(horizon / beta))
+    weight = np.vstack([leaves, stays])
+    for tail in count_tails(r, np.vstack([u, horizon]) / alpha):
+        yield (weight * tail).sum(axis=0)
+
+
+def _log_moment(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: float, beta: Floats) -> Floats:
+    """Logarithm of the integral of a^n / (1 + a)^(r + n) / (1 + b)^s over u / m, a = u / alpha, b = u / beta.
+
+    The logarithm is concave in v = log(1 + u / m), m the smaller of alpha and beta.
+    """
+    from scipy.special import xlogy
+
     m = np.minimum(alpha, beta)
     to_alpha, to_beta = m / alpha, m / beta
 
     def log_f(v: Floats) -> Floats:
         grown = np.expm1(v)
         a, b = to_alpha * grown, to_beta * grown
-        found: Floats = v + xlogy(n, a / (1.0 + a)) - r * np.log1p(a) - (s + 1.0) * np.log1p(b)
+        found: Floats = v + xlogy(n, a / (1.0 + a)) - r * np.log1p(a) - s * np.log1p(b)
         return found
 
     def slope(v: Floats) -> Floats:
         grown = np.expm1(v)
         a, b = to_alpha * grown, to_beta * grown
-        found: Floats = 1.0 + (grown + 1.0) * (
-            n / grown - (r + n) * (to_alpha / (1.0 + a)) - (s + 1.0) * (to_beta / (1.0 + b))
-        )
+        found: Floats = 1.0 + (grown + 1.0) * (n / grown - (r + n) * (to_alpha / (1.0 + a)) - s * (to_beta / (1.0 + b)))
         return found
 
-    leaves = math.log(s) + np.log(to_beta) + _log_integral(log_f, slope, np.log1p(horizon / m))
-    found[rows] = np.exp(np.minimum(ways + np.logaddexp(stays, leaves), 0.0))
-    return found
+    return _log_integral(log_f, slope, np.log1p(horizon / m))
 
 
 def _log_integral(log_f: Callable[[Floats], Floats], slope: Callable[[Floats], Floats], width: Floats) -> Floats:

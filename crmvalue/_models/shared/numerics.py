@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["average_over_beta", "gauss_legendre", "log_rising", "prob_of_count"]
+__all__ = ["average_over_beta", "count_tails", "gauss_legendre", "log_rising", "prob_of_count"]
 
 _MOST_TERMS = 4096  # of a product that is summed term by term
 _STIRLING = 10.0  # from here on six terms of Stirling's series have full precision
@@ -64,6 +64,22 @@ def prob_of_count(n: Floats, shape: Floats, w: Floats) -> Floats:
         in_log = np.multiply(n, np.log(w) - np.log1p(w), out=np.zeros(n.shape), where=n > 0)
     found: Floats = np.exp(log_rising(shape, n) - gammaln(n + 1.0) + in_log - shape * np.log1p(w))
     return found
+
+
+def count_tails(shape: Floats, w: Floats) -> Iterator[Floats]:
+    """Probabilities of at least 1, 2, ... events in a time of w, at a rate that is gamma(shape, 1), without end.
+
+    Each is the one before, less a probability; so they are exact to about 1e-16 and not to as much of their size.
+    """
+    exactly = np.exp(-shape * np.log1p(w))
+    tail = -np.expm1(-shape * np.log1p(w))
+    part = w / (1.0 + w)
+    n = 0
+    while True:
+        yield tail
+        n += 1
+        exactly = exactly * (part * ((shape + (n - 1.0)) / n))
+        tail = np.maximum(tail - exactly, 0.0)
 
 
 def _stirling_rest(z: Floats) -> Floats:

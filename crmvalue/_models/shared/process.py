@@ -8,6 +8,7 @@ times what is expected of a customer who is alive, each computed once for each d
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
 
 import attrs
@@ -16,6 +17,8 @@ import numpy as np
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from crmvalue.typing import Floats, Integers
 
 __all__ = ["ContinuousProcess", "Future", "Past", "Process"]
@@ -55,6 +58,9 @@ class Process(ABC):
     recalls: ClassVar[bool] = False
     """Whether it matters for customers who are alive when they bought last; else `t_x` is 0 in what is asked."""
 
+    tail_in_closed_form: ClassVar[bool] = False
+    """Whether :meth:`tail` is there."""
+
     @abstractmethod
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """Log-likelihood of each row."""
@@ -82,6 +88,28 @@ class Process(ABC):
     def alive(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """Probability of each row to be alive at the end of observation."""
         return self.alive_and_lost(x, t_x, age)[0]
+
+    def ways(self, past: Past) -> Floats:
+        """Chance of each row to be alive in each of the ways that :meth:`tails` tells apart, shape (ways, rows)."""
+        return self.alive(*past)[np.newaxis]
+
+    def tails(self, past: Past, ahead: Floats) -> Iterator[Floats]:
+        """Probabilities of at least 1, 2, ... purchases up to a time ahead, given each way, each (ways, rows).
+
+        The time of the last purchase plays no part in them where `tail_in_closed_form`.
+        """
+        total = self.prob(past, ahead, np.zeros(len(past.x)))
+        for n in count(1):
+            yield np.maximum(1.0 - total, 0.0)[np.newaxis]
+            total = total + self.prob(past, ahead, np.full(len(past.x), float(n)))
+
+    def tail(self, past: Past, ahead: Floats, n: Floats) -> Floats:
+        """Give one of :meth:`tails`, also between whole numbers n >= 1, where models have it in closed form."""
+        raise NotImplementedError
+
+    def shape_of_counts(self, past: Past) -> tuple[float, Floats]:
+        """Events to a purchase, and shape of the gamma distribution of the rate of events of a known customer."""
+        raise NotImplementedError
 
     def prob_alive(self, past: Past, ahead: Floats) -> Floats:
         """Probability to be alive a time after the end of observation."""

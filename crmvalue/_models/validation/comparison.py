@@ -1,11 +1,12 @@
-"""Which model predicts best: likelihood, information criterion and error on the holdout, beside naive rules.
+"""Which model predicts best: likelihood, information criterion, errors and scores on the holdout, beside naive rules.
 
-A model is useful only if it beats "same rate as before", "churned after a gap" and "same as the last period" on
-purchases that it has not seen. Splits come from :func:`crmvalue.purchases.split_purchases`.
+A model is useful only if it beats "nobody buys", "same rate as before", "churned after a gap" and "same as the last
+period" on purchases that it has not seen. Splits come from :func:`crmvalue.purchases.split_purchases`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,26 +15,29 @@ import numpy as np
 
 from crmvalue._core.checks import as_positive, as_results, as_text, require, require_same_index, require_same_length
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, number_field, optional
+from crmvalue._core.values import checked_field, number_field, of_class, optional
 from crmvalue._models.shared.common import as_names, check_history
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue._models.spend.gamma_gamma import as_spend_model
+from crmvalue._models.validation.predictive import Foretold, foretell, of_poisson
+from crmvalue._models.validation.proper_scores import ProperScores, check_split, scores_of
 from crmvalue.errors import InputError
-from crmvalue.purchases import PurchaseSplit
 
 if TYPE_CHECKING:
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue._models.spend.gamma_gamma import GammaGamma
-    from crmvalue.purchases import PurchaseHistory
+    from crmvalue.purchases import PurchaseHistory, PurchaseSplit
     from crmvalue.typing import ArrayLike, Floats
 
 __all__ = ["HoldoutError", "ModelScore", "compare_models", "holdout_error"]
 
+NOBODY = "nobody buys"
 SAME_RATE = "same rate as before"
 GAP_RULE = "churned after a gap"
 LAST_PERIOD = "same as the last period"
-NAIVE_RULES = (SAME_RATE, GAP_RULE, LAST_PERIOD)
+NAIVE_RULES = (NOBODY, SAME_RATE, GAP_RULE, LAST_PERIOD)
+_HALF = 0.5  # a purchase that is added to what each customer bought, at the mean rate of all
 _PACES = 3.0  # the gap: so many times the mean time between purchases
 
 
@@ -53,6 +57,9 @@ class HoldoutError:
     gini : float
         Gini coefficient of the actual values in the foretold order, over that in their own order: 1 for the right
         order, about 0 for a random one.
+    root_mean_squared_error : float or None
+        Root of the mean squared distance, in the same unit; a few large errors weigh more here. None where it was not
+        measured.
 
     Examples
     --------
@@ -64,6 +71,7 @@ class HoldoutError:
     mean_absolute_error: float = number_field("mean_absolute_error", low=0.0)
     best_decile_found: float = number_field("best_decile_found", low=0.0, high=1.0)
     gini: float = number_field("gini", low=-1.0, high=1.0)
+    root_mean_squared_error: float | None = number_field("root_mean_squared_error", low=0.0, default=None)
 
     def to_json(self) -> str:
         """Write the errors as JSON text; :meth:`from_json` reads it back."""
@@ -106,6 +114,8 @@ class ModelScore:
         Error of the foretold money; None if no money is known.
     warnings : tuple of str
         What the diagnosis of the fit says.
+    counts : ProperScores or None
+        Scores of the foretold distribution of the number of purchases; None for a rule without a distribution.
 
     Examples
     --------
@@ -120,6 +130,7 @@ class ModelScore:
     purchases: HoldoutError = checked_field("purchases", _as_error)
     spend: HoldoutError | None = checked_field("spend", optional(_as_error))
     warnings: tuple[str, ...] = checked_field("warnings", as_names, default=())
+    counts: ProperScores | None = checked_field("counts", optional(of_class(ProperScores)), default=None)
 
     def to_json(self) -> str:
         """Write the score as JSON text; :meth:`from_json` reads it back."""
@@ -136,7 +147,7 @@ class ModelScore:
         >>> ModelScore.from_json(score.to_json()) == score
         True
         """
-        return from_json(cls, text, HoldoutError)
+        return from_json(cls, text, HoldoutError, ProperScores)
 
 
 @np.errstate(under="ignore")
@@ -164,16 +175,29 @@ def compare_models(
     Returns
     -------
     tuple of ModelScore
-        The models in the order given, then the rules: "same rate as before" (repeat purchases over age), "churned after
-        a gap" (the same, but 0 for customers without a purchase for longer than the gap), and "same as the last
-        period" (the purchases and the money of a time as long as the holdout at the end of the calibration, if the
-        split has `last_n_purchases`). The first two expect each customer to spend their mean spend so far.
+        The models in the order given, then the rules: "nobody buys", "same rate as before" (repeat purchases over age),
+        "churned after a gap" (the same, but 0 for customers without a purchase for longer than the gap), and "same as
+        the last period" (the purchases and the money of a time as long as the holdout at the end of the calibration, if
+        the split has `last_n_purchases`). The second and the third expect each customer to spend their mean spend so
+        far.
 
     Raises
     ------
     InputError
         If `split` is not one, `fits` is no mapping of names to purchase models or their fits or is empty, units differ,
         or the gap is not above 0.
+
+    Notes
+    -----
+    `counts` has the log score, the CRPS and the coverage of the distribution of each customer's purchases:
+    :func:`proper_scores`. By the mean absolute error alone, "nobody buys" is a good forecast.
+
+    For `counts`, "same rate as before" is a Poisson distribution. Its mean is the horizon times (x + 1/2) / (T + 1 /
+    2m), where m is the repeat purchases of all customers over their ages: half a purchase is added at the mean rate, so
+    that nobody has the rate 0. "Same as the last period" is Poisson with the mean (n + 1/2) / (1 + 1 / 2m), where m is
+    the mean of that period. "Nobody buys" gives 0 the probability 1, so its log score is infinite if anybody buys, and
+    its CRPS is its mean absolute error. "Churned after a gap" has no distribution, and `counts` None. Nor has a rule
+    where nobody has bought again.
 
     Examples
     --------
@@ -183,14 +207,15 @@ def compare_models(
     >>> log = load_cdnow()
     >>> split = split_purchases(log.customer, log.date, log.amount, calibration_end="1997-09-30")
     >>> for score in compare_models(split, {"BG/NBD": fit_bg_nbd(split.calibration)}):
-    ...     print(score.name, round(score.purchases.mean_absolute_error, 3))
-    BG/NBD 0.785
-    same rate as before 1.024
-    churned after a gap 0.886
-    same as the last period 1.596
+    ...     log_score = round(score.counts.log_score, 3) if score.counts else None
+    ...     print(score.name, round(score.purchases.mean_absolute_error, 3), log_score)
+    BG/NBD 0.785 0.984
+    nobody buys 0.798 inf
+    same rate as before 1.024 1.259
+    churned after a gap 0.886 None
+    same as the last period 1.596 1.743
     """
-    if not isinstance(split, PurchaseSplit):
-        raise InputError("split", "a PurchaseSplit", split, hint="crmvalue.purchases.split_purchases makes one")
+    check_split(split)
     _check_fits(fits)
     spending = optional(as_spend_model)("spend_model", spend_model)
     history, length = check_history(split.calibration), split.holdout_length
@@ -208,11 +233,14 @@ def compare_models(
                 purchases=_error(foretold, split.holdout_n_purchases),
                 spend=_spend_error(split, None if spend is None else foretold * spend),
                 warnings=fit.diagnosis.messages if fit else (),
+                counts=scores_of(foretell(model, history, length, split.holdout_n_purchases)),
             )
         )
+    counts = naive_counts(history, length, split.last_n_purchases, split.holdout_n_purchases)
     for name, foretold in naive_forecasts(history, length, split.last_n_purchases, silence).items():
         money = None if history.mean_spend is None else foretold * history.mean_spend
-        scores.append(_naive_score(split, name, foretold, split.last_spend if name == LAST_PERIOD else money))
+        money = split.last_spend if name == LAST_PERIOD else money
+        scores.append(_naive_score(split, name, foretold, money, counts.get(name)))
     return tuple(scores)
 
 
@@ -223,17 +251,36 @@ def naive_forecasts(
     silence = _default_gap(history) if gap is None else gap
     same_rate = np.divide(history.frequency, history.age, out=np.zeros(len(history)), where=history.age > 0) * length
     recently = history.age - history.recency <= silence
-    forecasts = {SAME_RATE: same_rate, GAP_RULE: np.where(recently, same_rate, 0.0)}
+    forecasts = {NOBODY: np.zeros(len(history)), SAME_RATE: same_rate, GAP_RULE: np.where(recently, same_rate, 0.0)}
     return forecasts if last_n_purchases is None else {**forecasts, LAST_PERIOD: last_n_purchases}
 
 
-def _naive_score(split: PurchaseSplit, name: str, foretold: Floats, money: Floats | None) -> ModelScore:
+def naive_counts(
+    history: PurchaseHistory, length: float, last_n_purchases: Floats | None, actual: Floats
+) -> dict[str, Foretold]:
+    """Give what the naive rules with a distribution say of the purchases that came."""
+    bought = np.where(actual > 0, 1.0, 0.0)
+    found = {NOBODY: Foretold(1.0 - bought, bought, np.ones(len(actual)), actual.copy())}
+    mean_rate = float(history.frequency.sum()) / max(float(history.age.sum()), 1e-300)
+    if mean_rate > 0:
+        rate = (history.frequency + _HALF) / (history.age + _HALF / mean_rate)
+        found[SAME_RATE] = of_poisson(rate * length, actual)
+    if last_n_purchases is not None and last_n_purchases.any():
+        mean = (last_n_purchases + _HALF) / (1.0 + _HALF / last_n_purchases.mean())
+        found[LAST_PERIOD] = of_poisson(mean, actual)
+    return found
+
+
+def _naive_score(
+    split: PurchaseSplit, name: str, foretold: Floats, money: Floats | None, counts: Foretold | None
+) -> ModelScore:
     return ModelScore(
         name=name,
         log_likelihood=None,
         aic=None,
         purchases=_error(foretold, split.holdout_n_purchases),
         spend=_spend_error(split, money),
+        counts=None if counts is None else scores_of(counts),
     )
 
 
@@ -248,7 +295,7 @@ def holdout_error(foretold: ArrayLike, actual: ArrayLike) -> HoldoutError:
     Returns
     -------
     HoldoutError
-        Bias, mean absolute error, share of the best decile found, Gini of the order.
+        Bias, mean absolute error, root mean squared error, share of the best decile found, Gini of the order.
 
     Raises
     ------
@@ -286,6 +333,7 @@ def _error(foretold: Floats, actual: Floats) -> HoldoutError:
         mean_absolute_error=float(np.abs(foretold - actual).mean()),
         best_decile_found=float((best * _in_best_tenth(foretold)).sum() / best.sum()),
         gini=_gini_along(actual, foretold) / own if own else 0.0,
+        root_mean_squared_error=math.sqrt(float(np.square(foretold - actual).mean())),
     )
 
 

@@ -60,6 +60,9 @@ class TestHoldoutError:
         assert (result.bias, result.mean_absolute_error) == pytest.approx((bias, error), rel=1e-14)
         assert (result.best_decile_found, result.gini) == pytest.approx((found, order), rel=1e-14, abs=1e-14)
 
+    def test_root_mean_squared_error_by_hand(self):
+        assert holdout_error([3, 2, 1], [1, 2, 3]).root_mean_squared_error == pytest.approx((8 / 3) ** 0.5, rel=1e-14)
+
     def test_ties_at_the_edge_of_the_decile_count_in_proportion(self):
         """Best 2 of 20: one for sure and a third of each of three; foretold are the sure one and one of the three."""
         actual = np.array([9, 5, 5, 5] + [0] * 16)
@@ -115,15 +118,19 @@ class TestCompareModels:
     """Each model, then the naive rules, on what none of them has seen."""
 
     def test_models_beat_the_same_rate_on_cdnow(self, split, fits):
-        bg, pareto, same, gap, last = compare_models(split, fits, spend_model=GammaGamma(6.25, 3.74, 15.44))
-        assert [score.name for score in (bg, pareto, same, gap, last)] == [
+        scores = compare_models(split, fits, spend_model=GammaGamma(6.25, 3.74, 15.44))
+        bg, pareto, nobody, same, gap, _ = scores
+        assert [score.name for score in scores] == [
             *fits,
+            "nobody buys",
             "same rate as before",
             "churned after a gap",
             "same as the last period",
         ]
         assert (bg.purchases.bias, bg.purchases.mean_absolute_error) == pytest.approx((-0.121, 0.785), abs=5e-4)
         assert (same.purchases.bias, same.purchases.mean_absolute_error) == pytest.approx((0.557, 1.024), abs=5e-4)
+        assert (nobody.purchases.bias, nobody.spend.bias) == (-1.0, -1.0)
+        assert nobody.purchases.mean_absolute_error == pytest.approx(0.798, abs=5e-4)
         for score in (bg, pareto):
             assert score.purchases.mean_absolute_error < same.purchases.mean_absolute_error
             assert score.spend.mean_absolute_error < same.spend.mean_absolute_error
@@ -175,7 +182,7 @@ class TestCompareModels:
     def test_without_money(self, fits):
         log = load_cdnow()
         bare = split_purchases(log.customer, log.date, calibration_end="1997-09-30")
-        assert [score.spend for score in compare_models(bare, fits)] == [None] * 5
+        assert [score.spend for score in compare_models(bare, fits)] == [None] * 6
 
     @pytest.mark.parametrize(
         ("changes", "name"),
