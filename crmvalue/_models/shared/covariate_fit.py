@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["RowDerivatives", "fit_with_covariates", "read_names"]
+__all__ = ["RowDerivatives", "fit_with_covariates", "read_names", "standard"]
 
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 
@@ -44,7 +44,7 @@ def fit_with_covariates(
 ) -> Fit[Any]:
     """Fit a model with effects of covariates, from the fit without; `columns` are the names of each process."""
     effects = {
-        kind: tuple(CovariateEffect(name, 0.0, *_standard(name, history.covariate(name))) for name in names)
+        kind: tuple(CovariateEffect(name, 0.0, *standard(name, history.covariate(name))) for name in names)
         for kind, names in columns.items()
     }
     likelihood = _Likelihood(kind, derivatives, history, effects["purchase"], effects["dropout"])
@@ -98,7 +98,7 @@ def read_names(argument: str, names: Sequence[str], history: PurchaseHistory) ->
     return tuple(names)
 
 
-def _standard(name: str, column: Floats) -> tuple[float, float]:
+def standard(name: str, column: Floats) -> tuple[float, float]:
     """Mean and standard deviation of a covariate, which has to differ between customers."""
     centre = float(column.mean())
     scale = float(column.std())
