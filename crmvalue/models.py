@@ -43,6 +43,8 @@ from crmvalue._models.repeat.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from crmvalue._models.shared.covariates import CovariateEffect
 from crmvalue._models.shared.fit import Diagnosis, Fit, LikelihoodRatioTest, likelihood_ratio_test
 from crmvalue._models.spend.gamma_gamma import GammaGamma, fit_gamma_gamma
+from crmvalue._models.spend.gb2 import Gb2Spend, fit_gb2_spend
+from crmvalue._models.spend.lognormal import LognormalSpend, fit_lognormal_spend
 from crmvalue._models.validation.calibration import (
     FrequencyCalibration,
     PurchaseTracking,
@@ -70,8 +72,10 @@ __all__ = [
     "Fit",
     "FrequencyCalibration",
     "GammaGamma",
+    "Gb2Spend",
     "HoldoutError",
     "LikelihoodRatioTest",
+    "LognormalSpend",
     "MbgCnbd",
     "MbgNbd",
     "ModelScore",
@@ -94,6 +98,8 @@ __all__ = [
     "fit_bg_cnbd",
     "fit_bg_nbd",
     "fit_gamma_gamma",
+    "fit_gb2_spend",
+    "fit_lognormal_spend",
     "fit_mbg_cnbd",
     "fit_mbg_nbd",
     "fit_nbd",

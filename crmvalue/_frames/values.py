@@ -25,7 +25,7 @@ from crmvalue._frames.engines import (
 )
 from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
-from crmvalue._models.spend.gamma_gamma import as_spend_model
+from crmvalue._models.spend.gamma_gamma import as_gamma_gamma
 from crmvalue._models.values.customer_values import grade_of
 from crmvalue._models.values.outcomes import Terms, expect, read_terms
 from crmvalue.errors import InputError
@@ -170,7 +170,7 @@ def value(
         del given["margin"]
         return _without_money(opened, fit, horizon, covariates, given | {"spend_fit": spend_fit, "level": level})
     spend = fit_spend(customers, time_unit=time_unit) if spend_fit is None else spend_fit
-    spending = as_spend_model("spend_fit", spend)
+    spending = as_gamma_gamma("spend_fit", spend)
     frame = opened.frame.drop(*_MADE, strict=False)
     lazy = frame if isinstance(frame, nw.LazyFrame) else None
     result: Any

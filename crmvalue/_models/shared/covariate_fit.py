@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["RowDerivatives", "fit_with_covariates", "read_names"]
+__all__ = ["RowDerivatives", "fit_with_covariates", "read_names", "standard"]
 
 _OF_FOUR = ((1.0, 1.0, 0.7, 2.0), (0.3, 0.3, 0.3, 1.0), (2.0, 1.0, 2.0, 2.0))
 _OF_FIVE = ((1.0, 1.0, 0.1, 0.7, 200.0), (0.3, 0.3, 0.5, 0.3, 500.0), (2.0, 1.0, 1.0, 2.0, 2000.0))
@@ -51,7 +51,7 @@ def fit_with_covariates(
     Those in `equal` have one coefficient for both processes. The penalty `l2` is a normal prior of the coefficients.
     """
     effects = {
-        kind: tuple(CovariateEffect(name, 0.0, *_standard(name, history.covariate(name))) for name in names)
+        kind: tuple(CovariateEffect(name, 0.0, *standard(name, history.covariate(name))) for name in names)
         for kind, names in columns.items()
     }
     likelihood = _Likelihood(kind, derivatives, history, effects["purchase"], effects["dropout"])
@@ -123,7 +123,7 @@ def read_names(argument: str, names: Sequence[str], history: PurchaseHistory) ->
     return tuple(names)
 
 
-def _standard(name: str, column: Floats) -> tuple[float, float]:
+def standard(name: str, column: Floats) -> tuple[float, float]:
     """Mean and standard deviation of a covariate, which has to differ between customers."""
     centre = float(column.mean())
     scale = float(column.std())

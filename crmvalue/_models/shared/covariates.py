@@ -30,6 +30,7 @@ __all__ = [
     "factors",
     "factors_for",
     "read_covariates",
+    "season_of",
     "with_estimates",
 ]
 
@@ -123,7 +124,7 @@ def with_estimates(model: Any, names: Iterable[str], values: Iterable[float]) ->
     """Give the model other parameters, named as a fit names them."""
     named = dict(zip(names, values, strict=True))
     plain: dict[str, Any] = {name: value for name, value in named.items() if "." not in name}
-    for process in ("purchase", "dropout"):
+    for process in ("purchase", "dropout", "spend"):
         effects = getattr(model, process + "_effects", ())
         coefficients = {
             effect.name: named[name] for effect in effects for name in (f"{process}.{effect.name}", BOTH + effect.name)
@@ -133,4 +134,13 @@ def with_estimates(model: Any, names: Iterable[str], values: Iterable[float]) ->
             plain[process + "_effects"] = tuple(
                 attrs.evolve(effect, coefficient=coefficients[effect.name]) for effect in effects
             )
+    months = {int(name.removeprefix("season.")): v for name, v in named.items() if name.startswith("season.")}
+    if months:
+        plain["season"] = season_of(months, [month for month, seen in enumerate(model.season, 1) if seen])
     return attrs.evolve(model, **plain)
+
+
+def season_of(effects: Mapping[int, float], seen: Iterable[int]) -> tuple[float, ...]:
+    """Effects of the twelve months, from those of all months that were seen but one: together they are 0."""
+    rest = {month: -sum(effects.values()) for month in seen if month not in effects}
+    return tuple((rest | {**effects}).get(month, 0.0) for month in range(1, 13))

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["GammaGamma", "as_spend_model", "fit_gamma_gamma", "fit_mean_spend", "repeat_spend"]
+__all__ = ["GammaGamma", "as_gamma_gamma", "fit_gamma_gamma", "fit_mean_spend", "repeat_spend"]
 
 _MANY = 100_000  # from this many customers on, a first search looks at every 32nd only
 _THINNED = 32
@@ -294,8 +294,8 @@ def fit_mean_spend(
     return attrs.evolve(fit, log_likelihood=fit.log_likelihood - len(x) * np.log(unit), left_out=left_out)
 
 
-def as_spend_model(name: str, given: object) -> GammaGamma:
-    """Take a model of spend, or the fit of one."""
+def as_gamma_gamma(name: str, given: object) -> GammaGamma:
+    """Take a gamma-gamma model, or the fit of one."""
     model = given.model if isinstance(given, Fit) else given
     if not isinstance(model, GammaGamma):
         raise InputError(name, "a GammaGamma, or the fit of one", type(model).__name__)

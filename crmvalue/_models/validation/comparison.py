@@ -19,7 +19,7 @@ from crmvalue._core.values import checked_field, number_field, of_class, optiona
 from crmvalue._models.shared.common import as_names, check_history
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import as_purchase_model
-from crmvalue._models.spend.gamma_gamma import as_spend_model
+from crmvalue._models.spend.any_model import as_spend_model, spend_ahead
 from crmvalue._models.validation.predictive import Foretold, foretell, of_poisson
 from crmvalue._models.validation.proper_scores import ProperScores, check_split, scores_of
 from crmvalue.errors import InputError
@@ -27,6 +27,8 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue._models.spend.gamma_gamma import GammaGamma
+    from crmvalue._models.spend.gb2 import Gb2Spend
+    from crmvalue._models.spend.lognormal import LognormalSpend
     from crmvalue.purchases import PurchaseHistory, PurchaseSplit
     from crmvalue.typing import ArrayLike, Floats
 
@@ -155,7 +157,7 @@ def compare_models(
     split: PurchaseSplit,
     fits: Mapping[str, ContinuousModel | Fit[Any]],
     *,
-    spend_model: GammaGamma | Fit[GammaGamma] | None = None,
+    spend_model: GammaGamma | LognormalSpend | Gb2Spend | Fit[Any] | None = None,
     gap: float | None = None,
 ) -> tuple[ModelScore, ...]:
     """Score models on the holdout, beside naive rules.
@@ -166,7 +168,7 @@ def compare_models(
         Calibration, on which models are fitted, and holdout.
     fits : mapping of str to Fit or model
         Purchase models by name: fits, or models with published parameters.
-    spend_model : GammaGamma or Fit, optional
+    spend_model : GammaGamma, LognormalSpend, Gb2Spend or Fit, optional
         Spend of one purchase. With it, the foretold money is scored too.
     gap : float, optional
         Time without a purchase after which the naive rule counts a customer as lost [time unit of the split], > 0; by
@@ -220,7 +222,7 @@ def compare_models(
     spending = optional(as_spend_model)("spend_model", spend_model)
     history, length = check_history(split.calibration), split.holdout_length
     silence = None if gap is None else as_positive("gap", gap)
-    spend = None if spending is None else spending.expected_spend(history)
+    spend = None if spending is None else spend_ahead(spending, history, length)
     scores = []
     for name, given in fits.items():
         model, fit = (given.model, given) if isinstance(given, Fit) else (given, None)

@@ -41,7 +41,7 @@ from crmvalue._models.pictures import values_parts
 from crmvalue._models.shared.common import Alike, alike, check_history, take, time_unit_field
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
-from crmvalue._models.spend.gamma_gamma import as_spend_model
+from crmvalue._models.spend.any_model import as_spend_model, spend_ahead
 from crmvalue._models.values.holdouts import holdout_errors, inflated, read_holdouts
 from crmvalue._models.values.outcomes import Terms, expect, read_terms
 from crmvalue._models.values.posterior import MOST_DRAWS
@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from crmvalue._models.shared.fit import Grade
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue._models.spend.gamma_gamma import GammaGamma
+    from crmvalue._models.spend.gb2 import Gb2Spend
+    from crmvalue._models.spend.lognormal import LognormalSpend
     from crmvalue.purchases import PurchaseHistory, PurchaseSplit, TimeUnit
     from crmvalue.typing import ArrayLike, Floats
 
@@ -284,7 +286,7 @@ class CustomerValues(Columns, Pictured):
 def customer_values(
     history: PurchaseHistory,
     purchase_model: ContinuousModel | Fit[Any],
-    spend_model: GammaGamma | Fit[GammaGamma],
+    spend_model: GammaGamma | LognormalSpend | Gb2Spend | Fit[Any],
     *,
     horizon: float | None,
     margin: float | Mapping[Any, float] | ArrayLike,
@@ -308,11 +310,12 @@ def customer_values(
     Parameters
     ----------
     history : PurchaseHistory
-        The customers, with mean repeat spend, in the time unit of the model.
+        The customers, with mean repeat spend, in the time unit of the model; with `amounts` for the two others.
     purchase_model : BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd or Fit
         Model of purchases, or the fit of one.
-    spend_model : GammaGamma or Fit
-        Model of the spend of one purchase, independent of how many there are, or the fit of one.
+    spend_model : GammaGamma, LognormalSpend, Gb2Spend or Fit
+        Model of the spend of one purchase, or the fit of one. Given the history, what a purchase brings is taken as
+        independent of how many there are. For a dependence of the two, see the `Notes`.
     horizon : float or None
         Length of the future [time unit of the model], > 0; None for life, which needs a discount rate above 0.
     margin : float, mapping or array_like
@@ -434,7 +437,7 @@ def customer_values(
     splits = _read_splits(inflate, holdout, level, history, terms)
     intervals = None
     with np.errstate(under="ignore"):
-        spend = spending.expected_spend(history)
+        spend = spend_ahead(spending, history, terms.horizon)
         customers, terms_of_rows = _alike(history, terms)
         of_rows = expect(process_of(purchases, customers.rows), customers.rows, terms_of_rows)
         expected = of_rows.spread(customers.place)

@@ -19,13 +19,25 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    import numpy.typing as npt
+
     from crmvalue._models.shared.fit import Fit
     from crmvalue._models.values.outcomes import Expected, Terms
     from crmvalue._models.values.posterior import Posterior
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["Ends", "Equals", "at_draws", "blocks", "expected_ends", "weighted_ends"]
+__all__ = [
+    "Ends",
+    "Equals",
+    "at_draws",
+    "blocks",
+    "drawn_of",
+    "expected_ends",
+    "spent_by_curves",
+    "spent_by_mean",
+    "weighted_ends",
+]
 
 MOST_VALUES = 1 << 21  # of rows x draws held at a time
 _STEP = 1.5  # standard deviations from the fitted parameters to the other points
@@ -61,45 +73,74 @@ def expected_ends(
     alike: PurchaseHistory,
     fit: Fit[Any],
     purchase: Posterior,
+    spent: Callable[[slice], Floats],
     spend: Posterior,
     terms: Terms,
     terms_of_alike: Terms,
     level: float,
 ) -> Ends:
-    """Find intervals of the expected values; `alike` are the rows to which `equals.place` leads."""
+    """Find intervals of the expected values; `alike` are the rows to which `equals.place` leads.
+
+    `spent` gives the expected spend of some rows at the draws of `spend` that have a weight, shape (rows, draws).
+    """
     weight = purchase.weight * spend.weight  # the two are drawn apart
     drawn = weight > 0
     weight = weight[drawn] / weight.sum()
     axes = _axes(fit)
     places = axes.places(fit, purchase.draws[drawn])
-    p, q, gamma = (spend[name][drawn] for name in ("p", "q", "gamma"))
     points = [(point.discounted, point.time) for point in _at_points(alike, fit, axes, terms_of_alike)]
     bought = _curves([discounted for discounted, _ in points], places)
     times = [time for _, time in points if time is not None]
     stayed = _curves(times, places) if times else None
-    x = equals.rows.frequency
-    paid = np.where(x > 0, x * equals.rows.mean_repeat_spend, 0.0)  # type: ignore[operator]  # whoever values has it
-    low, high, total = np.empty(len(x)), np.empty(len(x)), np.zeros(len(weight))
-    for block in blocks(len(x), len(weight)):
+    n = len(equals.weight)
+    low, high, total = np.empty(n), np.empty(n), np.zeros(len(weight))
+    for block in blocks(n, len(weight)):
         values = bought.of_rows(equals.place[block])
         here = terms.of_rows(block)
         values *= np.reshape(here.margin, (-1, 1))
-        below = np.multiply.outer(x[block], p)
-        below += q - 1.0
-        mean = np.multiply.outer(paid[block], p)
-        mean += p * gamma
-        if below.min() > 0:
-            mean /= below
-            values *= mean
+        spent_here = spent(block)
+        if np.isfinite(spent_here.max()):
+            values *= spent_here
         else:
-            mean = np.divide(mean, below, out=np.full(below.shape, np.inf), where=below > 0)
-            values = np.multiply(mean, values, out=np.zeros(mean.shape), where=values > 0)
+            values = np.multiply(spent_here, values, out=np.zeros(values.shape), where=values > 0)
         if stayed is not None:
             values -= np.reshape(here.service_cost, (-1, 1)) * stayed.of_rows(equals.place[block])
         low[block], high[block] = weighted_ends(values, weight, level)
         total += np.einsum("i,ij->j", equals.weight[block].astype(np.float64), values)
     (first,), (last,) = weighted_ends(total[np.newaxis], weight, level)
     return Ends(low, high, Interval(first, last))
+
+
+def drawn_of(purchase: Posterior, spend: Posterior) -> npt.NDArray[np.bool_]:
+    """Tell which draws have a weight."""
+    return purchase.weight * spend.weight > 0
+
+
+def spent_by_mean(rows: PurchaseHistory, p: Floats, q: Floats, gamma: Floats) -> Callable[[slice], Floats]:
+    """Give the expected spend of the gamma-gamma model at draws; infinite where there is no finite mean."""
+    x = rows.frequency
+    paid = np.where(x > 0, x * rows.mean_repeat_spend, 0.0)  # type: ignore[operator]  # whoever values has it
+
+    def spent(block: slice) -> Floats:
+        below = np.multiply.outer(x[block], p)
+        below += q - 1.0
+        mean: Floats = np.multiply.outer(paid[block], p)
+        mean += p * gamma
+        if below.min() > 0:
+            mean /= below
+            return mean
+        np.divide(mean, below, out=mean, where=below > 0)
+        mean[below <= 0] = np.inf
+        return mean
+
+    return spent
+
+
+def spent_by_curves(fit: Fit[Any], draws: Floats, figures: Callable[[Any], Floats]) -> Callable[[slice], Floats]:
+    """Give the expected spend of any model at draws, by parabolas through `figures` of the model."""
+    axes = _axes(fit)
+    curves = _curves([figures(model) for model in _models_at_points(fit, axes)], axes.places(fit, draws))
+    return lambda block: curves.of_rows(np.arange(block.start, block.stop))
 
 
 class _Axes(NamedTuple):

@@ -19,7 +19,7 @@ from crmvalue._models.repeat.mbg_nbd import MbgNbd, fit_mbg_nbd
 from crmvalue._models.repeat.nbd import Nbd, fit_nbd
 from crmvalue._models.repeat.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from crmvalue._models.shared.covariates import BOTH
-from crmvalue._models.spend.gamma_gamma import fit_gamma_gamma
+from crmvalue._models.spend.any_model import refit_spend, spend_ahead
 from crmvalue.errors import ConvergenceError, DataWarning, InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseSplit
 from crmvalue.typing import Interval
@@ -118,8 +118,9 @@ def _error(split: PurchaseSplit, purchase_fit: Fit[Any], spend_fit: Fit[Any]) ->
     covariates = {name: names for name, names in effects.items() if names}
     try:
         purchases = _FITS[type(model)](past, priors=dict(purchase_fit.priors) or None, **covariates).model
-        spending = fit_gamma_gamma(past, zeros="drop", priors=dict(spend_fit.priors) or None).model
-        foretold = purchases.expected_purchases(past, horizon=split.holdout_length) @ spending.expected_spend(past)
+        spending = refit_spend(spend_fit, past).model
+        ahead = spend_ahead(spending, past, split.holdout_length)
+        foretold = purchases.expected_purchases(past, horizon=split.holdout_length) @ ahead
     except (ConvergenceError, InputError) as error:
         rule = "splits to whose calibration both models can be fitted"
         raise InputError("holdout", rule, f"one up to {past.as_of}", hint=str(error)) from error

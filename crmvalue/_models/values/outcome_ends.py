@@ -18,7 +18,7 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from crmvalue._models.spend.gamma_gamma import GammaGamma
+    from crmvalue._models.spend.payments import Payments
     from crmvalue._models.values.outcomes import Terms
     from crmvalue.typing import Floats, Integers
 
@@ -33,28 +33,28 @@ def outcome_ends(
     known: Known,
     weight: Integers,
     clv: Floats,
-    spend_model: GammaGamma,
+    payments: Payments,
     terms: Terms,
     level: float,
     n_draws: int,
     rng: np.random.Generator,
 ) -> Ends:
     """Find intervals of outcomes; `known` are distinct rows, `weight` how many share each, `clv` its expected value."""
-    low, high, variance = _each(known, spend_model, terms, level, n_draws, rng)
-    total = _totals(known, weight, clv, variance, spend_model, terms, n_draws, rng)
+    low, high, variance = _each(known, payments, terms, level, n_draws, rng)
+    total = _totals(known, weight, clv, variance, payments, terms, n_draws, rng)
     total.sort()
     out = min(int(n_draws * (0.5 * (1.0 - level)) + _ROUNDING), (n_draws - 1) // 2)  # the ends do not cross
     return Ends(low, high, Interval(total[out], total[n_draws - 1 - out]))
 
 
 def _each(
-    known: Known, spend_model: GammaGamma, terms: Terms, level: float, n_draws: int, rng: np.random.Generator
+    known: Known, payments: Payments, terms: Terms, level: float, n_draws: int, rng: np.random.Generator
 ) -> tuple[Floats, Floats, Floats]:
     """Find the ends and the variance of the outcome of each row."""
     if isinstance(terms.discount_rate, np.ndarray):
         found = np.empty((3, len(known.alive)))
         for rows, of_rate in terms.by_rate():
-            found[:, rows] = _each(known.of_rows(rows), spend_model, of_rate, level, n_draws, rng)
+            found[:, rows] = _each(known.of_rows(rows), payments, of_rate, level, n_draws, rng)
         return found[0], found[1], found[2]
     here, past, _, pair = known.process.living(known.past)
     size = len(past.x)
@@ -67,14 +67,14 @@ def _each(
         some = slice(first, min(first + step, size))
         pairs = Known(here.of_rows(some), past.of_rows(some), np.zeros(0), np.zeros(0))
         owner = np.repeat(np.arange(some.stop - first), n_draws)
-        drawn = draw_units(pairs, owner, spend_model, terms, rng)
+        drawn = draw_units(pairs, owner, payments, terms, rng)
         units = Units(*(column.reshape(-1, n_draws) for column in drawn))
         rows_of_some = order[starts[first] : starts[some.stop]]
         for block in blocks(len(rows_of_some), n_draws):
             rows = rows_of_some[block]
             values = units.money[pair[rows] - first]
             here_terms = terms.of_rows(rows)
-            values *= (here_terms.margin * (spend_model.gamma + known.bought[rows]))[:, np.newaxis]
+            values *= (here_terms.margin * known.scale[rows])[:, np.newaxis]
             if terms.has_service:
                 values -= np.reshape(here_terms.service_cost, (-1, 1)) * units.time[pair[rows] - first]
             alive = known.alive[rows]
@@ -113,7 +113,7 @@ def _totals(
     weight: Integers,
     clv: Floats,
     variance: Floats,
-    spend_model: GammaGamma,
+    payments: Payments,
     terms: Terms,
     n_draws: int,
     rng: np.random.Generator,
@@ -130,8 +130,6 @@ def _totals(
     total = np.zeros(n_draws)
     one_by_one = np.repeat(np.arange(len(weight)), drawn)
     if len(one_by_one):
-        total += draw_outcomes(known.of_rows(one_by_one), spend_model, terms.of_rows(one_by_one), n_draws, rng).sum(
-            axis=0
-        )
+        total += draw_outcomes(known.of_rows(one_by_one), payments, terms.of_rows(one_by_one), n_draws, rng).sum(axis=0)
     others = weight - drawn
     return total + rng.normal(others @ clv, np.sqrt(others @ variance), n_draws)

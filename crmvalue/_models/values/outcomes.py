@@ -1,8 +1,7 @@
 """What known customers will bring: the time that counts, and whole futures drawn at random.
 
-Everything is for given parameters. How long customers stay and when they buy is drawn by the process of the model. Each
-purchase brings a gamma(p) over the customer's own nu, which is gamma(q + p x, gamma + x m) given the mean m of x
-purchases.
+Everything is for given parameters. How long customers stay and when they buy is drawn by the process of the model, what
+a purchase brings by the payments of the model of spend.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from crmvalue._core.per_customer import Rows, Segments
     from crmvalue._models.shared.process import ContinuousProcess
-    from crmvalue._models.spend.gamma_gamma import GammaGamma
+    from crmvalue._models.spend.payments import Payments
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 
@@ -104,18 +103,18 @@ def read_terms(
 class Known(NamedTuple):
     """Customers whose futures are drawn, one row each.
 
-    `bought` is the money of their x repeat purchases, `alive` the probability to be alive. The process has the
-    parameters of each row.
+    `scale` is that of the money of a purchase, `alive` the probability to be alive. The process has the parameters of
+    each row.
     """
 
     process: ContinuousProcess
     past: Past
-    bought: Floats
+    scale: Floats
     alive: Floats
 
     def of_rows(self, rows: Any) -> Known:
         """Give some of them."""
-        return Known(self.process.of_rows(rows), self.past.of_rows(rows), self.bought[rows], self.alive[rows])
+        return Known(self.process.of_rows(rows), self.past.of_rows(rows), self.scale[rows], self.alive[rows])
 
 
 class Expected(NamedTuple):
@@ -208,64 +207,63 @@ def time_rule(age: Floats, rate: float, horizon: float | None, n_nodes: int = _S
 
 
 class Units(NamedTuple):
-    """Futures of customers who are alive: money for one unit of `gamma + bought`, and discounted time of staying."""
+    """Futures of customers who are alive: money for one unit of the scale, and discounted time of staying."""
 
     money: Floats
     time: Floats
 
 
-def draw_units(known: Known, owner: Integers, spend_model: GammaGamma, terms: Terms, rng: np.random.Generator) -> Units:
+def draw_units(known: Known, owner: Integers, payments: Payments, terms: Terms, rng: np.random.Generator) -> Units:
     """Draw futures of customers who are alive; `owner` says which row of the known ones each future belongs to.
 
-    The rate nu of the spend is a gamma variate over gamma + bought. So the money of a future is the drawn number times
-    gamma + bought, and customers who differ in their past spend alone can share it.
+    The money of a future is the drawn number times the scale of the customer, so customers who differ in their past
+    spend alone can share it.
     """
     force = math.log1p(terms.discount_rate)  # one number: see Terms.by_rate
     worth = _NOT_WORTH_DRAWING / force if force else math.inf
     end = worth if terms.horizon is None else min(terms.horizon, worth)
     future = known.process.draw_future(known.past, owner, end, rng)
-    spend = _discounted_sum(future.n_before, future.stay, force, spend_model.p, rng)
-    last = rng.standard_gamma(spend_model.p, len(owner))
+    spend = _discounted_sum(future.n_before, future.stay, force, payments, rng)
+    last = payments.purchases(len(owner), rng)
     last *= np.exp(-force * future.stay)
     last *= future.one_more
     spend += last
-    spend /= rng.standard_gamma((spend_model.q + spend_model.p * known.past.x)[owner])
+    spend *= payments.levels(known.past.x[owner], rng)
     return Units(spend, future.stay if force == 0.0 else -np.expm1(-force * future.stay) / force)
 
 
-def draw_outcomes(
-    known: Known, spend_model: GammaGamma, terms: Terms, n_draws: int, rng: np.random.Generator
-) -> Floats:
+def draw_outcomes(known: Known, payments: Payments, terms: Terms, n_draws: int, rng: np.random.Generator) -> Floats:
     """Net value that each customer brings in each of some futures, shape (customers, n_draws)."""
     n = len(known.alive)
     if isinstance(terms.discount_rate, np.ndarray):
         drawn = np.empty((n, n_draws))
         for rows, of_rate in terms.by_rate():
-            drawn[rows] = draw_outcomes(known.of_rows(rows), spend_model, of_rate, n_draws, rng)
+            drawn[rows] = draw_outcomes(known.of_rows(rows), payments, of_rate, n_draws, rng)
         return drawn
     still = np.flatnonzero(rng.random((n, n_draws)) < known.alive[:, np.newaxis])
     owner = still // n_draws
-    value, time = draw_units(known, owner, spend_model, terms, rng)
-    value *= (terms.margin * (spend_model.gamma + known.bought))[owner]
+    value, time = draw_units(known, owner, payments, terms, rng)
+    value *= (terms.margin * known.scale)[owner]
     value -= np.broadcast_to(terms.service_cost, (n,))[owner] * time
     outcomes = np.zeros(n * n_draws)
     outcomes[still] = value
     return outcomes.reshape(n, n_draws)
 
 
-def _discounted_sum(count: Floats, stay: Floats, force: float, p: float, rng: np.random.Generator) -> Floats:
-    """Sum gamma(p) variates at times uniform on (0, stay), each counting exp(-force time); so many for each element.
+def _discounted_sum(count: Floats, stay: Floats, force: float, payments: Payments, rng: np.random.Generator) -> Floats:
+    """Sum purchases at times uniform on (0, stay), each counting exp(-force time); so many for each element.
 
-    Without a discount such a sum is one gamma variate. Nearly so is a sum of thousands with it: they are drawn as the
-    gamma variate of the same mean and variance.
+    Without a discount such a sum of gamma variates is one. Nearly so is any sum of thousands: it is drawn as the gamma
+    variate of the same mean and variance.
     """
     total = np.zeros(len(count))
-    at_once = np.flatnonzero(count > (_MANY if force else 0.0))
+    at_once = np.flatnonzero(count > (0.0 if payments.sums_are_exact and not force else _MANY))
     n, z = count[at_once], force * stay[at_once]
     kept, kept_squared = (_mean_discount(fold * z) for fold in (1.0, 2.0))
-    mean, variance = p * kept, p * kept_squared + p * p * (kept_squared - kept * kept)
+    one, spread = payments.mean, payments.variance
+    mean, variance = one * kept, spread * kept_squared + one * one * (kept_squared - kept * kept)
     total[at_once] = rng.standard_gamma(n * mean * mean / variance) * (variance / mean)
-    if force == 0.0:
+    if payments.sums_are_exact and force == 0.0:
         return total
     rows = np.flatnonzero((count > 0) & (count <= _MANY))
     whole = count[rows].astype(np.int64)
@@ -277,7 +275,7 @@ def _discounted_sum(count: Floats, stay: Floats, force: float, p: float, rng: np
         term *= stay[rows[i:j]][owner]
         term *= -force
         np.exp(term, out=term)
-        term *= rng.standard_gamma(p, len(owner))
+        term *= payments.purchases(len(owner), rng)
         total[rows[i:j]] = np.bincount(owner, weights=term, minlength=j - i)
     return total
 

@@ -38,6 +38,7 @@ __all__ = [
     "is_that_of",
     "spenders",
     "total_of_alike",
+    "total_of_rows",
     "total_of_spend",
 ]
 
@@ -164,7 +165,7 @@ def _total_of(fit: Fit[Any], history: Any) -> Callable[[Floats], float]:
         return total_of_alike(fit, alike(check_history(history, fit.model.time_unit)))
     if isinstance(fit.model, GammaGamma):
         return total_of_spend(fit, spenders(history))
-    return _total_of_rows(fit, history)
+    return total_of_rows(fit, history)
 
 
 def spenders(history: PurchaseHistory) -> PurchaseHistory:
@@ -186,7 +187,7 @@ def total_of_spend(fit: Fit[Any], history: PurchaseHistory) -> Callable[[Floats]
     return total
 
 
-def _total_of_rows(fit: Fit[Any], history: Any) -> Callable[[Floats], float]:
+def total_of_rows(fit: Fit[Any], history: Any) -> Callable[[Floats], float]:
     """Log-likelihood of all rows of a history, as a function of the parameters."""
     weight = getattr(history, "weight", 1.0)
 

@@ -29,7 +29,7 @@ from crmvalue._models.pictures import revenue_parts
 from crmvalue._models.shared.common import alike, as_rng, check_history
 from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
-from crmvalue._models.spend.gamma_gamma import as_spend_model
+from crmvalue._models.spend.gamma_gamma import as_gamma_gamma
 from crmvalue._models.values.customer_values import grade_of
 from crmvalue._models.values.expected_ends import at_draws, weighted_ends
 from crmvalue._models.values.posterior import MOST_DRAWS, spenders, total_of_alike, total_of_spend
@@ -220,7 +220,7 @@ def revenue_plan(
     (['1997-10-31', '1997-11-30', '1997-12-31'], array([4.88, 4.52, 4.49]))
     """
     purchases = as_purchase_model("purchase_model", purchase_model)
-    spending = as_spend_model("spend_model", spend_model)
+    spending = as_gamma_gamma("spend_model", spend_model)
     check_history(history, purchases.time_unit)
     if history.as_of is None:
         raise InputError("history", "one with `as_of`, the day from which the months are counted", None)

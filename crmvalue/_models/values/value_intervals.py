@@ -18,7 +18,10 @@ from crmvalue._models.shared.common import as_rng, take
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import process_of
-from crmvalue._models.values.expected_ends import Equals, expected_ends
+from crmvalue._models.spend.gamma_gamma import GammaGamma
+from crmvalue._models.spend.payments import payments_of
+from crmvalue._models.spend.spend_model import known_of
+from crmvalue._models.values.expected_ends import Equals, drawn_of, expected_ends, spent_by_curves, spent_by_mean
 from crmvalue._models.values.outcome_ends import outcome_ends
 from crmvalue._models.values.outcomes import Known, Terms
 from crmvalue._models.values.posterior import (
@@ -28,6 +31,7 @@ from crmvalue._models.values.posterior import (
     is_that_of,
     spenders,
     total_of_alike,
+    total_of_rows,
     total_of_spend,
 )
 from crmvalue.errors import DataWarning, InputError
@@ -40,7 +44,7 @@ if TYPE_CHECKING:
 
     from crmvalue._models.shared.common import Alike
     from crmvalue.purchases import PurchaseHistory
-    from crmvalue.typing import Floats
+    from crmvalue.typing import Floats, Integers
 
 __all__ = ["ValueIntervals", "draw_fit", "require_fit", "value_intervals"]
 
@@ -189,14 +193,12 @@ def value_intervals(
     if n < least:
         raise InputError("n_draws", f"at least {least} for a level of {coverage:g}", n)
     generator = as_rng(rng)
-    spend = np.nan_to_num(history.mean_repeat_spend)  # type: ignore[arg-type]  # whoever values has it
     require_fit("purchase_model", purchase_fit)
     purchase = draw_fit(
         "purchase_model", purchase_fit, len(history), total_of_alike(purchase_fit, customers), n, generator
     )
     require_fit("spend_model", spend_fit)
-    paying = spenders(history)
-    spending = draw_fit("spend_model", spend_fit, len(paying), total_of_spend(spend_fit, paying), n, generator)
+    spending, scale, spent_at = _spending(history, spend_fit, terms.horizon, n, generator)
     share = min(purchase.effective_share, spending.effective_share)
     if share < _POOR:
         message = (
@@ -206,18 +208,21 @@ def value_intervals(
         )
         warnings.warn(DataWarning(message, len(history)), stacklevel=3)
     first, place, weight = distinct_keys(
-        row_keys(customers.place.astype(np.float64), spend, *terms.columns("margin", "service_cost"))
+        row_keys(customers.place.astype(np.float64), scale, *terms.columns("margin", "service_cost"))
     )
     here = terms.of_rows(first)
     equals = Equals(take(history, first), customers.place[first], weight)
-    expected = expected_ends(equals, customers.rows, purchase_fit, purchase, spending, here, terms_of_rows, coverage)
+    spent = spent_at(first, spending.draws[drawn_of(purchase, spending)])
+    expected = expected_ends(
+        equals, customers.rows, purchase_fit, purchase, spent, spending, here, terms_of_rows, coverage
+    )
     known = Known(
         process=process_of(purchase_fit.model, equals.rows),
         past=Past(equals.rows.frequency, equals.rows.recency, equals.rows.age),
-        bought=equals.rows.frequency * spend[first],
+        scale=scale[first],
         alive=alive[equals.place],
     )
-    outcomes = outcome_ends(known, weight, clv[first], spend_fit.model, here, coverage, n, generator)
+    outcomes = outcome_ends(known, weight, clv[first], payments_of(spend_fit.model), here, coverage, n, generator)
     return ValueIntervals(
         level=coverage,
         n_draws=n,
@@ -228,6 +233,33 @@ def value_intervals(
         total=expected.total,
         total_outcome=outcomes.total,
         effective_share=share,
+    )
+
+
+def _spending(
+    history: PurchaseHistory, fit: Any, horizon: float | None, n: int, rng: np.random.Generator
+) -> tuple[Posterior, Floats, Callable[[Integers, Floats], Callable[[slice], Floats]]]:
+    """Draw parameters of the spend; give each customer's scale, and their expected spend at draws of the parameters.
+
+    The last is a function of places of customers and of draws.
+    """
+    require_fit("spend_model", fit)
+    scale = payments_of(fit.model).scale(history, horizon)
+    if isinstance(fit.model, GammaGamma):
+        paying = spenders(history)
+        drawn = draw_fit("spend_model", fit, len(paying), total_of_spend(fit, paying), n, rng)
+        return drawn, scale, lambda first, draws: spent_by_mean(take(history, first), *draws.T)
+    known = known_of(fit.model, history, horizon).n
+    if (known != history.frequency + fit.model.use_first).any():
+        rule = "one without purchases of 0 where `level` is given"
+        raise InputError("history", rule, "one with some", hint='zeros="drop" in the summary')
+    drawn = draw_fit("spend_model", fit, int((known > 0).sum()), total_of_rows(fit, history), n, rng)
+    return (
+        drawn,
+        scale,
+        lambda first, draws: spent_by_curves(
+            fit, draws, lambda model: model.expected_spend(history, horizon=horizon)[first]
+        ),
     )
 
 

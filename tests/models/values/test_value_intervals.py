@@ -13,6 +13,7 @@ from scipy.stats import ks_2samp
 from crmvalue._models.shared.common import take
 from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import process_of
+from crmvalue._models.spend.payments import payments_of
 from crmvalue._models.values import expected_ends, outcome_ends, outcomes, value_intervals
 from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes, expect
 from crmvalue.datasets import load_cdnow
@@ -82,10 +83,10 @@ def draw_futures(history, model, terms, n_draws, rng):
     known = Known(
         process=process_of(model, history),
         past=Past(history.frequency, history.recency, history.age),
-        bought=history.frequency * np.nan_to_num(history.mean_repeat_spend),
+        scale=payments_of(SPEND).scale(history, terms.horizon),
         alive=model.prob_alive(history),
     )
-    return draw_outcomes(known, SPEND, terms, n_draws, rng)
+    return draw_outcomes(known, payments_of(SPEND), terms, n_draws, rng)
 
 
 def walk_through_futures(model, x, t_x, age, mean_spend, n, terms, rng):
@@ -170,9 +171,10 @@ class TestOutcomes:
 
     def test_thousands_of_purchases_drawn_at_once_are_distributed_like_their_sum(self, monkeypatch):
         count, stay = np.full(1500, 600.0), np.full(1500, 10.0)
-        one_by_one = outcomes._discounted_sum(count, stay, 0.3, 2.0, np.random.default_rng(6))
+        payments = payments_of(GammaGamma(2.0, 3.0, 1.0))
+        one_by_one = outcomes._discounted_sum(count, stay, 0.3, payments, np.random.default_rng(6))
         monkeypatch.setattr(outcomes, "_MANY", 500.0)
-        at_once = outcomes._discounted_sum(count, stay, 0.3, 2.0, np.random.default_rng(7))
+        at_once = outcomes._discounted_sum(count, stay, 0.3, payments, np.random.default_rng(7))
         assert at_once.mean() == pytest.approx(600 * 2 * (1 - np.exp(-3)) / 3, rel=4 * 0.045 / np.sqrt(1500))
         assert ks_2samp(one_by_one, at_once).pvalue > 0.01
 
@@ -189,7 +191,9 @@ class TestOutcomes:
         """A large p makes each purchase bring p almost exactly."""
         monkeypatch.setattr(outcomes, "_BLOCK", 10)
         count = np.array([0, 3, 25, 0, 4, 4, 10, 1.0])
-        total = outcomes._discounted_sum(count, np.ones(8), 1e-12, 1e10, np.random.default_rng(9))
+        total = outcomes._discounted_sum(
+            count, np.ones(8), 1e-12, payments_of(GammaGamma(1e10, 3.0, 1.0)), np.random.default_rng(9)
+        )
         np.testing.assert_allclose(total / 1e10, count, rtol=1e-4)
 
 

@@ -1,0 +1,167 @@
+"""Likelihood of the heavy-tailed model of spend, with its gradient and Hessian."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crmvalue._models.shared.climb import Evaluation
+from crmvalue._models.spend.spend_model import add_up, blocks
+
+if TYPE_CHECKING:
+    from crmvalue._models.spend.spend_fit import Task
+    from crmvalue.typing import Floats
+
+__all__ = ["Gb2Likelihood", "log_ratio", "log_sums"]
+
+_FEW = 1e-3  # a variance to start from
+_LARGEST = 600.0  # logarithm of a number of which thousands add up to a number
+_FARTHEST = 1e8  # a power of an amount beyond which no search goes
+
+
+def log_sums(power: Floats, n: Floats) -> tuple[Floats, Floats]:
+    """Give 1 + the sum of exp(power) of each customer, as exp(top) times a sum."""
+    top = _tops(power, n)
+    scaled = np.exp(power - np.repeat(top, n.astype(np.int64)))
+    return top, np.exp(-top) + add_up(scaled, n)
+
+
+def _dot(x: Floats, y: Floats) -> float:
+    """Sum of products, by numpy itself: threads of a linear algebra library do not pay for blocks."""
+    return float(np.einsum("j,j->", x, y))
+
+
+def _shares(power: Floats, n: Floats) -> tuple[Floats, Floats, Floats]:
+    """Give log(1 + S) of each customer, then 1 + S and exp(power), both over the same factor."""
+    if power.max() < _LARGEST:
+        scaled = np.exp(power)
+        below = 1.0 + add_up(scaled, n)
+        return np.log(below), below, scaled
+    top, below = log_sums(power, n)
+    return top + np.log(below), below, np.exp(power - np.repeat(top, n.astype(np.int64)))
+
+
+def _tops(power: Floats, n: Floats) -> Floats:
+    """Largest power of each customer, at least 0."""
+    top = np.zeros(len(n))
+    some = n > 0
+    if some.any():
+        top[some] = np.maximum(np.maximum.reduceat(power, (np.cumsum(n) - n)[some].astype(np.int64)), 0.0)
+    return top
+
+
+def log_ratio(x: Any, more: Any) -> Floats:
+    """Give the logarithm of Gamma(x + more) / Gamma(x), without the loss of digits of a difference."""
+    from scipy.special import betaln, gammaln
+
+    safe = np.where(np.asarray(more) > 0, more, 1.0)
+    found: Floats = np.where(np.asarray(more) > 0, gammaln(safe) - betaln(x, safe), 0.0)
+    return found
+
+
+class Gb2Likelihood:
+    """Log-likelihood of the logarithms as a function of the logarithms of (a, b, p, q) and the coefficients.
+
+    A level is added to the logarithm of an amount by each coefficient; log b is one of them. Sums over the purchases of
+    a customer are needed as ratios to 1 + S alone, so powers of amounts do not overflow.
+    """
+
+    def __init__(self, task: Task, unit: float) -> None:
+        self.log = task.spent.log - np.log(unit)
+        self.n = task.spent.n
+        self.distinct, self.code, weight = np.unique(self.n, return_inverse=True, return_counts=True)
+        self.weight = weight.astype(np.float64)
+        self.k = 4 + len(task.names)
+        self.row = task.spent.row
+        self.blocks = list(blocks(self.n))
+        self.columns = np.empty((self.k - 4, len(self.log)))
+        for customers, purchases in self.blocks if len(self.columns) else ():
+            here = self.row[purchases] - customers.start
+            self.columns[:, purchases] = task.columns(customers, purchases, here)
+
+    def start(self, a: float) -> Floats:
+        """Give the point of a power at which the variances within and between customers are the observed ones."""
+        mean = add_up(self.log, self.n) / self.n
+        extra = float(self.n.sum()) - len(self.n)
+        spread = float(mean.var())
+        within = float(((self.log - mean[self.row]) ** 2).sum()) / extra if extra else 0.5 * spread
+        p, q = (1.0 / (a * a * max(v, _FEW)) + 0.5 for v in (within, spread - (within / self.n).mean()))
+        logs = [np.log(a), self.log.mean() - np.log(p / q) / a, np.log(p), np.log(q)]
+        return np.array([*logs, *np.zeros(self.k - len(logs))])
+
+    def __call__(self, theta: Floats) -> Evaluation:
+        from scipy.special import digamma, gammaln, polygamma
+
+        a, p, q = np.exp(theta[[0, 2, 3]])
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums = self._sums(theta, a, p, q)
+        if sums is None:
+            return Evaluation(-np.inf, np.zeros(self.k), np.zeros((self.k, self.k)))
+        n_all, n_customers = float(self.n.sum()), float(len(self.n))
+        shape = q + self.distinct * p
+        psi, tri = digamma(shape), polygamma(1, shape)
+        value, gradient, hessian = sums
+        value += float(n_all * (theta[0] - gammaln(p)) + self.weight @ log_ratio(q, self.distinct * p))
+        gradient[0] += n_all
+        slope_p = gradient[2] / p - n_all * digamma(p) + float((self.weight * self.distinct) @ psi)
+        slope_q = gradient[3] / q + float(self.weight @ psi) - n_customers * digamma(q)
+        gradient[2], gradient[3] = p * slope_p, q * slope_q
+        hessian[2, 2] = gradient[2] + p * p * (
+            float((self.weight * self.distinct**2) @ tri) - n_all * float(polygamma(1, p))
+        )
+        hessian[3, 3] = gradient[3] + q * q * (float(self.weight @ tri) - n_customers * float(polygamma(1, q)))
+        hessian[2, 3] = hessian[3, 2] = p * q * float((self.weight * self.distinct) @ tri)
+        return Evaluation(value, gradient, hessian)
+
+    def _sums(self, theta: Floats, a: float, p: float, q: float) -> tuple[float, Floats, Floats] | None:
+        """Add up what depends on the amounts: value, gradient and Hessian, without the special functions."""
+        value, gradient, hessian = 0.0, np.zeros(self.k), np.zeros((self.k, self.k))
+        slots = np.array([0, 1, *range(4, self.k)])  # what moves the powers
+        for customers, purchases in self.blocks:
+            n, columns = self.n[customers], self.columns[:, purchases]
+            number = n.astype(np.int64)
+            log = self.log[purchases] - theta[1]
+            power = a * (log - np.einsum("c,cj->j", theta[4:], columns) if len(columns) else log)
+            if not np.abs(power).max() < _FARTHEST:
+                return None
+            log_sum, below, scaled = _shares(power, n)
+            shape = q + n * p
+            moved = np.empty((self.k - 2, len(n)))  # shares of 1 + S times slopes of the powers: each customer's sum
+            scaled *= np.repeat(1.0 / below, number)
+            tilted = scaled * power
+            moved[0] = add_up(tilted, n)
+            moved[1] = -a * add_up(scaled, n)
+            for line, column in zip(moved[2:], columns, strict=True):
+                line[:] = -a * add_up(scaled * column, n)
+            scaled *= np.repeat(shape, number)
+            tilted *= np.repeat(shape, number)
+            slopes = np.array([power.sum(), -a * len(power), *(-a * columns.sum(axis=1))])
+            value += p * slopes[0] - _dot(shape, log_sum)
+            falls = np.einsum("cj,j->c", moved, shape)
+            gradient[slots] += p * slopes - falls
+            gradient[2] += p * (slopes[0] - _dot(n, log_sum))
+            gradient[3] -= q * float(log_sum.sum())
+            bends = np.einsum("cj,dj->cd", moved * shape, moved) - self._products(a, power, columns, scaled, tilted)
+            twice = p * slopes - falls  # second derivatives of powers along log a
+            bends[0] += twice
+            bends[1:, 0] += twice[1:]
+            hessian[np.ix_(slots, slots)] += bends
+            by_p, by_q = p * (slopes - np.einsum("cj,j->c", moved, n)), -q * moved.sum(axis=1)
+            hessian[2, slots] += by_p
+            hessian[slots, 2] += by_p
+            hessian[3, slots] += by_q
+            hessian[slots, 3] += by_q
+        return value, gradient, hessian
+
+    def _products(self, a: float, power: Floats, columns: Floats, weight: Floats, tilted: Floats) -> Floats:
+        """Weighted products of the slopes (power, -a, -a times columns); `tilted` is the weight times the power."""
+        products = np.empty((self.k - 2, self.k - 2))
+        products[0, 0] = _dot(tilted, power)
+        products[0, 1] = products[1, 0] = -a * tilted.sum()
+        products[1, 1] = a * a * weight.sum()
+        if len(columns):
+            products[0, 2:] = products[2:, 0] = -a * np.einsum("cj,j->c", columns, tilted)
+            products[1, 2:] = products[2:, 1] = a * a * np.einsum("cj,j->c", columns, weight)
+            products[2:, 2:] = a * a * np.einsum("cj,dj->cd", columns * weight, columns)
+        return products
