@@ -21,12 +21,12 @@ MONTHS = np.array([0.8, 0.7, 0.9, 1.0, 1.0, 0.9, 0.7, 0.8, 1.0, 1.1, 1.4, 1.7])
 BEGIN, N_DAYS = np.datetime64("2023-01-01"), 730
 
 
-def draw_log(n_customers, rng, truth=TRUTH, months=MONTHS):
+def draw_log(n_customers, rng, truth=TRUTH, months=MONTHS, n_days=N_DAYS):
     """Draw a log purchase by purchase: when customers come, their rate, their chance to leave, and their gaps."""
-    level = Calendar(month=months).level(BEGIN + np.arange(N_DAYS + 1))
+    level = Calendar(month=months).level(BEGIN + np.arange(n_days + 1))
     level /= level[1:].mean()
     clock = np.append(0.0, np.cumsum(level[1:]))  # operational days until the end of each day
-    first = rng.integers(0, N_DAYS - 60, n_customers)
+    first = rng.integers(0, n_days - 60, n_customers)
     rate = rng.gamma(truth.r, 1.0, n_customers) / (truth.alpha * 7.0)
     leave = rng.beta(truth.a, truth.b, n_customers)
     customer, now = np.arange(n_customers), clock[first]

@@ -22,26 +22,30 @@ from crmvalue._models.repeat.bg_nbd import BgNbd, fit_bg_nbd
 from crmvalue._models.repeat.mbg_nbd import MbgNbd, fit_mbg_nbd
 from crmvalue._models.repeat.nbd import Nbd, fit_nbd
 from crmvalue._models.seasons.calendar import SEASONS, Calendar, DayEffect, levels_on
-from crmvalue._models.seasons.day_log import DayLog, dated_purchases, history_of, log_gaps, read_log, rows_of
+from crmvalue._models.seasons.day_log import DayLog, dated_purchases, history_of, log_gaps, merged, read_log, rows_of
 from crmvalue._models.seasons.levels import Levels, calendar_of, lay_out, rescaled
 from crmvalue._models.seasons.likelihood import Family, SeasonalLikelihood
 from crmvalue._models.seasons.seasonal_fit import SeasonalFit
 from crmvalue._models.seasons.seasonal_model import SeasonalModel
 from crmvalue._models.seasons.shrinkage import Found, search
-from crmvalue._models.shared.fit import Fit
+from crmvalue._models.shared.purchase_fit import grade_fit
 from crmvalue.errors import InputError
-from crmvalue.purchases import DAYS_PER_UNIT, UniquePurchases
+from crmvalue.purchases import DAYS_PER_UNIT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from crmvalue.purchases import TimeUnit
-    from crmvalue.typing import ArrayLike
+    from crmvalue._models.seasons.likelihood import DatedPurchases
+    from crmvalue._models.shared.fit import Diagnosis, Fit
+    from crmvalue.purchases import TimeUnit, UniquePurchases
+    from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["fit_calendar"]
+__all__ = ["MODELS", "Terms", "fit_calendar", "fit_levels"]
 
 _YEAR = 365
 _FEW = 30.0  # repeat purchases for a level, below which it is mostly the prior that says it
+_MANY = 20_000  # from this many distinct customers on, the search begins on merged ones
+_CELLS = 60  # parts of the time of observation that these tell apart
 _NO_SEASON = 0.02  # spread of the levels that no forecast would notice
 
 
@@ -54,7 +58,7 @@ class _Plan(NamedTuple):
     regular: bool
 
 
-_MODELS = {
+MODELS = {
     "nbd": _Plan(Nbd, fit_nbd, None, regular=False),
     "bg_nbd": _Plan(BgNbd, fit_bg_nbd, 0, regular=False),
     "mbg_nbd": _Plan(MbgNbd, fit_mbg_nbd, 1, regular=False),
@@ -63,7 +67,9 @@ _MODELS = {
 }
 
 
-class _Terms(NamedTuple):
+class Terms(NamedTuple):
+    """What is fitted: the model with its k, the seasons, the effects of days, the spread of the prior, and the unit."""
+
     plan: _Plan
     k: int
     by: tuple[str, ...]
@@ -156,8 +162,8 @@ def fit_calendar(
     the log covers 1.5 years, so most months were seen once: a season cannot be told from growth, ...
     """
     require_same_index(customer=customer, date=date)
-    require_choice("model", model, _MODELS)
-    plan = _MODELS[model]
+    require_choice("model", model, MODELS)
+    plan = MODELS[model]
     steps = _read_steps(k, plan)
     require_choice("time_unit", time_unit, DAYS_PER_UNIT)
     seasons = _read_seasons(by)
@@ -165,7 +171,7 @@ def fit_calendar(
     spread = optional(as_positive)("shrinkage", shrinkage)
     chosen = as_flag("choose", choose)
     log = read_log(customer, date, as_of)
-    terms = _Terms(plan, steps, seasons, days, spread, time_unit)
+    terms = Terms(plan, steps, seasons, days, spread, time_unit)
     if calendar is not None:
         if not isinstance(calendar, Calendar):
             raise InputError("calendar", "a Calendar", calendar)
@@ -174,7 +180,7 @@ def fit_calendar(
         return _fit_known(log, terms, calendar)
     if not seasons and not days:
         raise InputError("by", "at least one season, unless there are `holidays` or `covariates`", by)
-    found = _fit(log, terms)
+    found = fit_levels(log, dated_purchases(log, steps), terms)
     return _chosen(log, terms, found) if chosen else found
 
 
@@ -218,20 +224,21 @@ def _read_days(holidays: object, covariates: object) -> tuple[DayEffect, ...]:
     return tuple(found)
 
 
-def _plain(plan: _Plan, k: int, rows: UniquePurchases) -> Fit[Any]:
-    found: Fit[Any] = plan.fit(rows, k=k) if plan.regular else plan.fit(rows)
+def _plain(terms: Terms, rows: UniquePurchases) -> Fit[Any]:
+    plan = terms.plan
+    found: Fit[Any] = plan.fit(rows, k=terms.k) if plan.regular else plan.fit(rows)
     return found
 
 
-def _fit_known(log: DayLog, terms: _Terms, calendar: Calendar) -> SeasonalFit:
+def _fit_known(log: DayLog, terms: Terms, calendar: Calendar) -> SeasonalFit:
     """Fit the model alone, by the clock of a known calendar."""
     dated = dated_purchases(log, terms.k)
     ruler = DAYS_PER_UNIT[terms.time_unit]
     level = levels_on(calendar, log.dates)
     clock = (np.cumsum(level) - level[0]) / ruler
     even = np.arange(log.n_days) / ruler
-    fit = _plain(terms.plan, terms.k, rows_of(dated, clock, terms.time_unit))
-    flat = _plain(terms.plan, terms.k, rows_of(dated, even, terms.time_unit))
+    fit = _plain(terms, rows_of(dated, clock, terms.time_unit))
+    flat = _plain(terms, rows_of(dated, even, terms.time_unit))
     seasonal = SeasonalModel(fit.model, calendar)
     reached = fit.log_likelihood + float(dated.n_repeat @ np.log(level)) + log_gaps(dated, clock, terms.k)
     flat_reached = flat.log_likelihood + log_gaps(dated, even, terms.k)
@@ -254,51 +261,39 @@ def _compared(reached: float, flat: float) -> str:
     return f"log-likelihoods of the times of all purchases: {reached:,.2f} with the calendar, {flat:,.2f} without it"
 
 
-def _fit(log: DayLog, terms: _Terms) -> SeasonalFit:
-    """Fit the model and the levels together."""
+def fit_levels(log: DayLog, dated: DatedPurchases, terms: Terms) -> SeasonalFit:
+    """Fit the model and the levels together, to a log that was counted."""
     ruler = DAYS_PER_UNIT[terms.time_unit]
-    dated = dated_purchases(log, terms.k)
     levels = lay_out(log.dates, terms.by, terms.days, terms.shrinkage)
     even = np.arange(log.n_days) / ruler
-    flat = _plain(terms.plan, terms.k, rows_of(dated, even, terms.time_unit))
-    likelihood = SeasonalLikelihood(Family(terms.k, terms.plan.early), dated, levels.design, ruler)
+    flat = _plain(terms, rows_of(dated, even, terms.time_unit))
+    found, units = _climb(log, dated, terms, levels, flat)
     m = len(flat.names)
-    units = np.where(np.array(flat.names) == "alpha", likelihood.ruler / ruler, 1.0)
-    nothing = np.zeros(len(levels.names))
-    start = np.concatenate([np.log(flat.estimates / units), nothing])
-    pace = max(terms.k * float(dated.n_repeat.sum()) / float(dated.weight.sum()), 1e-3)
-    another = np.concatenate([np.log([0.5, 0.5 / pace, 0.7, 2.0][:m]), nothing])
-    names = [*flat.names, *(f"level.{name}" for name in levels.names)]
-    found = search(likelihood, names, start, [another], levels.groups)
     scaled = rescaled(found, levels, m)
-    estimates = np.exp(scaled.theta[:m]) * units
     calendar = calendar_of(levels, np.exp(scaled.theta[m:]))
     level = levels_on(calendar, log.dates)
     clock = (np.cumsum(level) - level[0]) / ruler
-    of_days = float(dated.n_repeat @ np.log(level)) + log_gaps(dated, clock, terms.k)
     flat_reached = flat.log_likelihood + log_gaps(dated, even, terms.k)
+    estimates = np.exp(scaled.theta[:m]) * units
     k = {"k": terms.k} if terms.plan.regular else {}
-    model = terms.plan.make(*estimates.tolist(), terms.time_unit, **k)
-    fit: Fit[Any] = Fit(
-        model=SeasonalModel(model, calendar),
-        log_likelihood=found.log_likelihood - of_days,
-        n_customers=int(dated.weight.sum()),
-        names=flat.names,
+    inner = attrs.evolve(
+        flat,
+        model=terms.plan.make(*estimates.tolist(), terms.time_unit, **k),
+        log_likelihood=found.log_likelihood - float(dated.n_repeat @ np.log(level)) - log_gaps(dated, clock, terms.k),
         estimates=estimates,
         search_covariance=scaled.covariance[:m, :m],
-        positive=np.ones(m, dtype=bool),
-        diagnosis=found.diagnosis,
+        diagnosis=_with_limit(found.diagnosis, flat.diagnosis),
         comparison=_compared(found.log_likelihood, flat_reached),
     )
+    inner = grade_fit(inner, rows_of(dated, clock, terms.time_unit))
     met = levels.design[1:] != 0.0
-    n_repeat = (dated.n_repeat[1:] @ met).astype(np.int64)
     return SeasonalFit(
-        fit=fit,
+        fit=attrs.evolve(inner, model=SeasonalModel(inner.model, calendar)),
         names=levels.names,
         level=np.exp(scaled.theta[m:]),
         covariance=scaled.covariance[m:, m:],
         n_days=met.sum(axis=0),
-        n_repeat=n_repeat,
+        n_repeat=(dated.n_repeat[1:] @ met).astype(np.int64),
         shrinkage=found.spread,
         begin=log.begin,
         end=log.end,
@@ -306,6 +301,31 @@ def _fit(log: DayLog, terms: _Terms) -> SeasonalFit:
         log_likelihood_flat=flat_reached,
         messages=_messages(log, levels, found, int(dated.n_repeat.sum())),
     )
+
+
+def _climb(log: DayLog, dated: DatedPurchases, terms: Terms, levels: Levels, flat: Fit[Any]) -> tuple[Found, Floats]:
+    """Search from the fit without a calendar; give the end, and the units of its parameters."""
+    family, ruler = Family(terms.k, terms.plan.early), DAYS_PER_UNIT[terms.time_unit]
+    likelihood = SeasonalLikelihood(family, dated, levels.design, ruler)
+    units = np.where(np.array(flat.names) == "alpha", likelihood.ruler / ruler, 1.0)
+    nothing = np.zeros(len(levels.names))
+    start = np.concatenate([np.log(flat.estimates / units), nothing])
+    pace = max(terms.k * float(dated.n_repeat.sum()) / float(dated.weight.sum()), 1e-3)
+    another = np.concatenate([np.log([0.5, 0.5 / pace, 0.7, 2.0][: len(flat.names)]), nothing])
+    names = [*flat.names, *(f"level.{name}" for name in levels.names)]
+    spread: dict[str, float] = {}
+    if len(dated.x) >= _MANY:
+        rough = SeasonalLikelihood(family, merged(dated, 1 + log.n_days // _CELLS), levels.design, ruler)
+        before = search(rough, names, start, [another], levels.groups)
+        start, spread = before.theta, before.spread
+    return search(likelihood, names, start, [another], levels.groups, spread), units
+
+
+def _with_limit(diagnosis: Diagnosis, flat: Diagnosis) -> Diagnosis:
+    """Say that nobody can be shown to have left, where the fit without a calendar says it and this one is in doubt."""
+    in_doubt = {*diagnosis.boundary, *diagnosis.flat} & {"a", "b"}
+    simpler = tuple(message for message in flat.messages if "`fit_nbd`" in message)
+    return attrs.evolve(diagnosis, messages=diagnosis.messages + simpler) if in_doubt else diagnosis
 
 
 def _messages(log: DayLog, levels: Levels, found: Found, n_repeat: int) -> tuple[str, ...]:
@@ -331,17 +351,17 @@ def _messages(log: DayLog, levels: Levels, found: Found, n_repeat: int) -> tuple
     return tuple(said)
 
 
-def _chosen(log: DayLog, terms: _Terms, found: SeasonalFit) -> SeasonalFit:
+def _chosen(log: DayLog, terms: Terms, found: SeasonalFit) -> SeasonalFit:
     """Leave the calendar out if it does not help to foretell the last quarter."""
     cut = log.end - max(1, (log.n_days - 1) // 4)
     before = log.until(cut)
     if cut <= log.begin or not len(before.day):
         return found
     seen = len(np.unique(before.day)) > 1
-    trial = _fit(before, terms) if seen else found
     dated = dated_purchases(before, terms.k)
+    trial = fit_levels(before, dated, terms) if seen else found
     even = np.arange(before.n_days) / DAYS_PER_UNIT[terms.time_unit]
-    flat = _plain(terms.plan, terms.k, rows_of(dated, even, terms.time_unit)).model
+    flat = _plain(terms, rows_of(dated, even, terms.time_unit)).model
     history = history_of(before, terms.time_unit)
     later = log.customer[log.day >= before.n_days]
     known = np.unique(before.customer)

@@ -10,7 +10,7 @@ last, and for the Hessian by both. No table of customers and days is needed.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DatedPurchases", "Family", "SeasonalLikelihood"]
 
+_MANY_DAYS = 2_000  # from which most pairs of days do not occur
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 
 
@@ -54,19 +55,24 @@ class DatedPurchases(NamedTuple):
 
 
 class _Pairs:
-    """Sums of a column of rows over pairs of two days, as a sparse matrix."""
+    """Sums of a column of rows over pairs of two days: a matrix, a sparse one where there are many days."""
 
     def __init__(self, row: Integers, column: Integers, n_days: int) -> None:
-        first, self.place, _ = distinct_keys(row * n_days + column)
-        self.n, self.shape = len(first), (n_days, n_days)
-        self.column = column[first]
-        self.start = np.searchsorted(row[first], np.arange(n_days + 1))
+        self.n_days, self.place = n_days, row * n_days + column
+        self.is_sparse = n_days > _MANY_DAYS
+        if self.is_sparse:
+            first, self.place, _ = distinct_keys(self.place)
+            self.column = column[first]
+            self.start = np.searchsorted(row[first], np.arange(n_days + 1))
 
-    def __call__(self, values: Floats) -> object:
+    def __call__(self, values: Floats) -> Any:
+        n = self.n_days
+        if not self.is_sparse:
+            return np.bincount(self.place, values, n * n).reshape(n, n)
         from scipy.sparse import csr_array
 
-        sums = np.bincount(self.place, values, self.n)
-        return csr_array((sums, self.column, self.start), shape=self.shape)
+        sums = np.bincount(self.place, values, len(self.column))
+        return csr_array((sums, self.column, self.start), shape=(n, n))
 
 
 class SeasonalLikelihood:
@@ -273,7 +279,7 @@ class SeasonalLikelihood:
         bend += np.outer(whole, whole) * float(found.end_first.sum() - found.end_last.sum())
         for pairs in (found.pairs, found.gap_pairs):
             if pairs is not None:
-                between = elapsed.T @ (pairs @ elapsed)  # type: ignore[operator]  # a sparse matrix
+                between = elapsed.T @ (pairs @ elapsed)
                 bend -= between + between.T
         hessian[m:, m:] = bend
         return gradient, hessian
@@ -293,8 +299,8 @@ class _Sums:
         self.mixed_last, self.mixed_first = np.zeros((2, n_parameters, n_days))
         self.last, self.first, self.twice_last, self.twice_first, self.end_last, self.end_first = np.zeros((6, n_days))
         self.gap_end, self.gap_begin, self.gap_twice = np.zeros((3, n_days))
-        self.pairs: object = None
-        self.gap_pairs: object = None
+        self.pairs: Any = None
+        self.gap_pairs: Any = None
 
 
 def _from_day(column: Floats) -> Floats:

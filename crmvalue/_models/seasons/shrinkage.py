@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 import attrs
@@ -11,7 +12,7 @@ import numpy as np
 from crmvalue._models.shared.fit import Parameters, fit_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from crmvalue._models.shared.climb import Evaluation
     from crmvalue._models.shared.fit import Diagnosis
@@ -57,19 +58,25 @@ def search(
     start: Floats,
     more_starts: Sequence[Floats],
     groups: Sequence[Group],
+    known: Mapping[str, float] = MappingProxyType({}),
 ) -> Found:
     """Climb to the mode, with the spreads that make the data most probable.
 
     The logarithms of the levels of a group are normal (0, spread^2). The spread is that of the greatest marginal
     likelihood, by Laplace's approximation, times the spread: this keeps it from 0 (Chung, Rabe-Hesketh, Dorie, Gelman
     and Liu, A nondegenerate penalized likelihood estimator for variance parameters, Psychometrika 78, 2013). Between
-    two climbs the likelihood counts as quadratic.
+    two climbs the likelihood counts as quadratic. `known` are spreads from which to begin.
     """
     m = len(start) - sum(group.n_levels for group in groups)
     parameters = Parameters(tuple(names), np.ones(len(names), dtype=bool))
     learnt = [group for group in groups if group.spread is None and group.n_levels >= _FEWEST]
     spread = {
-        group.name: _FIRST if group in learnt else _FIXED if group.spread is None else group.spread for group in groups
+        group.name: known.get(group.name, _FIRST)
+        if group in learnt
+        else _FIXED
+        if group.spread is None
+        else group.spread
+        for group in groups
     }
     point, others = start, list(more_starts)
     n_starts = n_evaluations = 0
