@@ -10,6 +10,8 @@ repeat purchases without contract, continuous time          :class:`BgNbd`, :cla
 the same, where nobody can be shown to have left            :class:`Nbd`
 the same, for customers who buy regularly                   :class:`MbgCnbd`, :class:`BgCnbd`
 the same, with known traits of customers                    `purchase_covariates` of the fits, :class:`CovariateEffect`
+the same, for purchases that have a season                  :func:`fit_calendar`, :class:`Calendar`,
+                                                            :class:`SeasonalModel`
 purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
 contracts with renewals                                     :class:`ShiftedBetaGeometric`,
                                                             :class:`BetaDiscreteWeibull` with :class:`ContractHistory`
@@ -40,6 +42,10 @@ from crmvalue._models.repeat.mbg_nbd import MbgNbd, fit_mbg_nbd
 from crmvalue._models.repeat.nbd import Nbd, fit_nbd
 from crmvalue._models.repeat.opportunities import OpportunityHistory
 from crmvalue._models.repeat.pareto_nbd import ParetoNbd, fit_pareto_nbd
+from crmvalue._models.seasons.calendar import Calendar, DayEffect
+from crmvalue._models.seasons.calendar_fit import fit_calendar
+from crmvalue._models.seasons.seasonal_fit import SeasonalFit
+from crmvalue._models.seasons.seasonal_model import SeasonalModel
 from crmvalue._models.shared.covariates import CovariateEffect
 from crmvalue._models.shared.fit import Diagnosis, Fit, LikelihoodRatioTest, likelihood_ratio_test
 from crmvalue._models.spend.gamma_gamma import GammaGamma, fit_gamma_gamma
@@ -65,9 +71,11 @@ __all__ = [
     "BgBb",
     "BgCnbd",
     "BgNbd",
+    "Calendar",
     "ContractHistory",
     "CovariateEffect",
     "CustomerValues",
+    "DayEffect",
     "Diagnosis",
     "Fit",
     "FrequencyCalibration",
@@ -86,6 +94,8 @@ __all__ = [
     "ProperScores",
     "PurchaseTracking",
     "RevenuePlan",
+    "SeasonalFit",
+    "SeasonalModel",
     "ShiftedBetaGeometric",
     "SpendIndependence",
     "ValueIntervals",
@@ -97,6 +107,7 @@ __all__ = [
     "fit_bg_bb",
     "fit_bg_cnbd",
     "fit_bg_nbd",
+    "fit_calendar",
     "fit_gamma_gamma",
     "fit_gb2_spend",
     "fit_lognormal_spend",

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Dates, Floats, Integers, Interval
 
-__all__ = ["calibration_parts", "posterior_parts", "revenue_parts", "tracking_parts", "values_parts"]
+__all__ = [
+    "calendar_parts", "calibration_parts", "posterior_parts", "revenue_parts", "tracking_parts", "values_parts",
+]  # fmt: skip
 
 _N_PARTS = 10
 _MOST_PARAMETERS, _FACTOR = 14, 8.0  # rows of a picture, and the end of its axis
@@ -163,6 +165,31 @@ def revenue_parts(end: Dates, revenue: Floats, ends: tuple[Floats, Floats] | Non
         y=Axis(title="Revenue of a month [money]", form="money", low=0),
         columns=columns,
         layers=layers if len(kept) <= 60 else layers[:-1],
+    )
+
+
+def calendar_parts(names: tuple[str, ...], level: Floats, ends: tuple[Floats, Floats]) -> Parts:
+    """Draw the level of each season with its interval, beside the mean."""
+    if not names:
+        return nothing("No level of the calendar was estimated")
+    best = int(np.argmax(level))
+    title = "Customers buy at the same pace in all seasons"
+    if level[best] > 1.005:
+        title = (
+            f"Customers buy fastest in {names[best]}: {shown(float(level[best]) - 1.0, 'share')} faster than on average"
+        )
+    columns = {"season": np.array(names, dtype=np.str_), "level": level, "low": ends[0], "high": ends[1]}
+    columns["mean"] = np.ones(len(names))
+    return Parts(
+        title=title,
+        x=Axis(title="Season", form="name"),
+        y=Axis(title="Pace of purchases [mean = 1]", low=0),
+        columns=columns,
+        layers=[
+            Layer(mark="line", x="season", y="mean", label="the same all year", style="naive"),
+            Layer(mark="interval", x="season", low="low", high="high", label="95 % interval"),
+            Layer(mark="points", x="season", y="level", label="level"),
+        ],
     )
 
 

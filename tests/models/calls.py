@@ -19,6 +19,7 @@ from crmvalue.models import (
     fit_bg_bb,
     fit_bg_cnbd,
     fit_bg_nbd,
+    fit_calendar,
     fit_gamma_gamma,
     fit_mbg_cnbd,
     fit_mbg_nbd,
@@ -56,6 +57,22 @@ CALLS += [
         out_of_range={"k": 0},
     )
     for function in (fit_bg_cnbd, fit_mbg_cnbd)
+]
+
+CALLS += [
+    Call(
+        fit_calendar,
+        {
+            "customer": ["ann", "ann", "ann", "bob", "bob", "cid", "dan"],
+            "date": [f"2025-{day}" for day in ("01-01", "01-08", "02-01", "01-03", "01-20", "01-05", "01-09")],
+            "as_of": "2025-03-01",
+            "model": "nbd",
+            "shrinkage": 0.3,
+            "holidays": {"sale": ["2025-01-20", "2026-01-20"]},
+            "covariates": {"warm": (["2025-01-10", "2025-01-11"], [1.0, 2.0])},
+        },
+        out_of_range={"date": "2025-02-30", "as_of": "2024-12-31", "k": 0, "shrinkage": 0.0},
+    )
 ]
 
 PARETO_HISTORY = PurchaseHistory.from_columns(

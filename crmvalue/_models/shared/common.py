@@ -112,6 +112,8 @@ def take(history: PurchaseHistory, rows: Any) -> PurchaseHistory:
         age=hand_over(history.age[rows]),
         mean_repeat_spend=None if spend is None else hand_over(spend[rows]),
         time_unit=history.time_unit,
+        grain=history.grain,
+        as_of=history.as_of,
         covariate_names=history.covariate_names,
         covariate_values=None if covariates is None else covariates[rows],
     )

@@ -122,6 +122,8 @@ def _factors(effects: tuple[CovariateEffect, ...], columns: Mapping[str, Floats]
 
 def with_estimates(model: Any, names: Iterable[str], values: Iterable[float]) -> Any:
     """Give the model other parameters, named as a fit names them."""
+    if hasattr(model, "calendar"):  # of which the parameters are those of another model
+        return attrs.evolve(model, model=with_estimates(model.model, names, values))
     named = dict(zip(names, values, strict=True))
     plain: dict[str, Any] = {name: value for name, value in named.items() if "." not in name}
     for process in ("purchase", "dropout", "spend"):

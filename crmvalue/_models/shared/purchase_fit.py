@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import TimeUnit
     from crmvalue.typing import Floats
 
-__all__ = ["Search", "fit_purchases"]
+__all__ = ["Search", "fit_purchases", "grade_fit"]
 
 _REACH = 2.0  # how far an undetermined direction is followed, in logarithms
 _WEAK = 2.0  # a larger standard error of a log-parameter leaves it undetermined
@@ -276,3 +276,8 @@ def _undetermined(fit: Fit[Any]) -> list[Floats]:
     weak[:, known] = axes.T[variance > _WEAK**2]
     directions = np.vstack([np.delete(steps, known, axis=0), weak])
     return [sign * _REACH * direction for direction in directions for sign in (1.0, -1.0)]
+
+
+def grade_fit(fit: Fit[Any], history: PurchaseHistory | UniquePurchases) -> Fit[Any]:
+    """Grade a fit that was searched for elsewhere, as :func:`fit_purchases` does at its end."""
+    return _graded(fit, history)

@@ -38,6 +38,7 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._models.pictures import calibration_parts, tracking_parts
+from crmvalue._models.seasons.seasonal_model import SeasonalModel, expected_of_arrivals
 from crmvalue._models.shared.common import check_history
 from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue.errors import DataWarning, InputError
@@ -363,9 +364,12 @@ def purchase_tracking(
     first = np.concatenate([[True], np.diff(order // span) > 0])
     entered = np.bincount(day[first], minlength=span)
     repeated = np.bincount(day[~first], minlength=span)
-    curve = np.asarray(known.expected_purchases_new(horizon=np.arange(span) / DAYS_PER_UNIT[known.time_unit]))
     ends = np.arange(length - 1, span, length)
-    expected = _expected_since_arrival(entered, curve, ends)
+    if isinstance(known, SeasonalModel):
+        expected = expected_of_arrivals(known, start, entered, ends)
+    else:
+        curve = np.asarray(known.expected_purchases_new(horizon=np.arange(span) / DAYS_PER_UNIT[known.time_unit]))
+        expected = _expected_since_arrival(entered, curve, ends)
     actual = np.cumsum(repeated)[ends].astype(np.float64)
     return PurchaseTracking(
         end=start + ends,

@@ -1,0 +1,66 @@
+"""How well `fit_calendar` finds parameters and levels: coverage of the 95 % intervals over drawn logs.
+
+    python benchmarks/study_calendar.py [logs] [customers]
+
+Customers of MBG/NBD come over two years. They buy by a clock with a level for each month, on whole days; the levels
+stay the same in all logs. Prints for each parameter and level the share of logs whose interval holds the truth, and the
+mean error of its logarithm. A purchase counts on the day in which it falls, and several on a day are one, which slows
+purchases down a little (`study_recovery.py` shows it without a calendar).
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+
+from crmvalue.models import Calendar, MbgNbd, fit_calendar
+
+TRUTH = MbgNbd(3.0, 60.0, 0.8, 2.4, "week")
+MONTHS = np.array([0.8, 0.7, 0.9, 1.0, 1.0, 0.9, 0.7, 0.8, 1.0, 1.1, 1.4, 1.7])
+BEGIN, N_DAYS = np.datetime64("2023-01-01"), 730
+
+
+def draw_log(n_customers, rng, truth=TRUTH, months=MONTHS, n_days=N_DAYS):
+    """Draw a log purchase by purchase: when customers come, their rate, their chance to leave, and their gaps."""
+    level = Calendar(month=months).level(BEGIN + np.arange(n_days + 1))
+    level /= level[1:].mean()
+    clock = np.append(0.0, np.cumsum(level[1:]))  # operational days until the end of each day
+    first = rng.integers(0, n_days - 60, n_customers)
+    rate = rng.gamma(truth.r, 1.0, n_customers) / (truth.alpha * 7.0)
+    leave = rng.beta(truth.a, truth.b, n_customers)
+    customer, now = np.arange(n_customers), clock[first]
+    rows = [(customer, first)]
+    while len(customer):
+        stays = rng.random(len(customer)) >= leave[customer]
+        customer, now = customer[stays], now[stays]
+        now = now + rng.exponential(1.0, len(customer)) / rate[customer]
+        inside = now <= clock[-1]
+        customer, now = customer[inside], now[inside]
+        rows.append((customer, np.searchsorted(clock, now)))  # the day in which it falls
+    customers, days = (np.concatenate(column) for column in zip(*rows, strict=True))
+    return customers, BEGIN + days
+
+
+def main(n_logs, n_customers):
+    level = Calendar(month=MONTHS).level(BEGIN + np.arange(1, N_DAYS + 1))
+    truth = np.log(np.concatenate([[TRUTH.r, TRUTH.alpha, TRUTH.a, TRUTH.b], MONTHS / level.mean()]))
+    held, errors = [], []
+    for base in range(n_logs):
+        found = fit_calendar(*draw_log(n_customers, np.random.default_rng([4, base])), as_of=BEGIN + N_DAYS)
+        estimate = np.log(np.concatenate([found.fit.estimates, found.level]))
+        variance = np.concatenate([np.diag(found.fit.search_covariance), np.diag(found.covariance)])
+        errors.append(estimate - truth)
+        held.append(np.abs(estimate - truth) <= 1.959964 * np.sqrt(variance))
+    print(f"{n_logs} logs of {n_customers:,} customers\n")
+    print("| | 95 % intervals that hold the truth | Mean error of the logarithm |")
+    print("|---|---:|---:|")
+    names = ["r", "alpha", "a", "b", *found.names]
+    for name, share, error in zip(names, np.mean(held, axis=0), np.mean(errors, axis=0), strict=True):
+        print(f"| {name} | {share:.1%} | {error:+.3f} |")
+    print(f"\nAll levels: {np.mean(np.array(held)[:, 4:]):.1%}; all parameters: {np.mean(np.array(held)[:, :4]):.1%}")
+
+
+if __name__ == "__main__":
+    numbers = [int(argument) for argument in sys.argv[1:]]
+    main(*(numbers + [200, 2000][len(numbers) :]))

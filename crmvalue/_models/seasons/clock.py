@@ -1,0 +1,156 @@
+"""A clock that runs by the levels of the days, before and after the end of observation."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from crmvalue._models.shared.numerics import gauss_legendre
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crmvalue.typing import Dates, Floats
+
+__all__ = ["Clock", "DiscountRule"]
+
+_FARTHEST = 60 * 366  # days from the end whose levels are looked up; farther away, each day has their mean
+_DISCOUNTED_AWAY = 45.0  # a discount of exp(-45) leaves nothing
+_NODES = 14  # of a panel of operational time, on which expected purchases are nearly a polynomial
+_INNER = 12  # of a piece of it, on which the clock runs evenly
+_STEP = 0.5  # longest such piece, as a logarithm of the discount
+
+
+class DiscountRule(NamedTuple):
+    """Discounted purchases as a sum over the purchases expected up to moments of operational time."""
+
+    moment: Floats
+    weight: Floats
+
+
+class _Run(NamedTuple):
+    """Operational days after each number of days, from 0 on; `pace` is the one level of all days, if there is one."""
+
+    total: Floats
+    pace: float | None
+
+    def after(self, days: Floats) -> Floats:
+        """Operational days of a number of days."""
+        if self.pace is not None:
+            return days if self.pace == 1.0 else days * self.pace
+        n = len(self.total) - 1
+        found: Floats = np.interp(days, np.arange(n + 1.0), self.total)
+        beyond = np.maximum(days - n, 0.0)
+        return found + beyond * (self.total[-1] / n) if beyond.any() else found
+
+    def until(self, operational: Floats) -> Floats:
+        """Days of a number of operational days."""
+        if self.pace is not None:
+            return operational if self.pace == 1.0 else operational / self.pace
+        n = len(self.total) - 1
+        found: Floats = np.interp(operational, self.total, np.arange(n + 1.0))
+        beyond = np.maximum(operational - self.total[-1], 0.0)
+        return found + beyond * (n / self.total[-1]) if beyond.any() else found
+
+
+class Clock:
+    """Operational time around the end of observation; times are in the unit of a model.
+
+    The level of a day counts for the time between the day before and this day, so for the purchases of this day.
+    """
+
+    def __init__(self, level_of: Callable[[Dates], Floats], end: np.datetime64, days_per_unit: float) -> None:
+        self.level_of, self.end, self.ruler = level_of, end, days_per_unit
+
+    def past(self, t_x: Floats, age: Floats) -> tuple[Floats, Floats]:
+        """Operational time from the first purchase to the last one, and to the end of observation."""
+        run = self._run(float(age.max(initial=0.0)), ahead=False)
+        if run.pace is not None:
+            return (t_x, age) if run.pace == 1.0 else (t_x * run.pace, age * run.pace)
+        whole = run.after(age * self.ruler)
+        since = run.after((age - t_x) * self.ruler)
+        last = np.where(t_x > 0, np.clip(whole - since, np.minimum(t_x * 1e-9, whole), whole), 0.0)
+        return last / self.ruler, whole / self.ruler
+
+    def before(self, operational: Floats, longest: float) -> Floats:
+        """Time before the end of an operational time before it."""
+        run = self._run(longest, ahead=False)
+        return run.until(operational * self.ruler) / self.ruler if run.pace != 1.0 else operational
+
+    def ahead(self, time: Floats) -> Floats:
+        """Operational time from the end to a time after it."""
+        run = self._run(_longest(time), ahead=True)
+        return run.after(time * self.ruler) / self.ruler if run.pace != 1.0 else time
+
+    def time_ahead(self, operational: Floats, longest: float) -> Floats:
+        """Time after the end of an operational time after it."""
+        run = self._run(longest, ahead=True)
+        return run.until(operational * self.ruler) / self.ruler if run.pace != 1.0 else operational
+
+    def pace_ahead(self, time: float) -> float | None:
+        """Give the level of all days up to a time after the end, if it is one."""
+        return self._run(time, ahead=True).pace
+
+    def discount_rule(self, time: float, force: float, finest: float) -> DiscountRule:
+        """Integrate exp(-force s) over purchases up to `time`, which change no quicker than in a time of `finest`.
+
+        By parts, it is exp(-force time) times all purchases, plus the integral of force exp(-force s) times the
+        purchases until s. Those are a smooth function of operational time: on panels that double in length they are
+        given by their values at Gauss-Legendre nodes. The weights of the nodes are the moments of the discount, for
+        which the bends of the clock matter. They are the same for all customers.
+        """
+        end = min(time, _DISCOUNTED_AWAY / force)
+        run = self._run(end, ahead=True)
+        last = end * self.ruler
+        operational = float(run.after(np.array([last]))[0])
+        finest = min(max(finest * self.ruler, 1e-6 * operational), operational)
+        doubled = finest * 2.0 ** np.arange(math.ceil(math.log2(operational / finest)) if operational > finest else 0)
+        edges = np.concatenate([[0.0], doubled[doubled < operational * (1.0 - 1e-9)], [operational]])
+        node, weight = gauss_legendre(_NODES)
+        inner, inner_weight = gauss_legendre(_INNER)
+        degree = np.arange(_NODES)
+        vander = np.polynomial.legendre.legvander
+        projection = (vander(2.0 * node - 1.0, _NODES - 1) * (2.0 * degree + 1.0) * weight[:, np.newaxis]).T
+        bends = _bends(run, last)
+        cuts = np.unique(
+            np.concatenate([run.until(edges), bends, np.arange(0.0, last, _STEP * self.ruler / force), [last]])
+        )
+        cuts = cuts[cuts <= last]
+        begin, length = cuts[:-1], np.diff(cuts)
+        moments = np.zeros((len(edges) - 1, _NODES))
+        middle = run.after(begin + 0.5 * length)
+        panel = np.clip(np.searchsorted(edges, middle, side="right") - 1, 0, len(edges) - 2)
+        rate = force / self.ruler
+        for place, share in zip(inner.tolist(), inner_weight.tolist(), strict=True):
+            day = begin + place * length
+            at = (run.after(day) - edges[panel]) / (edges[panel + 1] - edges[panel])
+            each = vander(2.0 * at - 1.0, _NODES - 1) * (share * rate * length * np.exp(-rate * day))[:, np.newaxis]
+            np.add.at(moments, panel, each)
+        moment = (edges[:-1, np.newaxis] + np.diff(edges)[:, np.newaxis] * node).ravel()
+        weights = (moments @ projection).ravel()
+        if end == time:
+            moment, weights = np.append(moment, operational), np.append(weights, math.exp(-force * time))
+        return DiscountRule(moment / self.ruler, weights)
+
+    def _run(self, longest: float, *, ahead: bool) -> _Run:
+        """Add up the levels of the days after the end, or before it from the last one on."""
+        n = math.ceil(min(longest * self.ruler, float(_FARTHEST)))
+        day = self.end + (np.arange(1, n + 1) if ahead else -np.arange(n))
+        level = self.level_of(day)
+        pace = float(level[0]) if n else 1.0
+        return _Run(np.concatenate([[0.0], np.cumsum(level)]), pace if (level == pace).all() else None)
+
+
+def _longest(time: Floats) -> float:
+    return float(time[np.isfinite(time)].max(initial=0.0))
+
+
+def _bends(run: _Run, last: float) -> Floats:
+    """Give the days at which the clock changes its pace."""
+    if run.pace is not None:
+        return np.zeros(0)
+    level = np.diff(run.total)
+    bends = np.flatnonzero(np.abs(np.diff(level)) > 1e-13 * level[:-1]) + 1.0
+    return np.append(bends, float(len(level)))[: len(bends) + (len(level) < last)]

@@ -1,0 +1,120 @@
+"""A purchase model that runs by the clock of a calendar: all its times become operational times."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import attrs
+import numpy as np
+
+from crmvalue._models.shared.process import ContinuousProcess, Future, Past
+
+if TYPE_CHECKING:
+    from crmvalue._models.seasons.clock import Clock
+    from crmvalue.typing import Floats, Integers
+
+__all__ = ["ClockProcess", "RecallingClockProcess", "clocked"]
+
+_CELLS = 1 << 18  # customers times moments at a time in the discounted sum
+
+
+@attrs.frozen
+class ClockProcess(ContinuousProcess):
+    """A process in operational time and the clock that gives it."""
+
+    inner: ContinuousProcess
+    clock: Clock
+
+    closed_form: ClassVar[bool] = True
+
+    def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
+        """Log-likelihood of each row, but for the levels of the days of purchases, which a row does not tell."""
+        return self.inner.log_likelihood(x, *self.clock.past(t_x, age))
+
+    def alive_and_lost(self, x: Floats, t_x: Floats, age: Floats) -> tuple[Floats, Floats]:
+        """Probability to be alive, and to be lost."""
+        return self.inner.alive_and_lost(x, *self.clock.past(t_x, age))
+
+    def alive(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
+        """Probability to be alive."""
+        return self.inner.alive(x, *self.clock.past(t_x, age))
+
+    def survival(self, past: Past, ahead: Floats) -> Floats:
+        """Chance to survive the operational time ahead."""
+        return self.inner.survival(self._past(past), self.clock.ahead(ahead))
+
+    def purchases(self, past: Past, ahead: Floats) -> Floats:
+        """Purchases in the operational time ahead."""
+        return self.inner.purchases(self._past(past), self.clock.ahead(ahead))
+
+    def discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
+        """Discounted purchases, in which the discount runs by the ordinary clock."""
+        if force == 0.0:
+            return self.purchases(past, ahead)
+        known = self._past(past)
+        found = np.empty(len(ahead))
+        for time in np.unique(ahead).tolist():
+            rows = np.flatnonzero(ahead == time)
+            here = self if len(rows) == len(ahead) else self.of_rows(rows)
+            found[rows] = here._discounted(known.of_rows(rows), time, force)  # noqa: SLF001 - of the same class
+        return found
+
+    def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
+        """Probability of n purchases in the operational time ahead."""
+        return self.inner.prob(self._past(past), self.clock.ahead(ahead), n)
+
+    def simulate(self, age: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Draw purchases in operational time."""
+        whole = self.clock.past(age, age)[1]
+        x, last = self.inner.simulate(whole, rng)
+        t_x = age - self.clock.before(whole - last, float(age.max(initial=0.0)))
+        return x, np.where(x > 0, np.clip(t_x, np.minimum(1e-100, age), age), 0.0)
+
+    def draw_future(self, past: Past, owner: Integers, end: float, rng: np.random.Generator) -> Future:
+        """Draw futures in operational time; customers stay until a moment of the ordinary one."""
+        until = float(self.clock.ahead(np.array([end]))[0])
+        future = self.inner.draw_future(self._past(past), owner, until, rng)
+        return future._replace(stay=np.minimum(self.clock.time_ahead(future.stay, end), end))
+
+    def of_rows(self, rows: Any) -> Self:
+        """Give the parameters of some rows."""
+        return attrs.evolve(self, inner=self.inner.of_rows(rows))
+
+    def _own(self) -> dict[str, Floats]:
+        return self.inner._own()  # noqa: SLF001 - a process too
+
+    def _past(self, past: Past) -> Past:
+        return Past(past.x, *self.clock.past(past.t_x, past.age))
+
+    def _discounted(self, known: Past, time: float, force: float) -> Floats:
+        """Discount the purchases of rows up to one time; their past is in operational time."""
+        inner: Any = self.inner
+        pace = self.clock.pace_ahead(time)
+        if pace is not None:
+            found: Floats = inner.discounted(known, np.full(len(known.x), time * pace), force / pace)
+            return found
+        events = inner.r + getattr(inner, "k", 1) * known.x
+        finest = float(((inner.alpha + known.age) / (events + 1.0)).min(initial=math.inf))
+        rule = self.clock.discount_rule(time, force, finest)
+        n, size = len(rule.moment), len(known.x)
+        found = np.empty(size)
+        step = max(1, _CELLS // n)
+        for start in range(0, size, step):
+            some = np.arange(start, min(start + step, size))
+            again = np.repeat(some, n)
+            upto = inner.of_rows(again).purchases(known.of_rows(again), np.tile(rule.moment, len(some)))
+            found[some] = upto.reshape(len(some), n) @ rule.weight
+        return found
+
+
+@attrs.frozen
+class RecallingClockProcess(ClockProcess):
+    """The same, for a process that has to know when customers who are alive bought last."""
+
+    recalls: ClassVar[bool] = True
+
+
+def clocked(inner: ContinuousProcess, clock: Clock) -> ClockProcess:
+    """Let a process run by a clock."""
+    return (RecallingClockProcess if inner.recalls else ClockProcess)(inner, clock)
