@@ -8,6 +8,7 @@ For                                                         Use
 ==========================================================  ===========================================================
 repeat purchases without contract, continuous time          :class:`BgNbd`, :class:`MbgNbd`, :class:`ParetoNbd`
 the same, where nobody can be shown to have left            :class:`Nbd`
+the same, where customers leave faster as they age          :class:`GgompertzNbd`
 the same, for customers who buy regularly                   :class:`MbgCnbd`, :class:`BgCnbd`
 the same, with known traits of customers                    `purchase_covariates` of the fits, :class:`CovariateEffect`
 purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
@@ -29,6 +30,7 @@ Histories come from :mod:`crmvalue.purchases`; values of averages, without any m
 
 from __future__ import annotations
 
+from crmvalue._models.aging.ggompertz_nbd import GgompertzNbd, fit_ggompertz_nbd
 from crmvalue._models.contracts.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
 from crmvalue._models.contracts.histories import ContractHistory
 from crmvalue._models.contracts.shifted_beta_geometric import ShiftedBetaGeometric, fit_shifted_beta_geometric
@@ -68,6 +70,7 @@ __all__ = [
     "Fit",
     "FrequencyCalibration",
     "GammaGamma",
+    "GgompertzNbd",
     "HoldoutError",
     "LikelihoodRatioTest",
     "MbgCnbd",
@@ -91,6 +94,7 @@ __all__ = [
     "fit_bg_cnbd",
     "fit_bg_nbd",
     "fit_gamma_gamma",
+    "fit_ggompertz_nbd",
     "fit_mbg_cnbd",
     "fit_mbg_nbd",
     "fit_nbd",

@@ -376,6 +376,7 @@ VALUES = [
     metrics.recurring_revenue_movements([1, 2], [2, 0]),
     PURCHASES,
     models.MbgNbd(0.525, 6.183, 0.891, 1.614, "week"),
+    models.GgompertzNbd(0.553, 10.58, 0.02, 0.606, 0.25, "week"),
     models.BgCnbd(0.525, 6.183, 0.891, 1.614, "week", k=1),
     models.MbgCnbd(1.329, 2.813, 0.425, 0.790, "week", k=2),
     models.CovariateEffect("income", 0.3, centre=40_000, scale=15_000),

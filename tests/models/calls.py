@@ -20,6 +20,7 @@ from crmvalue.models import (
     fit_bg_cnbd,
     fit_bg_nbd,
     fit_gamma_gamma,
+    fit_ggompertz_nbd,
     fit_mbg_cnbd,
     fit_mbg_nbd,
     fit_nbd,
@@ -44,7 +45,8 @@ HISTORY = PurchaseHistory.from_columns(
 )
 
 CALLS = [
-    Call(function, {"history": HISTORY, "priors": {"r": (0.5, 1.0)}}) for function in (fit_bg_nbd, fit_mbg_nbd, fit_nbd)
+    Call(function, {"history": HISTORY, "priors": {"r": (0.5, 1.0)}}, out_of_range={"l2": -1.0})
+    for function in (fit_bg_nbd, fit_mbg_nbd, fit_nbd)
 ]
 
 
@@ -52,7 +54,7 @@ CALLS += [
     Call(
         function,
         {"history": HISTORY, "k": 2, "priors": {"r": (0.5, 1.0), "a": (1.0, 1.0), "b": (2.0, 1.0)}},
-        out_of_range={"k": 0},
+        out_of_range={"k": 0, "l2": -1.0},
     )
     for function in (fit_bg_cnbd, fit_mbg_cnbd)
 ]
@@ -61,7 +63,10 @@ PARETO_HISTORY = PurchaseHistory.from_columns(
     frequency=[0, 1, 2, 5, 0], recency=[0, 3, 8, 9, 0], age=[10, 10, 9, 10, 3], time_unit="week"
 )
 
-CALLS += [Call(fit_pareto_nbd, {"history": PARETO_HISTORY, "priors": {"r": (0.5, 1.0)}})]
+CALLS += [
+    Call(function, {"history": PARETO_HISTORY, "priors": {"r": (0.5, 1.0)}}, out_of_range={"l2": -1.0})
+    for function in (fit_pareto_nbd, fit_ggompertz_nbd)
+]
 
 
 SPENDERS = PurchaseHistory.from_columns(

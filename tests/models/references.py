@@ -16,6 +16,7 @@ import mpmath as mp
 from mpmath import mpf
 
 __all__ = [
+    "GgompertzNbdMp",
     "bg_bb_sequence",
     "bg_bb_stays",
     "contract_survival",
@@ -390,3 +391,101 @@ def gamma_gamma_mean(p, q, gamma, x, spend):
     with mpmath.workdps(DIGITS):
         above = _over_rates(lambda rate: mpf(p) / rate, p, q, gamma, x, spend)
         return above / _over_rates(lambda _: 1, p, q, gamma, x, spend)
+
+
+class GgompertzNbdMp:
+    """GGompertz/NBD: purchases at the rate lambda, gamma(r, alpha); at the age u the rate of leaving b eta e^(bu).
+
+    eta is gamma(s, beta), so the chance to stay until u is (beta / (beta + e^(bu) - 1))^s.
+    """
+
+    def __init__(self, r, alpha, b, s, beta):
+        with mp.workdps(50):
+            self.r, self.alpha, self.b, self.s, self.beta = _numbers(r, alpha, b, s, beta)
+
+    def stay(self, u):
+        return mp.exp(-self.s * mp.log1p(mp.expm1(self.b * u) / self.beta))
+
+    def leave(self, u):
+        """Density of leaving at u."""
+        return self.stay(u) * self.s * self.b * mp.exp(self.b * u) / (self.beta + mp.expm1(self.b * u))
+
+    def count(self, n, u, since=0, x=0):
+        """Probability of n purchases within u, given x within `since`."""
+        shape, scale = self.r + x, self.alpha + since
+        ways = mp.exp(mp.loggamma(shape + n) - mp.loggamma(shape) - mp.loggamma(n + 1))
+        return ways * (u / (scale + u)) ** n * (scale / (scale + u)) ** shape
+
+    def integral(self, function, start, end, steep=1, around=()):
+        """Integral, cut where the function changes: near the start, at given places, and by ages of 1/b."""
+        if start == end:
+            return mp.mpf(0)
+        scale = min(self.alpha + start, (mp.exp(-self.b * start) * (self.beta - 1) + 1) / self.b, 1 / self.b)
+        ends, step = {start, end, *(place for place in around if start < place < end)}, scale / steep
+        at = start
+        for _ in range(400):
+            at += step
+            if at >= end:
+                break
+            ends.add(at)
+            step = min(2 * step, max(4 / self.b, (end - start) / 100))
+        size = max(function(end) for end in ends)  # the rule takes what is small for exact
+        return size * mp.quad(lambda u: function(u) / size, sorted(ends), method="gauss-legendre") if size else size
+
+    def likelihood(self, x, t_x, age):
+        """Alive, and left before the age: without the factor that both share."""
+        power = self.r + x
+        alive = (self.alpha + age) ** -power * self.stay(age)
+        left = self.integral(lambda u: (self.alpha + u) ** -power * self.leave(u), t_x, age, steep=power + self.s)
+        return alive, left
+
+    def log_likelihood(self, x, t_x, age):
+        with mp.workdps(50):
+            t_x, age = _numbers(t_x, age)
+            shared = mp.loggamma(self.r + x) - mp.loggamma(self.r) + self.r * mp.log(self.alpha)
+            return shared + mp.log(sum(self.likelihood(int(x), t_x, age)))
+
+    def prob_alive(self, x, t_x, age, at=0):
+        with mp.workdps(50):
+            t_x, age, at = _numbers(t_x, age, at)
+            alive, left = self.likelihood(int(x), t_x, age)
+            return alive / (alive + left) * self.stay(age + at) / self.stay(age)
+
+    def discounted(self, x, t_x, age, horizon, force=0):
+        """Discounted purchases expected within the horizon; without a force all count in full."""
+        with mp.workdps(50):
+            alive = self.prob_alive(x, t_x, age)
+            age, horizon, force = _numbers(age, horizon, force)
+            rate = (self.r + int(x)) / (self.alpha + age)
+            time = self.integral(lambda u: mp.exp(-force * (u - age)) * self.stay(u), age, age + horizon, self.s)
+            return alive * rate * time / self.stay(age)
+
+    def prob_purchases(self, x, t_x, age, n, horizon):
+        with mp.workdps(50):
+            alive = self.prob_alive(x, t_x, age)
+            age, horizon = _numbers(age, horizon)
+            x, n = int(x), int(n)
+            peak = n * (self.alpha + age) / (self.r + x)
+            around = [age + peak * mp.exp(k / mp.sqrt(1 + min(n, self.r + x))) for k in range(-12, 13, 3)]
+            left = self.integral(
+                lambda u: self.count(n, u - age, age, x) * self.leave(u),
+                age,
+                age + horizon,
+                self.r + x + self.s,
+                around,
+            )
+            stays = self.count(n, horizon, age, x) * self.stay(age + horizon)
+            return alive * (stays + left) / self.stay(age) + (1 - alive if n == 0 else 0)
+
+    def likelihood_by_integration(self, x, t_x, age, digits=15):
+        """Density of the history, integrated over lambda, eta and the moment of leaving."""
+        with mp.workdps(digits):
+            t_x, age = _numbers(t_x, age)
+
+            def of_eta(eta):
+                stays = lambda u: mp.exp(-eta * mp.expm1(self.b * u))  # noqa: E731 - a formula of the source
+                bought = lambda u: _gamma_mean(self.r, self.alpha, lambda rate: rate**x * mp.exp(-rate * u))  # noqa: E731 - likewise
+                left = mp.quad(lambda u: bought(u) * self.b * eta * mp.exp(self.b * u) * stays(u), [t_x, age])
+                return left + bought(age) * stays(age)
+
+            return _gamma_mean(self.s, self.beta, of_eta)

@@ -409,7 +409,7 @@ class Kind(NamedTuple):
 
     def units(self, ruler: float) -> list[float]:
         """Units in which a search counts that measures times in `ruler`."""
-        unit_of = {name: ruler for name in self.times} | {name: 1.0 / ruler for name in self.rates}
+        unit_of = dict.fromkeys(self.times, ruler) | dict.fromkeys(self.rates, 1.0 / ruler)
         unit_of |= dict.fromkeys(self.small, self.smallness)
         return [unit_of.get(name, 1.0) for name in self.names]
 
