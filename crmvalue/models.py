@@ -11,6 +11,8 @@ the same, where nobody can be shown to have left            :class:`Nbd`
 the same, where customers leave faster as they age          :class:`GgompertzNbd`
 the same, for customers who buy regularly                   :class:`MbgCnbd`, :class:`BgCnbd`
 the same, with known traits of customers                    `purchase_covariates` of the fits, :class:`CovariateEffect`
+the same, with traits that change from week to week         :class:`TimeVaryingParetoNbd` with
+                                                            :class:`TimeVaryingHistory`
 purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
 contracts with renewals                                     :class:`ShiftedBetaGeometric`,
                                                             :class:`BetaDiscreteWeibull` with :class:`ContractHistory`
@@ -31,6 +33,8 @@ Histories come from :mod:`crmvalue.purchases`; values of averages, without any m
 from __future__ import annotations
 
 from crmvalue._models.aging.ggompertz_nbd import GgompertzNbd, fit_ggompertz_nbd
+from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
+from crmvalue._models.changing.time_varying_pareto_nbd import TimeVaryingParetoNbd, fit_time_varying_pareto_nbd
 from crmvalue._models.contracts.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
 from crmvalue._models.contracts.histories import ContractHistory
 from crmvalue._models.contracts.shifted_beta_geometric import ShiftedBetaGeometric, fit_shifted_beta_geometric
@@ -84,6 +88,8 @@ __all__ = [
     "RevenuePlan",
     "ShiftedBetaGeometric",
     "SpendIndependence",
+    "TimeVaryingHistory",
+    "TimeVaryingParetoNbd",
     "ValueIntervals",
     "calibration_by_frequency",
     "compare_models",
@@ -100,6 +106,7 @@ __all__ = [
     "fit_nbd",
     "fit_pareto_nbd",
     "fit_shifted_beta_geometric",
+    "fit_time_varying_pareto_nbd",
     "holdout_error",
     "likelihood_ratio_test",
     "purchase_tracking",

@@ -11,6 +11,7 @@ from crmvalue.models import (
     BgNbd,
     ContractHistory,
     OpportunityHistory,
+    TimeVaryingHistory,
     calibration_by_frequency,
     compare_models,
     customer_values,
@@ -26,6 +27,7 @@ from crmvalue.models import (
     fit_nbd,
     fit_pareto_nbd,
     fit_shifted_beta_geometric,
+    fit_time_varying_pareto_nbd,
     holdout_error,
     likelihood_ratio_test,
     purchase_tracking,
@@ -68,6 +70,27 @@ CALLS += [
     for function in (fit_pareto_nbd, fit_ggompertz_nbd)
 ]
 
+
+CHANGING = TimeVaryingHistory(
+    customer=[1, 2, 3, 4],
+    frequency=[0, 1, 2, 5],
+    recency=[0, 3, 8, 9],
+    age=[10, 10, 9, 10],
+    n_periods=[2, 2, 2, 2],
+    period_end=[5, 10, 4, 12, 5, 10, 3, 10],
+    covariate_names=["z"],
+    covariate_values=[[0], [1], [1], [0], [0], [1], [1], [0]],
+    purchase_totals=[[0], [1], [1], [3]],
+    time_unit="week",
+)
+
+CALLS += [
+    Call(
+        fit_time_varying_pareto_nbd,
+        {"history": CHANGING, "purchase_covariates": ["z"], "priors": {"r": (0.5, 1.0), "s": (1.0, 0.5)}},
+        out_of_range={"l2": -1.0},
+    )
+]
 
 SPENDERS = PurchaseHistory.from_columns(
     frequency=[1, 2, 3, 0],

@@ -17,6 +17,7 @@ from mpmath import mpf
 
 __all__ = [
     "GgompertzNbdMp",
+    "TimeVaryingMp",
     "bg_bb_sequence",
     "bg_bb_stays",
     "contract_survival",
@@ -489,3 +490,74 @@ class GgompertzNbdMp:
                 return left + bought(age) * stays(age)
 
             return _gamma_mean(self.s, self.beta, of_eta)
+
+
+class TimeVaryingMp:
+    """Pareto/NBD in which the rates of buying and leaving are lambda f(u) and mu g(u), f and g constant in periods.
+
+    `ends` are the ends of the periods, `bought` and `left` the factors f and g in them.
+    """
+
+    def __init__(self, r, alpha, s, beta, ends, bought, left):
+        with mp.workdps(50):
+            self.r, self.alpha, self.s, self.beta = _numbers(r, alpha, s, beta)
+            self.ends, self.bought, self.left = _numbers(*ends), _numbers(*bought), _numbers(*left)
+
+    def factor(self, u, factors):
+        return next(factor for end, factor in zip(self.ends, factors, strict=True) if u <= end)
+
+    def grown(self, u, factors):
+        """Integral of a factor from 0 to u."""
+        total, begin = mp.mpf(0), mp.mpf(0)
+        for end, factor in zip(self.ends, factors, strict=True):
+            total += factor * max(min(u, end) - begin, 0)
+            begin = end
+        return total
+
+    def not_bought(self, u, x):
+        return (self.alpha + self.grown(u, self.bought)) ** -(self.r + x)
+
+    def stay(self, u):
+        return (self.beta / (self.beta + self.grown(u, self.left))) ** self.s
+
+    def leave(self, u):
+        return self.stay(u) * self.s * self.factor(u, self.left) / (self.beta + self.grown(u, self.left))
+
+    def over(self, function, start, end):
+        """Integral, cut at the ends of periods and, within them, by growing lengths."""
+        cuts = [start, *(place for place in self.ends if start < place < end), end]
+        total = mp.mpf(0)
+        for low, high in itertools.pairwise(cuts):
+            places = [low] + [low + (high - low) / 3**k for k in range(8, -1, -1)]
+            size = function((low + high) / 2) or mp.mpf(1)
+            inside = lambda u, size=size: function(u) / size  # noqa: E731 - likewise
+            total += size * mp.quad(inside, places, method="gauss-legendre")
+        return total
+
+    def likelihood(self, x, t_x, age):
+        alive = self.not_bought(age, x) * self.stay(age)
+        left = self.over(lambda u: self.not_bought(u, x) * self.leave(u), t_x, age) if t_x < age else 0
+        return alive, left
+
+    def log_likelihood(self, times, age):
+        """Of repeat purchases at some times."""
+        with mp.workdps(50):
+            times, (age,) = _numbers(*times), _numbers(age)
+            x = len(times)
+            shared = mp.loggamma(self.r + x) - mp.loggamma(self.r) + self.r * mp.log(self.alpha)
+            shared += sum(mp.log(self.factor(time, self.bought)) for time in times)
+            return shared + mp.log(sum(self.likelihood(x, max(times, default=mp.mpf(0)), age)))
+
+    def prob_alive(self, times, age, at=0):
+        with mp.workdps(50):
+            times, (age, at) = _numbers(*times), _numbers(age, at)
+            alive, left = self.likelihood(len(times), max(times, default=mp.mpf(0)), age)
+            return alive / (alive + left) * self.stay(age + at) / self.stay(age)
+
+    def discounted(self, times, age, horizon, force=0):
+        with mp.workdps(50):
+            alive = self.prob_alive(times, age)
+            age, horizon, force = _numbers(age, horizon, force)
+            rate = (self.r + len(times)) / (self.alpha + self.grown(age, self.bought))
+            bought = lambda u: mp.exp(-force * (u - age)) * self.factor(u, self.bought) * self.stay(u)  # noqa: E731 - likewise
+            return alive * rate * self.over(bought, age, age + horizon) / self.stay(age)
