@@ -8,8 +8,11 @@ For                                                         Use
 ==========================================================  ===========================================================
 repeat purchases without contract, continuous time          :class:`BgNbd`, :class:`MbgNbd`, :class:`ParetoNbd`
 the same, where nobody can be shown to have left            :class:`Nbd`
+the same, where customers leave faster as they age          :class:`GgompertzNbd`
 the same, for customers who buy regularly                   :class:`MbgCnbd`, :class:`BgCnbd`
 the same, with known traits of customers                    `purchase_covariates` of the fits, :class:`CovariateEffect`
+the same, with traits that change from week to week         :class:`TimeVaryingParetoNbd` with
+                                                            :class:`TimeVaryingHistory`
 the same, for purchases that have a season                  :func:`fit_calendar`, :class:`Calendar`,
                                                             :class:`SeasonalModel`
 purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
@@ -32,6 +35,9 @@ Histories come from :mod:`crmvalue.purchases`; values of averages, without any m
 
 from __future__ import annotations
 
+from crmvalue._models.aging.ggompertz_nbd import GgompertzNbd, fit_ggompertz_nbd
+from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
+from crmvalue._models.changing.time_varying_pareto_nbd import TimeVaryingParetoNbd, fit_time_varying_pareto_nbd
 from crmvalue._models.contracts.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
 from crmvalue._models.contracts.histories import ContractHistory
 from crmvalue._models.contracts.shifted_beta_geometric import ShiftedBetaGeometric, fit_shifted_beta_geometric
@@ -81,6 +87,7 @@ __all__ = [
     "FrequencyCalibration",
     "GammaGamma",
     "Gb2Spend",
+    "GgompertzNbd",
     "HoldoutError",
     "LikelihoodRatioTest",
     "LognormalSpend",
@@ -98,6 +105,8 @@ __all__ = [
     "SeasonalModel",
     "ShiftedBetaGeometric",
     "SpendIndependence",
+    "TimeVaryingHistory",
+    "TimeVaryingParetoNbd",
     "ValueIntervals",
     "calibration_by_frequency",
     "compare_models",
@@ -110,12 +119,14 @@ __all__ = [
     "fit_calendar",
     "fit_gamma_gamma",
     "fit_gb2_spend",
+    "fit_ggompertz_nbd",
     "fit_lognormal_spend",
     "fit_mbg_cnbd",
     "fit_mbg_nbd",
     "fit_nbd",
     "fit_pareto_nbd",
     "fit_shifted_beta_geometric",
+    "fit_time_varying_pareto_nbd",
     "holdout_error",
     "likelihood_ratio_test",
     "proper_scores",

@@ -80,7 +80,7 @@ def value(
     customers : CustomerFrame, DataFrame or LazyFrame
         A result of :func:`summarise`, or a frame of your own with the columns `frequency`, `recency`, `age` and
         `mean_repeat_spend`; for a model with covariates also their columns.
-    fit : Fit, BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd or MbgCnbd
+    fit : Fit, BgNbd, MbgNbd, ParetoNbd, GgompertzNbd, Nbd, BgCnbd or MbgCnbd
         Model of purchases, or the fit of one.
     spend_fit : GammaGamma or Fit, optional
         Model of the spend of one purchase, or the fit of one; by default "gamma_gamma" is fitted to these customers.

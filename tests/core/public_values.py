@@ -376,6 +376,22 @@ VALUES = [
     metrics.recurring_revenue_movements([1, 2], [2, 0]),
     PURCHASES,
     models.MbgNbd(0.525, 6.183, 0.891, 1.614, "week"),
+    models.GgompertzNbd(0.553, 10.58, 0.02, 0.606, 0.25, "week"),
+    models.TimeVaryingHistory(
+        customer=["ann", "bob"],
+        frequency=[1, 0],
+        recency=[2.5, 0.0],
+        age=[3.0, 3.0],
+        n_periods=[2, 1],
+        period_end=[2.0, 4.0, 4.0],
+        covariate_names=["discount"],
+        covariate_values=[[0.0], [0.2], [0.1]],
+        purchase_totals=[[0.2], [0.0]],
+        time_unit="week",
+    ),
+    models.TimeVaryingParetoNbd(
+        0.8, 10.0, 0.6, 11.0, "week", purchase_effects=[models.CovariateEffect("discount", 3.0)]
+    ),
     models.BgCnbd(0.525, 6.183, 0.891, 1.614, "week", k=1),
     models.MbgCnbd(1.329, 2.813, 0.425, 0.790, "week", k=2),
     models.Calendar(month={"December": 2.0}, weekday=[1.1] * 5 + [0.9] * 2, unseen=["May"]),

@@ -11,6 +11,7 @@ from crmvalue.models import (
     BgNbd,
     ContractHistory,
     OpportunityHistory,
+    TimeVaryingHistory,
     calibration_by_frequency,
     compare_models,
     customer_values,
@@ -21,11 +22,13 @@ from crmvalue.models import (
     fit_bg_nbd,
     fit_calendar,
     fit_gamma_gamma,
+    fit_ggompertz_nbd,
     fit_mbg_cnbd,
     fit_mbg_nbd,
     fit_nbd,
     fit_pareto_nbd,
     fit_shifted_beta_geometric,
+    fit_time_varying_pareto_nbd,
     holdout_error,
     likelihood_ratio_test,
     proper_scores,
@@ -46,7 +49,8 @@ HISTORY = PurchaseHistory.from_columns(
 )
 
 CALLS = [
-    Call(function, {"history": HISTORY, "priors": {"r": (0.5, 1.0)}}) for function in (fit_bg_nbd, fit_mbg_nbd, fit_nbd)
+    Call(function, {"history": HISTORY, "priors": {"r": (0.5, 1.0)}}, out_of_range={"l2": -1.0})
+    for function in (fit_bg_nbd, fit_mbg_nbd, fit_nbd)
 ]
 
 
@@ -54,7 +58,7 @@ CALLS += [
     Call(
         function,
         {"history": HISTORY, "k": 2, "priors": {"r": (0.5, 1.0), "a": (1.0, 1.0), "b": (2.0, 1.0)}},
-        out_of_range={"k": 0},
+        out_of_range={"k": 0, "l2": -1.0},
     )
     for function in (fit_bg_cnbd, fit_mbg_cnbd)
 ]
@@ -79,8 +83,32 @@ PARETO_HISTORY = PurchaseHistory.from_columns(
     frequency=[0, 1, 2, 5, 0], recency=[0, 3, 8, 9, 0], age=[10, 10, 9, 10, 3], time_unit="week"
 )
 
-CALLS += [Call(fit_pareto_nbd, {"history": PARETO_HISTORY, "priors": {"r": (0.5, 1.0)}})]
+CALLS += [
+    Call(function, {"history": PARETO_HISTORY, "priors": {"r": (0.5, 1.0)}}, out_of_range={"l2": -1.0})
+    for function in (fit_pareto_nbd, fit_ggompertz_nbd)
+]
 
+
+CHANGING = TimeVaryingHistory(
+    customer=[1, 2, 3, 4],
+    frequency=[0, 1, 2, 5],
+    recency=[0, 3, 8, 9],
+    age=[10, 10, 9, 10],
+    n_periods=[2, 2, 2, 2],
+    period_end=[5, 10, 4, 12, 5, 10, 3, 10],
+    covariate_names=["z"],
+    covariate_values=[[0], [1], [1], [0], [0], [1], [1], [0]],
+    purchase_totals=[[0], [1], [1], [3]],
+    time_unit="week",
+)
+
+CALLS += [
+    Call(
+        fit_time_varying_pareto_nbd,
+        {"history": CHANGING, "purchase_covariates": ["z"], "priors": {"r": (0.5, 1.0), "s": (1.0, 0.5)}},
+        out_of_range={"l2": -1.0},
+    )
+]
 
 SPENDERS = PurchaseHistory.from_columns(
     frequency=[1, 2, 3, 0],

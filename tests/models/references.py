@@ -16,6 +16,8 @@ import mpmath as mp
 from mpmath import mpf
 
 __all__ = [
+    "GgompertzNbdMp",
+    "TimeVaryingMp",
     "bg_bb_sequence",
     "bg_bb_stays",
     "contract_survival",
@@ -390,3 +392,172 @@ def gamma_gamma_mean(p, q, gamma, x, spend):
     with mpmath.workdps(DIGITS):
         above = _over_rates(lambda rate: mpf(p) / rate, p, q, gamma, x, spend)
         return above / _over_rates(lambda _: 1, p, q, gamma, x, spend)
+
+
+class GgompertzNbdMp:
+    """GGompertz/NBD: purchases at the rate lambda, gamma(r, alpha); at the age u the rate of leaving b eta e^(bu).
+
+    eta is gamma(s, beta), so the chance to stay until u is (beta / (beta + e^(bu) - 1))^s.
+    """
+
+    def __init__(self, r, alpha, b, s, beta):
+        with mp.workdps(50):
+            self.r, self.alpha, self.b, self.s, self.beta = _numbers(r, alpha, b, s, beta)
+
+    def stay(self, u):
+        return mp.exp(-self.s * mp.log1p(mp.expm1(self.b * u) / self.beta))
+
+    def leave(self, u):
+        """Density of leaving at u."""
+        return self.stay(u) * self.s * self.b * mp.exp(self.b * u) / (self.beta + mp.expm1(self.b * u))
+
+    def count(self, n, u, since=0, x=0):
+        """Probability of n purchases within u, given x within `since`."""
+        shape, scale = self.r + x, self.alpha + since
+        ways = mp.exp(mp.loggamma(shape + n) - mp.loggamma(shape) - mp.loggamma(n + 1))
+        return ways * (u / (scale + u)) ** n * (scale / (scale + u)) ** shape
+
+    def integral(self, function, start, end, steep=1, around=()):
+        """Integral, cut where the function changes: near the start, at given places, and by ages of 1/b."""
+        if start == end:
+            return mp.mpf(0)
+        scale = min(self.alpha + start, (mp.exp(-self.b * start) * (self.beta - 1) + 1) / self.b, 1 / self.b)
+        ends, step = {start, end, *(place for place in around if start < place < end)}, scale / steep
+        at = start
+        for _ in range(400):
+            at += step
+            if at >= end:
+                break
+            ends.add(at)
+            step = min(2 * step, max(4 / self.b, (end - start) / 100))
+        size = max(function(end) for end in ends)  # the rule takes what is small for exact
+        return size * mp.quad(lambda u: function(u) / size, sorted(ends), method="gauss-legendre") if size else size
+
+    def likelihood(self, x, t_x, age):
+        """Alive, and left before the age: without the factor that both share."""
+        power = self.r + x
+        alive = (self.alpha + age) ** -power * self.stay(age)
+        left = self.integral(lambda u: (self.alpha + u) ** -power * self.leave(u), t_x, age, steep=power + self.s)
+        return alive, left
+
+    def log_likelihood(self, x, t_x, age):
+        with mp.workdps(50):
+            t_x, age = _numbers(t_x, age)
+            shared = mp.loggamma(self.r + x) - mp.loggamma(self.r) + self.r * mp.log(self.alpha)
+            return shared + mp.log(sum(self.likelihood(int(x), t_x, age)))
+
+    def prob_alive(self, x, t_x, age, at=0):
+        with mp.workdps(50):
+            t_x, age, at = _numbers(t_x, age, at)
+            alive, left = self.likelihood(int(x), t_x, age)
+            return alive / (alive + left) * self.stay(age + at) / self.stay(age)
+
+    def discounted(self, x, t_x, age, horizon, force=0):
+        """Discounted purchases expected within the horizon; without a force all count in full."""
+        with mp.workdps(50):
+            alive = self.prob_alive(x, t_x, age)
+            age, horizon, force = _numbers(age, horizon, force)
+            rate = (self.r + int(x)) / (self.alpha + age)
+            time = self.integral(lambda u: mp.exp(-force * (u - age)) * self.stay(u), age, age + horizon, self.s)
+            return alive * rate * time / self.stay(age)
+
+    def prob_purchases(self, x, t_x, age, n, horizon):
+        with mp.workdps(50):
+            alive = self.prob_alive(x, t_x, age)
+            age, horizon = _numbers(age, horizon)
+            x, n = int(x), int(n)
+            peak = n * (self.alpha + age) / (self.r + x)
+            around = [age + peak * mp.exp(k / mp.sqrt(1 + min(n, self.r + x))) for k in range(-12, 13, 3)]
+            left = self.integral(
+                lambda u: self.count(n, u - age, age, x) * self.leave(u),
+                age,
+                age + horizon,
+                self.r + x + self.s,
+                around,
+            )
+            stays = self.count(n, horizon, age, x) * self.stay(age + horizon)
+            return alive * (stays + left) / self.stay(age) + (1 - alive if n == 0 else 0)
+
+    def likelihood_by_integration(self, x, t_x, age, digits=15):
+        """Density of the history, integrated over lambda, eta and the moment of leaving."""
+        with mp.workdps(digits):
+            t_x, age = _numbers(t_x, age)
+
+            def of_eta(eta):
+                stays = lambda u: mp.exp(-eta * mp.expm1(self.b * u))  # noqa: E731 - a formula of the source
+                bought = lambda u: _gamma_mean(self.r, self.alpha, lambda rate: rate**x * mp.exp(-rate * u))  # noqa: E731 - likewise
+                left = mp.quad(lambda u: bought(u) * self.b * eta * mp.exp(self.b * u) * stays(u), [t_x, age])
+                return left + bought(age) * stays(age)
+
+            return _gamma_mean(self.s, self.beta, of_eta)
+
+
+class TimeVaryingMp:
+    """Pareto/NBD in which the rates of buying and leaving are lambda f(u) and mu g(u), f and g constant in periods.
+
+    `ends` are the ends of the periods, `bought` and `left` the factors f and g in them.
+    """
+
+    def __init__(self, r, alpha, s, beta, ends, bought, left):
+        with mp.workdps(50):
+            self.r, self.alpha, self.s, self.beta = _numbers(r, alpha, s, beta)
+            self.ends, self.bought, self.left = _numbers(*ends), _numbers(*bought), _numbers(*left)
+
+    def factor(self, u, factors):
+        return next(factor for end, factor in zip(self.ends, factors, strict=True) if u <= end)
+
+    def grown(self, u, factors):
+        """Integral of a factor from 0 to u."""
+        total, begin = mp.mpf(0), mp.mpf(0)
+        for end, factor in zip(self.ends, factors, strict=True):
+            total += factor * max(min(u, end) - begin, 0)
+            begin = end
+        return total
+
+    def not_bought(self, u, x):
+        return (self.alpha + self.grown(u, self.bought)) ** -(self.r + x)
+
+    def stay(self, u):
+        return (self.beta / (self.beta + self.grown(u, self.left))) ** self.s
+
+    def leave(self, u):
+        return self.stay(u) * self.s * self.factor(u, self.left) / (self.beta + self.grown(u, self.left))
+
+    def over(self, function, start, end):
+        """Integral, cut at the ends of periods and, within them, by growing lengths."""
+        cuts = [start, *(place for place in self.ends if start < place < end), end]
+        total = mp.mpf(0)
+        for low, high in itertools.pairwise(cuts):
+            places = [low] + [low + (high - low) / 3**k for k in range(8, -1, -1)]
+            size = function((low + high) / 2) or mp.mpf(1)
+            inside = lambda u, size=size: function(u) / size  # noqa: E731 - likewise
+            total += size * mp.quad(inside, places, method="gauss-legendre")
+        return total
+
+    def likelihood(self, x, t_x, age):
+        alive = self.not_bought(age, x) * self.stay(age)
+        left = self.over(lambda u: self.not_bought(u, x) * self.leave(u), t_x, age) if t_x < age else 0
+        return alive, left
+
+    def log_likelihood(self, times, age):
+        """Of repeat purchases at some times."""
+        with mp.workdps(50):
+            times, (age,) = _numbers(*times), _numbers(age)
+            x = len(times)
+            shared = mp.loggamma(self.r + x) - mp.loggamma(self.r) + self.r * mp.log(self.alpha)
+            shared += sum(mp.log(self.factor(time, self.bought)) for time in times)
+            return shared + mp.log(sum(self.likelihood(x, max(times, default=mp.mpf(0)), age)))
+
+    def prob_alive(self, times, age, at=0):
+        with mp.workdps(50):
+            times, (age, at) = _numbers(*times), _numbers(age, at)
+            alive, left = self.likelihood(len(times), max(times, default=mp.mpf(0)), age)
+            return alive / (alive + left) * self.stay(age + at) / self.stay(age)
+
+    def discounted(self, times, age, horizon, force=0):
+        with mp.workdps(50):
+            alive = self.prob_alive(times, age)
+            age, horizon, force = _numbers(age, horizon, force)
+            rate = (self.r + len(times)) / (self.alpha + self.grown(age, self.bought))
+            bought = lambda u: mp.exp(-force * (u - age)) * self.factor(u, self.bought) * self.stay(u)  # noqa: E731 - likewise
+            return alive * rate * self.over(bought, age, age + horizon) / self.stay(age)

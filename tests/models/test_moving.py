@@ -143,6 +143,7 @@ COMPUTED = [
     lambda: PARETO.expected_purchases(one(), horizon=52),
     lambda: PARETO.prob_alive(one()),
     lambda: DERT.discounted_expected_purchases(one(7, 35, 77.86), discount_rate=math.expm1(0.0027)),
+    lambda: [*estimates("ggompertz_nbd", sample)[:2], fit("ggompertz_nbd", sample).log_likelihood],
     lambda: estimates("gamma_gamma", sample),
     lambda: [PARETO.expected_purchases_new(horizon=52)],
 ]

@@ -195,7 +195,7 @@ class ParetoNbd(ContinuousModel):
     dropout_effects: tuple[CovariateEffect, ...] = effects_field("dropout_effects")
 
     _kind: ClassVar[Kind] = _KIND
-    _nested_in: ClassVar[tuple[str, ...]] = ("GgompertzNbd",)
+    _nested_in: ClassVar[tuple[str, ...]] = ("GgompertzNbd", "TimeVaryingParetoNbd")
 
     def _with(self, parameters: dict[str, Any]) -> _ParetoNbdProcess:
         return _ParetoNbdProcess(**parameters)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats
 
-__all__ = ["log_died_to_alive", "log_likelihood", "log_likelihood_derivatives"]
+__all__ = ["log_died_moments", "log_died_to_alive", "log_likelihood", "log_likelihood_derivatives"]
 
 _NEAR_ONE = -0.1  # log-likelihoods above this are those of near certainty
 _NATS = 40.0  # the integrand is cut off where it has fallen by so many powers of e
@@ -88,6 +88,18 @@ def log_died_to_alive(x: Floats, t_x: Floats, age: Floats, r: float, alpha: Floa
             total += (weights * np.exp(tau - part.c_alpha * log_a - part.c_beta * log_b)).sum(axis=0)
         area[rows] = total
     return _log_odds(area, integral.width, x, t_x, age, r, alpha, s, beta)
+
+
+def log_died_moments(
+    x: Floats, t_x: Floats, age: Floats, r: float, alpha: Floats, s: float, beta: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Give the same with mean and covariance of four features under the integrand of D, shapes (4, n), (4, 4, n).
+
+    The features are log((alpha+u) / (alpha+t_x)), 1 - (alpha+t_x) / (alpha+u), and the same two of beta.
+    """
+    integral = _prepare(x, t_x, age, r, alpha, s, beta)
+    area, mean, covariance = _moments(integral)
+    return _log_odds(area, integral.width, x, t_x, age, r, alpha, s, beta), mean, covariance
 
 
 def log_likelihood_derivatives(

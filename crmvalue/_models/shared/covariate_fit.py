@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 import numpy as np
@@ -22,12 +22,21 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["RowDerivatives", "fit_with_covariates", "read_names", "standard"]
+__all__ = ["RowDerivatives", "fit_effects", "fit_with_covariates", "read_names", "standardise"]
 
 _OF_FOUR = ((1.0, 1.0, 0.7, 2.0), (0.3, 0.3, 0.3, 1.0), (2.0, 1.0, 2.0, 2.0))
 _OF_FIVE = ((1.0, 1.0, 0.1, 0.7, 200.0), (0.3, 0.3, 0.5, 0.3, 500.0), (2.0, 1.0, 1.0, 2.0, 2000.0))
 _NEUTRAL = {2: tuple(point[:2] for point in _OF_FOUR), 4: _OF_FOUR, 5: _OF_FIVE}  # starts, by the parameters of a model
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
+
+
+class Likelihood(Protocol):
+    """Log-likelihood of the logarithms of the parameters, times in `ruler`, and the coefficients of both processes."""
+
+    ruler: float
+
+    def __call__(self, theta: Floats) -> Evaluation:
+        """Evaluate it with its derivatives."""
 
 
 RowDerivatives = Callable[..., Derivatives]
@@ -51,11 +60,33 @@ def fit_with_covariates(
     Those in `equal` have one coefficient for both processes. The penalty `l2` is a normal prior of the coefficients.
     """
     effects = {
-        kind: tuple(CovariateEffect(name, 0.0, *standard(name, history.covariate(name))) for name in names)
+        kind: tuple(CovariateEffect(name, 0.0, *standardise(name, history.covariate(name))) for name in names)
         for kind, names in columns.items()
     }
     likelihood = _Likelihood(kind, derivatives, history, effects["purchase"], effects["dropout"])
-    each = [BOTH + name if name in equal else f"{process}.{name}" for process, of in columns.items() for name in of]
+    return fit_effects(
+        kind, likelihood, plain.model, effects, priors, starts, n_customers=len(history), equal=equal, l2=l2
+    )
+
+
+def fit_effects(
+    kind: Kind,
+    likelihood: Likelihood,
+    plain: Any,
+    effects: Mapping[str, tuple[CovariateEffect, ...]],
+    priors: Mapping[str, tuple[float, float]] | None,
+    starts: Sequence[Any],
+    *,
+    n_customers: int,
+    equal: tuple[str, ...],
+    l2: float,
+) -> Fit[Any]:
+    """Fit coefficients of effects together with the parameters, from the model without effects."""
+    each = [
+        BOTH + effect.name if effect.name in equal else f"{process}.{effect.name}"
+        for process, of in effects.items()
+        for effect in of
+    ]
     coefficients = list(dict.fromkeys(each))
     names = (*kind.names, *coefficients)
     units = np.array([*kind.units(likelihood.ruler), *np.ones(len(coefficients))])
@@ -79,18 +110,18 @@ def fit_with_covariates(
             for process, of in effects.items()
             if of
         }
-        return attrs.evolve(plain.model, **dict(zip(kind.names, estimates, strict=False)), **fitted)
+        return attrs.evolve(plain, **dict(zip(kind.names, estimates, strict=False)), **fitted)
 
     neutral = np.log(np.array(_NEUTRAL[len(kind.names)]))
     return fit_model(
         make,
         evaluate,
         Parameters(names, np.arange(len(names)) < len(kind.names)),
-        [to_search(model) for model in (starts or (plain.model,))],
+        [to_search(model) for model in (starts or (plain,))],
         more_starts=[np.concatenate((point, np.zeros(len(coefficients)))) for point in neutral],
         priors=_with_penalty(priors, coefficients, l2),
         units=units,
-        n_customers=len(history),
+        n_customers=n_customers,
     )
 
 
@@ -123,10 +154,10 @@ def read_names(argument: str, names: Sequence[str], history: PurchaseHistory) ->
     return tuple(names)
 
 
-def standard(name: str, column: Floats) -> tuple[float, float]:
+def standardise(name: str, column: Floats, weight: Floats | None = None) -> tuple[float, float]:
     """Mean and standard deviation of a covariate, which has to differ between customers."""
-    centre = float(column.mean())
-    scale = float(column.std())
+    centre = float(column.mean() if weight is None else np.average(column, weights=weight))
+    scale = float(column.std() if weight is None else np.sqrt(np.average((column - centre) ** 2, weights=weight)))
     if not scale > 1e-12 * max(abs(centre), 1e-80):
         raise InputError(name, "a covariate that differs between customers", centre, hint="leave it out")
     return centre, scale

@@ -9,7 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_flag, require_choice
 from crmvalue._models.shared.common import check_history
-from crmvalue._models.shared.covariate_fit import read_names, standard
+from crmvalue._models.shared.covariate_fit import read_names, standardise
 from crmvalue._models.shared.covariates import CovariateEffect, season_of
 from crmvalue._models.shared.fit import Diagnosis
 from crmvalue._models.spend.spend_model import DAYS_PER_YEAR, Spent, month_of, read_spent
@@ -108,7 +108,7 @@ def read_task(
         raise InputError("history", "one with a purchase of some money that counts", 0)
     silent = spent.n == 0
     used = ~silent
-    effects = tuple(CovariateEffect(name, 0.0, *standard(name, history.covariate(name)[used])) for name in names)
+    effects = tuple(CovariateEffect(name, 0.0, *standardise(name, history.covariate(name)[used])) for name in names)
     columns = tuple((history.covariate(of.name)[used] - of.centre) / of.scale for of in effects)
     months = np.unique(month_of(spent.day)) + 1 if has_season else np.zeros(0, dtype=np.int64)
     origin = None

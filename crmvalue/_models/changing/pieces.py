@@ -1,0 +1,76 @@
+"""The time of customers, cut where their covariates change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
+    from crmvalue.typing import Floats, Integers
+
+__all__ = ["Pieces", "cut"]
+
+
+class Pieces(NamedTuple):
+    """Pieces of time in which nothing changes, those of a customer in a row, in the order of time.
+
+    A customer without time has no piece.
+    """
+
+    n_customers: int
+    owner: Integers
+    period: Integers
+    since: Floats  # from the start of the cut to that of the piece
+    length: Floats
+    ranks: tuple[Integers, ...]  # pieces that are the second of their customer, the third, ...
+    begins: Integers  # the first piece of each customer who has some
+
+    def totals(self, rate: Floats) -> Floats:
+        """Sum over each customer of what grows at a rate in each period; the last axis is that of periods."""
+        grown = rate[..., self.period] * self.length
+        found = np.empty((*rate.shape[:-1], self.n_customers))
+        for place in np.ndindex(rate.shape[:-1]):
+            found[place] = np.bincount(self.owner, grown[place], minlength=self.n_customers)
+        return found
+
+    def levels(self, start: Floats, rate: Floats) -> Floats:
+        """Level of what grows at a rate at the start of each piece, from that of each customer before the first."""
+        grown = rate[..., self.period] * self.length
+        level: Floats = start[..., self.owner]
+        for rows in self.ranks:
+            level[..., rows] = level[..., rows - 1] + grown[..., rows - 1]
+        return level
+
+    def log_sums(self, terms: Floats) -> Floats:
+        """Logarithm of the sum of exp(terms) over each customer; minus infinity without a piece."""
+        found = np.full(self.n_customers, -np.inf)
+        if len(terms):
+            who = self.owner[self.begins]
+            top = np.maximum.reduceat(terms, self.begins)
+            found[who] = top + np.log(np.add.reduceat(np.exp(terms - np.repeat(top, self._runs())), self.begins))
+        return found
+
+    def _runs(self) -> Integers:
+        runs: Integers = np.diff(np.append(self.begins, len(self.owner)))
+        return runs
+
+
+def cut(history: TimeVaryingHistory, low: Floats, high: Floats, keep: npt.NDArray[np.bool_] | None = None) -> Pieces:
+    """Cut the time of each customer between two moments."""
+    n = len(history)
+    owner = np.repeat(np.arange(n), history.n_periods)
+    begin = np.maximum(history.period_start, low[owner])
+    length = np.minimum(history.period_end, high[owner]) - begin
+    rows = np.flatnonzero(length > 0 if keep is None else (length > 0) & keep)
+    owner, begin = owner[rows], begin[rows]
+    new = np.append(True, owner[1:] != owner[:-1])[: len(rows)]
+    begins = np.flatnonzero(new)
+    rank = np.arange(len(rows)) - np.repeat(begins, np.diff(np.append(begins, len(rows))))
+    order = np.argsort(rank, kind="stable")
+    splits = np.cumsum(np.bincount(rank)) if len(rank) else np.zeros(0, dtype=np.int64)
+    ranks = tuple(np.split(order, splits[:-1])[1:]) if len(rank) else ()
+    return Pieces(n, owner, rows, begin - low[owner], length[rows], ranks, begins)

@@ -1,0 +1,282 @@
+"""GGompertz/NBD: likelihood, predictions, simulation and fit."""
+
+from __future__ import annotations
+
+import math
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crmvalue._models.aging.ggompertz_nbd import _SEARCH
+from crmvalue._models.aging.ggompertz_nbd_likelihood import log_likelihood_derivatives
+from crmvalue._models.shared.common import take
+from crmvalue.datasets import load_cdnow
+from crmvalue.errors import InputError
+from crmvalue.models import (
+    Fit,
+    GgompertzNbd,
+    ParetoNbd,
+    draw_posterior,
+    fit_ggompertz_nbd,
+    fit_pareto_nbd,
+    likelihood_ratio_test,
+)
+from crmvalue.purchases import PurchaseHistory, split_purchases
+from tests.models.references import GgompertzNbdMp
+
+AGED = (0.8, 10.0, 0.05, 0.6, 1.5)  # the rate of leaving grows by 5 % a week
+SUDDEN = (2.0, 8.0, 0.1, 2.0, 30.0)  # by 10 %: half of the customers leave within 26 weeks
+DISCOUNT = 0.01
+
+
+def logs(low, high):
+    return st.floats(math.log(low), math.log(high)).map(math.exp)
+
+
+@st.composite
+def cases(draw, most=5000.0):
+    """Parameters, a customer, a horizon and a number of purchases."""
+    parameters = tuple(
+        draw(logs(low, high)) for low, high in ((0.01, 20), (0.01, 1e4), (1e-7, 1), (0.01, 20), (1e-7, 1e6))
+    )
+    longest = min(most, 150 / parameters[2])
+    age, horizon = draw(logs(0.1, longest)), draw(logs(0.01, longest))
+    x = draw(st.one_of(st.integers(0, 10), st.integers(0, 5000)))
+    share = draw(st.one_of(st.floats(0.001, 1), logs(1e-6, 1), st.just(1.0), st.just(1 - 1e-10)))
+    n = draw(st.one_of(st.integers(0, 10), st.integers(0, 1000)))
+    return parameters, (x, age * share if x else 0.0, age), horizon, n
+
+
+def history_of(*customers):
+    x, t_x, age = zip(*customers, strict=True)
+    return PurchaseHistory.from_columns(frequency=x, recency=t_x, age=age, time_unit="week")
+
+
+def model_of(parameters):
+    return GgompertzNbd(*parameters, "week")
+
+
+def close(found, exact, rel=1e-10):
+    """Compare with 50 digits; what is too small for a float is 0."""
+    return mpmath.almosteq(mpmath.mpf(float(found)), exact, rel_eps=rel, abs_eps=mpmath.mpf("1e-290"))
+
+
+def check(parameters, customer, horizon, n):
+    """Compare everything that is said of one customer with its definition at 50 digits."""
+    model, exact, one = model_of(parameters), GgompertzNbdMp(*parameters), history_of(customer)
+    alive = exact.prob_alive(*customer, horizon)
+    assert close(model.log_likelihood(one)[0], exact.log_likelihood(*customer))
+    assert close(model.prob_alive(one, at=horizon)[0], alive)
+    assert close(model.expected_purchases(one, horizon=horizon)[0], exact.discounted(*customer, horizon))
+    discounted = model.discounted_expected_purchases(one, discount_rate=DISCOUNT, horizon=horizon)[0]
+    assert close(discounted, exact.discounted(*customer, horizon, mpmath.log1p(mpmath.mpf(DISCOUNT))))
+    assert close(model.prob_purchases(one, n, horizon=horizon)[0], exact.prob_purchases(*customer, n, horizon))
+
+
+def calibration():
+    log = load_cdnow()
+    return split_purchases(log.customer, log.date, calibration_end="1997-09-30").calibration
+
+
+CASES = [
+    pytest.param(AGED, (2, 30.43, 38.86), 39.0, 1, id="ordinary"),
+    pytest.param(AGED, (0, 0.0, 3.0), 52.0, 3, id="new"),
+    pytest.param((0.01, 0.02, 1e-4, 3.2, 0.007), (300, 3.9, 17.4), 1.6, 100, id="gone for sure"),
+    pytest.param((1.0, 5.0, 0.5, 4.0, 1e5), (20, 20.0, 21.0), 30.0, 40, id="sudden death at 23"),
+    pytest.param((20.0, 1e4, 1e-7, 20.0, 1e-7), (5000, 4000.0, 5000.0), 5000.0, 900, id="Pareto, many purchases"),
+]
+
+
+class TestAgainstTheDefinition:
+    """All methods against integrals over the moment of leaving (Bemmaor and Glady 2012)."""
+
+    @pytest.mark.parametrize(("parameters", "customer", "horizon", "n"), CASES[:2])
+    def test_two_customers(self, parameters, customer, horizon, n):
+        check(parameters, customer, horizon, n)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(("parameters", "customer", "horizon", "n"), CASES[2:])
+    def test_extremes(self, parameters, customer, horizon, n):
+        check(parameters, customer, horizon, n)
+
+    @pytest.mark.slow
+    @settings(deadline=None, max_examples=40)
+    @given(cases())
+    def test_searched(self, case):
+        check(*case)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("customer", [(2, 5.0, 9.0), (0, 0.0, 7.0)])
+    def test_reference_is_the_mixture_over_both_rates(self, customer):
+        """Eight digits of an integral over lambda and eta in place of the closed forms."""
+        exact = GgompertzNbdMp(*AGED)
+        over_both = exact.likelihood_by_integration(*customer)
+        assert float(mpmath.log(over_both)) == pytest.approx(float(exact.log_likelihood(*customer)), rel=1e-8)
+
+    def test_for_life_is_a_long_horizon(self):
+        one = history_of((2, 30.43, 38.86))
+        model = model_of(AGED)
+        for_life = model.discounted_expected_purchases(one, discount_rate=DISCOUNT)
+        assert for_life == pytest.approx(
+            model.discounted_expected_purchases(one, discount_rate=DISCOUNT, horizon=4000.0), rel=1e-12
+        )
+        with pytest.raises(InputError, match="horizon"):
+            model.discounted_expected_purchases(one, discount_rate=0.0)
+
+    def test_all_numbers_of_purchases_are_certain(self):
+        found = model_of(AGED).prob_purchases_new(np.arange(400), horizon=52.0)
+        assert found.sum() == pytest.approx(1.0, abs=1e-12)
+        mean = float(found @ np.arange(400))
+        assert mean == pytest.approx(model_of(AGED).expected_purchases_new(horizon=52.0), rel=1e-10)
+
+    @given(cases(most=500.0), st.floats(0.1, 10))
+    def test_scales_with_the_unit_of_time(self, case, unit):
+        (r, alpha, b, s, beta), (x, t_x, age), horizon, n = case
+        one = model_of((r, alpha, b, s, beta))
+        other = model_of((r, alpha * unit, b / unit, s, beta))
+        past, scaled = history_of((x, t_x, age)), history_of((x, t_x * unit, age * unit))
+        assert other.log_likelihood(scaled) == pytest.approx(
+            one.log_likelihood(past) - x * math.log(unit), rel=1e-9, abs=1e-9
+        )
+        found = other.prob_purchases(scaled, n, horizon=horizon * unit)
+        assert found == pytest.approx(one.prob_purchases(past, n, horizon=horizon), rel=1e-8, abs=1e-290)
+
+
+class TestParetoLimit:
+    """With b -> 0 and beta / b held it is the Pareto/NBD."""
+
+    @given(cases())
+    def test_same_numbers(self, case):
+        (r, alpha, _, s, beta), customer, horizon, n = case
+        scale = min(max(beta, 0.01), 1e4)
+        pareto = ParetoNbd(r, alpha, s, scale, "week")
+        limit = model_of((r, alpha, 1e-17, s, scale * 1e-17))
+        past = history_of(customer)
+        assert limit.log_likelihood(past) == pytest.approx(pareto.log_likelihood(past), rel=1e-10, abs=1e-300)
+        for method, arguments in (
+            ("prob_alive", {"at": horizon}),
+            ("expected_purchases", {"horizon": horizon}),
+            ("discounted_expected_purchases", {"discount_rate": DISCOUNT}),
+            ("prob_purchases", {"n": n, "horizon": horizon}),
+        ):
+            found, same = (getattr(model, method)(past, **arguments) for model in (limit, pareto))
+            assert found == pytest.approx(same, rel=2e-10, abs=1e-290), method
+
+    def test_cdnow_is_there_and_the_diagnosis_says_so(self):
+        """CLVTools prints -9594.9762."""
+        history = calibration()
+        found = fit_ggompertz_nbd(history)
+        assert found.log_likelihood == pytest.approx(-9594.9762, abs=1e-4)
+        assert found.estimates[[0, 1, 3]] == pytest.approx([0.55313, 10.5758, 0.60682], rel=2e-3)
+        assert found.model.beta / found.model.b == pytest.approx(1.3e-5 / 1.1e-6, rel=0.05)
+        assert found.diagnosis.messages[-1].startswith("no effect of age")
+        assert found.diagnosis.grade == "usable"
+        same = fit_pareto_nbd(history).model.expected_purchases(history, horizon=39.0)
+        assert found.model.expected_purchases(history, horizon=39.0) == pytest.approx(same, rel=1e-3)
+
+
+@pytest.fixture(scope="module")
+def aged():
+    rng = np.random.default_rng(1)
+    history = model_of(SUDDEN).simulate(rng.uniform(30.0, 80.0, 4_000), rng=rng)
+    return history.with_covariates({"z": rng.integers(0, 2, 4_000)})
+
+
+@pytest.fixture(scope="module")
+def fitted(aged):
+    return fit_ggompertz_nbd(aged)
+
+
+class TestFit:
+    """`fit_ggompertz_nbd`: maximum likelihood."""
+
+    def test_recovers_the_truth(self, aged, fitted):
+        """Within four standard errors, on the scale of logarithms (a false alarm in 1 of 2,000 runs)."""
+        assert fitted.diagnosis.trustworthy
+        away = np.log(fitted.estimates / np.array(SUDDEN))
+        assert (np.abs(away) < 4 * np.sqrt(np.diag(fitted.search_covariance))).all()
+        assert fitted.log_likelihood == pytest.approx(fitted.model.log_likelihood(aged).sum(), rel=1e-11)
+        test = likelihood_ratio_test(fit_pareto_nbd(aged), fitted)
+        assert test.degrees == 1
+        assert test.p_value < 1e-3
+
+    def test_time_unit_and_starts(self, aged, fitted):
+        days = PurchaseHistory.from_columns(
+            frequency=aged.frequency, recency=aged.recency * 7, age=aged.age * 7, time_unit="day"
+        )
+        start = GgompertzNbd(0.5, 50.0, 0.01, 1.0, 1.0, "day")
+        found = fit_ggompertz_nbd(days.unique(), starts=[start])
+        assert found.estimates == pytest.approx(fitted.estimates * [1, 7, 1 / 7, 1, 1], rel=1e-4)
+
+    def test_covariates(self, aged):
+        some = take(aged, slice(0, 2000))
+        found = fit_ggompertz_nbd(some, purchase_covariates=["z"], dropout_covariates=["z"], equal_covariates=["z"])
+        assert found.log_likelihood == pytest.approx(found.model.log_likelihood(some).sum(), rel=1e-11)
+        assert found.names[5:] == ("both.z",)
+        profile = found.model.for_covariates({"z": 1.0})
+        effect = found.model.dropout_effects[0]
+        assert profile.beta == pytest.approx(
+            found.model.beta / math.exp(effect.coefficient * (1 - effect.centre) / effect.scale)
+        )
+        assert profile.b == found.model.b
+
+    def test_json_and_posterior(self, aged, fitted):
+        assert Fit.from_json(fitted.to_json()) == fitted
+        posterior = draw_posterior(fitted, aged, n_draws=40, rng=np.random.default_rng(1))
+        assert posterior.names == ("r", "alpha", "b", "s", "beta")
+
+    @given(st.tuples(st.floats(-1, 1), st.floats(0, 3), st.floats(-6, 1), st.floats(-1.5, 1.5), st.floats(-1, 4)))
+    def test_gradient_and_hessian_against_differences(self, theta):
+        """Central differences of the log-likelihood and of its gradient, steps of 1e-5: good to about 1e-7."""
+        x, t_x, age = np.array([0.0, 1, 3, 40, 2]), np.array([0.0, 2, 9, 9.5, 10]), np.array([8.0, 10, 10, 10, 10])
+
+        def of(theta):
+            r, alpha, b, s, p = np.exp(theta)
+            return log_likelihood_derivatives(x, t_x, age, r, np.full(5, alpha), b, s, np.full(5, p))
+
+        at = of(np.array(theta))
+        size = max(1.0, float(np.abs(at.hessian).max()))
+        for i, step in enumerate(np.eye(5) * 1e-5):
+            ahead, behind = of(theta + step), of(theta - step)
+            assert (ahead.value - behind.value) / 2e-5 == pytest.approx(at.gradient[i], abs=1e-6 * size)
+            np.testing.assert_allclose((ahead.gradient - behind.gradient) / 2e-5, at.hessian[i], atol=1e-6 * size)
+
+    def test_what_no_base_is_like_is_no_place_to_search(self):
+        likelihood = _SEARCH.likelihood(history_of((1, 3.0, 5.0)).unique())
+        assert likelihood(np.array([0.0, 0, 9, 0, 0])).value == -math.inf
+
+    @pytest.mark.parametrize("wrong", [{"b": 0.0}, {"beta": -1.0}, {"s": np.nan}, {"time_unit": "hour"}])
+    def test_rejections(self, wrong):
+        fields = {"r": 1, "alpha": 1, "b": 1, "s": 1, "beta": 1, "time_unit": "week", **wrong}
+        with pytest.raises(InputError):
+            GgompertzNbd(**fields)
+
+
+class TestSimulate:
+    """Draws of new customers and of futures."""
+
+    def test_purchases_and_the_last_of_them(self):
+        """Means of 40,000 customers within four standard errors."""
+        model, n = model_of((0.8, 10.0, 0.2, 2.0, 30.0)), 40_000
+        drawn = model.simulate(np.full(n, 30.0), rng=np.random.default_rng(1))
+        x = drawn.frequency
+        assert abs(x.mean() - model.expected_purchases_new(horizon=30.0)) < 4 * x.std() / math.sqrt(n)
+        none = model.prob_purchases_new(0, horizon=30.0)
+        assert abs((x == 0).mean() - none) < 4 * math.sqrt(none * (1 - none) / n)
+        later = model.prob_alive(drawn).mean()
+        truth = math.exp(-2.0 * math.log1p(math.expm1(0.2 * 30.0) / 30.0))
+        assert later == pytest.approx(truth, abs=0.01)
+
+    def test_futures(self):
+        model, n = model_of(AGED), 40_000
+        one = history_of((2, 30.43, 38.86))
+        process = model._process(None)
+        future = process.draw_future(model._past(one), np.zeros(n, dtype=int), 26.0, np.random.default_rng(2))
+        alive = model.prob_alive(one)[0]
+        expected = model.expected_purchases(one, horizon=26.0)[0] / alive
+        assert abs(future.n_before.mean() - expected) < 4 * future.n_before.std() / math.sqrt(n)
+        stay = model.prob_alive(one, at=26.0)[0] / alive
+        assert abs((future.stay == 26.0).mean() - stay) < 4 * math.sqrt(stay * (1 - stay) / n)
