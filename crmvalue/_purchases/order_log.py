@@ -268,6 +268,14 @@ class Purchases(NamedTuple):
     amount: Floats
 
 
+def _size_of(column: Any) -> int:
+    """Give the length of a column; 0 where its own code raises, so that its check refuses it."""
+    try:
+        return length_hint(column)
+    except Exception:  # noqa: BLE001 - whatever the value's own code raises
+        return 0
+
+
 def read_log(
     customer: ArrayLike,
     date: ArrayLike,
@@ -285,7 +293,7 @@ def read_log(
     gaps = missing == "drop"
     numbers = isinstance(customer, np.ndarray) and customer.dtype.kind in "iuf"  # takes less time than a thread
     (ids, code, nobody), (time, given, money, n_residues) = side_by_side(
-        0 if numbers else length_hint(customer),
+        0 if numbers else _size_of(customer),
         lambda: _encode(customer, gaps=gaps),
         lambda: _read_orders(date, amount, gaps=gaps),
     )
