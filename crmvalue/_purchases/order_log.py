@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from crmvalue._core.calendar import FAR_YEARS, last_date, main_span
 from crmvalue._core.checks import (
+    RESIDUE,
     as_amounts,
     as_column,
     as_day,
@@ -74,9 +75,6 @@ ALTERNATIVES = {
     "duplicates": {"keep": "counts such rows", "drop": "leaves them out"},
 }
 """What each policy can do with rows that it refuses with "raise"."""
-
-RESIDUE = 1e-9
-"""An amount of a smaller size is what binary arithmetic leaves of nothing: it counts as 0."""
 
 UNDONE = 1e-9
 """A purchase whose refunds leave less than this part of it is refunded in full."""

@@ -214,7 +214,8 @@ def best_send_hours(customer: ArrayLike, time: ArrayLike, *, earliest: int = 8, 
 
 def _first_largest(table: Floats) -> Integers:
     """Give the place of the first of the largest numbers of each row; what differs by rounding is equal."""
-    return np.argmax(table >= table.max(axis=1, keepdims=True) * (1.0 - _ROUNDING), axis=1)
+    largest = table >= table.max(axis=1, keepdims=True) * (1.0 - _ROUNDING)
+    return np.asarray(np.argmax(largest, axis=1), dtype=np.int64)
 
 
 def _smoothed(table: Floats) -> Floats:
