@@ -74,6 +74,7 @@ _MOST_DAYS = 400  # points of the curve of one customer
 _LONGEST = 36_525  # days of a history and its future
 _LAST_DAY = np.datetime64("9999-12-31")
 _N_SILENCES, _N_COUNTS = 9, 10
+_MOST_MONEY = 1e15
 _MOST_ROWS = 16
 _STYLES: tuple[Style, ...] = ("main", "second", "third")
 
@@ -221,7 +222,7 @@ def value_matrix(model: Any, *, age: float, horizon: float, margin: float) -> Pi
     --------
     >>> from crmvalue.models import BgNbd
     >>> value_matrix(BgNbd(0.243, 4.414, 0.793, 2.426, "week"), age=52, horizon=52, margin=10).title
-    'After 10 repeat purchases, a customer who is back is worth 69.3; one silent for 46 weeks, 0'
+    'After 10 repeat purchases, a customer who is back is worth 69.3; one silent for 46 weeks, less than 0.01'
     """
     purchase_model = as_model(model)
     length, ahead = as_positive("age", age), as_positive("horizon", horizon)
@@ -239,10 +240,12 @@ def value_matrix(model: Any, *, age: float, horizon: float, margin: float) -> Pi
     unit = purchase_model.time_unit
     best, worst = value[0], value[_N_SILENCES - 1]
     labels = [shown(round(silence) if length >= 2 * _N_SILENCES else silence) for silence in silences]
-    lost = f"one silent for {labels[_N_SILENCES - 1]} {unit}s, {shown(worst, 'money')}"
+    longest = labels[_N_SILENCES - 1]
+    spell = f"{longest} {unit if longest == '1' else f'{unit}s'}"
+    lost = f"one silent for {spell}, {_worth(worst)}"
     return Picture(
         Parts(
-            title=f"After {_N_COUNTS} repeat purchases, a customer who is back is worth {shown(best, 'money')}; {lost}",
+            title=f"After {_N_COUNTS} repeat purchases, a customer who is back is worth {_worth(best)}; {lost}",
             x=Axis(title=f"Time since the last purchase [{unit}s], {shown(length)} after the first", form="name"),
             y=Axis(title="Repeat purchases", form="name"),
             columns={
@@ -257,6 +260,13 @@ def value_matrix(model: Any, *, age: float, horizon: float, margin: float) -> Pi
             ],
         )
     )
+
+
+def _worth(value: float) -> str:
+    """Write an amount in words where no amount says it: less than a hundredth, or beyond all sums."""
+    if 0.0 < value < 0.005:
+        return "less than 0.01"
+    return f"more than {shown(_MOST_MONEY, 'money')}" if value > _MOST_MONEY else shown(value, "money")
 
 
 def purchases_by_period(tracking: PurchaseTracking) -> Picture:

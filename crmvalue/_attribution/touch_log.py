@@ -9,8 +9,8 @@ import numpy as np
 
 from crmvalue._attribution.touch_paths import Paths, places_of
 from crmvalue._core.checks import (
-    as_amounts,
     as_flag,
+    as_log_amounts,
     as_positive,
     as_text,
     as_time,
@@ -63,7 +63,7 @@ def paths_from_touches(
     conversion_customer, conversion_time : array_like
         Customer and time of each conversion, shape (conversions,), in any order; empty if there are none.
     conversion_value : array_like, optional
-        Money of each conversion, >= 0 [money].
+        Money of each conversion, >= 0 [money]. One smaller than 1e-9 counts as 0, as in an order log.
     as_of : date_like
         When both logs end; a date is its midnight. Later touches and conversions are left out and counted.
     look_back_days : float, optional
@@ -135,7 +135,7 @@ def paths_from_touches(
     require_same_length(customer=who, channel=code, time=when)
     buyer_ids, buyer = encode_customers("conversion_customer", conversion_customer)
     bought = as_time_column("conversion_time", conversion_time)
-    money = None if conversion_value is None else as_amounts("conversion_value", conversion_value)
+    money = None if conversion_value is None else as_log_amounts("conversion_value", conversion_value)
     for name, column in (("conversion_time", bought), ("conversion_value", money)):
         if column is not None and len(column) != len(buyer):
             raise InputError(name, f"as long as `conversion_customer` ({len(buyer)} rows)", len(column))

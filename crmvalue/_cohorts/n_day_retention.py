@@ -81,6 +81,9 @@ class NDayRetention(Columns, Pictured):
         after `as_of`, or because starts were given and they have none.
     day_length : {"calendar", "24h"}
         Whether days are calendar days, or 24 hours each from the first purchase or start.
+    n_rows_outside : int
+        Rows up to `as_of` that count nowhere: before the start of their customer, or of a customer without a start.
+        Always 0 where customers begin with their first purchase.
 
     Examples
     --------
@@ -101,6 +104,7 @@ class NDayRetention(Columns, Pictured):
     n_rows_later: int = count_field("n_rows_later", default=0)
     n_customers_later: int = count_field("n_customers_later", default=0)
     day_length: str = checked_field("day_length", _day_length, default="calendar")
+    n_rows_outside: int = count_field("n_rows_outside", default=0)
 
     def __attrs_post_init__(self) -> None:
         names = ("first_day", "last_day", "n_eligible", "n_retained", "n_too_young")
@@ -178,7 +182,9 @@ def n_day_retention(
     customer : array_like
         Identifier of each row of the log, shape (rows,).
     date : array_like
-        Day of each row: a purchase, or a visit. For days of 24 hours, its time.
+        Day of each row: a purchase, or a visit. For days of 24 hours, its time. Without `start`, the log must contain
+        the first purchase of each customer: in a log that begins later than the business, old customers look new, and
+        they come back more often than new ones. Give `start` for those known to be new, or leave the others out.
     days : array_like
         Days since the first purchase, whole numbers >= 0: one number or a column (n,), n at most 10,000. For "bracket",
         rows of first and last day, shape (n, 2).
@@ -284,6 +290,7 @@ def n_day_retention(
         n_too_young=hand_over(np.count_nonzero(entered) - eligible),
         n_rows_later=int(len(day) - len(code)),
         n_customers_later=int(len(first) - np.count_nonzero(entered)),
+        n_rows_outside=int(np.count_nonzero(age < 0)),
     )
 
 

@@ -10,7 +10,6 @@ import numpy as np
 from crmvalue._cohorts.pictures import triangle_parts
 from crmvalue._cohorts.starts import NEVER, read_starts
 from crmvalue._core.checks import (
-    as_amounts,
     as_counts,
     as_day,
     as_day_column,
@@ -18,6 +17,7 @@ from crmvalue._core.checks import (
     as_float,
     as_floats,
     as_fraction,
+    as_log_amounts,
     require,
     require_choice,
     require_same_index,
@@ -317,7 +317,7 @@ def retention_triangle(
         Day of each row. Without `start`, the log must contain the first purchase of each customer.
     amount : array_like, optional
         Amount of each row [money], shape (rows,). A negative amount is a return: it lowers the revenue of its period
-        and does not count as a purchase.
+        and does not count as a purchase. One smaller than 1e-9 counts as 0, as in an order log.
     period : {"week", "month", "quarter", "year"}
         Calendar period of the cohorts and of the columns.
     as_of : date
@@ -380,7 +380,7 @@ def retention_triangle(
     columns: dict[str, npt.NDArray[Any]] = {"customer": code, "date": day}
     money = None
     if amount is not None:
-        money = columns["amount"] = as_amounts("amount", amount)
+        money = columns["amount"] = as_log_amounts("amount", amount)
     require_same_length(**columns)
     today = as_day("as_of", as_of)
     known = day <= today

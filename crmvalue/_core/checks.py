@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DATE_HINT",
     "LARGEST_AMOUNT",
+    "RESIDUE",
     "as_amounts",
     "as_column",
     "as_counts",
@@ -38,6 +39,7 @@ __all__ = [
     "as_floats",
     "as_fraction",
     "as_items",
+    "as_log_amounts",
     "as_name",
     "as_outcomes",
     "as_positive",
@@ -80,6 +82,8 @@ _NO_NUMBERS = (
     np.timedelta64,
 )  # fmt: skip - what `float` would take, or numpy turn into a number
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?\s*", re.ASCII)
+RESIDUE = 1e-9
+"""An amount of a smaller size is what binary arithmetic leaves of nothing: it counts as 0."""
 _RESIDUE_HINT = "less is what binary arithmetic leaves of nothing: round the amounts, such as to cents"
 DATE_HINT = (
     "use datetime64, datetime.date or ISO text such as '2024-02-29'; convert other text first, such as "
@@ -117,6 +121,12 @@ def as_column(name: str, value: ArrayLike, *, allow_missing: bool = False, large
     _require_one_dimension(name, array)
     _require_ordinary(name, array, allow_missing=allow_missing, largest=largest)
     return array
+
+
+def as_log_amounts(name: str, value: ArrayLike) -> Floats:
+    """Cast the amounts of a log of money as `as_amounts` does, with what binary arithmetic leaves of nothing as 0."""
+    array = _numeric(name, value)
+    return as_amounts(name, np.where(np.abs(array) < RESIDUE, 0.0, array))
 
 
 def as_amounts(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:

@@ -256,7 +256,8 @@ def _open_groups(name: str, given: Any, group: str, customer: str | None, value:
     for role, column in zip(("group", "value"), needed, strict=False):
         require_name(role, column)
     known = given.columns.get("customer") if isinstance(given, CustomerFrame) else None
-    opened = open_customers(given, needed, timed=False)
+    with names_here({"customers": name}):
+        opened = open_customers(given, needed, timed=False)
     who = find_customer(name, opened.frame, known if customer is None else customer)
     return _Groups(opened.frame, who, customer is None and known is None)
 

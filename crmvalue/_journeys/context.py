@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._journeys.data import rows_among
 from crmvalue._journeys.fields import SEND_HOUR
 from crmvalue._journeys.moments import NEVER, at_hour, moment
 from crmvalue._journeys.zones import Clocks
@@ -125,7 +126,7 @@ class Context:
         self.n_unknown = 0
         if events is None or len(events) == 0:
             return
-        rows = customers.rows_of(events.customer.distinct)[events.customer.code]
+        rows = rows_among(customers, events.customer.distinct)[events.customer.code]
         self.n_unknown = int(np.count_nonzero(rows < 0))
         usable = rows >= 0
         rows, names, times = rows[usable], events.name.code[usable], events.time[usable]
@@ -152,13 +153,13 @@ class Context:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.str_), np.zeros(0, dtype="datetime64[s]")
         mine = np.nonzero(self.refused.group == group)[0]
         distinct, code = encode_customers("made", self.refused.customer[mine])
-        return self.customers.rows_of(distinct)[code], self.refused.step[mine], self.refused.anchor[mine]
+        return rows_among(self.customers, distinct)[code], self.refused.step[mine], self.refused.anchor[mine]
 
     def sent(self, group: str) -> tuple[Integers, npt.NDArray[np.str_], Dates, Dates]:
         """Give customer, step, anchor and local time of sending of each message of a group that was sent before."""
         mine = np.nonzero(self.history.group == group)[0]
         distinct, code = encode_customers("history", self.history.customer[mine])
-        row = self.customers.rows_of(distinct)[code]
+        row = rows_among(self.customers, distinct)[code]
         known = row >= 0
         mine = mine[known]
         return row[known], self.history.step[mine], self.history.anchor[mine], self.history.sent_at[mine]

@@ -47,6 +47,7 @@ __all__ = [
     "journey_of",
     "keys_of",
     "newer_field",
+    "rows_among",
     "second_column",
     "table_field",
     "text_column",
@@ -278,15 +279,21 @@ class Customers:
     def __len__(self) -> int:
         return len(self.customer)
 
-    def rows_of(self, distinct: npt.NDArray[Any]) -> Integers:
+    def rows_of(self, customer: ArrayLike) -> Integers:
         """Find the row of each identifier; -1 for one that is not among the customers."""
-        if len(distinct) == 0:
-            return np.zeros(0, dtype=np.int64)
-        _require_one_kind(self.customer, distinct)
-        order = np.argsort(self.customer, kind="stable")
-        place = np.minimum(np.searchsorted(self.customer, distinct, sorter=order), len(order) - 1)
-        row = order[place]
-        return np.where(self.customer[row] == distinct, row, -1)
+        distinct, code = encode_customers("customer", customer)
+        return rows_among(self, distinct)[code]
+
+
+def rows_among(customers: Customers, distinct: npt.NDArray[Any]) -> Integers:
+    """Find the row of each of some checked identifiers; -1 for one that is not among the customers."""
+    if len(distinct) == 0:
+        return np.zeros(0, dtype=np.int64)
+    _require_one_kind(customers.customer, distinct)
+    order = np.argsort(customers.customer, kind="stable")
+    place = np.minimum(np.searchsorted(customers.customer, distinct, sorter=order), len(order) - 1)
+    row = order[place]
+    return np.where(customers.customer[row] == distinct, row, -1)
 
 
 def _coded_customers(value: ArrayLike | Coded) -> Coded:

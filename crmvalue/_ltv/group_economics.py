@@ -12,11 +12,11 @@ import numpy as np
 
 from crmvalue._core.calendar import months_between, pile_of_first_days
 from crmvalue._core.checks import (
-    as_amounts,
     as_column,
     as_day,
     as_day_column,
     as_fraction,
+    as_log_amounts,
     as_positive,
     as_results,
     as_text,
@@ -461,7 +461,8 @@ def cash_flows_by_age(
     Parameters
     ----------
     customer, date, amount : array_like
-        Order log: customer, day and money of each row, shape (rows,). Refunds are amounts below 0.
+        Order log: customer, day and money of each row, shape (rows,). Refunds are amounts below 0; an amount smaller
+        than 1e-9 counts as 0.
     customers : array_like
         The customers of the result in their order, each once, shape (n,), such as those of a history.
     margin : float, mapping or array_like
@@ -509,7 +510,7 @@ def cash_flows_by_age(
     if len(wanted) != len(place):
         raise InputError("customers", "each customer once", f"{len(wanted)} customers in {len(place)} rows")
     ids, code = encode_customers("customer", customer)
-    days, money = as_day_column("date", date), as_amounts("amount", amount)
+    days, money = as_day_column("date", date), as_log_amounts("amount", amount)
     require_same_length(customer=code, date=days, amount=money)
     require_choice("period", period, get_args(AgePeriod))
     end = as_day("as_of", as_of)

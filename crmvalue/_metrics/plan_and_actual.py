@@ -15,6 +15,7 @@ from crmvalue._core.checks import (
     as_day_column,
     as_fraction,
     as_items,
+    as_log_amounts,
     as_text,
     require,
     require_same_index,
@@ -225,7 +226,7 @@ def plan_and_actual(
         as `manager` and `region`. A row is one target.
     actual : mapping or dataframe
         Columns `date` and `amount` [money], and the dimensions of the plan under the same names. A row is one sale; a
-        refund has an amount below 0.
+        refund has an amount below 0; an amount smaller than 1e-9 counts as 0, as in an order log.
     as_of : date
         Last day that is known; later rows of `actual` are left out.
     business_hours : BusinessHours, optional
@@ -294,7 +295,7 @@ def plan_and_actual(
     n = require_same_length(start=start, end=end, target=target)
     require(end >= start, "end", end, "not before `start`")
     require(target >= 0, "target", target, ">= 0")
-    date, amount = as_day_column("date", sold["date"]), as_amounts("amount", sold["amount"])
+    date, amount = as_day_column("date", sold["date"]), as_log_amounts("amount", sold["amount"])
     if len(date) != len(amount):
         raise InputError("amount", f"as long as `date` ({len(date)} rows)", len(amount))
     now, coverage = as_day("as_of", as_of), as_fraction("level", level)

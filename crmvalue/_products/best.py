@@ -149,8 +149,10 @@ def best_customer_products(
     -----
     The best buy more of nearly everything. So the index compares shares of purchases and not numbers of buyers: it says
     what they prefer. An item counts once in an order. The interval is that of the logarithm of a ratio of two ratios,
-    with the variance between customers, whose purchases are not independent. `q_value` is corrected for all items by
-    Benjamini and Hochberg. An item that one of the groups never bought gets half a purchase in both for its interval.
+    with the variance between customers, whose purchases are not independent, and with Student's distribution for the
+    customers of the smaller group: one customer shows nothing of how the best differ. `q_value` is corrected for all
+    items by Benjamini and Hochberg. An item that one of the groups never bought gets half a purchase in both for its
+    interval.
 
     Customers who are the best by the same lines are the best because of what they bought: expensive items look
     preferred. Give `best` from an earlier period to see what comes before a high value.
@@ -187,7 +189,8 @@ def best_customer_products(
     variance = np.where(empty, 1 / (own.n + _HALF) + 1 / (other.n + _HALF), own.variance + other.variance)
     with np.errstate(divide="ignore", invalid="ignore"):
         near = np.where(empty, own.with_half / other.with_half, index)
-    interval = interval_of_ratio(near, variance, level)
+    degrees = min(np.count_nonzero(is_best), np.count_nonzero(~is_best)) - 1.0  # one customer shows no spread
+    interval = interval_of_ratio(near, variance, level, degrees)
     order = np.lexsort((kept, -n_buyers[kept], -np.asarray(interval.low)))
     columns = {
         "item": item.distinct[kept],
@@ -199,7 +202,7 @@ def best_customer_products(
         "index": index,
         "index_low": np.minimum(np.asarray(interval.low), index),
         "index_high": np.maximum(np.asarray(interval.high), index),
-        "q_value": q_values(tail(near, variance), len(kept)),
+        "q_value": q_values(tail(near, variance, degrees), len(kept)),
     }
     return BestCustomerProducts(
         **{name: hand_over(column[order]) for name, column in columns.items()},

@@ -85,22 +85,36 @@ def q_values(p_value: Floats, n_tested: int) -> Floats:
     return np.minimum(corrected, 1.0)
 
 
-def interval_of_ratio(ratio: Floats, variance: Floats, level: float) -> Interval:
-    """Interval of a ratio from the variance of its logarithm; a ratio of 0 or infinity keeps its open end."""
-    from scipy import special
+def interval_of_ratio(ratio: Floats, variance: Floats, level: float, degrees: Floats | float = np.inf) -> Interval:
+    """Interval of a ratio from the variance of its logarithm; a ratio of 0 or infinity keeps its open end.
 
+    With `degrees` of freedom of the variance, Student's distribution takes the place of the normal one; with 0 nothing
+    is known.
+    """
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        factor = np.exp(special.ndtri((1 + level) / 2) * np.sqrt(np.maximum(variance, 0.0)))
+        factor = np.exp(_quantile(level, degrees) * np.sqrt(np.maximum(variance, 0.0)))
         low, high = ratio / factor, ratio * factor
     known = np.isfinite(ratio) & (ratio > 0) & np.isfinite(factor)
     return Interval(np.where(known, low, 0.0), np.where(known, high, np.inf))
 
 
-def tail(ratio: Floats, variance: Floats) -> Floats:
+def tail(ratio: Floats, variance: Floats, degrees: Floats | float = np.inf) -> Floats:
     """Give the two-sided p-value of a ratio of 1 from the variance of its logarithm; 1 where nothing is known."""
     from scipy import special
 
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.abs(np.log(ratio)) / np.sqrt(variance)
-    known = np.isfinite(z)
-    return np.where(known, 2 * special.ndtr(-np.where(known, z, 0.0)), 1.0)
+    known = np.isfinite(z) & (np.asarray(degrees) > 0)
+    z, freedom = np.where(known, z, 0.0), np.where(np.asarray(degrees) > 0, degrees, 1.0)
+    with np.errstate(under="ignore"):
+        return np.where(known, 2 * np.where(np.isinf(freedom), special.ndtr(-z), special.stdtr(freedom, -z)), 1.0)
+
+
+def _quantile(level: float, degrees: Floats | float) -> Floats:
+    """Give the quantile of Student's distribution for a two-sided interval; infinite without a degree of freedom."""
+    from scipy import special
+
+    degrees = np.asarray(degrees, dtype=np.float64)
+    known = np.isfinite(degrees) & (degrees > 0)
+    student = special.stdtrit(np.where(known, degrees, 1.0), (1 + level) / 2)
+    return np.where(degrees > 0, np.where(known, student, special.ndtri((1 + level) / 2)), np.inf)

@@ -348,7 +348,7 @@ def choose_values(
     if source is not None or choose == "most_trusted":
         columns["source"] = np.array([*text_items("source", [] if source is None else source), None], dtype=object)[:-1]
     require_same_length(**columns)
-    words = np.array([str(item) for item in items.tolist()], dtype=object)
+    words = np.array([_word(item, index) for index, item in enumerate(items.tolist())], dtype=object)
     _, code = np.unique(words.astype(np.str_), return_inverse=True)
     owner = profiles.profile[place]
     there = np.array([item is not None and word.strip() != "" for item, word in zip(items, words, strict=True)])
@@ -366,6 +366,17 @@ def choose_values(
     else:
         score = np.zeros(len(place), dtype=np.int64)
     return _best(profiles, owner, place, items, there, (code, place, -score), columns.get("source"))
+
+
+def _word(item: Any, index: int) -> str:
+    """Write a value as text, to compare it and to see whether it is empty."""
+    rule = "a text, a number, a date or None"
+    if isinstance(item, list | tuple | set | dict | np.ndarray):
+        raise InputError("value", rule, item, index=index)
+    try:
+        return str(item)
+    except Exception as error:  # whatever the value's own code raises
+        raise InputError("value", rule, item, index=index) from error
 
 
 def _trusted(trust: Any, choose: str) -> list[str | int]:

@@ -152,8 +152,8 @@ class Cart:
         as_money("lines", total)
 
     def minor(self, amount: Money) -> int:
-        """Give an amount in minor units of the cart's currency."""
-        return as_minor("amount", amount, exponent_in(self))
+        """Give an amount in minor units of the cart's currency; a whole number is one already."""
+        return as_minor("amount", as_money("amount", amount, low=None), exponent_in(self))
 
     def to_json(self) -> str:
         """Write the cart as JSON."""

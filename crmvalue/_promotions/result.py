@@ -336,8 +336,8 @@ class PricedCart:
         return "\n".join([*receipt, *(f"{one.promotion} not applied: {one.reason}" for one in self.rejected)])
 
     def money_text(self, amount: int) -> str:
-        """Write an amount of this cart in units of its currency, such as 18.50."""
-        return money_text(amount, exponent_in(self.cart))
+        """Write an amount of this cart [minor units] in units of its currency, such as 18.50."""
+        return money_text(whole_amount("amount", amount), exponent_in(self.cart))
 
     def to_json(self) -> str:
         """Write the priced cart as JSON."""

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from crmvalue._core.calendar import FAR_YEARS, last_date, main_span
 from crmvalue._core.checks import (
+    RESIDUE,
     as_amounts,
     as_column,
     as_day,
@@ -74,9 +75,6 @@ ALTERNATIVES = {
     "duplicates": {"keep": "counts such rows", "drop": "leaves them out"},
 }
 """What each policy can do with rows that it refuses with "raise"."""
-
-RESIDUE = 1e-9
-"""An amount of a smaller size is what binary arithmetic leaves of nothing: it counts as 0."""
 
 UNDONE = 1e-9
 """A purchase whose refunds leave less than this part of it is refunded in full."""
@@ -270,6 +268,14 @@ class Purchases(NamedTuple):
     amount: Floats
 
 
+def _size_of(column: Any) -> int:
+    """Give the length of a column; 0 where its own code raises, so that its check refuses it."""
+    try:
+        return length_hint(column)
+    except Exception:  # noqa: BLE001 - whatever the value's own code raises
+        return 0
+
+
 def read_log(
     customer: ArrayLike,
     date: ArrayLike,
@@ -287,7 +293,7 @@ def read_log(
     gaps = missing == "drop"
     numbers = isinstance(customer, np.ndarray) and customer.dtype.kind in "iuf"  # takes less time than a thread
     (ids, code, nobody), (time, given, money, n_residues) = side_by_side(
-        0 if numbers else length_hint(customer),
+        0 if numbers else _size_of(customer),
         lambda: _encode(customer, gaps=gaps),
         lambda: _read_orders(date, amount, gaps=gaps),
     )

@@ -239,7 +239,7 @@ class SegmentMembership(Columns):
         InputError
             If there is no such segment.
         """
-        return int(np.bitwise_count(self._row(first) & self._row(second)).sum(dtype=np.int64))
+        return int(np.bitwise_count(self._row(first, "first") & self._row(second, "second")).sum(dtype=np.int64))
 
     def overlaps(self) -> Integers:
         """Count the customers in the intersection of each two segments.
@@ -284,9 +284,9 @@ class SegmentMembership(Columns):
             raise InputError("previous", f"no later than {self.as_of}", str(previous.as_of))
         return _changes(previous, self)
 
-    def _row(self, name: str) -> npt.NDArray[np.uint8]:
-        if as_text("name", name) not in self.names:
-            raise InputError("name", f"one of {', '.join(self.names)}", name)
+    def _row(self, name: str, argument: str = "name") -> npt.NDArray[np.uint8]:
+        if as_text(argument, name) not in self.names:
+            raise InputError(argument, f"one of {', '.join(self.names)}", name)
         row: npt.NDArray[np.uint8] = self.bits[self.names.index(name)]
         return row
 

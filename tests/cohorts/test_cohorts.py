@@ -535,6 +535,15 @@ class TestNDayRetention:
             n_day_retention([1], ["2024-01-01"], days, kind=kind, as_of="2024-02-01")
         assert caught.value.name == name
 
+    def test_rows_before_the_start_are_counted(self):
+        """One row before the start of its customer, one of a customer without a start, one that counts."""
+        log = ["a", "a", "b"], ["2024-01-05", "2024-01-12", "2024-01-12"]
+        start = [["a"], ["2024-01-10"]]
+        for length in ("calendar", "24h"):
+            found = n_day_retention(*log, 2, kind="day", as_of="2024-02-01", start=start, day_length=length)
+            assert (found.n_rows_outside, found.n_retained.tolist()) == (2, [1])
+        assert n_day_retention(*log, 2, kind="day", as_of="2024-02-01").n_rows_outside == 0
+
 
 class TestSurvivalCurve:
     """S(t): product of 1 - d/n over the times up to t."""

@@ -98,6 +98,17 @@ class TestValueMatrix:
         labels = plots.value_matrix(MODEL, age=52, horizon=1, margin=1).plot_data()["silence"]
         assert list(dict.fromkeys(labels.tolist())) == ["0", "6", "12", "17", "23", "29", "35", "40", "46"]
 
+    @pytest.mark.parametrize(
+        ("numbers", "words"),
+        [
+            ({"age": 1.125, "horizon": 1, "margin": 10}, "one silent for 1 week, "),
+            ({"age": 52, "horizon": 52, "margin": 1e-9}, "is worth less than 0.01; one silent for 46 weeks, less than"),
+            ({"age": 1e6, "horizon": 1e6, "margin": 1e80}, "is worth more than 1,000,000 bn; "),
+        ],
+    )
+    def test_the_title_says_it_in_words(self, numbers, words):
+        assert words in plots.value_matrix(MODEL, **numbers).title
+
 
 class TestRegularCustomers:
     """Purchases at every k-th event."""

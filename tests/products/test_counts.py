@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from crmvalue._products import counting
+from crmvalue._products.firsts import chance_of_total
 from crmvalue._products.table import q_values
 from crmvalue.errors import InputError
 from crmvalue.products import (
@@ -234,6 +235,22 @@ class TestNextPurchases:
 class TestBestCustomerProducts:
     """Share of the purchases of the best, divided by the share of those of the others."""
 
+    @pytest.mark.parametrize("n_best", [1, 2, 3, 10])
+    def test_a_few_customers_like_all_others_are_not_said_to_prefer_anything(self, n_best):
+        claims = 0
+        for seed in range(40):
+            rng = np.random.default_rng(seed)
+            bought = np.column_stack([rng.integers(0, 100, 1500), rng.integers(0, 200, 1500), rng.integers(0, 8, 1500)])
+            found = best_customer_products(as_lines(bought.tolist()), best=list(range(n_best)), min_buyers=1)
+            claims += bool((found.q_value <= 0.05).any())
+        assert claims <= 4
+
+    def test_one_customer_has_no_interval(self):
+        found = best_customer_products(as_lines([(1, 0, 1), (2, 0, 1), (3, 0, 2)]), best=[1], min_buyers=1)
+        assert found.index_low.tolist() == [0.0, 0.0]
+        assert np.isinf(found.index_high).all()
+        assert found.q_value.tolist() == [1.0, 1.0]
+
     @given(log=LOGS)
     def test_equals_a_slow_count(self, log):
         log = [*log, (0, 0, 0), (7, 0, 0)]
@@ -344,19 +361,54 @@ class TestFirstProducts:
             assert row["repeat_rate"] == pytest.approx(again.mean())
             assert row["mean_first"] == pytest.approx(first.mean())
             assert row["mean_later"] == pytest.approx(later.mean())
-            low, high = stats.t.interval(0.95, len(later) - 1, later.mean(), max(stats.sem(later), 1e-300))
+            if np.ptp(later) == 0:
+                continue
+            low, high = stats.t.interval(0.95, len(later) - 1, later.mean(), stats.sem(later))
             assert row["later_low"] == pytest.approx(low, abs=1e-6)
             assert row["later_high"] == pytest.approx(high, abs=1e-6)
 
-    def test_q_value_is_welch(self):
+    def test_equal_customers_of_an_item_have_the_spread_of_all(self):
+        log = [(customer, 0, customer % 3) for customer in range(30)] + [(customer, 5, 3) for customer in (1, 4, 8)]
+        lines = as_lines(log, amount=[1.0] * 30 + [20.0, 30.0, 10.0])
+        row = rows_of(first_products(lines, as_of=DAY + 30, horizon_days=20, began_after=DAY - 1), "item")[0]
+        error = np.std([20.0, 30.0, 10.0] + [0.0] * 27, ddof=1) / np.sqrt(10)
+        assert (row["mean_later"], row["later_high"]) == (0.0, pytest.approx(stats.t.ppf(0.975, 9) * error))
+
+    def test_items_that_make_no_difference_are_not_said_to(self):
+        """Few come back, so an item whose few customers all stayed away says nothing."""
+        claims = 0
+        for seed in range(40):
+            rng = np.random.default_rng(seed)
+            item = rng.choice(12, 600, p=rng.dirichlet(np.full(12, 0.6)))
+            back = np.nonzero(rng.random(600) < 0.25)[0]
+            log = [(c, 0, i) for c, i in enumerate(item.tolist())] + [(c, 9, 0) for c in back.tolist()]
+            amount = np.concatenate((np.full(600, 10.0), rng.lognormal(3.0, 1.0, len(back)).round(2)))
+            found = first_products(
+                as_lines(log, amount=amount), as_of=DAY + 30, horizon_days=20, min_customers=2, began_after=DAY - 1
+            )
+            claims += bool((found.q_value <= 0.05).any())
+        assert claims <= 4
+
+    def test_the_chance_of_a_sum_is_that_of_draws(self):
+        rng = np.random.default_rng(1)
+        values = np.where(rng.random(300) < 0.25, rng.lognormal(3.0, 1.0, 300), 0.0)
+        off = values - values.mean()
+        for n in (40, 150):
+            drawn = off[np.argsort(rng.random((8000, 300)), axis=1)[:, :n]]
+            above = (drawn > np.median(off)).sum(axis=1).astype(float)
+            chance = chance_of_total(drawn.sum(axis=1), np.full(8000, float(n)), above, off)
+            assert 0.03 < np.mean(chance <= 0.05) < 0.06
+
+    def test_q_value_is_that_of_a_draw_without_replacement(self):
         rng = np.random.default_rng(4)
         log = [(c, 0, c % 2) for c in range(60)] + [(c, 5, 3) for c in range(60)]
         amounts = np.concatenate([np.ones(60), rng.gamma(2, 5, 60) + 4 * (np.arange(60) % 2)])
         lines = as_lines(log, amount=amounts)
         found = first_products(lines, as_of=DAY + 30, horizon_days=20, began_after=DAY - 1)
         later = amounts[60:]
-        expected = stats.ttest_ind(later[::2], later[1::2], equal_var=False).pvalue
-        np.testing.assert_allclose(found.q_value, [expected, expected])
+        error = np.sqrt(later.var(ddof=1) / 30 * (1 - 30 / 60))  # of the mean of half of them, which is not skewed
+        expected = 2 * stats.norm.sf(abs(later[::2].mean() - later.mean()) / error)
+        np.testing.assert_allclose(found.q_value, [expected, expected], rtol=1e-4)
         check_json(found)
 
     def test_old_customers_can_be_left_out(self):

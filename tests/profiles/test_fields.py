@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -156,3 +157,23 @@ class TestJson:
     )
     def test_round_trip(self, value):
         check_json(value)
+
+
+class Unprintable:
+    """A value whose own code raises."""
+
+    def __str__(self):
+        raise RuntimeError
+
+    __repr__ = __str__
+
+
+class TestValuesThatAreNoValues:
+    """A value that is a list, or whose own code raises, is refused with its place."""
+
+    @pytest.mark.parametrize("value", [[1, [2]], {"a": 1}, np.zeros(2), Unprintable()], ids=type)
+    def test_choose_values(self, value):
+        profiles = resolve_profiles([1, 2], {"card": ["x", "x"]}, ["card"])
+        with pytest.raises(InputError) as caught:
+            choose_values(profiles, [1, 2], ["Ann", value], choose="longest")
+        assert (caught.value.name, caught.value.index) == ("value", 1)

@@ -497,13 +497,13 @@ class TestSegmentMembership:
     def test_unknown_segments_are_refused(self, name):
         found = evaluate(of["spend"] > 1, {"spend": [1, 2]})
         changes = found.changes_since(found)
-        for ask in (
-            found.members, changes.entered, changes.left,
-            lambda name: found.overlap("a", name), lambda name: found.overlap(name, "a"),
+        for argument, ask in (
+            ("name", found.members), ("name", changes.entered), ("name", changes.left),
+            ("second", lambda name: found.overlap("a", name)), ("first", lambda name: found.overlap(name, "a")),
         ):  # fmt: skip
             with pytest.raises(InputError) as caught:
                 ask(name)
-            assert caught.value.name == "name"
+            assert caught.value.name == argument
 
     @pytest.mark.parametrize(
         ("change", "name"),

@@ -215,6 +215,8 @@ class BusinessHours:
         require_same_index(start=start, end=end)
         first, last = as_times("start", start), as_times("end", end)
         _require_broadcast("end", last.shape, "start", first.shape)
+        if self.time_zone is not None:
+            _zoned_years("start", first), _zoned_years("end", last)
         hours: FloatOrArray = self._elapsed_between(first, last)[()]
         return hours
 
@@ -404,6 +406,14 @@ def _microseconds(clock: str) -> int:
     return hour * _HOUR + minute * (_HOUR // 60)
 
 
+def _zoned_years(name: str, times: Dates) -> Integers:
+    """Give the year of each moment, if the table of time zones has all of them."""
+    years: Integers = times.ravel().astype("datetime64[Y]").astype(np.int64) + 1970
+    rule = f"of the years {_FIRST_YEAR} to {_LAST_YEAR}, where there is a time zone"
+    require((years >= _FIRST_YEAR) & (years <= _LAST_YEAR), name, times.ravel(), rule)
+    return years
+
+
 class _Clock:
     """Open time since a fixed moment, and its inverse, for the years around some moments."""
 
@@ -421,11 +431,7 @@ class _Clock:
             self._read_zone(opening.time_zone, times)
 
     def _read_zone(self, zone: str, times: Dates) -> None:
-        years = times.ravel().astype("datetime64[Y]").astype(np.int64) + 1970
-        inside = (years >= _FIRST_YEAR) & (years <= _LAST_YEAR)
-        require(
-            inside, "time", times.ravel(), f"of the years {_FIRST_YEAR} to {_LAST_YEAR}, where there is a time zone"
-        )
+        years = _zoned_years("time", times)
         low, high = (int(years.min()), int(years.max())) if len(years) else (1970, 1970)
         starts, offsets = offsets_of_years(zone, np.arange(low, high + 1))
         starts, offsets = starts * _SECOND, offsets * _SECOND

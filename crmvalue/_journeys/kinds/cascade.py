@@ -57,6 +57,8 @@ if TYPE_CHECKING:
 __all__ = ["Cascade", "CascadeDue", "CascadeState", "CascadeSteps"]
 
 _MOST_MONTHS = 1200
+_LAST_DAY = np.datetime64("9999-12-31", "D")
+_EARLY = "so early that the steps after it are in the years up to 9999"
 _MOST_DAYS = 20_000_000  # customers times steps; a table of them takes 160 MB
 _DAY = np.timedelta64(1, "D")
 _SECOND = np.timedelta64(1, "s")
@@ -372,11 +374,13 @@ class Cascade:
             rule = f"at most {_MOST_DAYS // len(months):,} customers with {len(months):,} steps each"
             hint = "take the customers in parts; `due` and `state` need no table of all steps"
             raise InputError("last_purchase", rule, anchor.size, hint=hint)
+        ends = add_months(anchor, self.end_month)
+        require(ends <= _LAST_DAY, "last_purchase", anchor, _EARLY)
         return CascadeSteps(
             months=hand_over(months),
             dates=add_months(anchor[..., np.newaxis], months),
             offers=tuple(self.offer_of(i) for i in range(len(months))),
-            churned_on=add_months(anchor, self.end_month),
+            churned_on=ends,
         )
 
     def state(self, last_purchase: ArrayLike, as_of: ArrayLike) -> CascadeState:
@@ -414,11 +418,13 @@ class Cascade:
         following = np.append(months, 0)[n_passed]
         coming = (n_passed < len(months)) & ~churned
         place = np.where(churned, 2, np.where(n_passed > 0, 1, 0))
+        next_date = np.where(coming, add_months(anchor, following), np.datetime64("NaT", "D"))
+        require(~(next_date > _LAST_DAY), "last_purchase", anchor, _EARLY)
         return CascadeState(
             state=np.array(_STATES)[place],
             month=np.append(0, months)[n_passed],
             silent_months=silent,
-            next_date=np.where(coming, add_months(anchor, following), np.datetime64("NaT", "D")),
+            next_date=next_date,
         )
 
     def due(

@@ -8,6 +8,7 @@ import numpy as np
 
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.encoding.keys import row_keys
+from crmvalue._journeys.data import rows_among
 from crmvalue._journeys.moments import NEVER, moment
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Past:
         row = np.zeros(0, dtype=np.int64)
         if len(history):
             distinct, code = encode_customers("history", history.customer)
-            row = customers.rows_of(distinct)[code]
+            row = rows_among(customers, distinct)[code]
         present = np.zeros(len(customers), dtype=bool)
         present[rows] = True
         self.n_unknown = int(np.count_nonzero(row < 0))

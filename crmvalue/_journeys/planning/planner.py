@@ -12,7 +12,7 @@ from crmvalue._core.checks import as_day, as_flag, as_whole_number, require
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.values import hand_over
 from crmvalue._journeys.context import Candidates, Context, JourneyKind
-from crmvalue._journeys.data import Coded, Customers, Events, MessageHistory
+from crmvalue._journeys.data import Coded, Customers, Events, MessageHistory, rows_among
 from crmvalue._journeys.fields import channels_of, name_of
 from crmvalue._journeys.planning.caps import Past
 from crmvalue._journeys.planning.checks import SEND, Messages, Run, decide
@@ -415,7 +415,7 @@ def _decide_day(
 
 def _require_known(name: str, customers: Customers, whose: Coded, is_old: Bools) -> None:
     """Check that the customers of all old rows are in the plan; those without an old row may be new."""
-    unknown = (customers.rows_of(whose.distinct) < 0)[whose.code] & is_old
+    unknown = (rows_among(customers, whose.distinct) < 0)[whose.code] & is_old
     if unknown.any():
         first = int(np.argmax(unknown))
         hint = "Policy(unknown_customers='count') leaves them out and counts them"

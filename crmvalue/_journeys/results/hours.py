@@ -34,6 +34,7 @@ __all__ = ["SendHours", "best_send_hours"]
 
 _HOURS = 24
 _LEAST, _MOST = 1e-2, 1e6  # opens that the base counts for
+_ROUNDING = 1e-12
 _KERNEL = (0.25, 0.5, 0.25)  # an open at 9:05 speaks for 8 o'clock too
 
 
@@ -197,8 +198,7 @@ def best_send_hours(customer: ArrayLike, time: ArrayLike, *, earliest: int = 8, 
         table = np.zeros((end - begin, _HOURS))
         table.ravel()[cell[mine] - begin * _HOURS] = count[mine]
         expected = _smoothed(table) + strength * smooth
-        chosen = np.argmax(expected[:, allowed], axis=1)
-        best[begin:end] = allowed[chosen]
+        best[begin:end] = allowed[_first_largest(expected[:, allowed])]
         total = opened[begin:end] + strength
         share[begin:end] = expected[np.arange(end - begin), best[begin:end]] / total
     return SendHours(
@@ -206,10 +206,16 @@ def best_send_hours(customer: ArrayLike, time: ArrayLike, *, earliest: int = 8, 
         hour=hand_over(best),
         share=hand_over(share),
         n_opens=hand_over(opened),
-        base_hour=int(allowed[np.argmax(smooth[allowed])]),
+        base_hour=int(allowed[_first_largest(smooth[np.newaxis, allowed])[0]]),
         base_share=hand_over(base),
         strength=strength,
     )
+
+
+def _first_largest(table: Floats) -> Integers:
+    """Give the place of the first of the largest numbers of each row; what differs by rounding is equal."""
+    largest = table >= table.max(axis=1, keepdims=True) * (1.0 - _ROUNDING)
+    return np.asarray(np.argmax(largest, axis=1), dtype=np.int64)
 
 
 def _smoothed(table: Floats) -> Floats:

@@ -33,7 +33,7 @@ from crmvalue._core.values import (
     whole_table,
 )
 from crmvalue._journeys.context import Candidates
-from crmvalue._journeys.data import Customers
+from crmvalue._journeys.data import Customers, rows_among
 from crmvalue._journeys.fields import (
     channels_field,
     flag_field,
@@ -286,7 +286,7 @@ class ServiceCycle:
             raise InputError("journeys", "a ServiceCycle with its `items`", None, hint="without them, use `due`")
         items, today = self.items, context.today
         distinct, code = encode_customers("customer", items.customer)
-        owner = context.customers.rows_of(distinct)[code]
+        owner = rows_among(context.customers, distinct)[code]
         require(owner >= 0, "items", items.customer, "of customers of the plan")
         service = items.next_service
         if self.group_days:
@@ -538,7 +538,7 @@ def without_next_step(
         raise InputError("step_date", f"as long as `step_customer` ({len(code)} rows)", len(day))
     today = as_day("as_of", as_of)
 
-    owner = base.rows_of(distinct)[code]
+    owner = rows_among(base, distinct)[code]
     known = owner >= 0
     has_next = np.zeros(len(base), dtype=bool)
     has_next[owner[known & (day >= today)]] = True

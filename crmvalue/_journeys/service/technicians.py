@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_day_column, as_items, as_whole_number, require_same_index
+from crmvalue._core.checks import as_day, as_day_column, as_items, as_whole_number, require, require_same_index
 from crmvalue._core.clock.business_hours import BusinessHours
 from crmvalue._core.encoding.customers import as_words
 from crmvalue._core.frames import Columns
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AssignedVisits", "Technician", "assign_visits"]
 
+_LAST_DAY = np.datetime64("9999-12-31", "D")
 _MOST_DAYS = 366
 _MOST_PAIRS = 20_000_000
 _SAME = 1e-9  # hours
@@ -239,6 +240,9 @@ def assign_visits(
             planned=hand_over(day), technician=empty, start=hand_over(never), meets=empty, reason=empty
         )
     planned = np.maximum(day, first)
+    rule = f"at least `days_late` ({late}) before the end of the year 9999"
+    for name, dates_of in (("as_of", np.asarray(first)), ("dates", day)):
+        require(dates_of <= _LAST_DAY - np.timedelta64(late, "D"), name, dates_of, rule)
     technician, start = _slots(team, planned, first, early, late, length)
     goes = np.array([[name in one.districts for one in team] for name in places], dtype=bool)
     moved = (start.astype("datetime64[D]") - planned[:, np.newaxis]).astype(np.int64)

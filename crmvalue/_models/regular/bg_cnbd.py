@@ -287,13 +287,21 @@ def _fit(
         raise InputError("starts", "given together with `k`, which they have in common", options["starts"])
     fits = {steps: fit_purchases(_search(make, early, steps), history) for steps in _CHOICE}
     reached = {steps: fit.log_likelihood + _of_times(regularity, steps) for steps, fit in fits.items()}  # type: ignore[arg-type]  # it was checked
-    best = max(reached, key=lambda steps: reached[steps])
-    others = ", ".join(f"{value:,.2f} for k = {steps}" for steps, value in reached.items())
-    words = f"k = {best} is likeliest; log-likelihoods of the times of all purchases: {others}"
+    best = max(reached, key=lambda steps: reached[steps]) if regularity.n_intervals else 1  # type: ignore[union-attr]
+    words = _words_of_choice(best, reached)
+    if not regularity.n_intervals:  # type: ignore[union-attr]
+        words = "k = 1, because nobody purchased again: the log says nothing of regularity"
     covariates = list(options["purchase_covariates"]) + list(options["dropout_covariates"])
     plain = not (options["priors"] or covariates or list(options["equal_covariates"]) or options["l2"])
     chosen = fits[best] if plain else fit_purchases(_search(make, early, best), history, **options)
     return attrs.evolve(chosen, comparison=words)
+
+
+def _words_of_choice(best: int, reached: Mapping[int, float]) -> str:
+    """Say which k is likeliest, and how likely the others are."""
+    others = ", ".join(f"{value:,.2f} for k = {steps}" for steps, value in reached.items())
+    last = ", the largest that is tried: give `k` for more" if best == max(reached) else ""
+    return f"k = {best} is likeliest{last}; log-likelihoods of the times of all purchases: {others}"
 
 
 def _search(make: Any, early: int, k: int) -> Search:

@@ -66,9 +66,10 @@ def read_holdouts(given: object, history: PurchaseHistory, horizon: float | None
             )  # fmt: skip
     lengths = [split.holdout_length for split in splits]
     if horizon is None or min(lengths) < _LIKE_THE_HORIZON * horizon or max(lengths) * _LIKE_THE_HORIZON > horizon:
-        ahead = "for life" if horizon is None else f"for {horizon:g} {history.time_unit}s"
+        unit = history.time_unit
+        ahead = "for life" if horizon is None else f"for {horizon:g} {unit if horizon == 1 else f'{unit}s'}"
         message = (
-            f"the values are {ahead}, the holdouts have {_range(lengths)} {history.time_unit}s: a season averages out "
+            f"the values are {ahead}, the holdouts have {_range(lengths, unit)}: a season averages out "
             "over a longer time, a trend adds up, so the intervals may be too wide or too narrow"
         )
         warnings.warn(DataWarning(message, len(splits)), stacklevel=4)
@@ -100,9 +101,9 @@ def _days(split: PurchaseSplit) -> tuple[np.datetime64, np.datetime64]:
     return cut, cut + np.timedelta64(length, "D")
 
 
-def _range(lengths: list[float]) -> str:
+def _range(lengths: list[float], unit: str) -> str:
     low, high = f"{min(lengths):.3g}", f"{max(lengths):.3g}"
-    return low if low == high else f"{low} to {high}"
+    return f"{low if low == high else f'{low} to {high}'} {unit if low == high == '1' else f'{unit}s'}"
 
 
 def holdout_errors(splits: tuple[PurchaseSplit, ...], purchase_fit: Any, spend_fit: Any) -> Floats:

@@ -116,13 +116,14 @@ class NextProductsCheck(Table, Pictured):
     def conclusion(self) -> str:
         """Say in a sentence whether the products are better than both naive rules."""
         rates = [f"{rule} {rate:.1%}" for rule, rate in zip(self.rule.tolist(), self.hit_rate.tolist(), strict=True)]
-        worse = [rule for rule, low in zip(self.rule[1:].tolist(), self.lead_low[1:].tolist(), strict=True) if low <= 0]
-        shown = "ahead of each naive rule, beyond chance"
-        if worse:
-            shown = f"not shown to be ahead of {' and '.join(worse)}"
+        naive, low, high = self.rule[1:], self.lead_low[1:], self.lead_high[1:]
+        behind, unsure = naive[high < 0].tolist(), naive[(low <= 0) & (high >= 0)].tolist()
+        shown = [f"behind {' and '.join(behind)}, beyond chance"] if behind else []
+        shown += [f"not shown to be ahead of {' and '.join(unsure)}"] if unsure else []
+        shown = shown or ["ahead of each naive rule, beyond chance"]
         return (
             f"Among {counted(self.n_customers, 'customer')} the first {self.n} hit: {', '.join(rates)}. "
-            f"{_OWN} is {shown}."
+            f"{_OWN} is {'; '.join(shown)}."
         )
 
 
@@ -167,11 +168,14 @@ def check_next_products(
     "most popular" offers everybody the products with the most buyers in the period of the same length before the
     held-out one. "bought before" offers a customer what they had bought on the most days, the latest first among
     equals, and fills up with the most popular. No rule sees the held-out period. The interval of the lead is that of a
-    mean of differences between two rules for the same customers.
+    difference of two shares of the same customers [1]_.
 
     Compare `n_expected` with the first `n_found`: a large difference says that the probabilities are too high or too
     low. They were corrected by what came of the same rule one horizon before the held-out period, if the log begins
     three horizons before `as_of`; without that, they are often too high. Another season makes them wrong.
+
+    .. [1] Agresti, A. and Min, Y. (2005). Simple improved confidence intervals for comparing matched proportions.
+       Statistics in Medicine 24, 729-740.
 
     Examples
     --------
@@ -222,7 +226,8 @@ def check_next_products(
     rate = hit.mean(axis=1)
     interval = proportion_interval(hit.sum(axis=1), len(buyers), level=level)
     ahead = hit[0].astype(np.float64) - hit
-    lead, half = ahead.mean(axis=1), _quantile(level) * ahead.std(axis=1) / np.sqrt(len(buyers))
+    lead = ahead.mean(axis=1)
+    lead_low, lead_high = _interval_of_lead(ahead, level)
     n_purchases = int(n_bought[buyers].sum())
     return NextProductsCheck(
         rule=np.array(list(offers)),
@@ -233,8 +238,8 @@ def check_next_products(
         n_found=found.sum(axis=1),
         found_share=found.sum(axis=1) / n_purchases,
         lead=lead,
-        lead_low=lead - half,
-        lead_high=lead + half,
+        lead_low=lead_low,
+        lead_high=lead_high,
         n_customers=len(buyers),
         n_purchases=n_purchases,
         n_expected=float(own.prob.sum()),
@@ -291,7 +296,21 @@ def _found(truth: Any, customer: Integers, product: Integers) -> Integers:
     return np.asarray(offered.multiply(truth != 0).sum(axis=1)).astype(np.int64)
 
 
-def _quantile(level: float) -> float:
+def _interval_of_lead(ahead: Floats, level: float) -> tuple[Floats, Floats]:
+    """Interval of the mean of differences of -1, 0 and 1, one row a rule, by Agresti and Min (2005).
+
+    Wald's interval with pseudo-counts, so that a few customers without a difference, or all with the same, are not
+    taken for certain. The first row compares the rule with itself.
+    """
     from scipy import special
 
-    return float(special.ndtri((1 + level) / 2))
+    z = float(special.ndtri((1 + level) / 2))
+    added = z * z / 8.0  # to each of won and lost, and twice as many without a difference
+    n = ahead.shape[1] + 4.0 * added
+    won, lost = (ahead > 0).sum(axis=1) + added, (ahead < 0).sum(axis=1) + added
+    middle = (won - lost) / n
+    half = z * np.sqrt(np.maximum(won + lost - (won - lost) ** 2 / n, 0.0)) / n
+    lead = ahead.mean(axis=1)
+    low, high = np.minimum(np.maximum(middle - half, -1.0), lead), np.maximum(np.minimum(middle + half, 1.0), lead)
+    low[0] = high[0] = 0.0
+    return low, high

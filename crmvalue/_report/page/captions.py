@@ -121,7 +121,11 @@ def _scores(parts: Parts, report: Report, _: Words) -> Parts:
 
 def _due(parts: Parts, report: Report, _: Words) -> Parts:
     most = max(report.groups.due, key=lambda month: report.groups.due[month])
-    title = _("Most of those who are due are at the step of %(month)s months", month=_.count(most))
+    n_most, n_all = report.groups.due[most], sum(report.groups.due.values())
+    title = _(
+        "The step of %(month)s months has the most customers due: %(number)s of %(all)s",
+        month=_.count(most), number=_.count(n_most), all=_.count(n_all),
+    )  # fmt: skip
     columns = {**parts.columns, "due": np.array([_.count(count) for count in parts.columns["n_due"]])}
     return _said(attrs.evolve(parts, columns=columns), title, _("Months without a purchase"), _("Customers due"), {})
 

@@ -110,6 +110,16 @@ BASE = {
 }
 
 
+class TestEqualHours:
+    """Of equal hours the earliest is taken, although sums of shares are rounded."""
+
+    def test_the_earlier_of_two(self):
+        opens = [f"2024-05-31T{hour}:00" for hour in (9, 13, 15, 16, 16, 17, 17, 18, 19, 20)]
+        opens = [time.replace("T9", "T09") for time in opens]
+        found = best_send_hours(["ann"] * 10, opens)
+        assert (found.of(["ann"])[0], found.base_hour) == (16, 16)
+
+
 class TestBestInJourneys:
     """`send_hour="best"` sends at the hour of each customer."""
 

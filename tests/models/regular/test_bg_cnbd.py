@@ -328,6 +328,24 @@ class TestRegularity:
         assert Regularity.from_json(once.to_json()) == once
 
 
+class TestWordsOfTheChoice:
+    """The words on k claim no more than the log shows."""
+
+    def fit(self, customer, date):
+        history = summarise_purchases(customer, date, as_of="2024-06-30")
+        return fit_mbg_cnbd(history, regularity=estimate_regularity(customer, date, as_of="2024-06-30"))
+
+    def test_nobody_purchased_again(self):
+        found = self.fit([1, 2, 3], ["2024-01-01", "2024-01-08", "2024-01-15"])
+        assert found.model.k == 1
+        assert found.comparison == "k = 1, because nobody purchased again: the log says nothing of regularity"
+
+    def test_the_largest_k_that_is_tried(self):
+        days = np.tile(np.datetime64("2024-01-01") + 7 * np.arange(6), 8)
+        found = self.fit(np.repeat(np.arange(8), 6), days)
+        assert found.comparison.startswith("k = 6 is likeliest, the largest that is tried: give `k` for more;")
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         ("name", "options"),

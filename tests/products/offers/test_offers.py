@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from crmvalue._core.encoding import threads
 from crmvalue._products.offers import candidates, learning, scoring
+from crmvalue._products.offers.check import _interval_of_lead
 from crmvalue._products.offers.learning import UNCORRECTED
 from crmvalue.errors import InputError
 from crmvalue.products import OrderLines, check_next_products, next_products
@@ -258,6 +261,30 @@ class TestCheckNextProducts:
         assert found.hit_rate[0] > 0.9
         assert found.hit_rate[1] < 0.5
         assert "ahead of each naive rule, beyond chance" in found.conclusion
+
+    def test_one_customer_shows_no_lead(self):
+        log = [(1, 0, 1), (1, 30, 1), (1, 60, 1), (2, 0, 2), (2, 30, 2), (3, 0, 2), (3, 30, 2)]
+        found = check_next_products(as_lines(log), as_of=DAY + 70, horizon_days=30, n=1)
+        assert (found.n_customers, found.lead[1]) == (1, 1.0)
+        assert found.lead_low[1] < 0
+        assert found.conclusion.endswith("is not shown to be ahead of most popular and bought before.")
+
+    def test_the_interval_of_the_lead_is_that_of_agresti_and_min(self):
+        """One half in each of won and lost, one customer in each of the others, where z**2 is 4."""
+        ahead = np.zeros((2, 100))
+        ahead[1, :20], ahead[1, 20:25] = 1.0, -1.0
+        low, high = _interval_of_lead(ahead, 2 * stats.norm.cdf(2.0) - 1)
+        half = 2 * np.sqrt(26 - 15**2 / 102) / 102
+        np.testing.assert_allclose((low[1], high[1]), (15 / 102 - half, 15 / 102 + half))
+
+    def test_says_which_rule_is_better(self):
+        names = ["next_products", "most popular", "bought before"]
+        log = [(c, day, 1) for c in range(40) for day in (0, 30, 60)]
+        found = check_next_products(as_lines(log), as_of=DAY + 70, horizon_days=30, n=1)
+        changed = attrs.evolve(found, rule=names, lead_low=[0, -0.4, -0.1], lead_high=[0, -0.2, 0.1])
+        assert changed.conclusion.endswith(
+            "next_products is behind most popular, beyond chance; not shown to be ahead of bought before."
+        )
 
     def test_the_probabilities_are_about_right(self):
         """Customers buy at fixed rates: what is expected is what is found, within a tenth."""

@@ -148,6 +148,13 @@ def test_the_same_log_gives_the_same_page(cdnow, pages):
     assert format_report(again, name="CDNOW") == pages["en"]
 
 
+def test_the_largest_step_is_not_called_most_of_all(cdnow, pages):
+    due = cdnow.groups.due
+    month = max(due, key=due.get)
+    title = f"The step of {month} months has the most customers due: {due[month]:,} of {sum(due.values()):,}"
+    assert title in Reader(pages["en"]).texts
+
+
 class TestEscaping:
     """Whatever customers are called, the page shows it as text."""
 
