@@ -32,7 +32,7 @@ def plan_parts(run: Dates, decision: npt.NDArray[np.str_], words: Iterable[str])
     sent = decision == "send"
     n_by_word = [np.count_nonzero(decision == word) for word in words]
     n, n_sent = len(decision), int(np.count_nonzero(sent))
-    title, reason = f"All {n:,} messages are sent", ""
+    title, reason = f"All {n:,} messages are sent" if n > 1 else "The one message is sent", ""
     if n_sent < n:
         reason = words[int(np.argmax(n_by_word))]
         title = f"{n_sent:,} of {n:,} messages are sent; the main reason against: {_plain(reason)}"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["costs_parts", "liability_parts", "matched_parts", "rates_parts", "simulation_parts"]
 
-_MOST_DATES, _MOST_MONTHS, _MOST_PERIODS = 10, 12, 18
+_MOST_DATES, _MOST_MONTHS, _MOST_SIMULATED, _MOST_PERIODS = 10, 12, 24, 18
 
 
 def liability_parts(points: float, liability: Floats) -> Parts:
@@ -69,11 +69,13 @@ def costs_parts(month: Dates, cost: Floats, liability_change: Floats, spend: Flo
     )
 
 
-def _by_time(month: Dates, *columns: Floats) -> tuple[str, npt.NDArray[np.str_], list[Floats]]:
+def _by_time(
+    month: Dates, *columns: Floats, most: int = _MOST_MONTHS
+) -> tuple[str, npt.NDArray[np.str_], list[Floats]]:
     """Sum up columns by month, or by year where there are many months: the unit, its last names, and the sums."""
-    unit = "month" if len(month) <= _MOST_MONTHS else "year"
+    unit = "month" if len(month) <= most else "year"
     names, place = np.unique(month.astype(f"datetime64[{unit[0].upper()}]"), return_inverse=True)
-    kept = slice(-_MOST_MONTHS, None)
+    kept = slice(-most, None)
     return unit, names[kept].astype(str), [np.bincount(place, column)[kept].astype(np.float64) for column in columns]
 
 
@@ -91,11 +93,11 @@ def simulation_parts(month: Dates, cost: Floats, points: Integers, totals: tuple
         title = f"The points would have cost {shares[0]} of the money of the orders, {shares[1]} if all were redeemed"
     n_points = float(points.sum())
     value = whole / n_points if n_points > 0 else 0.0
-    unit, names, (costs, most) = _by_time(month, cost, value * points.astype(np.float64))
+    unit, names, (costs, most) = _by_time(month, cost, value * points.astype(np.float64), most=_MOST_SIMULATED)
     return Parts(
         title=title,
         x=Axis(title=f"{unit.capitalize()} of the order", form="name"),
-        y=Axis(title="Cost [minor units of the currency]", form="money", low=0),
+        y=Axis(title="Cost [minor units]", form="money", low=0),
         columns={unit: names, "cost": costs, "cost_if_all_redeemed": most},
         layers=[
             Layer(mark="bar", x=unit, y="cost", label="expected cost of its points"),

@@ -65,7 +65,7 @@ def drivers_parts(
 
 
 def _step(effect: float) -> str:
-    return f"{shown(abs(effect))} {'more' if effect > 0 else 'less'}"
+    return f"{shown(abs(effect))} points {'more' if effect > 0 else 'less'}"
 
 
 def level_parts(groups: Sequence[str], n_within: Integers, n_missed: Integers, ends: tuple[Floats, Floats]) -> Parts:
@@ -81,7 +81,7 @@ def level_parts(groups: Sequence[str], n_within: Integers, n_missed: Integers, e
     title = f"{shown(whole, 'share')} of the tickets are resolved within the target"
     worst = int(kept[0])
     if len(used) > 1 and float(share.min()) < whole:
-        title += f", of {cut(groups[worst])} {shown(float(share.min()), 'share')}"
+        title += f", {shown(float(share.min()), 'share')} in group {cut(groups[worst])}"
     names = apart(groups[k] for k in kept)
     said = [f"{n_within[k]:,} of {n[k]:,}" for k in kept]
     low, high = (end[kept] for end in ends)

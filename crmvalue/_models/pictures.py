@@ -196,11 +196,11 @@ def calendar_parts(names: tuple[str, ...], level: Floats, ends: tuple[Floats, Fl
 def posterior_parts(names: Sequence[str], draws: Floats, weight: Floats, effective_share: float) -> Parts:
     """Draw the 95 % interval of each parameter as a multiple of its median, with the weights and without them.
 
-    A parameter that is not above 0 in all draws, the effect of a covariate, moves what it acts on by its exponential.
+    The effect of a covariate, whose name has a point, moves what it acts on by its exponential.
     """
     n = len(weight)
     ends, plain = np.array([_quantiles(column, weight, np.ones(n)) for column in draws.T]).transpose(1, 0, 2)
-    is_positive = (draws > 0).all(axis=0)
+    is_positive = (draws > 0).all(axis=0) & np.array(["." not in name for name in names])
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         low, high, naive_low, naive_high = (
             np.where(is_positive, column / ends[:, 1], np.exp(column - ends[:, 1]))
@@ -224,10 +224,11 @@ def posterior_parts(names: Sequence[str], draws: Floats, weight: Floats, effecti
     wide = most * stretch(labels, said)
     sides = {"low": low, "high": high, "naive_low": naive_low, "naive_high": naive_high}
     columns = {name: np.clip(np.nan_to_num(side[kept], nan=1.0), 0.0, most) for name, side in sides.items()}
+    of_effects = "; of an effect, of its exponential" if not is_positive[kept].all() else ""
     cropped = f", cut at {_FACTOR:g}" if (high[kept] > most).any() else ""
     return Parts(
         title=title,
-        x=Axis(title=f"Multiple of the median{cropped}", low=0, high=wide),
+        x=Axis(title=f"Multiple of the median{of_effects}{cropped}", low=0, high=wide),
         y=Axis(title="", form="name"),
         columns={
             "parameter": np.array(labels),

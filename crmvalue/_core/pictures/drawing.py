@@ -68,12 +68,14 @@ def draw(parts: Parts, ax: Any = None) -> Any:
     for name in ("x", "y"):
         _set_axis(ax, name, parts, positions[name])
     _clear(ax, is_heat=any(layer.fill for layer in parts.layers))
+    texts = [title, *list(ax.texts)[n_texts:]]
     if len(labels) > 1:
         figure = ax.figure
         left = blended_transform_factory(figure.transFigure, ax.transAxes) if own else ax.transAxes
         look = {"frameon": False, "fontsize": 9, "borderaxespad": 0.2, "bbox_transform": left}
-        ax.legend(loc="lower left", bbox_to_anchor=(0.01 if own else 0, 1), ncols=beside, **look)
-    _write_as_it_is(ax, [title, *list(ax.texts)[n_texts:]])
+        legend = ax.legend(loc="lower left", bbox_to_anchor=(0.01 if own else 0, 1), ncols=beside, **look)
+        texts += legend.get_texts()
+    _write_as_it_is(ax, texts)
     return ax
 
 
@@ -137,7 +139,6 @@ def _write_as_it_is(ax: Any, texts: list[Any]) -> None:
         side.get_major_ticks()  # makes them; those that a new scale needs are copies of the first
         texts += [side.label, side.offsetText]
         texts += [label for tick in (*side.majorTicks, *side.minorTicks) for label in (tick.label1, tick.label2)]
-    texts += ax.get_legend().get_texts() if ax.get_legend() else []
     for text in texts:
         text.set_usetex(False)
         text.set_parse_math(False)

@@ -78,7 +78,7 @@ class TestScoreDrivers:
 
     def test_rows(self):
         title, data = parts(self.drivers())
-        assert title == "speed moves the score most: one point more goes with 1.25 more"
+        assert title == "speed moves the score most: one point more goes with 1.25 points more"
         assert data["question"].tolist() == ["speed", "price", "staff"]
         assert data["effect"].tolist() == [1.25, 0.5, -0.1]
         assert data["low"].tolist() == [1, 0.2, -0.4]
@@ -89,7 +89,8 @@ class TestScoreDrivers:
         assert parts(self.drivers(low=[-1.0] * 3))[0] == "No question is shown to move the score"
         found = self.drivers(effect=[-0.5, 1.25, 0], low=[-0.8, -1, -1], high=[-0.2, 3, 1])
         assert parts(found)[0] == (
-            "Most important is speed, but only price is shown to move the score: one point more goes with 0.5 less"
+            "Most important is speed, but only price is shown to move the score: "
+            "one point more goes with 0.5 points less"
         )
 
 
@@ -113,7 +114,7 @@ class TestServiceLevel:
     def test_rows(self):
         found = self.level([80, 30], [20, 20])
         title, data = parts(found)
-        assert title == "73 % of the tickets are resolved within the target, of low 60 %"
+        assert title == "73 % of the tickets are resolved within the target, 60 % in group low"
         assert data["group"].tolist() == ["low", "high"]
         assert data["share"].tolist() == [0.6, 0.8]
         assert data["low"] == pytest.approx(found.low[::-1])
