@@ -91,13 +91,14 @@ class TestPage:
         rows = [
             "ann,2024-01-31,5",
             "Total:,2024-01-31,9",
+            "?????,2024-01-31,2",
             "1.5E+11,2024-02-01,3",
             ",2024-02-02,1",
             "bob,,1",
             "bob,2203-01-01,1",
         ]
         rows += [f"c{k},2024-02-0{k},{k}" for k in range(1, 9)] * 2
-        (tmp_path / "o.csv").write_text("customer,date,amount\n" + "\n".join(rows), "utf-8")
+        (tmp_path / "o.csv").write_text("Käufer,date,amount\n" + "\n".join(rows), "cp1252")
         assert main([str(tmp_path / "o.csv"), "--report", str(tmp_path / "r.html")]) == 0
         text = (tmp_path / "r.html").read_text("utf-8")
         for said in (
@@ -106,7 +107,9 @@ class TestPage:
             "Rows whose date is years away from all others, left out: 1.",
             "Customers that a spreadsheet has rounded, such as 1.5E+11: 1.",
             "Counted as a customer: “Total:”.",
-            "Columns that were guessed by their names: “customer”, “date”, “amount”.",
+            "Customers whose letters were lost, such as “?????”: 1.",
+            "Not all is UTF-8. It was read as cp1252, in which the headings are known.",
+            "Columns that were guessed by their names: “Käufer”, “date”, “amount”.",
         ):
             assert said in text, said
 
