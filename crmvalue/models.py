@@ -22,7 +22,8 @@ the best of several models on a holdout                     :func:`compare_model
                                                             :func:`proper_scores`
 whether more parameters are worth it                        :func:`likelihood_ratio_test`
 whether a model fits, and whether spend is independent      :func:`calibration_by_frequency`, :func:`purchase_tracking`,
-                                                            :func:`spend_independence`
+                                                            :func:`spend_independence`,
+                                                            :func:`probability_integral_transform`
 ==========================================================  ===========================================================
 
 Histories come from :mod:`crmvalue.purchases`; values of averages, without any model, from :mod:`crmvalue.ltv`.
@@ -52,6 +53,7 @@ from crmvalue._models.validation.calibration import (
 )
 from crmvalue._models.validation.comparison import HoldoutError, ModelScore, compare_models, holdout_error
 from crmvalue._models.validation.proper_scores import ProperScores, proper_scores
+from crmvalue._models.validation.transform import ProbabilityIntegralTransform, probability_integral_transform
 from crmvalue._models.values.customer_values import CustomerValues, customer_values
 from crmvalue._models.values.gamma_gamma import GammaGamma, fit_gamma_gamma
 from crmvalue._models.values.posterior import Posterior, draw_posterior
@@ -79,6 +81,7 @@ __all__ = [
     "OpportunityHistory",
     "ParetoNbd",
     "Posterior",
+    "ProbabilityIntegralTransform",
     "ProperScores",
     "PurchaseTracking",
     "RevenuePlan",
@@ -101,6 +104,7 @@ __all__ = [
     "fit_shifted_beta_geometric",
     "holdout_error",
     "likelihood_ratio_test",
+    "probability_integral_transform",
     "proper_scores",
     "purchase_tracking",
     "revenue_plan",

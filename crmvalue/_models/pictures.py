@@ -11,9 +11,11 @@ from crmvalue._core.pictures.parts import Axis, Layer, Parts, evenly, nothing, s
 if TYPE_CHECKING:
     from crmvalue.typing import Dates, Floats, Integers, Interval
 
-__all__ = ["calibration_parts", "revenue_parts", "tracking_parts", "values_parts"]
+__all__ = ["calibration_parts", "revenue_parts", "tracking_parts", "transform_parts", "values_parts"]
 
 _N_PARTS = 10
+_MOST_BINS = 50
+_DOUBTFUL = 0.05  # a smaller p-value says that a forecast is off
 _MOST_COUNTS, _MOST_PERIODS, _MOST_MONTHS = 20, 250, 120
 
 
@@ -131,6 +133,46 @@ def _off(said: float, bought: float) -> str:
         return "The model expects as many purchases as customers made"
     far = f"{shown(abs(off), 'share')} {'more' if off > 0 else 'fewer'}"
     return f"The model expects {far} purchases than customers made"
+
+
+def transform_parts(upper: Floats, share: Floats, p_value: float) -> Parts:
+    """Draw how many customers ended up in each part of what was foretold of them, beside equal numbers."""
+    if not len(upper):
+        return nothing("No customer was foretold anything")
+    each = -(-len(upper) // _MOST_BINS)
+    starts = np.arange(0, len(upper), each)
+    ends = upper[np.minimum(starts + each, len(upper)) - 1]
+    low = np.concatenate([[0.0], ends[:-1]])
+    height = np.divide(np.add.reduceat(share, starts), ends - low, out=np.zeros(len(ends)), where=ends > low)
+    columns = {
+        "low": low,
+        "high": ends,
+        "zero": np.zeros(len(ends)),
+        "density": height,
+        "place": 0.5 * (low + ends),
+        "right": np.ones(len(ends)),
+    }
+    return Parts(
+        title=_where_off(low, ends, height, p_value),
+        x=Axis(title="Place in the foretold distribution", low=0, high=1),
+        y=Axis(title="Customers, as a multiple of equal numbers", low=0),
+        columns=columns,
+        layers=[
+            Layer(mark="box", left="low", right="high", low="zero", high="density", label="customers", style="light"),
+            Layer(mark="line", x="place", y="right", label="a right forecast", style="naive"),
+        ],
+    )
+
+
+def _where_off(low: Floats, high: Floats, height: Floats, p_value: float) -> str:
+    """Say how the places of the customers differ from those of a right forecast."""
+    if p_value >= _DOUBTFUL:
+        return "Customers did what was foretold, as far as the data show"
+    mean = float((height * (high**2 - low**2)).sum() / 2.0)
+    spread = float((height * (high**3 - low**3)).sum() / 3.0) - mean * mean
+    if abs(mean - 0.5) >= abs(np.sqrt(max(spread, 0.0)) - np.sqrt(1.0 / 12.0)):
+        return f"Customers bought {'more' if mean > 0.5 else 'less'} than was foretold of them"
+    return f"What is foretold of each customer is too {'narrow' if spread > 1.0 / 12.0 else 'wide'}"
 
 
 def revenue_parts(end: Dates, revenue: Floats, ends: tuple[Floats, Floats] | None, total: Interval | None) -> Parts:

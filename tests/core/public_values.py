@@ -399,6 +399,7 @@ VALUES = [
     VALUES_WITH_INTERVALS,
     VALUES_WITH_INTERVALS.intervals,
     models.calibration_by_frequency(SPLIT, PURCHASES),
+    models.probability_integral_transform(SPLIT, PURCHASES, rng=np.random.default_rng(1), n_bins=4),
     models.purchase_tracking(*LOG[:2], PURCHASES),
     models.spend_independence(SPLIT.calibration),
     purchases.summarise_purchases(*LOG),

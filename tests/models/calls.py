@@ -27,6 +27,7 @@ from crmvalue.models import (
     fit_shifted_beta_geometric,
     holdout_error,
     likelihood_ratio_test,
+    probability_integral_transform,
     proper_scores,
     purchase_tracking,
     revenue_plan,
@@ -156,6 +157,11 @@ CALLS += [
         compare_models,
         {"split": Later(split), "fits": Later(lambda: {"BG/NBD": fit_bg_nbd(split().calibration)})},
         out_of_range={"gap": 0.0},
+    ),
+    Call(
+        probability_integral_transform,
+        {"split": Later(split), "model": MODEL, "rng": np.random.default_rng(1), "n_bins": 4},
+        out_of_range={"n_bins": 1},
     ),
     Call(
         proper_scores,
