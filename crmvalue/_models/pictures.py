@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["calibration_parts", "revenue_parts", "tracking_parts", "transform_parts", "values_parts"]
 
 _N_PARTS = 10
-_MOST_BINS = 50
+_MOST_BINS = 20
 _DOUBTFUL = 0.05  # a smaller p-value says that a forecast is off
 _MOST_COUNTS, _MOST_PERIODS, _MOST_MONTHS = 20, 250, 120
 
@@ -145,20 +145,17 @@ def transform_parts(upper: Floats, share: Floats, p_value: float) -> Parts:
     low = np.concatenate([[0.0], ends[:-1]])
     height = np.divide(np.add.reduceat(share, starts), ends - low, out=np.zeros(len(ends)), where=ends > low)
     columns = {
-        "low": low,
-        "high": ends,
-        "zero": np.zeros(len(ends)),
-        "density": height,
-        "place": 0.5 * (low + ends),
+        "place": np.array([_span(*side) for side in zip(low, ends, strict=True)], dtype=np.str_),
+        "customers": height,
         "right": np.ones(len(ends)),
     }
     return Parts(
         title=_where_off(low, ends, height, p_value),
-        x=Axis(title="Place in the foretold distribution", low=0, high=1),
+        x=Axis(title="Place in the foretold distribution [%]", form="name"),
         y=Axis(title="Customers, as a multiple of equal numbers", low=0),
         columns=columns,
         layers=[
-            Layer(mark="box", left="low", right="high", low="zero", high="density", label="customers", style="light"),
+            Layer(mark="bar", x="place", y="customers", label="customers"),
             Layer(mark="line", x="place", y="right", label="a right forecast", style="naive"),
         ],
     )

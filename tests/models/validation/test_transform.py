@@ -85,7 +85,7 @@ class TestProbabilityIntegralTransform:
         assert found.share.sum() == pytest.approx(1.0, abs=1e-12)
         assert (found.share >= 0).all()
         assert found.n_drawn.sum() == 2357
-        assert len(found.plot_data()["density"]) <= 50
+        assert len(found.plot_data()["customers"]) <= 20
         again = probability_integral_transform(split, MODEL, rng=np.random.default_rng(2), n_bins=120)
         np.testing.assert_array_equal(found.share, again.share)
         assert ProbabilityIntegralTransform.from_json(found.to_json()) == found
