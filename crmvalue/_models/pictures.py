@@ -152,7 +152,7 @@ def transform_parts(upper: Floats, share: Floats, p_value: float) -> Parts:
     return Parts(
         title=_where_off(low, ends, height, p_value),
         x=Axis(title="Place in the foretold distribution [%]", form="name"),
-        y=Axis(title="Customers, as a multiple of equal numbers", low=0),
+        y=Axis(title="Relative frequency", low=0),
         columns=columns,
         layers=[
             Layer(mark="bar", x="place", y="customers", label="customers"),
