@@ -18,6 +18,7 @@ a table of all customers with their lifetime value          :func:`customer_valu
 who costs more than they bring                              :meth:`CustomerValues.profits`
 what the customers of today will bring, month by month      :func:`revenue_plan`
 uncertainty of the parameters                               :func:`draw_posterior`, :class:`Posterior`
+the model for a log, chosen on its last quarter             :func:`choose_model`, :class:`ModelChoice`
 the best of several models on a holdout                     :func:`compare_models`, :func:`holdout_error`,
                                                             :func:`proper_scores`
 whether more parameters are worth it                        :func:`likelihood_ratio_test`
@@ -51,6 +52,7 @@ from crmvalue._models.validation.calibration import (
     purchase_tracking,
     spend_independence,
 )
+from crmvalue._models.validation.choice import ModelChoice, choose_model
 from crmvalue._models.validation.comparison import HoldoutError, ModelScore, compare_models, holdout_error
 from crmvalue._models.validation.proper_scores import ProperScores, proper_scores
 from crmvalue._models.validation.transform import ProbabilityIntegralTransform, probability_integral_transform
@@ -76,6 +78,7 @@ __all__ = [
     "LikelihoodRatioTest",
     "MbgCnbd",
     "MbgNbd",
+    "ModelChoice",
     "ModelScore",
     "Nbd",
     "OpportunityHistory",
@@ -89,6 +92,7 @@ __all__ = [
     "SpendIndependence",
     "ValueIntervals",
     "calibration_by_frequency",
+    "choose_model",
     "compare_models",
     "customer_values",
     "draw_posterior",

@@ -97,6 +97,17 @@ VALUES_WITH_INTERVALS = attrs.evolve(
         holdout_errors=[0.1, -0.2],
     ),
 )
+CHOICE = models.ModelChoice(
+    name="BG/NBD",
+    fit=models.fit_bg_nbd(SPLIT.calibration),
+    criterion="crps",
+    holdout_begin="2024-01-31",
+    candidates=["NBD", "BG/NBD"],
+    scores=[np.nan, 0.5],
+    rule="nobody buys",
+    rule_score=0.6,
+    conclusion="BG/NBD is chosen.",
+)
 SCORES = models.compare_models(SPLIT, {"BG/NBD": models.fit_bg_nbd(SPLIT.calibration)})
 
 ASLEEP = journeys.Customers(customer=[1], dates={"last_purchase": ["2023-08-31"]}, consent={"email": [True]})
@@ -394,6 +405,7 @@ VALUES = [
     SCORES[0],
     SCORES[0].purchases,
     SCORES[0].counts,
+    CHOICE,
     models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
     models.revenue_plan(SPLIT.calibration, PURCHASES, SPEND, margin=0.3, n_months=2),
     VALUES_WITH_INTERVALS,

@@ -12,6 +12,7 @@ from crmvalue.models import (
     ContractHistory,
     OpportunityHistory,
     calibration_by_frequency,
+    choose_model,
     compare_models,
     customer_values,
     draw_posterior,
@@ -162,6 +163,17 @@ CALLS += [
         probability_integral_transform,
         {"split": Later(split), "model": MODEL, "rng": np.random.default_rng(1), "n_bins": 4},
         out_of_range={"n_bins": 1},
+    ),
+    Call(
+        choose_model,
+        {
+            "customer": [1] * 6 + [2] * 2 + [3, 4, 5, 6] + [7] * 4,
+            "date": [f"2024-0{month}-{day}" for month in range(1, 5) for day in ("03", "12", "17", "26")],
+            "as_of": "2024-05-31",
+            "models": ["nbd"],
+            "holdout_share": 0.3,
+        },
+        out_of_range={"holdout_share": 1.0, "as_of": "2023-12-31", "date": "not a date"},
     ),
     Call(
         proper_scores,
