@@ -243,7 +243,8 @@ def _as_good(score: Floats, best: Floats, criterion: str) -> bool:
 def _scores(split: PurchaseSplit, model: Any, criterion: str) -> Floats:
     past, length, came = split.calibration, split.holdout_length, split.holdout_n_purchases
     if criterion == "mean_absolute_error":
-        return np.abs(model.expected_purchases(past, horizon=length) - came)
+        errors: Floats = np.abs(model.expected_purchases(past, horizon=length) - came)
+        return errors
     return _of_counts(foretell(model, past, length, came), criterion)
 
 
