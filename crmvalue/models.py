@@ -21,6 +21,7 @@ uncertainty of the parameters                               :func:`draw_posterio
 the model for a log, chosen on its last quarter             :func:`choose_model`, :class:`ModelChoice`
 the best of several models on a holdout                     :func:`compare_models`, :func:`holdout_error`,
                                                             :func:`proper_scores`
+several models at once, weighted by a holdout               :func:`fit_ensemble`, :class:`Ensemble`
 whether more parameters are worth it                        :func:`likelihood_ratio_test`
 whether a model fits, and whether spend is independent      :func:`calibration_by_frequency`, :func:`purchase_tracking`,
                                                             :func:`spend_independence`,
@@ -54,6 +55,7 @@ from crmvalue._models.validation.calibration import (
 )
 from crmvalue._models.validation.choice import ModelChoice, choose_model
 from crmvalue._models.validation.comparison import HoldoutError, ModelScore, compare_models, holdout_error
+from crmvalue._models.validation.ensemble import Ensemble, fit_ensemble
 from crmvalue._models.validation.proper_scores import ProperScores, proper_scores
 from crmvalue._models.validation.transform import ProbabilityIntegralTransform, probability_integral_transform
 from crmvalue._models.values.customer_values import CustomerValues, customer_values
@@ -71,6 +73,7 @@ __all__ = [
     "CovariateEffect",
     "CustomerValues",
     "Diagnosis",
+    "Ensemble",
     "Fit",
     "FrequencyCalibration",
     "GammaGamma",
@@ -100,6 +103,7 @@ __all__ = [
     "fit_bg_bb",
     "fit_bg_cnbd",
     "fit_bg_nbd",
+    "fit_ensemble",
     "fit_gamma_gamma",
     "fit_mbg_cnbd",
     "fit_mbg_nbd",

@@ -60,6 +60,7 @@ ACROSS = {
     ("frames", "_models.values.outcomes"): "predictions on distinct rows; the value is an expression of the engine",
     ("report", "_purchases.order_log"): "the overview reads a log once for all its parts",
     ("report", "_models.validation.calibration"): "the overview says itself what would be a warning",
+    ("report", "_models.validation.choice"): "the overview chooses among its own fits, of logs that it has read",
     ("report", "_models.validation.comparison"): "the overview forecasts by a naive rule where no model is usable",
     ("report", "plots"): "the page shows the picture of one customer",
     ("__main__", "_purchases.order_log"): "the command reads the file into that log",

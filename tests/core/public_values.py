@@ -406,6 +406,9 @@ VALUES = [
     SCORES[0].purchases,
     SCORES[0].counts,
     CHOICE,
+    models.Ensemble(
+        models=[PURCHASES, models.Nbd(0.385, 12.07, "week")], weights=[0.25, 0.75], names=["BG/NBD", "NBD"]
+    ),
     models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
     models.revenue_plan(SPLIT.calibration, PURCHASES, SPEND, margin=0.3, n_months=2),
     VALUES_WITH_INTERVALS,

@@ -20,6 +20,7 @@ from crmvalue.models import (
     fit_bg_bb,
     fit_bg_cnbd,
     fit_bg_nbd,
+    fit_ensemble,
     fit_gamma_gamma,
     fit_mbg_cnbd,
     fit_mbg_nbd,
@@ -174,6 +175,10 @@ CALLS += [
             "holdout_share": 0.3,
         },
         out_of_range={"holdout_share": 1.0, "as_of": "2023-12-31", "date": "not a date"},
+    ),
+    Call(
+        fit_ensemble,
+        {"split": Later(split), "fits": {"BG/NBD": MODEL}},
     ),
     Call(
         proper_scores,
