@@ -26,15 +26,15 @@ from crmvalue.purchases import DAYS_PER_UNIT, PurchaseSplit, split_purchases, su
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from crmvalue.purchases import Grain, Missing, PurchaseHistory, TimeUnit
+    from crmvalue.purchases import Grain, Missing, PurchaseHistory, TimeUnit, UniquePurchases
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["Candidate", "Criterion", "ModelChoice", "choose_model", "in_order", "score_candidates"]
+__all__ = ["Candidate", "Criterion", "ModelChoice", "candidate", "choose_model", "in_order", "score_candidates"]
 
 Criterion: TypeAlias = Literal["log_score", "crps", "mean_absolute_error"]
 
 _STEPS = range(2, 7)
-_FITS: dict[str, dict[str, Callable[[PurchaseHistory], Fit[Any]]]] = {
+_FITS: dict[str, dict[str, Callable[[PurchaseHistory | UniquePurchases], Fit[Any]]]] = {
     "nbd": {"NBD": fit_nbd},
     "bg_nbd": {"BG/NBD": fit_bg_nbd},
     "mbg_nbd": {"MBG/NBD": fit_mbg_nbd},
@@ -200,6 +200,11 @@ def choose_model(
             return _choice(split, name, fit, found, criterion)
         failed[name] = f"for the whole log {fit}"
     raise ConvergenceError(f"no model can be trusted ({'; '.join(f'{name}: {why}' for name, why in failed.items())})")
+
+
+def candidate(title: str) -> Callable[[PurchaseHistory | UniquePurchases], Fit[Any]]:
+    """Give the fit function of a candidate by its title, such as "MBG/CNBD-3"."""
+    return {name: fit for fits in _FITS.values() for name, fit in fits.items()}[title]
 
 
 def score_candidates(
