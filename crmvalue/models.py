@@ -21,6 +21,7 @@ uncertainty of the parameters                               :func:`draw_posterio
 the model for a log, chosen on its last quarter             :func:`choose_model`, :class:`ModelChoice`
 the best of several models on a holdout                     :func:`compare_models`, :func:`holdout_error`,
                                                             :func:`proper_scores`
+the same from several days of one log                       :func:`rolling_holdout`, :class:`RollingHoldout`
 several models at once, weighted by a holdout               :func:`fit_ensemble`, :class:`Ensemble`
 whether more parameters are worth it                        :func:`likelihood_ratio_test`
 whether a model fits, and whether spend is independent      :func:`calibration_by_frequency`, :func:`purchase_tracking`,
@@ -57,6 +58,7 @@ from crmvalue._models.validation.choice import ModelChoice, choose_model
 from crmvalue._models.validation.comparison import HoldoutError, ModelScore, compare_models, holdout_error
 from crmvalue._models.validation.ensemble import Ensemble, fit_ensemble
 from crmvalue._models.validation.proper_scores import ProperScores, proper_scores
+from crmvalue._models.validation.rolling import RollingHoldout, rolling_holdout
 from crmvalue._models.validation.transform import ProbabilityIntegralTransform, probability_integral_transform
 from crmvalue._models.values.customer_values import CustomerValues, customer_values
 from crmvalue._models.values.gamma_gamma import GammaGamma, fit_gamma_gamma
@@ -91,6 +93,7 @@ __all__ = [
     "ProperScores",
     "PurchaseTracking",
     "RevenuePlan",
+    "RollingHoldout",
     "ShiftedBetaGeometric",
     "SpendIndependence",
     "ValueIntervals",
@@ -116,5 +119,6 @@ __all__ = [
     "proper_scores",
     "purchase_tracking",
     "revenue_plan",
+    "rolling_holdout",
     "spend_independence",
 ]

@@ -406,6 +406,20 @@ VALUES = [
     SCORES[0].purchases,
     SCORES[0].counts,
     CHOICE,
+    models.RollingHoldout(
+        origin=np.array(["2024-01-31"], dtype="M8[D]"),
+        name=["nobody buys"],
+        n_customers=[3],
+        n_purchases=[2.0],
+        expected=[0.0],
+        bias=[-1.0],
+        mean_absolute_error=[0.5],
+        root_mean_squared_error=[0.6],
+        log_score=[np.inf],
+        crps=[0.5],
+        coverage=[np.nan],
+        problems=["NBD, 2024-01-31: no end"],
+    ),
     models.Ensemble(
         models=[PURCHASES, models.Nbd(0.385, 12.07, "week")], weights=[0.25, 0.75], names=["BG/NBD", "NBD"]
     ),

@@ -33,6 +33,7 @@ from crmvalue.models import (
     proper_scores,
     purchase_tracking,
     revenue_plan,
+    rolling_holdout,
     spend_independence,
 )
 from crmvalue.purchases import PurchaseHistory, split_purchases, summarise_purchases
@@ -175,6 +176,17 @@ CALLS += [
             "holdout_share": 0.3,
         },
         out_of_range={"holdout_share": 1.0, "as_of": "2023-12-31", "date": "not a date"},
+    ),
+    Call(
+        rolling_holdout,
+        {
+            "customer": [1] * 6 + [2] * 2 + [3, 4, 5, 6] + [7] * 4,
+            "date": [f"2024-0{month}-{day}" for month in range(1, 5) for day in ("03", "12", "17", "26")],
+            "origins": ["2024-02-29"],
+            "horizon": 4,
+            "models": ["nbd"],
+        },
+        out_of_range={"horizon": 0.0, "origins": ["2024-04-20"], "date": "not a date"},
     ),
     Call(
         fit_ensemble,

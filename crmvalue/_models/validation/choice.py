@@ -29,7 +29,17 @@ if TYPE_CHECKING:
     from crmvalue.purchases import Grain, Missing, PurchaseHistory, TimeUnit, UniquePurchases
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["Candidate", "Criterion", "ModelChoice", "candidate", "choose_model", "in_order", "score_candidates"]
+__all__ = [
+    "MODELS",
+    "Candidate",
+    "Criterion",
+    "ModelChoice",
+    "candidate",
+    "candidates_of",
+    "choose_model",
+    "in_order",
+    "score_candidates",
+]
 
 Criterion: TypeAlias = Literal["log_score", "crps", "mean_absolute_error"]
 
@@ -43,7 +53,7 @@ _FITS: dict[str, dict[str, Callable[[PurchaseHistory | UniquePurchases], Fit[Any
     "mbg_cnbd": {f"MBG/CNBD-{k}": partial(fit_mbg_cnbd, k=k) for k in _STEPS},
 }
 """Models by name, each with its candidates; with k = 1 the last two are BG/NBD and MBG/NBD."""
-_DEFAULT = ("nbd", "bg_nbd", "mbg_nbd", "pareto_nbd", "mbg_cnbd")
+MODELS = ("nbd", "bg_nbd", "mbg_nbd", "pareto_nbd", "mbg_cnbd")
 _SAME = 1e-3  # nats: models whose log scores differ by less are as good as each other
 _WORDS = {"log_score": "log score", "crps": "CRPS", "mean_absolute_error": "mean absolute error"}
 
@@ -128,7 +138,7 @@ def choose_model(
     date: ArrayLike,
     *,
     as_of: ArrayLike | None = None,
-    models: Sequence[str] = _DEFAULT,
+    models: Sequence[str] = MODELS,
     criterion: Criterion = "log_score",
     holdout_share: float = 0.25,
     time_unit: TimeUnit = "week",
@@ -180,18 +190,13 @@ def choose_model(
     require_same_index(customer=customer, date=date)
     require_choice("criterion", criterion, get_args(Criterion))
     share = as_fraction("holdout_share", holdout_share)
-    names = tuple(as_text("models", name) for name in as_items("models", models, "a list of names of models"))
-    for name in names:
-        require_choice("models", name, _FITS)
-    if not names or len(set(names)) < len(names):
-        raise InputError("models", "different names of models, at least one", names)
+    fits = candidates_of("models", models)
     options: dict[str, Any] = {"time_unit": time_unit, "grain": grain, "missing": missing}
     history = summarise_purchases(customer, date, as_of=as_of, **options)
     end: np.datetime64 = history.as_of  # type: ignore[assignment]  # a history of a log has it
     n_days = round(float(history.age.max()) * DAYS_PER_UNIT[time_unit])
     cut = end - np.timedelta64(max(1, round(share * n_days)), "D")
     split = split_purchases(customer, date, calibration_end=cut, holdout_end=end, **options)
-    fits = {title: fit for name in names for title, fit in _FITS[name].items()}
     found = score_candidates(split, fits, criterion)
     failed = {one.name: one.reason for one in found if one.score is None}
     for name in in_order(found, criterion):
@@ -200,6 +205,16 @@ def choose_model(
             return _choice(split, name, fit, found, criterion)
         failed[name] = f"for the whole log {fit}"
     raise ConvergenceError(f"no model can be trusted ({'; '.join(f'{name}: {why}' for name, why in failed.items())})")
+
+
+def candidates_of(argument: str, given: Any) -> dict[str, Callable[[PurchaseHistory | UniquePurchases], Fit[Any]]]:
+    """Give the fit functions of all candidates of models by name."""
+    names = tuple(as_text(argument, name) for name in as_items(argument, given, "a list of names of models"))
+    for name in names:
+        require_choice(argument, name, _FITS)
+    if not names or len(set(names)) < len(names):
+        raise InputError(argument, "different names of models, at least one", names)
+    return {title: fit for name in names for title, fit in _FITS[name].items()}
 
 
 def candidate(title: str) -> Callable[[PurchaseHistory | UniquePurchases], Fit[Any]]:
