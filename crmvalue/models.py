@@ -23,11 +23,15 @@ a table of all customers with their lifetime value          :func:`customer_valu
 who costs more than they bring                              :meth:`CustomerValues.profits`
 what the customers of today will bring, month by month      :func:`revenue_plan`
 uncertainty of the parameters                               :func:`draw_posterior`, :class:`Posterior`
+the model for a log, chosen on its last quarter             :func:`choose_model`, :class:`ModelChoice`
 the best of several models on a holdout                     :func:`compare_models`, :func:`holdout_error`,
                                                             :func:`proper_scores`
+the same from several days of one log                       :func:`rolling_holdout`, :class:`RollingHoldout`
+several models at once, weighted by a holdout               :func:`fit_ensemble`, :class:`Ensemble`
 whether more parameters are worth it                        :func:`likelihood_ratio_test`
 whether a model fits, and whether spend is independent      :func:`calibration_by_frequency`, :func:`purchase_tracking`,
-                                                            :func:`spend_independence`
+                                                            :func:`spend_independence`,
+                                                            :func:`probability_integral_transform`
 ==========================================================  ===========================================================
 
 Histories come from :mod:`crmvalue.purchases`; values of averages, without any model, from :mod:`crmvalue.ltv`.
@@ -65,8 +69,12 @@ from crmvalue._models.validation.calibration import (
     purchase_tracking,
     spend_independence,
 )
+from crmvalue._models.validation.choice import ModelChoice, choose_model
 from crmvalue._models.validation.comparison import HoldoutError, ModelScore, compare_models, holdout_error
+from crmvalue._models.validation.ensemble import Ensemble, fit_ensemble
 from crmvalue._models.validation.proper_scores import ProperScores, proper_scores
+from crmvalue._models.validation.rolling import RollingHoldout, rolling_holdout
+from crmvalue._models.validation.transform import ProbabilityIntegralTransform, probability_integral_transform
 from crmvalue._models.values.customer_values import CustomerValues, customer_values
 from crmvalue._models.values.posterior import Posterior, draw_posterior
 from crmvalue._models.values.revenue_plan import RevenuePlan, revenue_plan
@@ -83,6 +91,7 @@ __all__ = [
     "CustomerValues",
     "DayEffect",
     "Diagnosis",
+    "Ensemble",
     "Fit",
     "FrequencyCalibration",
     "GammaGamma",
@@ -93,14 +102,17 @@ __all__ = [
     "LognormalSpend",
     "MbgCnbd",
     "MbgNbd",
+    "ModelChoice",
     "ModelScore",
     "Nbd",
     "OpportunityHistory",
     "ParetoNbd",
     "Posterior",
+    "ProbabilityIntegralTransform",
     "ProperScores",
     "PurchaseTracking",
     "RevenuePlan",
+    "RollingHoldout",
     "SeasonalFit",
     "SeasonalModel",
     "ShiftedBetaGeometric",
@@ -109,6 +121,7 @@ __all__ = [
     "TimeVaryingParetoNbd",
     "ValueIntervals",
     "calibration_by_frequency",
+    "choose_model",
     "compare_models",
     "customer_values",
     "draw_posterior",
@@ -117,6 +130,7 @@ __all__ = [
     "fit_bg_cnbd",
     "fit_bg_nbd",
     "fit_calendar",
+    "fit_ensemble",
     "fit_gamma_gamma",
     "fit_gb2_spend",
     "fit_ggompertz_nbd",
@@ -129,8 +143,10 @@ __all__ = [
     "fit_time_varying_pareto_nbd",
     "holdout_error",
     "likelihood_ratio_test",
+    "probability_integral_transform",
     "proper_scores",
     "purchase_tracking",
     "revenue_plan",
+    "rolling_holdout",
     "spend_independence",
 ]

@@ -48,6 +48,7 @@ PAIRS = {
 ACROSS = {
     ("frames", "_purchases.order_log"): "engines follow the same policies, and their counts find the same last day",
     ("frames", "_models.shared.purchase_model"): "predictions on distinct rows, which the engine joins back",
+    ("frames", "_models.validation.choice"): "the candidate that the orders chose, fitted to distinct rows",
     ("frames", "_models.values.customer_values"): "the warning of a fit that is not usable",
     ("frames", "_models.spend.gamma_gamma"): "a spend model or its fit, as everywhere",
     ("frames", "_segmentation.membership"): "segments are checked once, for arrays and frames",
@@ -60,6 +61,7 @@ ACROSS = {
     ("frames", "_models.values.outcomes"): "predictions on distinct rows; the value is an expression of the engine",
     ("report", "_purchases.order_log"): "the overview reads a log once for all its parts",
     ("report", "_models.validation.calibration"): "the overview says itself what would be a warning",
+    ("report", "_models.validation.choice"): "the overview chooses among its own fits, of logs that it has read",
     ("report", "_models.validation.comparison"): "the overview forecasts by a naive rule where no model is usable",
     ("report", "plots"): "the page shows the picture of one customer",
     ("__main__", "_purchases.order_log"): "the command reads the file into that log",

@@ -9,13 +9,24 @@ import numpy as np
 
 from crmvalue._core.checks import require_choice
 from crmvalue._core.values import hand_over
-from crmvalue._frames.columns import require_numbers
-from crmvalue._frames.customers import open_customers
-from crmvalue._frames.engines import collect, flag, in_engine, is_known, is_whole, total
+from crmvalue._frames.columns import Roles, require_numbers, require_present
+from crmvalue._frames.customers import Opened, names_here, open_customers
+from crmvalue._frames.engines import as_frame, collect, flag, in_engine, is_known, is_whole, lazy_or_none, total
+from crmvalue._frames.log import arrays_of
 from crmvalue._models.spend.gamma_gamma import fit_mean_spend
+from crmvalue._models.validation.choice import candidate
 from crmvalue.errors import ConvergenceError, InputError
-from crmvalue.models import fit_bg_nbd, fit_gamma_gamma, fit_mbg_nbd, fit_nbd, fit_pareto_nbd
-from crmvalue.purchases import PurchaseHistory, UniquePurchases
+from crmvalue.models import (
+    choose_model,
+    fit_bg_cnbd,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+    fit_mbg_cnbd,
+    fit_mbg_nbd,
+    fit_nbd,
+    fit_pareto_nbd,
+)
+from crmvalue.purchases import PurchaseHistory, UniquePurchases, estimate_regularity
 
 if TYPE_CHECKING:
     import narwhals as nw
@@ -26,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ROW", "Rows", "count_rows", "fit", "fit_spend", "read_history"]
 
-Model: TypeAlias = Literal["bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "gamma_gamma", "best"]
+Model: TypeAlias = Literal["bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "bg_cnbd", "mbg_cnbd", "gamma_gamma", "best"]
 
 ROW = ("frequency", "recency", "age")
 """Columns that make a row of a purchase model."""
@@ -38,6 +49,7 @@ _SPEND = f"0 to {_MOST:g}, not missing,"
 _FITS: dict[str, Any] = {
     "bg_nbd": fit_bg_nbd, "mbg_nbd": fit_mbg_nbd, "pareto_nbd": fit_pareto_nbd, "nbd": fit_nbd,
 }  # fmt: skip
+_REGULAR: dict[str, Any] = {"bg_cnbd": fit_bg_cnbd, "mbg_cnbd": fit_mbg_cnbd}
 _NAMES = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "pareto_nbd": "Pareto/NBD", "nbd": "NBD"}
 
 
@@ -48,7 +60,14 @@ class Rows(NamedTuple):
     weight: Integers
 
 
-def fit(customers: Any, model: Model = "best", *, time_unit: TimeUnit | None = None) -> Fit[Any]:
+def fit(
+    customers: Any,
+    model: Model = "best",
+    *,
+    time_unit: TimeUnit | None = None,
+    orders: Any = None,
+    k: int | None = None,
+) -> Fit[Any]:
     """Fit a model to a frame of customers.
 
     Parameters
@@ -56,11 +75,18 @@ def fit(customers: Any, model: Model = "best", *, time_unit: TimeUnit | None = N
     customers : CustomerFrame, DataFrame or LazyFrame
         A result of :func:`summarise` or :func:`split`, or a frame of your own with the columns `frequency`, `recency`
         and `age`; for "gamma_gamma" `frequency` and `mean_repeat_spend`, of which means of 0 are left out and counted.
-    model : {"best", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "gamma_gamma"}, optional
-        The model. "best" fits the four models of purchases, leaves out fits that are not usable, and takes the one with
-        the best AIC. Its `comparison` says in words what was compared.
+    model : {"best", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "bg_cnbd", "mbg_cnbd", "gamma_gamma"}, optional
+        The model. "best" with `orders` is that of :func:`crmvalue.models.choose_model`: it has the best log score on
+        the last quarter of the orders. Without them it fits the first four models, leaves out fits that are not usable,
+        and takes the one with the best AIC. `comparison` of the fit says in words what was compared.
     time_unit : {"day", "week", "month", "quarter", "year"}, optional
         Unit of `recency` and `age`; needed for a frame of your own.
+    orders : DataFrame or LazyFrame, optional
+        The frame of orders that `customers` was made of by :func:`summarise` or :func:`split`; orders after its last
+        day do not take part. Of a lazy frame the columns of customers and dates are read into memory.
+    k : int, optional
+        For "bg_cnbd" and "mbg_cnbd": events to a purchase, from 1 to 12. By default the likeliest k of 1 to 6, which
+        needs `orders`.
 
     Returns
     -------
@@ -70,7 +96,8 @@ def fit(customers: Any, model: Model = "best", *, time_unit: TimeUnit | None = N
     Raises
     ------
     InputError
-        If a column is missing, or holds what :class:`crmvalue.purchases.PurchaseHistory` refuses.
+        If a column is missing, or holds what :class:`crmvalue.purchases.PurchaseHistory` refuses; if `k` or `orders` is
+        missing, or not for this model.
     ConvergenceError
         For "best" if no fit is usable.
 
@@ -91,6 +118,10 @@ def fit(customers: Any, model: Model = "best", *, time_unit: TimeUnit | None = N
     -9582.43
     """
     require_choice("model", model, get_args(Model))
+    if k is not None and model not in _REGULAR:
+        raise InputError("k", "given for 'bg_cnbd' and 'mbg_cnbd' alone", k)
+    if orders is not None and model != "best" and (model not in _REGULAR or k is not None):
+        raise InputError("orders", "given for 'best', or in place of `k`", type(orders).__name__)
     if model == "gamma_gamma":
         return fit_spend(customers, time_unit=time_unit)
     opened = open_customers(customers, ROW, time_unit)
@@ -106,10 +137,47 @@ def fit(customers: Any, model: Model = "best", *, time_unit: TimeUnit | None = N
             weight=hand_over(rows.weight),
             time_unit=opened.time_unit,
         )
+    if model in _REGULAR:
+        return _regular(model, history, orders, k, opened)
     if model != "best":
         found: Fit[Any] = _FITS[model](history)
         return found
+    if orders is not None:
+        who, when, options = _read_orders(orders, opened)
+        choice = choose_model(who, when, **options)
+        found = candidate(choice.name)(history)
+        return attrs.evolve(found, comparison=choice.conclusion)
     return _best({name: _try(fit_one, history) for name, fit_one in _FITS.items()})
+
+
+def _regular(
+    model: str, history: PurchaseHistory | UniquePurchases, orders: Any, k: int | None, opened: Opened
+) -> Fit[Any]:
+    if k is None and orders is None:
+        raise InputError("k", f"given for {model!r}, or else `orders`", k)
+    if k is not None:
+        found: Fit[Any] = _REGULAR[model](history, k=k)
+        return found
+    who, when, options = _read_orders(orders, opened)
+    with names_here({"regularity": "orders"}):
+        likeliest: Fit[Any] = _REGULAR[model](history, regularity=estimate_regularity(who, when, **options))
+        return likeliest
+
+
+def _read_orders(orders: Any, opened: Opened) -> tuple[Any, Any, dict[str, Any]]:
+    """Read customers and dates of the orders behind a result, up to its last day."""
+    known = opened.known
+    if known.as_of is None or known.grain is None:
+        hint = "summarise() or split() of the same orders makes it"
+        raise InputError("customers", "a result with its last day where `orders` is given", "a frame", hint=hint)
+    frame = as_frame("orders", orders)
+    names = {role: known.columns[role] for role in ("customer", "date")}
+    require_present("orders", frame, tuple(names.values()), "the orders that `customers` was made of")
+    lazy = lazy_or_none(frame)
+    eager = frame if lazy is None else lazy.select(*names.values()).collect()
+    arrays = arrays_of(eager, Roles(columns=names, guessed=()))
+    options = {"as_of": known.as_of, "time_unit": opened.time_unit, "grain": known.grain, "missing": "drop"}
+    return arrays["customer"], arrays["date"], options
 
 
 def _try(fit_one: Any, history: PurchaseHistory | UniquePurchases) -> Fit[Any] | None:

@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from crmvalue.typing import Dates, Floats, Integers, Interval
 
 __all__ = [
-    "calendar_parts", "calibration_parts", "posterior_parts", "revenue_parts", "tracking_parts", "values_parts",
+    "calendar_parts", "calibration_parts", "posterior_parts", "revenue_parts", "tracking_parts", "transform_parts",
+    "values_parts",
 ]  # fmt: skip
 
 _N_PARTS = 10
 _MOST_PARAMETERS, _FACTOR = 14, 8.0  # rows of a picture, and the end of its axis
 _USABLE = 0.5  # effective share of draws from which on they may be used
+_MOST_BINS = 20
+_DOUBTFUL = 0.05  # a smaller p-value says that a forecast is off
 _MOST_COUNTS, _MOST_PERIODS, _MOST_MONTHS = 20, 250, 120
 
 
@@ -137,6 +140,43 @@ def _off(said: float, bought: float) -> str:
         return "The model expects as many purchases as customers made"
     far = f"{shown(abs(off), 'share')} {'more' if off > 0 else 'fewer'}"
     return f"The model expects {far} purchases than customers made"
+
+
+def transform_parts(upper: Floats, share: Floats, p_value: float) -> Parts:
+    """Draw how many customers ended up in each part of what was foretold of them, beside equal numbers."""
+    if not len(upper):
+        return nothing("No customer was foretold anything")
+    each = -(-len(upper) // _MOST_BINS)
+    starts = np.arange(0, len(upper), each)
+    ends = upper[np.minimum(starts + each, len(upper)) - 1]
+    low = np.concatenate([[0.0], ends[:-1]])
+    height = np.divide(np.add.reduceat(share, starts), ends - low, out=np.zeros(len(ends)), where=ends > low)
+    columns = {
+        "place": np.array([_span(*side) for side in zip(low, ends, strict=True)], dtype=np.str_),
+        "customers": height,
+        "right": np.ones(len(ends)),
+    }
+    return Parts(
+        title=_where_off(low, ends, height, p_value),
+        x=Axis(title="Place in the foretold distribution [%]", form="name"),
+        y=Axis(title="Relative frequency", low=0),
+        columns=columns,
+        layers=[
+            Layer(mark="bar", x="place", y="customers", label="customers"),
+            Layer(mark="line", x="place", y="right", label="a right forecast", style="naive"),
+        ],
+    )
+
+
+def _where_off(low: Floats, high: Floats, height: Floats, p_value: float) -> str:
+    """Say how the places of the customers differ from those of a right forecast."""
+    if p_value >= _DOUBTFUL:
+        return "Customers did what was foretold, as far as the data show"
+    mean = float((height * (high**2 - low**2)).sum() / 2.0)
+    spread = float((height * (high**3 - low**3)).sum() / 3.0) - mean * mean
+    if abs(mean - 0.5) >= abs(np.sqrt(max(spread, 0.0)) - np.sqrt(1.0 / 12.0)):
+        return f"Customers bought {'more' if mean > 0.5 else 'less'} than was foretold of them"
+    return f"What is foretold of each customer is too {'narrow' if spread > 1.0 / 12.0 else 'wide'}"
 
 
 def revenue_parts(end: Dates, revenue: Floats, ends: tuple[Floats, Floats] | None, total: Interval | None) -> Parts:

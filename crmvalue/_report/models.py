@@ -27,6 +27,7 @@ from crmvalue._core.values import (
     words_field,
 )
 from crmvalue._models.validation.calibration import measure_independence
+from crmvalue._models.validation.choice import in_order, score_candidates
 from crmvalue._models.validation.comparison import NOBODY, naive_forecasts
 from crmvalue._purchases.order_log import Log, Policy, aggregate, last_day, read_log
 from crmvalue.errors import ConvergenceError, InputError
@@ -66,6 +67,7 @@ _FEW_PARAMETERS = ("NBD",)  # for which a few customers are enough
 
 _HORIZON = 52.0
 _WEEKS_A_YEAR = 365.25 / 7.0
+_INNER = 0.25  # share of the calibration on which the model is chosen
 _CALIBRATION = 0.6  # share of the span of the log
 _EARLY = 100  # 1 in so many customers may have come long before the others, and gone
 _FEWEST_TO_FORECAST = 10
@@ -97,7 +99,7 @@ class ModelSummary:
     holdout_length : float or None
         Length of the part that was held back [weeks].
     model : str or None
-        The chosen model: among the usable fits, the one with the best AIC on the calibration.
+        The chosen model: among the usable fits, the one with the best log score on the last quarter of the calibration.
     rule : str or None
         The naive rule that makes the forecast because no model is usable.
     grade : {"good", "usable", "not usable"} or None
@@ -136,6 +138,9 @@ class ModelSummary:
         Length of the future [weeks].
     warnings : tuple of str
         Assumptions of the models that the data break, in words.
+    log_scores : mapping of str to float or None
+        Log score [nats] of each usable model on the last quarter of the calibration, when it was fitted to the rest;
+        lower is better. None where that was not possible, so that AIC decided.
 
     Examples
     --------
@@ -168,6 +173,7 @@ class ModelSummary:
     discount_rate: float | None = number_field("discount_rate", low=0.0, default=None)
     horizon: float = number_field("horizon", low=0.0, default=_HORIZON)
     warnings: tuple[str, ...] = words_field("warnings", default=())
+    log_scores: Mapping[str, float] | None = checked_field("log_scores", optional(_as_parameters), default=None)
 
     def score(self, name: str) -> ModelScore:
         """Give the score of a model or a naive rule by its name; another name is an InputError."""
@@ -272,8 +278,11 @@ def summarise_models(
     BG/NBD, MBG/NBD, Pareto/NBD and NBD are fitted on the first 60 % of the span of the log and scored on the rest by
     :func:`crmvalue.models.compare_models`; with fewer than 30 customers or repeat purchases NBD alone. If too few
     customers came in that part, the span begins after the first hundredth of the customers has come: a few who came
-    long before the others do not set it. Among the usable fits, the model with the best AIC is fitted again on the
-    whole log. If that fit is not usable, the next model is taken. Values come from
+    long before the others do not set it. Among the usable fits, the model is taken that has the best log score on the
+    last quarter of the calibration, fitted to the rest of it. Models within one standard error of the best, or within
+    0.001 nats, count as equally good: the one with the fewest parameters is taken, and among these the one with the
+    best AIC. If that quarter cannot be cut off, AIC decides. The model is fitted again on the whole log. If that fit is
+    not usable, the next model is taken. Values come from
     :func:`crmvalue.models.customer_values`.
 
     If no model is usable, or the chosen one missed the total of the holdout by over 50 % and chance, the naive rule
@@ -331,7 +340,9 @@ def _look_ahead(
         calibration_end=split.calibration.as_of,
         holdout_length=split.holdout_length,
     )
-    for name in sorted(fits, key=lambda name: fits[name].aic):
+    order, scores = _order(log, policy, split.calibration, fits)
+    summary = attrs.evolve(summary, log_scores=scores)
+    for name in order:
         refits, refused = _fit_all(history, (name,))
         failed |= refused
         unusable = [fit for fit in (fits[name], *refits.values()) if fit.diagnosis.grade == "not usable"]
@@ -356,6 +367,26 @@ def _candidates(history: PurchaseHistory) -> tuple[str, ...]:
     """Name the models that so many customers can determine."""
     few = len(history) < _FEWEST or history.frequency.sum() < _FEWEST
     return _FEW_PARAMETERS if few else tuple(_FITS)
+
+
+def _order(
+    log: Log, policy: Policy, history: PurchaseHistory, fits: Mapping[str, Fit[Any]]
+) -> tuple[list[str], Mapping[str, float] | None]:
+    """Order the models by their log scores on the last quarter of the calibration, or else by AIC."""
+    by_aic = sorted(fits, key=lambda name: fits[name].aic)
+    cut: np.datetime64 = history.as_of  # type: ignore[assignment]  # made from a log
+    n_days = round(float(history.age.max()) * 7.0 * _INNER)
+    try:
+        inner = split_log(log, policy, cut - np.timedelta64(n_days, "D"), cut, "week", "day")
+    except InputError:
+        return by_aic, None
+    if len(inner.calibration) < _FEWEST_TO_FORECAST:
+        return by_aic, None
+    simplest = sorted(by_aic, key=lambda name: fits[name].n_parameters)
+    found = score_candidates(inner, {name: _FITS[name] for name in simplest})
+    scores = {one.name: float(one.score.mean()) for one in found if one.score is not None}
+    order = in_order(found)
+    return [*order, *(name for name in by_aic if name not in order)], scores or None
 
 
 def _why(failed: Mapping[str, str]) -> str:

@@ -356,12 +356,7 @@ def _choice_lines(summary: ModelSummary) -> list[str]:
     if summary.model is None:
         lines += [_line("naive rule", name), *_wrap(f"{summary.problem or ''}. So the naive rule makes the forecast.")]
     else:
-        others = [score for score in summary.scores if score.aic is not None and score.name != name]
-        beside = ", ".join(
-            f"{score.name} {score.aic or 0.0:,.1f}{' (doubtful)' if score.warnings else ''}" for score in others
-        )
-        aic = f"AIC {summary.score(name).aic or 0.0:,.1f}" + (f"; others: {beside}" if beside else "")
-        lines += [_line("chosen model", name, note=aic)]
+        lines += [_line("chosen model", name, note=_choice_note(summary, name))]
     if name == "NBD":
         lines += _wrap(
             "This model knows no leaving: within this log no customer can be shown to have left. "
@@ -394,6 +389,24 @@ def _grade_lines(summary: ModelSummary, score: ModelScore) -> list[str]:
         missed = f"total of the holdout missed by {_percent(score.spend)}; {use.get(summary.money_grade, '')}"
         lines.append(_line("grade, money", summary.money_grade, note=missed))
     return lines
+
+
+def _choice_note(summary: ModelSummary, name: str) -> str:
+    """Say what the models were compared by."""
+    scores = summary.log_scores or {}
+    by_score = name in scores
+
+    def figure(one: str) -> str:
+        if by_score:
+            return f"{scores[one]:.4f}" if one in scores else "not usable there"
+        return f"{summary.score(one).aic or 0.0:,.1f}"
+
+    others = [score for score in summary.scores if score.aic is not None and score.name != name]
+    beside = ", ".join(f"{one.name} {figure(one.name)}{' (doubtful)' if one.warnings else ''}" for one in others)
+    said = f"AIC {summary.score(name).aic or 0.0:,.1f}"
+    if by_score:
+        said = f"log score {figure(name)} on the last quarter of the calibration, {said}"
+    return said + (f"; others: {beside}" if beside else "")
 
 
 def _error_table(summary: ModelSummary, name: str) -> list[str]:

@@ -97,6 +97,17 @@ VALUES_WITH_INTERVALS = attrs.evolve(
         holdout_errors=[0.1, -0.2],
     ),
 )
+CHOICE = models.ModelChoice(
+    name="BG/NBD",
+    fit=models.fit_bg_nbd(SPLIT.calibration),
+    criterion="crps",
+    holdout_begin="2024-01-31",
+    candidates=["NBD", "BG/NBD"],
+    scores=[np.nan, 0.5],
+    rule="nobody buys",
+    rule_score=0.6,
+    conclusion="BG/NBD is chosen.",
+)
 SCORES = models.compare_models(SPLIT, {"BG/NBD": models.fit_bg_nbd(SPLIT.calibration)})
 
 ASLEEP = journeys.Customers(customer=[1], dates={"last_purchase": ["2023-08-31"]}, consent={"email": [True]})
@@ -414,11 +425,30 @@ VALUES = [
     SCORES[0],
     SCORES[0].purchases,
     SCORES[0].counts,
+    CHOICE,
+    models.RollingHoldout(
+        origin=np.array(["2024-01-31"], dtype="M8[D]"),
+        name=["nobody buys"],
+        n_customers=[3],
+        n_purchases=[2.0],
+        expected=[0.0],
+        bias=[-1.0],
+        mean_absolute_error=[0.5],
+        root_mean_squared_error=[0.6],
+        log_score=[np.inf],
+        crps=[0.5],
+        coverage=[np.nan],
+        problems=["NBD, 2024-01-31: no end"],
+    ),
+    models.Ensemble(
+        models=[PURCHASES, models.Nbd(0.385, 12.07, "week")], weights=[0.25, 0.75], names=["BG/NBD", "NBD"]
+    ),
     models.customer_values(SPLIT.calibration, PURCHASES, SPEND, horizon=52, margin=0.3),
     models.revenue_plan(SPLIT.calibration, PURCHASES, SPEND, margin=0.3, n_months=2),
     VALUES_WITH_INTERVALS,
     VALUES_WITH_INTERVALS.intervals,
     models.calibration_by_frequency(SPLIT, PURCHASES),
+    models.probability_integral_transform(SPLIT, PURCHASES, rng=np.random.default_rng(1), n_bins=4),
     models.purchase_tracking(*LOG[:2], PURCHASES),
     models.spend_independence(SPLIT.calibration),
     purchases.summarise_purchases(*LOG),

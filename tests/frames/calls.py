@@ -82,6 +82,7 @@ CALLS = [
         {"calibration_end": "31.01.2024", "holdout_end": "2024-01-31"},
     ),
     Call(fit, {"customers": Later(customers), "model": "nbd", "time_unit": "week"}),
+    Call(fit, {"customers": Later(customers), "model": "mbg_cnbd", "time_unit": "week", "k": 2}, {"k": 0}),
     Call(
         value,
         {

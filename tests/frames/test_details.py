@@ -10,7 +10,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from crmvalue import frames
+from crmvalue import frames, models, purchases
 from crmvalue._frames import fits
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import ConvergenceError, InputError
@@ -209,6 +209,44 @@ class TestBest:
         assert "has the best AIC of the usable fits" in found.comparison
         assert all(f"{name}: AIC" in found.comparison for name in ("BG/NBD", "MBG/NBD", "Pareto/NBD", " NBD"))
         assert found.diagnosis.grade != "not usable"
+
+    @pytest.mark.parametrize("is_lazy", [False, True])
+    def test_with_the_orders_the_last_quarter_decides(self, is_lazy):
+        log = load_cdnow()
+        few = log.customer < 400
+        who, when = log.customer[few], log.date[few]
+        orders = pl.DataFrame({"customer": who, "date": when.astype("datetime64[ms]")})
+        orders = orders.lazy() if is_lazy else orders
+        customers = frames.summarise(orders, as_of="1997-09-30")
+        found = frames.fit(customers, orders=orders)
+        choice = models.choose_model(who, when, as_of="1997-09-30")
+        assert found.comparison == choice.conclusion
+        assert found.estimates == pytest.approx(choice.fit.estimates, rel=1e-8)
+        regularity = purchases.estimate_regularity(who, when, as_of="1997-09-30")
+        history = purchases.summarise_purchases(who, when, as_of="1997-09-30")
+        likeliest = frames.fit(customers, "mbg_cnbd", orders=orders)
+        assert likeliest.comparison == models.fit_mbg_cnbd(history, regularity=regularity).comparison
+        third = frames.fit(customers, "bg_cnbd", k=3)
+        assert third.estimates == pytest.approx(models.fit_bg_cnbd(history, k=3).estimates, rel=1e-8)
+
+    def test_orders_and_k_where_they_do_not_belong(self):
+        orders = pa.table(
+            {"customer": [1, 1, 2], "date": np.array(["2024-01-01", "2024-02-01", "2024-02-02"], "M8[s]")}
+        )
+        customers = frames.summarise(orders)
+        for model, options, name in (
+            ("bg_nbd", {"orders": orders}, "orders"),
+            ("mbg_cnbd", {"orders": orders, "k": 2}, "orders"),
+            ("mbg_cnbd", {}, "k"),
+            ("nbd", {"k": 2}, "k"),
+            ("best", {"orders": customers.frame}, "orders"),
+        ):
+            with pytest.raises(InputError) as caught:
+                frames.fit(customers, model, **options)
+            assert caught.value.name == name
+        with pytest.raises(InputError) as caught:
+            frames.fit(customers.frame, time_unit="week", orders=orders)
+        assert caught.value.name == "customers"
 
     @each_engine
     def test_a_fit_that_is_not_usable_is_never_taken(self, engine):

@@ -13,6 +13,7 @@ from crmvalue.models import (
     OpportunityHistory,
     TimeVaryingHistory,
     calibration_by_frequency,
+    choose_model,
     compare_models,
     customer_values,
     draw_posterior,
@@ -21,6 +22,7 @@ from crmvalue.models import (
     fit_bg_cnbd,
     fit_bg_nbd,
     fit_calendar,
+    fit_ensemble,
     fit_gamma_gamma,
     fit_ggompertz_nbd,
     fit_mbg_cnbd,
@@ -31,9 +33,11 @@ from crmvalue.models import (
     fit_time_varying_pareto_nbd,
     holdout_error,
     likelihood_ratio_test,
+    probability_integral_transform,
     proper_scores,
     purchase_tracking,
     revenue_plan,
+    rolling_holdout,
     spend_independence,
 )
 from crmvalue.purchases import PurchaseHistory, split_purchases, summarise_purchases
@@ -201,6 +205,37 @@ CALLS += [
         compare_models,
         {"split": Later(split), "fits": Later(lambda: {"BG/NBD": fit_bg_nbd(split().calibration)})},
         out_of_range={"gap": 0.0},
+    ),
+    Call(
+        probability_integral_transform,
+        {"split": Later(split), "model": MODEL, "rng": np.random.default_rng(1), "n_bins": 4},
+        out_of_range={"n_bins": 1},
+    ),
+    Call(
+        choose_model,
+        {
+            "customer": [1] * 6 + [2] * 2 + [3, 4, 5, 6] + [7] * 4,
+            "date": [f"2024-0{month}-{day}" for month in range(1, 5) for day in ("03", "12", "17", "26")],
+            "as_of": "2024-05-31",
+            "models": ["nbd"],
+            "holdout_share": 0.3,
+        },
+        out_of_range={"holdout_share": 1.0, "as_of": "2023-12-31", "date": "not a date"},
+    ),
+    Call(
+        rolling_holdout,
+        {
+            "customer": [1] * 6 + [2] * 2 + [3, 4, 5, 6] + [7] * 4,
+            "date": [f"2024-0{month}-{day}" for month in range(1, 5) for day in ("03", "12", "17", "26")],
+            "origins": ["2024-02-29"],
+            "horizon": 4,
+            "models": ["nbd"],
+        },
+        out_of_range={"horizon": 0.0, "origins": ["2024-04-20"], "date": "not a date"},
+    ),
+    Call(
+        fit_ensemble,
+        {"split": Later(split), "fits": {"BG/NBD": MODEL}},
     ),
     Call(
         proper_scores,

@@ -153,8 +153,8 @@ class ErlangProcess(ContinuousProcess):
         kept = np.exp(log_rising(left, n - 1.0) - log_rising(self.a + left, n - 1.0))
         part = ahead / (self.alpha + past.age + ahead)
         shape = self.r + self.k * past.x
-        enough: Floats = np.array([betainc(n * self.k - j, shape + j, part) for j in range(self.k)])
-        return kept * enough
+        found: Floats = kept * np.array([betainc(n * self.k - j, shape + j, part) for j in range(self.k)])
+        return found
 
     def shape_of_counts(self, past: Past) -> tuple[float, Floats]:
         """Give the steps, and the shape of the rate of events."""

@@ -55,6 +55,8 @@ __all__ = [
     "fit_parameters",
     "has_priors",
     "likelihood_ratio_test",
+    "read_fit",
+    "read_model",
     "read_priors",
     "read_starts",
     "register",
@@ -381,10 +383,15 @@ class Fit(Generic[Model]):
         InputError
             If the text is not what :meth:`to_json` wrote.
         """
-        return from_json(cls, text, Diagnosis, model=_read_model)
+        return from_json(cls, text, Diagnosis, model=read_model)
 
 
-def _read_model(fields: Any) -> Any:
+def read_fit(fields: Any) -> Fit[Any]:
+    """Read a fit from its object in JSON."""
+    return Fit.from_json(json.dumps(fields))
+
+
+def read_model(fields: Any) -> Any:
     """Read a model of any class from its object in JSON."""
     return _MODELS[fields["kind"]].from_json(json.dumps(fields))
 

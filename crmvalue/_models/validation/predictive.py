@@ -125,8 +125,8 @@ def _sums(process: Any, past: Past, ahead: Floats, group: Integers, count: Float
         )
         if found is None:
             n_ways = len(part.upto)
-            at_least, more, upto = np.empty((3, n_ways, len(count)))
-            found = _Sums(at_least, more, upto, np.empty((n_ways, n_ways, len(order))))
+            upto, at_least, more = (np.empty((n_ways, len(count))) for _ in range(3))
+            found = _Sums(upto, at_least, more, np.empty((n_ways, n_ways, len(order))))
         for whole, some in zip(found[:3], part[:3], strict=True):
             whole[:, asked] = some
         found.square[:, :, groups] = part.square

@@ -1,0 +1,277 @@
+"""The same forecast from several days: one holdout may be a lucky one, or lie in a season."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import (
+    as_day,
+    as_day_column,
+    as_items,
+    as_positive,
+    as_text,
+    require_choice,
+    require_same_index,
+)
+from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.values import (
+    array_columns,
+    count_column,
+    date_table,
+    label_column,
+    number_column,
+    stay_frozen,
+    words_field,
+)
+from crmvalue._models.validation.choice import MODELS, candidates_of
+from crmvalue._models.validation.comparison import compare_models
+from crmvalue.errors import ConvergenceError, InputError
+from crmvalue.purchases import DAYS_PER_UNIT, split_purchases
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import numpy.typing as npt
+
+    from crmvalue._models.validation.comparison import ModelScore
+    from crmvalue.models import Fit
+    from crmvalue.purchases import Grain, Missing, PurchaseHistory, PurchaseSplit, TimeUnit
+    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
+
+__all__ = ["RollingHoldout", "rolling_holdout"]
+
+_SCORES = ("bias", "mean_absolute_error", "root_mean_squared_error", "log_score", "crps", "coverage")
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class RollingHoldout(Columns):
+    """Scores of models and naive rules on several holdouts of one log; one row for each of them on each holdout.
+
+    Parameters
+    ----------
+    origin : ndarray of datetime64[D]
+        Last day of the calibration, shape (rows,); NaT for all holdouts together.
+    name : ndarray of str
+        Model or naive rule.
+    n_customers : ndarray of int
+        Customers of the calibration.
+    n_purchases, expected : ndarray
+        Purchases of these customers in the holdout, and what was foretold; NaN where a fit failed.
+    bias, mean_absolute_error, root_mean_squared_error : ndarray
+        As in :class:`HoldoutError`; NaN where a fit failed.
+    log_score, crps, coverage : ndarray
+        As in :class:`ProperScores`; NaN where a fit failed, and for a rule without a distribution.
+    problems : tuple of str
+        Fits that failed, with the reason.
+
+    Examples
+    --------
+    >>> from crmvalue.datasets import load_cdnow
+    >>> log = load_cdnow()
+    >>> found = rolling_holdout(
+    ...     log.customer, log.date, origins=["1997-09-30", "1997-12-30"], horizon=26, models=["nbd", "bg_nbd"]
+    ... )
+    >>> whole = found.over_all()
+    >>> for name, log_score in zip(whole.name[:4], whole.log_score.round(3), strict=False):
+    ...     print(name, log_score)
+    NBD 0.831
+    BG/NBD 0.787
+    nobody buys inf
+    same rate as before 0.923
+    """
+
+    origin: Dates = date_table("origin")
+    name: npt.NDArray[np.str_] = label_column("name")
+    n_customers: Integers = count_column("n_customers")
+    n_purchases: Floats = number_column("n_purchases")
+    expected: Floats = number_column("expected", missing=True)
+    bias: Floats = number_column("bias", missing=True, infinite=True)
+    mean_absolute_error: Floats = number_column("mean_absolute_error", missing=True)
+    root_mean_squared_error: Floats = number_column("root_mean_squared_error", missing=True)
+    log_score: Floats = number_column("log_score", missing=True, infinite=True)
+    crps: Floats = number_column("crps", missing=True)
+    coverage: Floats = number_column("coverage", missing=True)
+    problems: tuple[str, ...] = words_field("problems", default=())
+
+    def __attrs_post_init__(self) -> None:
+        for field in attrs.fields(type(self))[1:-1]:
+            if getattr(self, field.name).shape != self.origin.shape:
+                raise InputError(
+                    field.name, f"of {len(self.origin)} rows, as `origin`", getattr(self, field.name).shape
+                )
+
+    def over_all(self) -> RollingHoldout:
+        """Put all holdouts together: each customer of each holdout counts once.
+
+        Returns
+        -------
+        RollingHoldout
+            One row for each model and rule, in the order of this table; NaN where it has no score on some holdout.
+        """
+        names = list(dict.fromkeys(self.name.tolist()))
+        groups = [self.name == name for name in names]
+        n_customers = np.array([self.n_customers[rows].sum() for rows in groups])
+        n_purchases, expected = (
+            np.array([column[rows].sum() for rows in groups]) for column in (self.n_purchases, self.expected)
+        )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            excess = expected - n_purchases
+            bias = np.where(excess == 0.0, 0.0, excess / n_purchases)
+        return RollingHoldout(
+            origin=np.full(len(names), "NaT", dtype="datetime64[D]"),
+            name=np.array(names, dtype=np.str_),
+            n_customers=n_customers,
+            n_purchases=n_purchases,
+            expected=expected,
+            bias=bias,
+            root_mean_squared_error=np.sqrt(self._mean(np.square(self.root_mean_squared_error), groups)),
+            **{name: self._mean(getattr(self, name), groups) for name in _SCORES[1:] if "root" not in name},
+            problems=self.problems,
+        )
+
+    def _mean(self, column: Floats, groups: list[npt.NDArray[np.bool_]]) -> Floats:
+        weight = self.n_customers.astype(np.float64)
+        return np.array([(column[rows] * weight[rows]).sum() / weight[rows].sum() for rows in groups])
+
+    def to_json(self) -> str:
+        """Write the table as JSON text; :meth:`from_json` reads it back."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> RollingHoldout:
+        """Read the table that :meth:`to_json` wrote; other text is an InputError."""
+        return from_json(cls, text)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
+
+
+def rolling_holdout(
+    customer: ArrayLike,
+    date: ArrayLike,
+    *,
+    origins: ArrayLike,
+    horizon: float,
+    models: Sequence[str] | Mapping[str, Callable[[PurchaseHistory], Fit[Any]]] = MODELS,
+    time_unit: TimeUnit = "week",
+    grain: Grain = "day",
+    missing: Missing = "raise",
+) -> RollingHoldout:
+    """Fit models to a log up to each of several days, and score their forecasts of the time after it.
+
+    Parameters
+    ----------
+    customer, date, time_unit, grain, missing
+        As in :func:`crmvalue.purchases.summarise_purchases`.
+    origins : array_like of date
+        Last days of the calibrations, all different; each before the last date of the log.
+    horizon : float
+        Length of each holdout [time_unit], > 0, rounded to whole days. It must end within the log.
+    models : sequence of str or mapping of str to function, optional
+        Names as in :func:`choose_model`, or functions by name, which give the fit to a history, such as `fit_bg_nbd`.
+
+    Returns
+    -------
+    RollingHoldout
+        Scores of each model and naive rule on each holdout; `over_all` puts them together.
+
+    Raises
+    ------
+    InputError
+        If an origin or the horizon is not legal, or a name is unknown.
+
+    Notes
+    -----
+    The scores are those of :func:`compare_models`. A fit that is not usable is scored all the same. Holdouts that
+    overlap share purchases, so their scores are not independent.
+
+    Examples
+    --------
+    >>> from crmvalue.datasets import load_cdnow
+    >>> from crmvalue.models import fit_mbg_nbd
+    >>> log = load_cdnow()
+    >>> found = rolling_holdout(
+    ...     log.customer, log.date, origins=["1997-09-30", "1997-12-30"], horizon=26, models={"MBG/NBD": fit_mbg_nbd}
+    ... )
+    >>> found.log_score[found.name == "MBG/NBD"].round(3)
+    array([0.836, 0.735])
+    """
+    require_same_index(customer=customer, date=date)
+    length = as_positive("horizon", horizon)
+    fits = _functions(models)
+    days = [as_day("origins", day) for day in as_items("origins", origins, "a list of days")]
+    if not days or len(set(days)) < len(days):
+        raise InputError("origins", "different days, at least one", origins)
+    require_choice("time_unit", time_unit, DAYS_PER_UNIT)
+    ahead = np.timedelta64(max(1, round(length * DAYS_PER_UNIT[time_unit])), "D")
+    found: list[tuple[np.datetime64, PurchaseSplit, ModelScore | str]] = []
+    problems = []
+    known = as_day_column("date", date, allow_missing=missing == "drop")
+    last = known[~np.isnat(known)].max()
+    for day in days:
+        if day + ahead > last:
+            raise InputError("origins", f"such that the horizon ends by the last date, {last}", str(day))
+        split = split_purchases(
+            customer,
+            date,
+            calibration_end=day,
+            holdout_end=day + ahead,
+            time_unit=time_unit,
+            grain=grain,
+            missing=missing,
+        )
+        made = {}
+        for name, fit_one in fits.items():
+            try:
+                made[name] = fit_one(split.calibration)
+            except (ConvergenceError, InputError) as error:
+                problems.append(f"{name}, {day}: {error}")
+        scores = {score.name: score for score in compare_models(split, made)} if made else {}
+        found += [(day, split, scores.get(name, name)) for name in dict.fromkeys([*fits, *scores])]
+    return _table(found, problems)
+
+
+def _functions(models: object) -> dict[str, Callable[[PurchaseHistory], Fit[Any]]]:
+    if not isinstance(models, Mapping):
+        return dict(candidates_of("models", models))
+    functions = {as_text("models", name): function for name, function in models.items()}
+    if not functions or not all(map(callable, functions.values())):
+        raise InputError("models", "names of models, or functions by name, at least one", models)
+    return functions
+
+
+def _table(found: list[tuple[np.datetime64, PurchaseSplit, Any]], problems: list[str]) -> RollingHoldout:
+    columns: dict[str, list[float]] = {name: [] for name in ("n_purchases", "expected", *_SCORES)}
+    names = []
+    for _, split, score in found:
+        came = float(split.holdout_n_purchases.sum())
+        values = dict.fromkeys(columns, np.nan)
+        values["n_purchases"] = came
+        if isinstance(score, str):
+            names.append(score)
+        else:
+            names.append(score.name)
+            error, counts = score.purchases, score.counts
+            values |= {name: getattr(error, name) for name in _SCORES[:3]}
+            # where nobody bought, all that was foretold is error
+            values["expected"] = (
+                came * (1.0 + error.bias) if came else error.mean_absolute_error * len(split.calibration)
+            )
+            if counts is not None:
+                values |= {name: getattr(counts, name) for name in _SCORES[3:]}
+        for name, value in values.items():
+            columns[name].append(value)
+    return RollingHoldout(
+        origin=np.array([day for day, _, _ in found], dtype="datetime64[D]"),
+        name=np.array(names, dtype=np.str_),
+        n_customers=np.array([len(split.calibration) for _, split, _ in found]),
+        problems=tuple(problems),
+        **{name: np.array(column) for name, column in columns.items()},
+    )

@@ -1,0 +1,174 @@
+"""Whether what customers did looks like a draw from what was foretold of them: the probability integral transform."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import numpy as np
+
+from crmvalue._core.checks import as_whole_number, require_same_length
+from crmvalue._core.frames import Columns
+from crmvalue._core.json import from_json, to_json
+from crmvalue._core.pictures.pictured import Pictured
+from crmvalue._core.values import array_columns, count_column, number_column, number_field, stay_frozen
+from crmvalue._models.pictures import transform_parts
+from crmvalue._models.shared.common import as_rng, check_history
+from crmvalue._models.shared.purchase_model import as_purchase_model
+from crmvalue._models.validation.predictive import foretell
+from crmvalue._models.validation.proper_scores import check_split
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from crmvalue._core.pictures.parts import Parts
+    from crmvalue._models.shared.fit import Fit
+    from crmvalue._models.shared.purchase_model import ContinuousModel
+    from crmvalue.purchases import PurchaseSplit
+    from crmvalue.typing import Floats, Integers
+
+__all__ = ["ProbabilityIntegralTransform", "probability_integral_transform"]
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class ProbabilityIntegralTransform(Columns, Pictured):
+    """Where in their foretold distributions the customers ended up, by equal bins of [0, 1], and a test.
+
+    For a right forecast each bin has the same share. Too many in the first and the last bin: the distributions are too
+    narrow. Too many in the middle: too wide. Too many in the first bins: customers bought less than foretold.
+
+    Parameters
+    ----------
+    upper : ndarray
+        Upper end of each bin, shape (bins,).
+    share : ndarray
+        Share of the customers in each bin, without chance: a customer who bought x times is spread evenly from
+        P(X < x) to P(X <= x).
+    n_drawn : ndarray of int
+        Customers in each bin, each at one place that was drawn evenly from P(X < x) to P(X <= x).
+    statistic : float
+        Chi-square of `n_drawn` against equal numbers, with as many degrees of freedom as bins but one.
+    p_value : float
+        Chance of such a statistic for a right forecast.
+
+    Examples
+    --------
+    >>> found = ProbabilityIntegralTransform(
+    ...     upper=[0.5, 1.0], share=[0.55, 0.45], n_drawn=[56, 44], statistic=1.44, p_value=0.23
+    ... )
+    >>> found.share
+    array([0.55, 0.45])
+    """
+
+    upper: Floats = number_column("upper")
+    share: Floats = number_column("share")
+    n_drawn: Integers = count_column("n_drawn")
+    statistic: float = number_field("statistic", low=0.0)
+    p_value: float = number_field("p_value", low=0.0, high=1.0)
+
+    def __attrs_post_init__(self) -> None:
+        require_same_length(upper=self.upper, share=self.share, n_drawn=self.n_drawn)
+
+    def to_json(self) -> str:
+        """Write the bins and the test as JSON text; :meth:`from_json` reads it back."""
+        return to_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> ProbabilityIntegralTransform:
+        """Read the bins that :meth:`to_json` wrote; other text is an InputError.
+
+        Examples
+        --------
+        >>> found = ProbabilityIntegralTransform(
+        ...     upper=[0.5, 1.0], share=[0.55, 0.45], n_drawn=[56, 44], statistic=1.44, p_value=0.23
+        ... )
+        >>> ProbabilityIntegralTransform.from_json(found.to_json()) == found
+        True
+        """
+        return from_json(cls, text)
+
+    def _parts(self) -> Parts:
+        return transform_parts(self.upper, self.share, self.p_value)
+
+    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Give all columns by name, for a dataframe of any kind."""
+        return array_columns(self)
+
+
+@np.errstate(under="ignore")
+def probability_integral_transform(
+    split: PurchaseSplit, model: ContinuousModel | Fit[Any], *, rng: np.random.Generator, n_bins: int = 10
+) -> ProbabilityIntegralTransform:
+    """Check whether the purchases of the holdout look like draws from the distributions that a model foretells.
+
+    Parameters
+    ----------
+    split : PurchaseSplit
+        Calibration and holdout.
+    model : purchase model or Fit
+        Purchase model in the time unit of the split, or the fit of one.
+    rng : numpy.random.Generator
+        Source of randomness of the test. `share`, and so the picture, does not depend on it.
+    n_bins : int, optional
+        Number of bins, from 2 to 1,000.
+
+    Returns
+    -------
+    ProbabilityIntegralTransform
+        Shares of the bins, and the chi-square test.
+
+    Raises
+    ------
+    InputError
+        If `split` is not one, `model` is not a purchase model, units differ, `rng` is no generator, or `n_bins` is
+        outside its range.
+
+    Notes
+    -----
+    Counts are whole, so P(X <= x) is not uniform even for a right forecast. A place that is drawn evenly from P(X < x)
+    to P(X <= x) is uniform. This is the randomised transform, and the test is of it. The histogram without chance is
+    that of Czado, Gneiting and Held, "Predictive model assessment for count data", Biometrics 65 (2009). With many
+    customers, the test finds faults that are too small to matter: look at the shares.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from crmvalue.datasets import load_cdnow
+    >>> from crmvalue.models import BgNbd
+    >>> from crmvalue.purchases import split_purchases
+    >>> log = load_cdnow()
+    >>> split = split_purchases(log.customer, log.date, calibration_end="1997-09-30")
+    >>> model = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
+    >>> found = probability_integral_transform(split, model, rng=np.random.default_rng(1), n_bins=4)
+    >>> found.share.round(3)
+    array([0.235, 0.248, 0.254, 0.263])
+    """
+    checked = check_split(split)
+    known, random = as_purchase_model("model", model), as_rng(rng)
+    bins = as_whole_number("n_bins", n_bins, low=2, high=1000)
+    history = check_history(checked.calibration, known.time_unit)
+    foretold = foretell(known, history, checked.holdout_length, checked.holdout_n_purchases)
+    n = len(history)
+    place = foretold.fewer + random.random(n) * (foretold.upto - foretold.fewer)
+    drawn = np.bincount(np.minimum(place * bins, bins - 1.0).astype(np.int64), minlength=bins)
+    statistic = float(np.square(drawn - n / bins).sum() * bins / n)
+    from scipy.special import chdtrc
+
+    return ProbabilityIntegralTransform(
+        upper=np.arange(1, bins + 1) / bins,
+        share=np.diff(_share_up_to(np.arange(bins + 1) / bins, foretold.fewer, foretold.upto)),
+        n_drawn=drawn,
+        statistic=statistic,
+        p_value=float(chdtrc(bins - 1.0, statistic)),
+    )
+
+
+def _share_up_to(edges: Floats, low: Floats, high: Floats) -> Floats:
+    """Mean over the customers of the part of their range that is below each edge."""
+    width = high - low
+    found = np.empty(len(edges))
+    for i, edge in enumerate(edges.tolist()):
+        found[i] = np.divide(edge - low, width, out=np.where(low < edge, 1.0, 0.0), where=width > 0).clip(0, 1).mean()
+    found[[0, -1]] = 0.0, 1.0
+    return found

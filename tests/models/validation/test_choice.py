@@ -1,0 +1,105 @@
+"""The model for a log, chosen by its forecast of the last quarter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from crmvalue._models.validation.choice import Candidate, in_order
+from crmvalue.datasets import load_cdnow
+from crmvalue.errors import ConvergenceError, InputError
+from crmvalue.models import (
+    ModelChoice,
+    choose_model,
+    fit_bg_nbd,
+    fit_mbg_cnbd,
+    fit_nbd,
+    fit_pareto_nbd,
+    proper_scores,
+)
+from crmvalue.purchases import split_purchases, summarise_purchases
+
+
+@pytest.fixture(scope="module")
+def log():
+    return load_cdnow()
+
+
+class TestChooseModel:
+    """Fitted to the first part, scored on the last quarter, fitted again to all."""
+
+    def test_on_cdnow_by_hand(self, log):
+        """1 January to 30 September 1997 are 272 days; a quarter is 68: candidates are fitted up to 24 July."""
+        choice = choose_model(
+            log.customer, log.date, as_of="1997-09-30", models=["nbd", "bg_nbd", "pareto_nbd", "mbg_cnbd"]
+        )
+        split = split_purchases(log.customer, log.date, calibration_end="1997-07-24", holdout_end="1997-09-30")
+        assert str(choice.holdout_begin) == "1997-07-24"
+        assert choice.candidates == ("NBD", "BG/NBD", "Pareto/NBD", *(f"MBG/CNBD-{k}" for k in range(2, 7)))
+        fits = [fit(split.calibration) for fit in (fit_nbd, fit_bg_nbd, fit_pareto_nbd)]
+        fits.append(fit_mbg_cnbd(split.calibration, k=2))
+        scores = [proper_scores(split, fit).log_score for fit in fits]
+        np.testing.assert_allclose(choice.scores[:4], scores, rtol=1e-12)
+        assert choice.name == "BG/NBD"
+        whole = summarise_purchases(log.customer, log.date, as_of="1997-09-30")
+        assert choice.fit.estimates == pytest.approx(fit_bg_nbd(whole).estimates, rel=1e-12)
+        assert choice.fit.comparison == choice.conclusion
+        assert "BG/NBD is chosen by its log score on the last 9.71 weeks (NBD 0.52" in choice.conclusion
+        assert choice.rule == "same rate as before"
+        assert not choice.rule_wins
+        assert ModelChoice.from_json(choice.to_json()) == choice
+
+    def test_nothing_after_the_last_day_takes_part(self, log):
+        known = log.date <= np.datetime64("1997-09-30")
+        options = {"as_of": "1997-09-30", "models": ["nbd", "bg_nbd"]}
+        one = choose_model(log.customer, log.date, **options)
+        assert one == choose_model(log.customer[known], log.date[known], **options)
+
+    def test_by_the_mean_absolute_error(self, log):
+        """It prefers low forecasts: a large k, and the rule that nobody buys."""
+        choice = choose_model(
+            log.customer, log.date, as_of="1997-09-30", models=["mbg_nbd", "mbg_cnbd"], criterion="mean_absolute_error"
+        )
+        assert choice.name == "MBG/CNBD-6"
+        assert (choice.rule, choice.rule_wins) == ("nobody buys", True)
+        assert choice.conclusion.endswith(": it wins.")
+
+    def test_no_usable_fit(self):
+        customer = [1] * 5 + [2, 3, 4]
+        date = [f"2024-0{month}-01" for month in range(1, 6)] + ["2024-01-01"] * 3
+        with pytest.raises(ConvergenceError, match="no model can be trusted"):
+            choose_model(customer, date, models=["bg_nbd"])
+
+    @pytest.mark.parametrize(
+        ("changes", "name"),
+        [
+            ({"models": []}, "models"),
+            ({"models": ["nbd", "nbd"]}, "models"),
+            ({"models": ["gamma"]}, "models"),
+            ({"criterion": "aic"}, "criterion"),
+            ({"holdout_share": 0.0}, "holdout_share"),
+        ],
+    )
+    def test_rejects(self, log, changes, name):
+        with pytest.raises(InputError) as caught:
+            choose_model(log.customer, log.date, **changes)
+        assert caught.value.name == name
+
+
+class TestInOrder:
+    """The simplest of those within one standard error of the best, then of the rest."""
+
+    def test_by_hand(self):
+        best = np.array([1.0, 1.0, 1.0, 1.0])
+        noisy = best + np.array([0.5, -0.5, 0.6, -0.4])  # 0.05 behind, standard error 0.25
+        behind = best + np.array([0.1, 0.2, 0.1, 0.2])
+        found = [
+            Candidate("behind", behind, ""),
+            Candidate("failed", None, "no"),
+            Candidate("noisy", noisy, ""),
+            Candidate("best", best, ""),
+        ]
+        assert in_order(found) == ["noisy", "best", "behind"]
+        hardly = [Candidate("simple", best + 0.0009, ""), Candidate("best", best, "")]
+        assert in_order(hardly)[0] == "simple"
+        assert in_order(hardly, "crps")[0] == "best"
