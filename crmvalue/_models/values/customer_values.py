@@ -309,7 +309,7 @@ def customer_values(
     ----------
     history : PurchaseHistory
         The customers, with mean repeat spend, in the time unit of the model.
-    purchase_model : BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd or Fit
+    purchase_model : BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd, SeasonalModel or Fit
         Model of purchases, or the fit of one.
     spend_model : GammaGamma or Fit
         Model of the spend of one purchase, independent of how many there are, or the fit of one.

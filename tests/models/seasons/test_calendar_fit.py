@@ -12,6 +12,7 @@ import pytest
 from scipy.special import betaln, gammaln
 from scipy.stats import binom
 
+from crmvalue import frames
 from crmvalue._models.seasons.day_log import dated_purchases, read_log
 from crmvalue._models.seasons.likelihood import Family, SeasonalLikelihood
 from crmvalue.datasets import load_cdnow
@@ -424,6 +425,24 @@ class TestUses:
         )  # fmt: skip
         low, high = values.intervals.total
         assert low < values.clv.sum() < high
+
+    def test_in_frames(self, cdnow):
+        customers = frames.summarise(CDNOW.to_frame("polars"), as_of="1997-09-30", time_unit="week")
+        found = frames.value(customers, cdnow.fit, horizon=13).frame["expected_purchases"].to_numpy()
+        history = summarise_purchases(*LOG, as_of="1997-09-30")
+        assert found == pytest.approx(cdnow.model.expected_purchases(history, horizon=13), rel=1e-12)
+        lazy = frames.summarise(CDNOW.to_frame("polars").lazy(), as_of="1997-09-30", time_unit="week")
+        valued = frames.value(lazy, cdnow.fit, horizon=13, margin=0.3).frame.collect()
+        assert valued["expected_purchases"].sum() == pytest.approx(found.sum(), rel=1e-9)
+
+    def test_holdouts_are_not_fitted_again(self, cdnow):
+        split = split_purchases(*LOG, CDNOW.amount, calibration_end="1997-06-30", holdout_end="1997-09-30")
+        known = summarise_purchases(*LOG, CDNOW.amount, as_of="1997-09-30")
+        with pytest.raises(InputError, match="purchase_model"):
+            customer_values(
+                known, cdnow.fit, fit_gamma_gamma(known), horizon=13, margin=0.3, level=0.9, n_draws=40,
+                rng=np.random.default_rng(1), inflate="holdout", holdout=split,
+            )  # fmt: skip
 
     def test_table_and_picture(self, cdnow):
         assert cdnow.to_columns()["n_repeat"].sum() == summarise_purchases(*LOG, as_of="1997-09-30").frequency.sum()
