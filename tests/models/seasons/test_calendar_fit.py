@@ -384,6 +384,11 @@ class TestMessages:
         assert "October" not in cdnow.names
         assert not cdnow.trustworthy
 
+    def test_a_leap_week_is_like_the_week_before(self):
+        found = fit_calendar(*draw_log(400, 17), as_of=BEGIN + N_DAYS, by="week")
+        assert found.calendar.week[52] == found.calendar.week[51] != 1.0
+        assert found.calendar.unseen == ()
+
     def test_horizons(self, cdnow):
         assert "lies in a season" in cdnow.horizon_messages(13)[0]
         assert "lies in part in a season" in cdnow.horizon_messages(30)[0]
