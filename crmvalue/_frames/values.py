@@ -80,7 +80,7 @@ def value(
     customers : CustomerFrame, DataFrame or LazyFrame
         A result of :func:`summarise`, or a frame of your own with the columns `frequency`, `recency`, `age` and
         `mean_repeat_spend`; for a model with covariates also their columns.
-    fit : Fit, BgNbd, MbgNbd, ParetoNbd, GgompertzNbd, Nbd, BgCnbd or MbgCnbd
+    fit : purchase model or Fit
         Model of purchases, or the fit of one.
     spend_fit : GammaGamma or Fit, optional
         Model of the spend of one purchase, or the fit of one; by default "gamma_gamma" is fitted to these customers.
@@ -175,7 +175,7 @@ def value(
     lazy = frame if isinstance(frame, nw.LazyFrame) else None
     result: Any
     if lazy is None:
-        history = read_history(frame, unit, _NEEDED, covariates)
+        history = _dated(read_history(frame, unit, _NEEDED, covariates), opened)
         here: Any = {name: frame[term].to_numpy() if isinstance(term, str) else term for name, term in given.items()}
         with names_here({"purchase_model": "fit", "spend_model": "spend_fit"}):
             values = customer_values(
@@ -202,7 +202,7 @@ def value(
         grade_of(int(rows.weight.sum()), fit, spend)  # warns of a fit that is not usable
         if _RATE in known:
             terms = terms._replace(discount_rate=np.array(rows.history.covariate(_RATE)))
-        table = _predict(model, rows.history, terms)
+        table = _predict(model, _dated(rows.history, opened), terms)
         joined = join_rows(lazy, table, (*ROW, *known))
         valued = _valued(joined, spending, terms, single, has_time=_TIME in table)
         result = native(valued.drop(*_WORKING.values(), strict=False), frame)
@@ -235,6 +235,7 @@ def _without_money(
         require_other_names("customers", lazy, _MADE[:2])
         rows = count_rows(lazy, opened.time_unit, covariates)
         history, n_customers = rows.history, int(rows.weight.sum())
+    history = _dated(history, opened)
     grade_of(n_customers, fit)  # warns of a fit that is not usable
     found: Arrays = {"prob_alive": model.prob_alive(history)}
     found["expected_purchases"] = model.expected_purchases(history, horizon=horizon)
@@ -246,6 +247,11 @@ def _without_money(
         table = {name: getattr(history, name) for name in ROW} | {name: history.covariate(name) for name in covariates}
         result = native(join_rows(lazy, table | found, keys), frame)
     return attrs.evolve(opened.known, frame=result, fits=(fit,) if isinstance(fit, Fit) else ())
+
+
+def _dated(history: PurchaseHistory, opened: Opened) -> PurchaseHistory:
+    """Give a history the last day of the frame, which a model with a calendar needs."""
+    return attrs.evolve(history, as_of=opened.known.as_of, grain=opened.known.grain)  # type: ignore[arg-type]  # it was checked
 
 
 def _require_terms(given: Mapping[str, Any], segment: object, columns: Sequence[str]) -> None:

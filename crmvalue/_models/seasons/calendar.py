@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
-__all__ = ["SEASONS", "Calendar", "DayEffect", "groups_of", "last_day_of", "levels_on", "values_on"]
+__all__ = ["LEAP_WEEK", "SEASONS", "Calendar", "DayEffect", "groups_of", "last_day_of", "levels_on", "values_on"]
 
 SEASONS: dict[str, tuple[str, ...]] = {
     "month": (
@@ -44,6 +44,9 @@ SEASONS: dict[str, tuple[str, ...]] = {
     "weekday": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
 }  # fmt: skip
 """Names of the levels of each season. Weeks are those of ISO 8601."""
+
+LEAP_WEEK = "week 53"
+"""Week that only some years have."""
 
 _MONDAY = 3  # 1970-01-01 was a Thursday: days since the Monday before it
 

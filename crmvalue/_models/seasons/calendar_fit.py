@@ -144,7 +144,7 @@ def fit_calendar(
     and levels are found together by Newton's method: the mode of the posterior, in which the logarithms of the levels
     are normal with mean 0. The spread of this prior is learnt for each season with at least four levels (empirical
     Bayes); for fewer it is 0.5. Then all levels are scaled so that their mean over the days of observation is 1, and
-    alpha with them. Levels of days that were not seen are 1.
+    alpha with them. Levels of days that were not seen are 1; week 53, which only some years have, is then like week 52.
 
     What is seen once is no season: with less than two years, nobody can tell a season of the year from growth, from the
     aging of customers or from one promotion. The diagnosis says so.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._models.seasons.calendar import SEASONS, Calendar, groups_of, values_on
+from crmvalue._models.seasons.calendar import LEAP_WEEK, SEASONS, Calendar, groups_of, values_on
 from crmvalue._models.seasons.shrinkage import Group
 from crmvalue.errors import InputError
 
@@ -46,7 +46,7 @@ def lay_out(dates: Dates, by: tuple[str, ...], days: tuple[DayEffect, ...], shri
             if n_days[place]:
                 names.append(name)
                 columns.append((code == place).astype(np.float64))
-            else:
+            elif name != LEAP_WEEK or "week 52" not in names:
                 unseen.append(name)
         groups.append(Group(season, slice(start, len(names)), shrinkage))
     unit = [1.0] * len(names)
@@ -70,8 +70,9 @@ def lay_out(dates: Dates, by: tuple[str, ...], days: tuple[DayEffect, ...], shri
 
 
 def calendar_of(levels: Levels, estimates: Floats) -> Calendar:
-    """Make the calendar of estimated levels; those that were not seen are 1."""
+    """Make the calendar of estimated levels; those that were not seen are 1, a leap week is like the one before."""
     by_name = dict(zip(levels.names, estimates.tolist(), strict=True))
+    by_name.setdefault(LEAP_WEEK, by_name.get("week 52", 1.0))
     seasons: dict[str, Any] = {
         season: {name: by_name.get(name, 1.0) for name in SEASONS[season]} for season in levels.seasons
     }

@@ -22,6 +22,7 @@ from crmvalue._core.values import (
     number_field,
     number_table,
     of_class,
+    read_only,
     require_columns,
     stay_frozen,
     words_field,
@@ -92,7 +93,7 @@ class SeasonalFit(Columns, Pictured):
     fit: Fit[Any] = checked_field("fit", of_class(Fit))
     names: tuple[str, ...] = words_field("names", distinct=True)
     level: Floats = number_column("level")
-    covariance: Floats = number_table("covariance", 2)
+    covariance: Floats = number_table("covariance", None)
     n_days: Integers = count_column("n_days")
     n_repeat: Integers = count_column("n_repeat")
     shrinkage: Mapping[str, float] = checked_field("shrinkage", _as_spreads)
@@ -107,6 +108,8 @@ class SeasonalFit(Columns, Pictured):
             raise InputError("fit", "the fit of a SeasonalModel", type(self.fit.model).__name__)
         k = len(self.names)
         require_columns(self, k, ("level", "n_days", "n_repeat"), "levels")
+        if self.covariance.size == 0:  # JSON does not tell the shape of nothing
+            object.__setattr__(self, "covariance", read_only(np.zeros((0, 0))))
         if self.covariance.shape != (k, k):
             raise InputError("covariance", f"of shape {(k, k)}, for the levels", self.covariance.shape)
         require(self.level > 0, "level", self.level, "> 0")

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SeasonalModel", "expected_of_arrivals"]
 
+_MOST_PAIRS = 1 << 17  # of days of arrival and ends that are computed at once
 _INNER = (BgNbd, MbgNbd, Nbd, BgCnbd, MbgCnbd)
 
 
@@ -263,9 +264,11 @@ def expected_of_arrivals(model: SeasonalModel, first: np.datetime64, entered: In
     """Repeat purchases until each end, expected of the newcomers of each day; days are counted from `first`."""
     level = levels_on(model.calendar, first + np.arange(len(entered)))
     clock = np.cumsum(level) / DAYS_PER_UNIT[model.time_unit]
+    arrivals = np.flatnonzero(entered)
     expected = np.zeros(len(ends))
-    for day in np.flatnonzero(entered).tolist():
-        later = int(np.searchsorted(ends, day))
-        ahead = np.maximum(clock[ends[later:]] - clock[day], 0.0)
-        expected[later:] += entered[day] * np.asarray(model.model.expected_purchases_new(horizon=ahead))
+    step = max(1, _MOST_PAIRS // len(ends))
+    for start in range(0, len(arrivals), step):
+        some = arrivals[start : start + step]
+        ahead = np.maximum(clock[ends] - clock[some][:, np.newaxis], 0.0)  # 0 for those who come later
+        expected += entered[some] @ np.asarray(model.model.expected_purchases_new(horizon=ahead))
     return expected

@@ -120,6 +120,7 @@ def _better(
         moved[free] += inverse @ ((prior - other) * theta)[free]
         variance = np.zeros(len(theta))
         variance[list(place)] = np.diag(inverse)
+        np.clip(variance[m:], 0.0, 1.0 / other[m:], out=variance[m:])  # the data cannot add to that of the prior
         before = dict(now)
         for group in learnt:
             columns = slice(m + group.columns.start, m + group.columns.stop)

@@ -539,7 +539,7 @@ def as_purchase_model(name: str, given: object) -> ContinuousModel:
     """Take a model of purchases in continuous time, or the fit of one."""
     model = given.model if isinstance(given, Fit) else given
     if not isinstance(model, ContinuousModel):
-        rule = "a purchase model (BgNbd, MbgNbd, ParetoNbd, GgompertzNbd, Nbd, BgCnbd, MbgCnbd) or its fit"
+        rule = "a purchase model (such as BgNbd, MbgNbd, ParetoNbd, Nbd, MbgCnbd) or its fit"
         raise InputError(name, rule, type(model).__name__)
     return model
 

@@ -245,7 +245,7 @@ def calibration_by_frequency(
     ----------
     split : PurchaseSplit
         Calibration and holdout.
-    model : BgNbd, MbgNbd, ParetoNbd, GgompertzNbd, Nbd, BgCnbd, MbgCnbd or Fit
+    model : purchase model or Fit
         Purchase model in the time unit of the split, or the fit of one.
     most : int, optional
         Customers with at least this many repeat purchases make the last group, from 1 to 10,000.
@@ -312,7 +312,7 @@ def purchase_tracking(
         Customer of each row, whole numbers or text, shape (rows,).
     date : array_like
         Date of each row; several purchases of a customer on a day are one.
-    model : BgNbd, MbgNbd, ParetoNbd, GgompertzNbd, Nbd, BgCnbd, MbgCnbd or Fit
+    model : purchase model or Fit
         Purchase model, or the fit of one.
     as_of : date, optional
         Last day of observation; later rows are left out. By default the last date of the log. Without it, a few rows

@@ -311,7 +311,7 @@ def customer_values(
     ----------
     history : PurchaseHistory
         The customers, with mean repeat spend, in the time unit of the model; with `amounts` for the two others.
-    purchase_model : BgNbd, MbgNbd, ParetoNbd, GgompertzNbd, Nbd, BgCnbd, MbgCnbd or Fit
+    purchase_model : purchase model or Fit
         Model of purchases, or the fit of one.
     spend_model : GammaGamma, LognormalSpend, Gb2Spend or Fit
         Model of the spend of one purchase, or the fit of one. Given the history, what a purchase brings is taken as

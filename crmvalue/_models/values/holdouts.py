@@ -108,6 +108,9 @@ def _range(lengths: list[float], unit: str) -> str:
 
 def holdout_errors(splits: tuple[PurchaseSplit, ...], purchase_fit: Any, spend_fit: Any) -> Floats:
     """Logarithm of the money of each holdout over its forecast, the models fitted again to the calibration."""
+    if type(purchase_fit.model) not in _FITS:
+        rule = f"a fit of {', '.join(kind.__name__ for kind in _FITS)}, which can be fitted again to a holdout"
+        raise InputError("purchase_model", rule, type(purchase_fit.model).__name__)
     return np.array([_error(split, purchase_fit, spend_fit) for split in splits])
 
 

@@ -163,7 +163,7 @@ def revenue_plan(
     ----------
     history : PurchaseHistory
         The customers, with mean repeat spend and `as_of`, in the time unit of the model.
-    purchase_model : BgNbd, MbgNbd, ParetoNbd, GgompertzNbd, Nbd, BgCnbd, MbgCnbd or Fit
+    purchase_model : purchase model or Fit
         Model of purchases, or the fit of one.
     spend_model : GammaGamma or Fit
         Model of the spend of one purchase, or the fit of one.

@@ -108,6 +108,14 @@ class TestOperationalHistory:
         assert np.array_equal(found.recency, history.recency)
         assert np.array_equal(found.age, history.age)
 
+    def test_takes_covariates_along(self):
+        history = summarise_purchases(
+            [1, 1, 2, 3], ["2024-01-01", "2024-02-02", "2024-01-09", "2024-01-10"], as_of="2024-03-01"
+        )
+        known = history.with_covariates({"is_member": [1.0, 0.0, 0.0]})
+        found = Calendar(month={"February": 2.0}).operational_history(known)
+        assert found.covariate("is_member").tolist() == [1.0, 0.0, 0.0]
+
     def test_needs_days(self):
         history = PurchaseHistory.from_columns(frequency=[0], recency=[0], age=[1], time_unit="week")
         with pytest.raises(InputError, match="as_of"):

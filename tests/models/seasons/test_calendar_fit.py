@@ -9,11 +9,15 @@ from itertools import pairwise
 import mpmath as mp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.special import betaln, gammaln
 from scipy.stats import binom
 
+from crmvalue import frames
+from crmvalue._models.seasons.calendar_fit import MODELS
 from crmvalue._models.seasons.day_log import dated_purchases, read_log
-from crmvalue._models.seasons.likelihood import Family, SeasonalLikelihood
+from crmvalue._models.seasons.likelihood import DatedPurchases, Family, SeasonalLikelihood
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.models import (
@@ -30,7 +34,7 @@ from crmvalue.models import (
     fit_mbg_nbd,
     fit_nbd,
 )
-from crmvalue.purchases import split_purchases, summarise_purchases
+from crmvalue.purchases import PurchaseHistory, split_purchases, summarise_purchases
 
 CDNOW = load_cdnow()
 LOG = CDNOW.customer, CDNOW.date
@@ -41,6 +45,12 @@ FAMILIES = {
 PLAIN = {
     "nbd": fit_nbd, "bg_nbd": fit_bg_nbd, "mbg_nbd": fit_mbg_nbd, "bg_cnbd": fit_bg_cnbd, "mbg_cnbd": fit_mbg_cnbd,
 }  # fmt: skip
+parameters = st.tuples(
+    *(
+        st.floats(math.log(low), math.log(high)).map(math.exp)
+        for low, high in ((0.01, 20), (0.01, 1e4), (0.01, 50), (0.01, 50))
+    )
+)
 each_model = pytest.mark.parametrize("name", FAMILIES)
 
 TRUTH = MbgNbd(3.0, 60.0, 0.8, 2.4, "week")
@@ -209,6 +219,32 @@ class TestLikelihood:
                 slope = (exact(i, step) - exact(i, -step)) / (2 * step)
                 assert at.gradient[i] == pytest.approx(float(slope), rel=1e-10, abs=1e-10)
 
+    @given(st.sampled_from([*FAMILIES]), parameters, st.integers(0, 1000))
+    def test_equals_that_of_the_model_in_operational_time(self, name, natural, seed):
+        """Over the domain in which the likelihoods of the models are known at 50 digits."""
+        rng = np.random.default_rng(seed)
+        family, n_days = FAMILIES[name], int(rng.integers(3, 700))
+        x = rng.choice([0, 1, 2, 40, 500], 8).astype(float)
+        first = rng.integers(0, n_days - 1, 8)
+        last = np.where(x > 0, rng.integers(first + 1, n_days), first)
+        n_repeat = np.append(0.0, rng.poisson(2.0, n_days - 1))
+        nothing = np.zeros(0, dtype=np.int64)
+        dated = DatedPurchases(x, first, last, np.ones(8), n_repeat, (nothing, nothing, np.zeros(0)))
+        design = rng.normal(size=(n_days, 2))
+        found = SeasonalLikelihood(family, dated, design, 7.0)
+        theta = np.concatenate([np.log(natural[: family.n_parameters]), rng.normal(size=2)])
+        model = MODELS[name].make(*natural[: family.n_parameters], "week", **k_of(name))
+        theta[1] -= math.log(found.ruler / 7.0)
+        level = found.levels(theta)
+        clock = (np.cumsum(level) - level[0]) / 7.0
+        history = PurchaseHistory.from_columns(
+            frequency=x, recency=clock[last] - clock[first], age=clock[-1] - clock[first], time_unit="week"
+        )
+        # the unit counts each repeat purchase of the days, and k of them for each purchase of the customers
+        units = (n_repeat.sum() - family.k * x.sum()) * math.log(found.ruler / 7.0)
+        exact = model.log_likelihood(history).sum() + n_repeat @ np.log(level) - units
+        assert found(theta).value == pytest.approx(exact, rel=1e-9, abs=1e-9 * (1.0 + abs(units)))
+
     @each_model
     def test_without_levels_it_is_that_of_the_model(self, name):
         log, _ = small_log()
@@ -286,6 +322,7 @@ class TestFit:
         assert found.fit.estimates == pytest.approx(cdnow.fit.estimates, rel=1e-4)
         assert found.log_likelihood == pytest.approx(cdnow.log_likelihood, abs=1e-5)
         assert found.names == ()
+        assert SeasonalFit.from_json(found.to_json()) == found
         flat = fit_calendar(*LOG, as_of="1997-09-30", calendar=Calendar(month=[1.0] * 12))
         assert flat.log_likelihood == pytest.approx(flat.log_likelihood_flat, rel=1e-13)
         assert flat.horizon_messages(9) == ()
@@ -347,6 +384,11 @@ class TestMessages:
         assert "October" not in cdnow.names
         assert not cdnow.trustworthy
 
+    def test_a_leap_week_is_like_the_week_before(self):
+        found = fit_calendar(*draw_log(400, 17), as_of=BEGIN + N_DAYS, by="week")
+        assert found.calendar.week[52] == found.calendar.week[51] != 1.0
+        assert found.calendar.unseen == ()
+
     def test_horizons(self, cdnow):
         assert "lies in a season" in cdnow.horizon_messages(13)[0]
         assert "lies in part in a season" in cdnow.horizon_messages(30)[0]
@@ -373,6 +415,24 @@ class TestMessages:
         assert np.isfinite(found.level).all()
         assert (np.diag(found.covariance) > 0).all()
         assert found.messages or found.fit.diagnosis.messages
+
+    @pytest.mark.parametrize(("name", "by"), [("mbg_nbd", ("month", "weekday")), ("mbg_cnbd", "month")])
+    def test_odd_logs_have_an_answer(self, name, by):
+        """All purchases on a few days, many customers on one day, or one customer: levels stay finite."""
+        rng = np.random.default_rng(8)
+        for n_customers, days in (
+            (16, rng.integers(0, 700, 60) // 30 * 30),
+            (40, rng.choice([0, 1], 80)),
+            (1, np.arange(9)),
+        ):
+            customer = rng.integers(0, n_customers, len(days))
+            log = customer, np.datetime64("2023-01-05") + days
+            found = fit_calendar(*log, by=by, model=name, **k_of(name), as_of="2024-12-31")
+            history = summarise_purchases(*log, as_of="2024-12-31")
+            assert np.isfinite(found.level).all()
+            assert (np.diag(found.covariance) >= 0).all()
+            assert np.isfinite(found.model.expected_purchases(history, horizon=9)).all()
+            assert found.fit.log_likelihood == pytest.approx(found.model.log_likelihood(history).sum(), rel=1e-6)
 
     def test_nobody_bought_again(self):
         found = fit_calendar([1, 2, 3], ["2024-01-01", "2024-02-03", "2024-03-04"], as_of="2024-06-30")
@@ -424,6 +484,24 @@ class TestUses:
         )  # fmt: skip
         low, high = values.intervals.total
         assert low < values.clv.sum() < high
+
+    def test_in_frames(self, cdnow):
+        customers = frames.summarise(CDNOW.to_frame("polars"), as_of="1997-09-30", time_unit="week")
+        found = frames.value(customers, cdnow.fit, horizon=13).frame["expected_purchases"].to_numpy()
+        history = summarise_purchases(*LOG, as_of="1997-09-30")
+        assert found == pytest.approx(cdnow.model.expected_purchases(history, horizon=13), rel=1e-12)
+        lazy = frames.summarise(CDNOW.to_frame("polars").lazy(), as_of="1997-09-30", time_unit="week")
+        valued = frames.value(lazy, cdnow.fit, horizon=13, margin=0.3).frame.collect()
+        assert valued["expected_purchases"].sum() == pytest.approx(found.sum(), rel=1e-9)
+
+    def test_holdouts_are_not_fitted_again(self, cdnow):
+        split = split_purchases(*LOG, CDNOW.amount, calibration_end="1997-06-30", holdout_end="1997-09-30")
+        known = summarise_purchases(*LOG, CDNOW.amount, as_of="1997-09-30")
+        with pytest.raises(InputError, match="purchase_model"):
+            customer_values(
+                known, cdnow.fit, fit_gamma_gamma(known), horizon=13, margin=0.3, level=0.9, n_draws=40,
+                rng=np.random.default_rng(1), inflate="holdout", holdout=split,
+            )  # fmt: skip
 
     def test_table_and_picture(self, cdnow):
         assert cdnow.to_columns()["n_repeat"].sum() == summarise_purchases(*LOG, as_of="1997-09-30").frequency.sum()
