@@ -43,6 +43,10 @@ SPLIT = purchases.split_purchases(
 )
 PURCHASES = models.BgNbd(0.243, 4.414, 0.793, 2.426, "week")
 SPEND = models.GammaGamma(6.25, 3.74, 15.44)
+LOGNORMAL = models.LognormalSpend(
+    3.0, 0.8, 0.5, drift=0.1, origin="2024-01-01", season=[0.1] * 6 + [-0.1] * 6,
+    spend_effects=[models.CovariateEffect("z", 0.2, 1.0, 2.0)],
+)  # fmt: skip
 RNG = np.random.default_rng(3)
 ITEMS = journeys.InstalledItems(
     customer=["ann"], last_service=["2024-01-31"], interval_months=6, last_visit=["2024-02-01"]
@@ -416,6 +420,8 @@ VALUES = [
     models.ShiftedBetaGeometric(0.668, 3.806),
     models.BetaDiscreteWeibull(0.668, 3.806, 1.1),
     SPEND,
+    LOGNORMAL,
+    models.Gb2Spend(2.1, 290.0, 0.8, 1.0, use_first=False),
     models.ContractHistory.from_survivors([100, 80, 70]),
     models.OpportunityHistory(frequency=[0, 1], recency=[0, 2], n_opportunities=[3, 3]),
     FIT,

@@ -24,7 +24,9 @@ from crmvalue.models import (
     fit_calendar,
     fit_ensemble,
     fit_gamma_gamma,
+    fit_gb2_spend,
     fit_ggompertz_nbd,
+    fit_lognormal_spend,
     fit_mbg_cnbd,
     fit_mbg_nbd,
     fit_nbd,
@@ -121,11 +123,19 @@ SPENDERS = PurchaseHistory.from_columns(
     mean_repeat_spend=[9.0, 20.0, 31.0, 0.0],
     time_unit="week",
 )
+AMOUNTS = summarise_purchases(
+    [1, 1, 1, 2, 2, 3],
+    ["2024-01-01", "2024-02-01", "2024-02-09", "2024-01-05", "2024-03-01", "2024-02-01"],
+    [9.0, 12.0, 8.0, 40.0, 31.0, 20.0],
+    keep_amounts=True,
+)
 DONORS = OpportunityHistory(frequency=[0, 1, 2, 3], recency=[0, 1, 3, 3], n_opportunities=[3, 3, 3, 3])
 COHORT = [100, 80, 70, 65]
 
 CALLS += [
     Call(fit_gamma_gamma, {"history": SPENDERS, "priors": {"q": (4.0, 0.5)}}),
+    Call(fit_lognormal_spend, {"history": AMOUNTS, "priors": {"tau": (0.5, 0.5)}}),
+    Call(fit_gb2_spend, {"history": AMOUNTS, "priors": {"a": (1.0, 0.5), "p": (3.0, 0.5), "q": (3.0, 0.5)}}),
     Call(
         fit_shifted_beta_geometric,
         {"survivors": COHORT, "priors": {"alpha": (1.0, 1.0)}},

@@ -6,6 +6,7 @@ model (a = 1). With a small power it comes near the lognormal model.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Literal
 
 import attrs
@@ -50,8 +51,8 @@ class Gb2Spend(SpendModel):
     ----------
     a : float
         Power, > 0.
-    b : float
-        Scale of the base [money], > 0.
+    scale : float
+        Scale of the base [money], > 0: about a typical amount.
     p : float
         Shape of the powers of the amounts of one customer, > 0: the larger, the less they differ.
     q : float
@@ -69,22 +70,23 @@ class Gb2Spend(SpendModel):
 
     Notes
     -----
-    The amount y of a customer is such that :math:`(y/b)^a` is gamma distributed with shape p and rate :math:`\nu`; over
-    customers :math:`\nu` is gamma distributed with shape q and rate 1. So one amount follows the generalised beta
-    distribution of the second kind, GB2(a, b, p, q), of McDonald (1984); its upper tail falls like
-    :math:`y^{-aq-1}`. With a = 1 it is the gamma-gamma model with :math:`\gamma = b`. Given n amounts with
-    :math:`S = \sum (y/b)^a`, the rate is gamma with shape q + n p and rate 1 + S. Large amounts of a customer decide
-    what is expected of them, small ones hardly count.
+    With :math:`b = \mathrm{scale} \, (q/p)^{1/a}`, the amount y of a customer is such that :math:`(y/b)^a` is gamma
+    distributed with shape p and rate :math:`\nu`; over customers :math:`\nu` is gamma distributed with shape q and rate
+    1. So one amount follows the generalised beta distribution of the second kind, GB2(a, b, p, q), of McDonald (1984);
+    its upper tail falls like :math:`y^{-aq-1}`. With a = 1 it is the gamma-gamma model with :math:`\gamma = b`.
+
+    Given n amounts with :math:`S = \sum (y/b)^a`, the rate is gamma with shape q + n p and rate 1 + S. So with a > 1
+    large amounts of a customer decide what is expected of them, and small ones hardly count.
 
     Examples
     --------
-    >>> model = Gb2Spend(2.1, 320.0, 0.8, 1.0)
+    >>> model = Gb2Spend(2.1, 290.0, 0.8, 1.0)
     >>> round(model.expected_spend_new(), 1)
-    476.8
+    422.9
     """
 
     a: float = positive_field("a")
-    b: float = positive_field("b")
+    scale: float = positive_field("scale")
     p: float = positive_field("p")
     q: float = positive_field("q")
     use_first: bool = first_field()
@@ -96,24 +98,29 @@ class Gb2Spend(SpendModel):
     def __attrs_post_init__(self) -> None:
         self._check_drift()
 
+    @property
+    def _log_b(self) -> float:
+        return math.log(self.scale) + (math.log(self.q) - math.log(self.p)) / self.a
+
     def _densities(self, log: Floats, n: Floats) -> Floats:
         from scipy.special import gammaln
 
-        power = self.a * (log - np.log(self.b))
+        power = self.a * (log - self._log_b)
         top, sums = log_sums(power, n)
         own = n * (np.log(self.a) - gammaln(self.p)) + self.p * add_up(power, n)
         densities: Floats = own + log_ratio(self.q, n * self.p) - (self.q + n * self.p) * (top + np.log(sums))
         return densities
 
     def _level(self, log: Floats, n: Floats) -> Level:
-        top, sums = log_sums(self.a * (log - np.log(self.b)), n)
-        scale = np.log(self.b) + (top + np.log(sums)) / self.a
-        return Level(np.exp(np.clip(scale, -_LARGEST, _LARGEST)), n)
+        top, sums = log_sums(self.a * (log - self._log_b), n)
+        known = self._log_b + (top + np.log(sums) + math.log(self.p) - np.log(self.q + n * self.p)) / self.a
+        return Level(np.exp(np.clip(known, -_LARGEST, _LARGEST)), n)
 
     def _mean(self, n: Floats) -> Floats:
         root, shape = 1.0 / self.a, self.q + n * self.p
         finite = shape > root
         ratio = log_ratio(self.p, root) - log_ratio(np.where(finite, shape - root, 1.0), root)
+        ratio += root * (np.log(shape) - math.log(self.p))
         return np.where(finite, np.exp(np.minimum(ratio, _LARGEST)), np.inf)
 
     def _quantile(self, n: Floats, prob: float) -> Floats:
@@ -122,17 +129,21 @@ class Gb2Spend(SpendModel):
         shape = self.q + n * self.p
         share, rest = betaincinv(self.p, shape, prob), betaincinv(shape, self.p, 1.0 - prob)
         with np.errstate(divide="ignore", over="ignore"):
-            quantile: Floats = np.exp((np.log(share) - np.log(rest)) / self.a)
+            odds = np.log(share) - np.log(rest) + np.log(shape) - math.log(self.p)
+            quantile: Floats = np.exp(odds / self.a)
         return quantile
 
     def _draw_levels(self, n: Floats, rng: np.random.Generator) -> Floats:
-        return np.exp(np.clip(-log_gamma_draws(self.q + n * self.p, rng) / self.a, -230.0, 230.0))
+        shape = self.q + n * self.p
+        return np.exp(np.clip((np.log(shape) - log_gamma_draws(shape, rng)) / self.a, -230.0, 230.0))
 
     def _draw_purchases(self, size: int, rng: np.random.Generator) -> Floats:
-        return np.exp(np.clip(log_gamma_draws(np.full(size, self.p), rng) / self.a, -230.0, 230.0))
+        logs = log_gamma_draws(np.full(size, self.p), rng) - math.log(self.p)
+        return np.exp(np.clip(logs / self.a, -230.0, 230.0))
 
     def _moments(self) -> tuple[float, float]:
-        first, second = (float(np.exp(log_ratio(self.p, k / self.a))) for k in (1.0, 2.0))
+        roots = np.array([1.0, 2.0]) / self.a
+        first, second = np.exp(log_ratio(self.p, roots) - roots * math.log(self.p)).tolist()
         return first, second - first * first
 
 
@@ -156,7 +167,7 @@ def fit_gb2_spend(
     use_first, zeros, drift, season, spend_covariates
         As in :func:`fit_lognormal_spend`.
     priors : dict of str to tuple of float, optional
-        For `a`, `b`, `p`, `q`: median and standard deviation of the logarithm of a log-normal prior; for `drift`,
+        For `a`, `scale`, `p`, `q`: median and standard deviation of the logarithm of a log-normal prior; for `drift`,
         `season.1` (January) and so on, and `spend.NAME` of a covariate: mean and standard deviation of a normal prior.
 
     Returns
@@ -181,20 +192,20 @@ def fit_gb2_spend(
     >>> from crmvalue.purchases import summarise_purchases
     >>> cdnow = load_cdnow()
     >>> history = summarise_purchases(cdnow.customer, cdnow.date, cdnow.amount, keep_amounts=True)
-    >>> fit = fit_gb2_spend(history, zeros="drop")
+    >>> fit = fit_gb2_spend(history, zeros="drop", use_first=False)
     >>> round(fit.model.a, 2), fit.diagnosis.trustworthy
-    (0.0, True)
+    (0.25, True)
     """
     task = read_task(
         history, use_first=use_first, zeros=zeros, drift=drift, season=season, spend_covariates=spend_covariates
     )
     unit = float(np.exp(task.spent.log.mean()))  # the search has bounds, so it counts money in typical purchases
-    names = ("a", "b", "p", "q", *task.names)
+    names = ("a", "scale", "p", "q", *task.names)
     n = len(task.spent.n)
     evaluate = Gb2Likelihood(task, unit)
     starts = [evaluate.start(power) for power in _POWERS]
     fit = fit_model(
-        lambda a, b, p, q, *rest: Gb2Spend(a, b, p, q, **task.fields(rest)),
+        lambda a, scale, p, q, *rest: Gb2Spend(a, scale, p, q, **task.fields(rest)),
         evaluate,
         Parameters(names, np.arange(len(names)) < 4),
         starts[:1],

@@ -61,10 +61,11 @@ def log_ratio(x: Any, more: Any) -> Floats:
 
 
 class Gb2Likelihood:
-    """Log-likelihood of the logarithms as a function of the logarithms of (a, b, p, q) and the coefficients.
+    """Log-likelihood of the logarithms as a function of the logarithms of (a, scale, p, q) and the coefficients.
 
-    A level is added to the logarithm of an amount by each coefficient; log b is one of them. Sums over the purchases of
-    a customer are needed as ratios to 1 + S alone, so powers of amounts do not overflow.
+    It is computed in (a, b, p, q), where log b = log scale + log(q / p) / a. Log b and the coefficients add up to what
+    is taken off the logarithm of an amount. Sums over the purchases of a customer are needed as ratios to 1 + S alone,
+    so powers of amounts do not overflow.
     """
 
     def __init__(self, task: Task, unit: float) -> None:
@@ -87,10 +88,23 @@ class Gb2Likelihood:
         spread = float(mean.var())
         within = float(((self.log - mean[self.row]) ** 2).sum()) / extra if extra else 0.5 * spread
         p, q = (1.0 / (a * a * max(v, _FEW)) + 0.5 for v in (within, spread - (within / self.n).mean()))
-        logs = [np.log(a), self.log.mean() - np.log(p / q) / a, np.log(p), np.log(q)]
+        logs = [np.log(a), self.log.mean(), np.log(p), np.log(q)]
         return np.array([*logs, *np.zeros(self.k - len(logs))])
 
     def __call__(self, theta: Floats) -> Evaluation:
+        root = float(np.exp(-theta[0]))
+        turn = float(theta[3] - theta[2]) * root
+        inner = theta.copy()
+        inner[1] += turn
+        at = self._of_b(inner)
+        jacobian = np.eye(self.k)
+        jacobian[1, [0, 2, 3]] = -turn, -root, root
+        bend = np.zeros((self.k, self.k))  # of log b
+        bend[0, [0, 2, 3]] = bend[[0, 2, 3], 0] = turn, root, -root
+        hessian = jacobian.T @ at.hessian @ jacobian + at.gradient[1] * bend
+        return Evaluation(at.value, jacobian.T @ at.gradient, hessian)
+
+    def _of_b(self, theta: Floats) -> Evaluation:
         from scipy.special import digamma, gammaln, polygamma
 
         a, p, q = np.exp(theta[[0, 2, 3]])

@@ -190,7 +190,7 @@ def fit_lognormal_spend(
     >>> history = summarise_purchases(cdnow.customer, cdnow.date, cdnow.amount, keep_amounts=True)
     >>> fit = fit_lognormal_spend(history, zeros="drop")
     >>> round(fit.model.tau, 3), round(fit.model.sigma, 3)
-    (0.0, 0.0)
+    (0.433, 0.58)
     """
     task = read_task(
         history, use_first=use_first, zeros=zeros, drift=drift, season=season, spend_covariates=spend_covariates

@@ -220,7 +220,7 @@ class SpendModel(Model):
         >>> from crmvalue.purchases import summarise_purchases
         >>> history = summarise_purchases(["ann", "ann"], ["2024-01-01", "2024-02-01"], [20, 40], keep_amounts=True)
         >>> LognormalSpend(3.0, 0.8, 0.5).log_likelihood(history).round(3)
-        array([-8.382])
+        array([-8.599])
         """
         spent = read_spent(history, use_first=self.use_first)
         density = self._densities(self._adjusted(spent, history), spent.n) - add_up(spent.log, spent.n)
@@ -255,7 +255,7 @@ class SpendModel(Model):
         >>> from crmvalue.purchases import summarise_purchases
         >>> history = summarise_purchases(["ann", "ann"], ["2024-01-01", "2024-02-01"], [20, 40], keep_amounts=True)
         >>> LognormalSpend(3.0, 0.8, 0.5).expected_spend(history).round(2)
-        array([31.16])
+        array([31.93])
         """
         known = self._known(history, horizon)
         return known.scale * self._finite_mean(known.n)
@@ -277,8 +277,10 @@ class SpendModel(Model):
 
         Returns
         -------
-        low, high : ndarray
-            Ends of the interval [money], one per customer: as much probability lies below as above.
+        low : ndarray
+            Lower end of the interval [money], one per customer.
+        high : ndarray
+            Upper end: as much probability lies above it as below the lower one.
 
         Raises
         ------
@@ -292,7 +294,7 @@ class SpendModel(Model):
         >>> history = summarise_purchases(["ann", "ann"], ["2024-01-01", "2024-02-01"], [20, 40], keep_amounts=True)
         >>> low, high = LognormalSpend(3.0, 0.8, 0.5).spend_interval(history, level=0.8)
         >>> low.round(2), high.round(2)
-        (array([12.42]), array([54.37]))
+        (array([12.47]), array([57.37]))
         """
         tail = 0.5 * (1.0 - as_fraction("level", level))
         known = self._known(history, horizon)
