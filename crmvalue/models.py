@@ -13,6 +13,8 @@ the same, with known traits of customers                    `purchase_covariates
 purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
 contracts with renewals                                     :class:`ShiftedBetaGeometric`,
                                                             :class:`BetaDiscreteWeibull` with :class:`ContractHistory`
+tables of counts in place of single customers               :func:`fit_table` with :class:`CountHistogram` or
+                                                            :class:`BinnedHistory`, :func:`expected_histogram`
 money of one purchase                                       :class:`GammaGamma`
 a table of all customers with their lifetime value          :func:`customer_values`, with :class:`ValueIntervals`
 who costs more than they bring                              :meth:`CustomerValues.profits`
@@ -41,6 +43,9 @@ from crmvalue._models.repeat.opportunities import OpportunityHistory
 from crmvalue._models.repeat.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from crmvalue._models.shared.covariates import CovariateEffect
 from crmvalue._models.shared.fit import Diagnosis, Fit, LikelihoodRatioTest, likelihood_ratio_test
+from crmvalue._models.tables.binned_history import BinnedHistory
+from crmvalue._models.tables.count_histogram import CountHistogram
+from crmvalue._models.tables.table_fit import expected_histogram, fit_table
 from crmvalue._models.validation.calibration import (
     FrequencyCalibration,
     PurchaseTracking,
@@ -61,7 +66,9 @@ __all__ = [
     "BgBb",
     "BgCnbd",
     "BgNbd",
+    "BinnedHistory",
     "ContractHistory",
+    "CountHistogram",
     "CovariateEffect",
     "CustomerValues",
     "Diagnosis",
@@ -86,6 +93,7 @@ __all__ = [
     "compare_models",
     "customer_values",
     "draw_posterior",
+    "expected_histogram",
     "fit_beta_discrete_weibull",
     "fit_bg_bb",
     "fit_bg_cnbd",
@@ -96,6 +104,7 @@ __all__ = [
     "fit_nbd",
     "fit_pareto_nbd",
     "fit_shifted_beta_geometric",
+    "fit_table",
     "holdout_error",
     "likelihood_ratio_test",
     "purchase_tracking",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats
 
-__all__ = ["discounted_time", "prob_purchases", "time_as_customer"]
+__all__ = ["discounted_time", "prob_at_least", "prob_purchases", "time_as_customer"]
 
 _NATS = 40.0  # the integrand is cut off where it has fallen by so many powers of e
 _NODES = 24
@@ -62,13 +62,14 @@ def discounted_time(rate: float, s: float, beta: Floats, horizon: Floats | None)
     return time
 
 
-def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: float, beta: Floats) -> Floats:
+def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: Floats | float, beta: Floats) -> Floats:
     """Probability of n purchases within the horizon: the customer makes them and stays, or makes them and leaves."""
     from scipy.special import gammaln, xlogy
 
     found = np.where(n == 0, 1.0, 0.0)
     rows = np.nonzero(horizon > 0)[0]  # in no time nothing happens
     n, horizon, r, alpha, beta = n[rows], horizon[rows], r[rows], alpha[rows], beta[rows]
+    s = np.broadcast_to(s, found.shape)[rows]
     ways = log_rising(r, n) - gammaln(n + 1.0)
     stays = (
         xlogy(n, horizon / (alpha + horizon)) - r * np.log1p(horizon / alpha) - s * np.log1p(horizon / beta)
@@ -91,8 +92,33 @@ def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: floa
         )
         return found
 
-    leaves = math.log(s) + np.log(to_beta) + _log_integral(log_f, slope, np.log1p(horizon / m))
+    leaves = np.log(s) + np.log(to_beta) + _log_integral(log_f, slope, np.log1p(horizon / m))
     found[rows] = np.exp(np.minimum(ways + np.logaddexp(stays, leaves), 0.0))
+    return found
+
+
+def prob_at_least(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: Floats, beta: Floats) -> Floats:
+    """Probability of n >= 1 purchases or more within the horizon: integral over the time of the n-th one."""
+    from scipy.special import gammaln, xlogy
+
+    m = np.minimum(alpha, beta)
+    to_alpha, to_beta = m / alpha, m / beta
+
+    def log_f(v: Floats) -> Floats:
+        grown = np.expm1(v)
+        a, b = to_alpha * grown, to_beta * grown
+        found: Floats = v + xlogy(n - 1.0, a / (1.0 + a)) - (r + 1.0) * np.log1p(a) - s * np.log1p(b)
+        return found
+
+    def slope(v: Floats) -> Floats:
+        grown = np.expm1(v)
+        a, b = to_alpha * grown, to_beta * grown
+        rest = (r + n) * (to_alpha / (1.0 + a)) + s * (to_beta / (1.0 + b))
+        found: Floats = 1.0 + (grown + 1.0) * ((n - 1.0) / grown - rest)
+        return found
+
+    ways = log_rising(r, n) - gammaln(n) + np.log(to_alpha)
+    found: Floats = np.exp(np.minimum(ways + _log_integral(log_f, slope, np.log1p(horizon / m)), 0.0))
     return found
 
 
