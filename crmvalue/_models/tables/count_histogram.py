@@ -147,8 +147,8 @@ class CountHistogram:
         ...     log.customer, log.date, as_of="1998-06-30", period_ends=[0.5, 1], cells=[0, 1, 2, 3, 4, 5]
         ... )
         >>> table.counts.astype(int)
-        array([[1546,  393,  175,   96,   53,   94],
-               [1890,  237,  102,   50,   30,   48]])
+        array([[1467,  442,  190,  102,   57,   99],
+               [1769,  295,  142,   46,   46,   59]])
         """
         end = as_day("as_of", as_of)
         days = as_day_column("date", date)

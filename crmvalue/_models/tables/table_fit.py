@@ -97,7 +97,7 @@ def fit_table(
     --------
     >>> from crmvalue.models import CountHistogram
     >>> table = CountHistogram(
-    ...     counts=[[1546, 393, 175, 96, 53, 94], [1890, 237, 102, 50, 30, 48]],
+    ...     counts=[[1467, 442, 190, 102, 57, 99], [1769, 295, 142, 46, 46, 59]],
     ...     cells=[0, 1, 2, 3, 4, 5],
     ...     period_ends=[0.5, 1],
     ...     time_unit="year",
