@@ -123,21 +123,21 @@ class TestIntervalCounts:
         np.testing.assert_allclose(coarse, np.add.reduceat(fine, [0, 1, 3, 7], axis=1), rtol=1e-11)
 
     @pytest.mark.slow
-    @pytest.mark.parametrize("seed", range(6))
+    @pytest.mark.parametrize("seed", range(4))
     def test_equals_the_integrals(self, seed):
         rng = np.random.default_rng([20, seed])
         r, alpha, a, b = np.exp(rng.uniform(np.log([0.05, 0.5, 0.1, 0.1]), np.log([10.0, 100.0, 10.0, 30.0]))).tolist()
         start = float(rng.choice([0.0, 26.0, 52.0]))
-        end, top = start + float(rng.choice([4.0, 52.0, 200.0])), int(rng.choice([2, 5, 12]))
+        end, top = start + float(rng.choice([4.0, 52.0, 200.0])), int(rng.choice([2, 5, 8]))
         columns = [np.array([value]) for value in (r, alpha, a, b)]
-        with mpmath.workdps(30):
+        with mpmath.workdps(20):
             for early in (0, 1):
                 found = beta_geometric_counts(start, end, top, *columns, early=early)[0]
-                for n in (0, 1, top - 1, top):
+                for n in (0, 1, top):
                     exact = beta_geometric_integral(n, start, end, r, alpha, a, b, early, at_least=n == top)
                     assert found[n] == pytest.approx(float(exact), rel=1e-9)
             found = pareto_nbd_counts(start, end, top, *columns)[0]
-            for n in (0, 1, top - 1, top):
+            for n in (0, 1, top):
                 exact = pareto_nbd_integral(n, start, end, r, alpha, a, b, at_least=n == top)
                 assert found[n] == pytest.approx(float(exact), rel=1e-9)
         assert nbd_counts(start, end, top, *columns[:2]).sum() == pytest.approx(1.0, rel=1e-12)
@@ -147,25 +147,26 @@ def beta_geometric_integral(n, start, end, r, alpha, a, b, early, *, at_least):
     """Average over the chance p, of customers who leave at the rate p times their own until the period begins."""
     r, alpha, a, b, length = map(mpmath.mpf, (r, alpha, a, b, end - start))
 
-    def of(p):
+    def of(y):  # at p = 1 / (1 + exp(-y)); q = 1 - p without rounding
+        p, q = 1 / (1 + mpmath.exp(-y)), 1 / (1 + mpmath.exp(y))
         later = alpha + p * start
-        share = length / (later + length)
 
         def exactly(k):
             return mpmath.rf(r, k) / mpmath.factorial(k) * alpha**r * length**k / (later + length) ** (r + k)
 
         def reach(k):
-            return (alpha / later) ** r * mpmath.betainc(k, r, 0, share, regularized=True)
+            return (alpha / later) ** r - mpmath.fsum(exactly(j) for j in range(k))
 
-        stay = (1 - p) ** early
         if at_least:
-            return stay * (1 - p) ** (n - 1) * reach(n)
-        if n == 0:
-            return 1 - stay * (alpha / later) ** r + stay * exactly(0)
-        return stay * ((1 - p) ** n * exactly(n) + p * (1 - p) ** (n - 1) * reach(n))
+            found = q ** (early + n - 1) * reach(n)
+        elif n == 0:
+            found = 1 - q**early * ((alpha / later) ** r - exactly(0))
+        else:
+            found = q**early * (q**n * exactly(n) + p * q ** (n - 1) * reach(n))
+        return found * p**a * q**b
 
-    edges = [0, 1e-12, 1e-8, 1e-5, 1e-3, 0.03, 0.1, 0.3, 0.6, 0.9, 0.99, 0.9999, 1 - 1e-8, 1]
-    return mpmath.quad(lambda p: of(p) * p ** (a - 1) * (1 - p) ** (b - 1), edges) / mpmath.beta(a, b)
+    edges = [-70 / a, -20 / a, -20, -10, -5, -2, 0, 2, 5, 10, 20, 20 + 20 / b, 20 + 70 / b]
+    return mpmath.quad(of, sorted(map(mpmath.mpf, edges))) / mpmath.beta(a, b)
 
 
 def pareto_nbd_integral(n, start, end, r, alpha, s, beta, *, at_least):
@@ -276,9 +277,9 @@ class TestFitTable:
     def test_recovery(self, name):
         """Of bases binned coarsely, the errors of the parameters are as large as their standard errors say."""
         model, squares = MODELS[name], []
-        for base in range(40):
+        for base in range(25):
             rng = np.random.default_rng([21, base])
-            history = model.simulate(rng.choice([26.0, 39.0, 52.0], 4000), rng=rng)
+            history = model.simulate(rng.choice([39.0, 52.0], 3000), rng=rng)
             table = BinnedHistory.from_history(history, frequency_bins=[1, 2, 3, 6], recency_edges=[6, 13, 26])
             found = fit_table(table, model=name)
             truth = np.array([getattr(model, parameter) for parameter in found.names])
