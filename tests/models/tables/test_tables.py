@@ -287,6 +287,26 @@ class TestFitTable:
         assert (np.median(squares, axis=0) < 1.0).all()  # 0.45 for a normal error
         assert (np.mean(np.array(squares) < 1.96**2, axis=0) >= 0.85).all()
 
+    @pytest.mark.slow
+    def test_recovery_from_histograms(self):
+        """Periods are of the same customers, so their errors are at most what the standard errors say."""
+        truth, squares = np.array([1.2, 10.0, 0.8, 30.0]), []
+        for base in range(60):
+            rng = np.random.default_rng([22, base])
+            n, ends = 20_000, [26.0, 52.0, 104.0, 156.0]
+            rate, stay = (
+                rng.gamma(truth[0], 1 / truth[1], n),
+                rng.exponential(1.0, n) / rng.gamma(truth[2], 1 / truth[3], n),
+            )
+            rows = []
+            for low, high in zip([0.0, *ends], ends, strict=False):
+                bought = rng.poisson(rate * np.clip(stay - low, 0.0, high - low))
+                rows.append(np.bincount(np.minimum(bought, 10), minlength=11))
+            found = fit_table(histogram(rows, range(11), ends), model="pareto_nbd")
+            squares.append(np.log(found.estimates / truth) ** 2 / np.diag(found.search_covariance))
+        assert (np.mean(squares, axis=0) < 1.1).all()
+        assert (np.mean(squares, axis=0) > 0.05).all()
+
 
 class TestBinnedHistory:
     """Bins of frequency, recency and age."""
