@@ -9,8 +9,8 @@ fitted to what was before: the model of spend by the mean log-density of the amo
 former ones, then the model of purchases by the mean log-probability of the numbers of purchases. A fit whose diagnosis
 is not clean cannot be chosen. Both are then fitted to the whole calibration part.
 
-Two forecasts are made of a pair of models. The mean of the money of a customer is for totals and for squared errors. The
-median of it is for absolute errors: with even chances, the customer brings more or less. It is 0 for those who are
+Two forecasts are made of a pair of models. The mean of the money of a customer is for totals and for squared errors.
+The median of it is for absolute errors: with even chances, the customer brings more or less. It is 0 for those who are
 likely to bring nothing, so the medians add up to much less than the total.
 """
 

@@ -18,6 +18,8 @@ the same, for purchases that have a season                  :func:`fit_calendar`
 purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
 contracts with renewals                                     :class:`ShiftedBetaGeometric`,
                                                             :class:`BetaDiscreteWeibull` with :class:`ContractHistory`
+tables of counts in place of single customers               :func:`fit_table` with :class:`CountHistogram` or
+                                                            :class:`BinnedHistory`, :func:`expected_histogram`
 money of one purchase                                       :class:`GammaGamma`
 a table of all customers with their lifetime value          :func:`customer_values`, with :class:`ValueIntervals`
 who costs more than they bring                              :meth:`CustomerValues.profits`
@@ -61,6 +63,9 @@ from crmvalue._models.shared.fit import Diagnosis, Fit, LikelihoodRatioTest, lik
 from crmvalue._models.spend.gamma_gamma import GammaGamma, fit_gamma_gamma
 from crmvalue._models.spend.gb2 import Gb2Spend, fit_gb2_spend
 from crmvalue._models.spend.lognormal import LognormalSpend, fit_lognormal_spend
+from crmvalue._models.tables.binned_history import BinnedHistory
+from crmvalue._models.tables.count_histogram import CountHistogram
+from crmvalue._models.tables.table_fit import expected_histogram, fit_table
 from crmvalue._models.validation.calibration import (
     FrequencyCalibration,
     PurchaseTracking,
@@ -85,8 +90,10 @@ __all__ = [
     "BgBb",
     "BgCnbd",
     "BgNbd",
+    "BinnedHistory",
     "Calendar",
     "ContractHistory",
+    "CountHistogram",
     "CovariateEffect",
     "CustomerValues",
     "DayEffect",
@@ -125,6 +132,7 @@ __all__ = [
     "compare_models",
     "customer_values",
     "draw_posterior",
+    "expected_histogram",
     "fit_beta_discrete_weibull",
     "fit_bg_bb",
     "fit_bg_cnbd",
@@ -140,6 +148,7 @@ __all__ = [
     "fit_nbd",
     "fit_pareto_nbd",
     "fit_shifted_beta_geometric",
+    "fit_table",
     "fit_time_varying_pareto_nbd",
     "holdout_error",
     "likelihood_ratio_test",

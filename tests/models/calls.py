@@ -10,6 +10,8 @@ from crmvalue.datasets import load_cdnow
 from crmvalue.models import (
     BgNbd,
     ContractHistory,
+    CountHistogram,
+    Nbd,
     OpportunityHistory,
     TimeVaryingHistory,
     calibration_by_frequency,
@@ -17,6 +19,7 @@ from crmvalue.models import (
     compare_models,
     customer_values,
     draw_posterior,
+    expected_histogram,
     fit_beta_discrete_weibull,
     fit_bg_bb,
     fit_bg_cnbd,
@@ -32,6 +35,7 @@ from crmvalue.models import (
     fit_nbd,
     fit_pareto_nbd,
     fit_shifted_beta_geometric,
+    fit_table,
     fit_time_varying_pareto_nbd,
     holdout_error,
     likelihood_ratio_test,
@@ -129,6 +133,7 @@ AMOUNTS = summarise_purchases(
     [9.0, 12.0, 8.0, 40.0, 31.0, 20.0],
     keep_amounts=True,
 )
+HISTOGRAM = CountHistogram(counts=[60, 25, 15], cells=[0, 1, 2], period_ends=[1], time_unit="year")
 DONORS = OpportunityHistory(frequency=[0, 1, 2, 3], recency=[0, 1, 3, 3], n_opportunities=[3, 3, 3, 3])
 COHORT = [100, 80, 70, 65]
 
@@ -146,6 +151,8 @@ CALLS += [
         {"survivors": COHORT, "priors": {"alpha": (1.0, 1.0)}},
         out_of_range={"survivors": -1.0},
     ),
+    Call(fit_table, {"table": HISTOGRAM, "model": "nbd"}),
+    Call(expected_histogram, {"model": Nbd(0.8, 1.2, "year"), "table": HISTOGRAM}),
     Call(fit_bg_bb, {"history": DONORS, "priors": {"alpha": (1.0, 1.0)}}),
 ]
 

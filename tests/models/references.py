@@ -357,6 +357,24 @@ def bg_bb_long(alpha, beta, gamma, delta, x, t_x, n):
         return mpmath.log(lost + alive), alive / (lost + alive)
 
 
+def bg_bb_future(alpha, beta, gamma, delta, x, n, count, horizon):
+    """Purchases expected of a customer alive at the n-th opportunity, and P(count of the next `horizon`)."""
+    with mpmath.workdps(DIGITS):
+        a, b, g, d = mpf(alpha) + x, mpf(beta) + n - x, mpf(gamma), mpf(delta) + n
+        stay, lives = mpf(1), mpf(0)
+        for j in range(1, horizon + 1):
+            stay *= (d + j - 1) / (g + d + j - 1)
+            lives += stay
+        buys, stays = mpmath.beta(a + count, b) / mpmath.beta(a, b), mpmath.beta(g, d + count) / mpmath.beta(g, d)
+        ways, chance = mpf(1), mpf(0)
+        for j in range(count, horizon + 1):  # opportunities that they live to see
+            chance += ways * buys * stays * (g / (g + d + j) if j < horizon else 1)
+            ways *= mpf(j + 1) / (j + 1 - count)
+            buys *= (b + j - count) / (a + b + j)
+            stays *= (d + j) / (g + d + j)
+        return a / (a + b) * lives, chance
+
+
 def bg_bb_stays(gamma, delta, j):
     """P(a new customer is alive at opportunity j)."""
     with mpmath.workdps(DIGITS):

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crmvalue._models.shared.fit import Fit
     from crmvalue.purchases import PurchaseHistory, TimeUnit, UniquePurchases
 
-__all__ = ["BgNbd", "fit_bg_nbd"]
+__all__ = ["SEARCH", "BgNbd", "fit_bg_nbd"]
 
 _EARLY = 0  # tosses of the coin before the first repeat purchase
 
@@ -142,7 +142,7 @@ def fit_bg_nbd(
     (-9582.43, True)
     """
     return fit_purchases(
-        _SEARCH,
+        SEARCH,
         history,
         priors=priors,
         starts=starts,
@@ -153,7 +153,7 @@ def fit_bg_nbd(
     )
 
 
-_SEARCH = Search(
+SEARCH = Search(
     make=BgNbd,
     kind=KIND,
     likelihood=partial(Likelihood, early=_EARLY),

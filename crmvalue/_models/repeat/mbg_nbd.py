@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from crmvalue._models.shared.fit import Fit
     from crmvalue.purchases import PurchaseHistory, TimeUnit, UniquePurchases
 
-__all__ = ["MbgNbd", "fit_mbg_nbd"]
+__all__ = ["SEARCH", "MbgNbd", "fit_mbg_nbd"]
 
 _EARLY = 1  # tosses of the coin before the first repeat purchase
 
@@ -141,7 +141,7 @@ def fit_mbg_nbd(
     (-9582.14, True)
     """
     return fit_purchases(
-        _SEARCH,
+        SEARCH,
         history,
         priors=priors,
         starts=starts,
@@ -152,7 +152,7 @@ def fit_mbg_nbd(
     )
 
 
-_SEARCH = Search(
+SEARCH = Search(
     make=MbgNbd,
     kind=KIND,
     likelihood=partial(Likelihood, early=_EARLY),

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory, TimeUnit, UniquePurchases
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["Nbd", "fit_nbd"]
+__all__ = ["SEARCH", "Nbd", "fit_nbd"]
 
 _MOST_EXPECTED = 1e15  # purchases of one simulated customer
 _KIND = Kind(names=("r", "alpha"), times=("alpha",), signs=(0, -1))
@@ -233,7 +233,7 @@ def fit_nbd(
     >>> round(found.log_likelihood, 2), found.diagnosis.trustworthy
     (-9763.66, True)
     """
-    return fit_purchases(_SEARCH, history, priors=priors, starts=starts, purchase_covariates=purchase_covariates, l2=l2)
+    return fit_purchases(SEARCH, history, priors=priors, starts=starts, purchase_covariates=purchase_covariates, l2=l2)
 
 
-_SEARCH = Search(make=Nbd, kind=_KIND, likelihood=Likelihood, derivatives=log_likelihood_derivatives)
+SEARCH = Search(make=Nbd, kind=_KIND, likelihood=Likelihood, derivatives=log_likelihood_derivatives)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory, TimeUnit, UniquePurchases
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["ParetoNbd", "fit_pareto_nbd"]
+__all__ = ["SEARCH", "ParetoNbd", "fit_pareto_nbd"]
 
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 _GAIN = 1e-3  # in log-likelihood: less than a better mixture has to promise
@@ -265,7 +265,7 @@ def fit_pareto_nbd(
     (-9594.98, True)
     """
     return fit_purchases(
-        _SEARCH,
+        SEARCH,
         history,
         priors=priors,
         starts=starts,
@@ -348,4 +348,4 @@ class _Likelihood:
         return True
 
 
-_SEARCH = Search(make=ParetoNbd, kind=_KIND, likelihood=_Likelihood, derivatives=_derivatives, limit=NbdLikelihood)
+SEARCH = Search(make=ParetoNbd, kind=_KIND, likelihood=_Likelihood, derivatives=_derivatives, limit=NbdLikelihood)

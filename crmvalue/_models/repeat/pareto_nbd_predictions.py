@@ -63,33 +63,35 @@ def discounted_time(rate: float, s: float, beta: Floats, horizon: Floats | None)
     return time
 
 
-def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: float, beta: Floats) -> Floats:
+def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: Floats | float, beta: Floats) -> Floats:
     """Probability of n purchases within the horizon: the customer makes them and stays, or makes them and leaves."""
     from scipy.special import gammaln, xlogy
 
     found = np.where(n == 0, 1.0, 0.0)
     rows = np.nonzero(horizon > 0)[0]  # in no time nothing happens
     n, horizon, r, alpha, beta = n[rows], horizon[rows], r[rows], alpha[rows], beta[rows]
+    s = np.broadcast_to(s, found.shape)[rows]
     ways = log_rising(r, n) - gammaln(n + 1.0)
     stays = (
         xlogy(n, horizon / (alpha + horizon)) - r * np.log1p(horizon / alpha) - s * np.log1p(horizon / beta)
     )  # fmt: skip
     m = np.minimum(alpha, beta)
-    leaves = math.log(s) + np.log(m / beta) + _log_moment(n, horizon, r, alpha, s + 1.0, beta)
+    leaves = np.log(s) + np.log(m / beta) + _log_moment(n, horizon, r, alpha, s + 1.0, beta)
     found[rows] = np.exp(np.minimum(ways + np.logaddexp(stays, leaves), 0.0))
     return found
 
 
-def prob_at_least(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: float, beta: Floats) -> Floats:
+def prob_at_least(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: Floats | float, beta: Floats) -> Floats:
     """Probability of n or more purchases within the horizon, n >= 1: the n-th one takes place before leaving."""
-    from scipy.special import betaln
+    from scipy.special import gammaln
 
     found = np.zeros(n.shape)
     rows = np.nonzero(horizon > 0)[0]
     n, horizon, r, alpha, beta = n[rows], horizon[rows], r[rows], alpha[rows], beta[rows]
+    s = np.broadcast_to(s, found.shape)[rows]
     m = np.minimum(alpha, beta)
-    log_prob = _log_moment(n - 1.0, horizon, r + 1.0, alpha, s, beta) + np.log(m / alpha) - betaln(n, r)
-    found[rows] = np.exp(np.minimum(log_prob, 0.0))
+    ways = log_rising(r, n) - gammaln(n) + np.log(m / alpha)
+    found[rows] = np.exp(np.minimum(ways + _log_moment(n - 1.0, horizon, r + 1.0, alpha, s, beta), 0.0))
     return found
 
 
@@ -116,7 +118,7 @@ def tails_of_purchases(horizon: Floats, r: Floats, alpha: Floats, s: float, beta
         yield (weight * tail).sum(axis=0)
 
 
-def _log_moment(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: float, beta: Floats) -> Floats:
+def _log_moment(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: Floats, beta: Floats) -> Floats:
     """Logarithm of the integral of a^n / (1 + a)^(r + n) / (1 + b)^s over u / m, a = u / alpha, b = u / beta.
 
     The logarithm is concave in v = log(1 + u / m), m the smaller of alpha and beta.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["average_over_beta", "count_tails", "gauss_legendre", "log_rising", "prob_of_count"]
+__all__ = ["average_over_beta", "beta_rule", "count_tails", "gauss_legendre", "log_rising", "prob_of_count"]
 
 _MOST_TERMS = 4096  # of a product that is summed term by term
 _STIRLING = 10.0  # from here on six terms of Stirling's series have full precision
@@ -126,6 +126,14 @@ def average_over_beta(
             values *= weight
             found[rows] = values.sum(axis=1)
     return found
+
+
+def beta_rule(a: Floats, b: Floats, power: Floats, w: Floats) -> tuple[Floats, Floats]:
+    """Nodes p and weights, shape (rows, nodes), of averages over beta distributions (a, b).
+
+    The functions have to be as in :func:`average_over_beta`, or smaller.
+    """
+    return _beta_rules(a, b, *_windows(a, b, power, w))
 
 
 def _average_row_by_row(

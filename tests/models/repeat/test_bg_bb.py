@@ -16,7 +16,7 @@ from crmvalue._models.repeat.bg_bb import BgBb, fit_bg_bb
 from crmvalue._models.repeat.bg_bb_likelihood import objective
 from crmvalue._models.repeat.opportunities import OpportunityHistory
 from crmvalue.errors import InputError
-from tests.models.references import bg_bb_long, bg_bb_sequence, bg_bb_stays
+from tests.models.references import bg_bb_future, bg_bb_long, bg_bb_sequence, bg_bb_stays
 
 PAPER = BgBb(1.204, 0.750, 0.657, 2.783)
 PARAMETERS = [(1.204, 0.75, 0.657, 2.783), (0.05, 0.3, 1.0, 1.0), (20, 3, 0.02, 50), (1, 1, 30, 400)]
@@ -109,6 +109,29 @@ class TestManyOpportunities:
         assert model.prob_alive(history)[0] == pytest.approx(float(alive), rel=1e-11)
         later = float(alive * mpmath.beta(model.gamma, model.delta + n + 7) / mpmath.beta(model.gamma, model.delta + n))
         assert model.prob_alive(history, at=7)[0] == pytest.approx(later, rel=1e-11)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("seed", range(30))
+    def test_a_search(self, seed):
+        """Parameters from 0.01 to 100, 100 to 100,000 opportunities, any time since the last purchase."""
+        rng = np.random.default_rng([6, seed])
+        parameters = 10.0 ** rng.uniform(-2, 2, 4)
+        n = 100_000 if seed % 5 == 0 else int(10.0 ** rng.uniform(2, 5))
+        gap = int(min(n, 10.0 ** rng.uniform(0, 5)))
+        t_x = n - gap
+        x = int(rng.integers(1, t_x + 1)) if t_x else 0
+        log_likelihood, alive = bg_bb_long(*parameters, x, t_x, n)
+        model, history = BgBb(*parameters), one(x, t_x, n)
+        assert model.log_likelihood(history)[0] == pytest.approx(float(log_likelihood), rel=1e-11)
+        assert model.prob_alive(history)[0] == pytest.approx(float(alive), rel=1e-10, abs=1e-290)
+        horizon = int(10.0 ** rng.uniform(0, 5))
+        count = int(rng.integers(0, horizon + 1))
+        seen, chance = bg_bb_future(*parameters, x, n, count, horizon)
+        seen, chance = alive * seen, alive * chance + (1 - alive if count == 0 else 0)
+        found = model.expected_purchases(history, horizon=horizon)[0]
+        assert found == pytest.approx(float(seen), rel=1e-10, abs=1e-290)
+        found = model.prob_purchases(history, count, horizon=horizon)[0]
+        assert found == pytest.approx(float(chance), rel=1e-10, abs=1e-290)
 
     def test_rows_lose_no_digit_in_the_company_of_others(self):
         model, n = BgBb(0.5, 0.7, 0.01, 500.0), 20_000
