@@ -504,7 +504,7 @@ class TimeVaryingMp:
             self.ends, self.bought, self.left = _numbers(*ends), _numbers(*bought), _numbers(*left)
 
     def factor(self, u, factors):
-        return next(factor for end, factor in zip(self.ends, factors, strict=True) if u <= end)
+        return next((factor for end, factor in zip(self.ends, factors, strict=True) if u <= end), factors[-1])
 
     def grown(self, u, factors):
         """Integral of a factor from 0 to u."""
