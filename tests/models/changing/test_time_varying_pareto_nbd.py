@@ -122,7 +122,7 @@ class TestAgainstTheDefinition:
         check(parameters, ENDS, VALUES, times, age, horizon)
 
     @pytest.mark.slow
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None, max_examples=25)
     @given(cases())
     def test_searched(self, case):
         check(*case)
