@@ -136,6 +136,7 @@ class TestAgainstTheDefinition:
         mean = float(found @ np.arange(400))
         assert mean == pytest.approx(model_of(AGED).expected_purchases_new(horizon=52.0), rel=1e-10)
 
+    @settings(max_examples=20)
     @given(cases(most=500.0), st.floats(0.1, 10))
     def test_scales_with_the_unit_of_time(self, case, unit):
         (r, alpha, b, s, beta), (x, t_x, age), horizon, n = case
@@ -152,6 +153,7 @@ class TestAgainstTheDefinition:
 class TestParetoLimit:
     """With b -> 0 and beta / b held it is the Pareto/NBD."""
 
+    @settings(max_examples=20)
     @given(cases())
     def test_same_numbers(self, case):
         (r, alpha, _, s, beta), customer, horizon, n = case
@@ -232,6 +234,7 @@ class TestFit:
         posterior = draw_posterior(fitted, aged, n_draws=40, rng=np.random.default_rng(1))
         assert posterior.names == ("r", "alpha", "b", "s", "beta")
 
+    @settings(max_examples=15)
     @given(st.tuples(st.floats(-1, 1), st.floats(0, 3), st.floats(-6, 1), st.floats(-1.5, 1.5), st.floats(-1, 4)))
     def test_gradient_and_hessian_against_differences(self, theta):
         """Central differences of the log-likelihood and of its gradient, steps of 1e-5: good to about 1e-7."""
