@@ -130,20 +130,20 @@ class TestAgainstTheDefinition:
 
 @pytest.fixture(scope="module")
 def drawn():
-    """Draw 1,000 customers with weeks of different covariates, by thinning of their rates week by week."""
+    """Draw 1,500 customers with weeks of different covariates, by thinning of their rates week by week."""
     rng = np.random.default_rng(3)
-    n, weeks = 1000, 60
-    z, w = rng.normal(size=(n, weeks)), np.repeat(rng.integers(0, 2, (n, weeks // 6)), 6, axis=1)
+    n, weeks = 1500, 30
+    z, w = rng.normal(size=(n, weeks)), np.repeat(rng.integers(0, 2, (n, weeks // 3)), 3, axis=1)
     bought = np.exp(0.8 * (z - 0.1) / 1.3 - 0.5 * w)
     left = np.exp(0.7 * w - 0.2 * z)
-    rate, leaving = rng.gamma(0.8, 1 / 10.0, n), rng.gamma(0.6, 1 / 11.0, n)
+    rate, leaving = rng.gamma(0.8, 1 / 5.0, n), rng.gamma(0.6, 1 / 5.5, n)
     patience = rng.standard_exponential(n) / leaving
     until = np.cumsum(left, axis=1)
     stays = np.clip((patience[:, np.newaxis] - until + left) / left, 0.0, 1.0)  # share of each week as a customer
     counts = rng.poisson(rate[:, np.newaxis] * bought * stays)
     who, week = (np.repeat(axis.ravel(), counts.ravel()) for axis in np.indices((n, weeks)))
     time = week + rng.random(len(week)) * stays[who, week]
-    age = rng.uniform(20.0, 50.0, n)
+    age = rng.uniform(8.0, 20.0, n)
     kept = time < age[who]
     who, time, week = who[kept], time[kept], week[kept]
     values = np.stack((z.ravel(), w.ravel()), axis=1)
