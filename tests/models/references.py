@@ -464,24 +464,29 @@ class GgompertzNbdMp:
             shared = mp.loggamma(self.r + x) - mp.loggamma(self.r) + self.r * mp.log(self.alpha)
             return shared + mp.log(sum(self.likelihood(int(x), t_x, age)))
 
-    def prob_alive(self, x, t_x, age, at=0):
+    def prob_alive(self, x, t_x, age):
         with mp.workdps(50):
-            t_x, age, at = _numbers(t_x, age, at)
+            t_x, age = _numbers(t_x, age)
             alive, left = self.likelihood(int(x), t_x, age)
-            return alive / (alive + left) * self.stay(age + at) / self.stay(age)
+            return alive / (alive + left)
 
-    def discounted(self, x, t_x, age, horizon, force=0):
-        """Discounted purchases expected within the horizon; without a force all count in full."""
+    def stay_on(self, age, at):
+        """Probability of customers who are alive at an age to be so later."""
         with mp.workdps(50):
-            alive = self.prob_alive(x, t_x, age)
+            age, at = _numbers(age, at)
+            return self.stay(age + at) / self.stay(age)
+
+    def discounted(self, x, age, horizon, force=0):
+        """Discounted purchases that are expected of customers who are alive; without a force all count in full."""
+        with mp.workdps(50):
             age, horizon, force = _numbers(age, horizon, force)
             rate = (self.r + int(x)) / (self.alpha + age)
             time = self.integral(lambda u: mp.exp(-force * (u - age)) * self.stay(u), age, age + horizon, self.s)
-            return alive * rate * time / self.stay(age)
+            return rate * time / self.stay(age)
 
-    def prob_purchases(self, x, t_x, age, n, horizon):
+    def prob_purchases(self, x, age, n, horizon):
+        """Probability of n purchases of customers who are alive."""
         with mp.workdps(50):
-            alive = self.prob_alive(x, t_x, age)
             age, horizon = _numbers(age, horizon)
             x, n = int(x), int(n)
             peak = n * (self.alpha + age) / (self.r + x)
@@ -494,18 +499,19 @@ class GgompertzNbdMp:
                 around,
             )
             stays = self.count(n, horizon, age, x) * self.stay(age + horizon)
-            return alive * (stays + left) / self.stay(age) + (1 - alive if n == 0 else 0)
+            return (stays + left) / self.stay(age)
 
     def likelihood_by_integration(self, x, t_x, age, digits=15):
-        """Density of the history, integrated over lambda, eta and the moment of leaving."""
+        """Density of the history, integrated over eta and the moment of leaving."""
         with mp.workdps(digits):
             t_x, age = _numbers(t_x, age)
+            ways = mp.gamma(self.r + x) / mp.gamma(self.r) * self.alpha**self.r
 
             def of_eta(eta):
                 stays = lambda u: mp.exp(-eta * mp.expm1(self.b * u))  # noqa: E731 - a formula of the source
-                bought = lambda u: _gamma_mean(self.r, self.alpha, lambda rate: rate**x * mp.exp(-rate * u))  # noqa: E731 - likewise
-                left = mp.quad(lambda u: bought(u) * self.b * eta * mp.exp(self.b * u) * stays(u), [t_x, age])
-                return left + bought(age) * stays(age)
+                leaves = lambda u: self.b * eta * mp.exp(self.b * u) * stays(u)  # noqa: E731 - likewise
+                left = mp.quad(lambda u: (self.alpha + u) ** -(self.r + x) * leaves(u), [t_x, age])
+                return ways * (left + (self.alpha + age) ** -(self.r + x) * stays(age))
 
             return _gamma_mean(self.s, self.beta, of_eta)
 
@@ -522,7 +528,7 @@ class TimeVaryingMp:
             self.ends, self.bought, self.left = _numbers(*ends), _numbers(*bought), _numbers(*left)
 
     def factor(self, u, factors):
-        return next(factor for end, factor in zip(self.ends, factors, strict=True) if u <= end)
+        return next((factor for end, factor in zip(self.ends, factors, strict=True) if u <= end), factors[-1])
 
     def grown(self, u, factors):
         """Integral of a factor from 0 to u."""

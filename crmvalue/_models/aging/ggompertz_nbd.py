@@ -24,7 +24,7 @@ from crmvalue._models.aging.ggompertz_nbd_likelihood import (
     log_likelihood_derivatives,
 )
 from crmvalue._models.aging.ggompertz_nbd_predictions import discounted_time, log_survival, prob_purchases
-from crmvalue._models.repeat.pareto_nbd import fit_pareto_nbd
+from crmvalue._models.repeat.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.common import positive_field, time_unit_field
 from crmvalue._models.shared.covariates import CovariateEffect, effects_field
@@ -44,6 +44,8 @@ __all__ = ["GgompertzNbd", "fit_ggompertz_nbd"]
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 _MOST_EXPECTED = 1e15  # purchases of one simulated customer
 _OLDEST = 300.0  # a larger b T is no start of a search: e^300 times the rate of leaving of a newcomer
+_BEHIND = 1e-3  # by which a search may end below the limit, in log-likelihood
+_LITTLE = 1e-3  # b times the longest age where nobody ages to speak of
 _SHOWN = 2.0  # gain in log-likelihood by age alone that chance gives in less than one log of twenty
 _KIND = Kind(
     names=("r", "alpha", "b", "s", "beta"), times=("alpha",), signs=(0, -1, 0, 0, -1), rates=("b",), small=("beta",)
@@ -242,26 +244,27 @@ def fit_ggompertz_nbd(
     >>> round(found.log_likelihood, 2), found.diagnosis.grade
     (-9594.98, 'usable')
     """
-    fit = fit_purchases(
-        _SEARCH,
-        history,
-        priors=priors,
-        starts=starts,
-        purchase_covariates=purchase_covariates,
-        dropout_covariates=dropout_covariates,
-        equal_covariates=equal_covariates,
-        l2=l2,
-    )
-    in_doubt = {*fit.diagnosis.boundary, *fit.diagnosis.flat} & {"b", "beta"}
-    if not in_doubt or fit.priors:
-        return fit
     options: dict[str, Any] = {
         "purchase_covariates": purchase_covariates,
         "dropout_covariates": dropout_covariates,
         "equal_covariates": equal_covariates,
     }
+    fit = fit_purchases(_SEARCH, history, priors=priors, starts=starts, l2=l2, **options)
+    in_doubt = {*fit.diagnosis.boundary, *fit.diagnosis.flat} & {"b", "beta"}
+    if not in_doubt or fit.priors:
+        return fit
     simple = fit_pareto_nbd(history, **options)
+    if simple.log_likelihood > fit.log_likelihood + _BEHIND:  # it is on another peak
+        other = fit_purchases(_SEARCH, history, starts=[_near(simple.model, history)], **options)
+        fit = max(fit, other, key=lambda one: one.log_likelihood)
     return fit if fit.log_likelihood - simple.log_likelihood > _SHOWN else _name_limit(fit, simple)
+
+
+def _near(simple: ParetoNbd, history: PurchaseHistory | UniquePurchases) -> GgompertzNbd:
+    """Give nearly the same model with a little age in it."""
+    b = _LITTLE / (float(history.age.max()) or 1.0)
+    effects = {"purchase_effects": simple.purchase_effects, "dropout_effects": simple.dropout_effects}
+    return GgompertzNbd(simple.r, simple.alpha, b, simple.s, simple.beta * b, simple.time_unit, **effects)
 
 
 def _name_limit(fit: Fit[Any], simple: Fit[Any]) -> Fit[Any]:

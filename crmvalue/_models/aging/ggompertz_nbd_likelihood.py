@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from crmvalue._models.aging.panels import grown, nodes_from, smallest, time_at, width_of
+from crmvalue._models.aging.panels import grown, last_of, nodes_from, smallest, time_at, width_of
 from crmvalue._models.shared.fit import Derivatives
 from crmvalue._models.shared.numerics import log_rising
 
@@ -188,7 +188,7 @@ def _prepare(
     m = smallest(b, since, then)
     k, c = m / then, r + x
     steep = np.maximum((s + 1.0) * k + c * (m / since), 1.0)
-    return _Integral(m, k, since, c, width_of(b, m, age - t_x), _NATS / steep), then
+    return _Integral(m, k, since, c, last_of(b, s, m, k, age - t_x), _NATS / steep), then
 
 
 def _log_odds(area: Floats, integral: _Integral, then: Floats, gap: Floats, b: float, s: float) -> Floats:
@@ -210,7 +210,7 @@ def _prob_of_purchase(age: Floats, r: float, alpha: Floats, b: float, s: float, 
     m = smallest(b, alpha, p)
     steep = np.maximum(s * (m / p) + (r + 1.0) * (m / alpha), 1.0)
     found = np.zeros(len(age))
-    for rows, v, weight in nodes_from(np.zeros(len(age)), width_of(b, m, age), _NATS / steep):
+    for rows, v, weight in nodes_from(np.zeros(len(age)), last_of(b, s, m, m / p, age), _NATS / steep):
         log_slope = v - grown(b * m[rows], v)
         log_f = log_slope - s * grown(m[rows] / p[rows], v) - (r + 1.0) * np.log1p(time_at(b, m[rows], v) / alpha[rows])
         found[rows] += (weight * np.exp(log_f)).sum(axis=0)

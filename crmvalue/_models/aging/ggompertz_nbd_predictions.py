@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._models.aging.panels import grown, nodes_from, smallest, time_at, width_of
+from crmvalue._models.aging.panels import grown, last_of, nodes_from, smallest, time_at, width_of
 from crmvalue._models.shared.numerics import log_rising
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ __all__ = ["discounted_time", "log_survival", "prob_purchases"]
 _NATS = 10.0  # by which the integrand may fall within the first panel
 _SPREADS = 3.0  # and how many of its spreads at a peak may be in it
 _AWAY = 45.0  # a discount of exp(-45) leaves nothing
-_NOTHING = 60.0  # nor does a chance to stay of exp(-60)
 _HALVINGS = 40
 
 
@@ -34,7 +33,7 @@ def log_survival(y: Floats, b: float, s: float, p: Floats) -> Floats:
 def discounted_time(force: float, horizon: Floats, b: float, s: float, p: Floats) -> Floats:
     """Integral of exp(-force y) S(y) over the horizon, which is infinite for life."""
     m = smallest(b, p)
-    width = _width(b, s, m, m / p, np.minimum(horizon, _AWAY / force) if force else horizon)
+    width = last_of(b, s, m, m / p, np.minimum(horizon, _AWAY / force) if force else horizon)
     steep = np.maximum(s * (m / p) + force * m, 1.0)
     total = np.zeros(len(p))
     for rows, v, weight in nodes_from(np.zeros(len(p)), width, _NATS / steep):
@@ -55,7 +54,7 @@ def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, b: floa
     stays = xlogy(n, horizon / (alpha + horizon)) - r * np.log1p(horizon / alpha) + log_survival(horizon, b, s, p)
     m = smallest(b, alpha, p)
     k = m / p
-    width = _width(b, s, m, k, horizon)
+    width = last_of(b, s, m, k, horizon)
 
     def slope(v: Floats) -> Floats:
         y, moved = time_at(b, m, v), np.exp(v - grown(b * m, v)) * m
@@ -90,8 +89,3 @@ def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, b: floa
     log_leaves += np.log(s) + np.log(k) + top
     found[asked] = np.exp(np.minimum(ways + np.logaddexp(stays, log_leaves), 0.0))
     return found
-
-
-def _width(b: float, s: float, m: Floats, k: Floats, horizon: Floats) -> Floats:
-    """Place of the horizon, or an earlier one after which nobody stays."""
-    return np.minimum(width_of(b, m, horizon), 1.0 - np.log(k) + _NOTHING / s)

@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats
 
-__all__ = ["grown", "nodes_from", "smallest", "time_at", "width_of"]
+__all__ = ["grown", "last_of", "nodes_from", "smallest", "time_at", "width_of"]
 
 _NODES = 20
 _WIDEST = 2.5  # of a panel
 _CELLS = 1 << 14  # rows times nodes at a time: what a step works on stays in the cache of the processor
+_NOTHING = 60.0  # a share of exp(-60) is nothing
 _LARGE = 500.0  # from such an exponent on, 1 is nothing beside its power
 
 
@@ -54,6 +55,12 @@ def width_of(b: float, m: Floats, y: Floats) -> Floats:
     few = np.minimum(b * y, _LARGE)
     found: Floats = np.log1p(np.expm1(few) / (b * m))
     return found + (b * y - few)
+
+
+def last_of(b: float, s: float, m: Floats, k: Floats, y: Floats) -> Floats:
+    """Give the place of a time y, or an earlier one after which (1 + k (e^v - 1))^-s leaves nothing."""
+    found: Floats = np.minimum(width_of(b, m, y), 1.0 - np.log(k) + _NOTHING / s)
+    return found
 
 
 def time_at(b: float, m: Floats, v: Floats) -> Floats:

@@ -14,12 +14,13 @@ need of a period are the moments of four features of its integrand.
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from crmvalue._models.changing.pieces import cut
+from crmvalue._models.changing.pieces import cut, part_of
 from crmvalue._models.repeat.pareto_nbd_likelihood import log_died_moments, log_died_to_alive
 from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.numerics import log_rising
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Clock", "Likelihood", "Standing", "log_likelihood", "standing"]
 
+_PERIODS = 1 << 14  # of one block of customers
 _LARGEST = 100.0  # of the logarithm of a factor in a search: no base is like this
 
 
@@ -106,6 +108,33 @@ class Likelihood:
         dropout: tuple[CovariateEffect, ...],
     ) -> None:
         self.ruler = float(history.age.mean()) or 1.0
+        n_blocks = max(1, min(len(history), len(history.period_end) // _PERIODS))
+        edges = np.linspace(0, len(history), n_blocks + 1).astype(np.int64)
+        self.blocks = [
+            _Block(part_of(history, slice(low, high)), self.ruler, purchase, dropout)
+            for low, high in itertools.pairwise(edges.tolist())
+        ]
+
+    def __call__(self, theta: Floats) -> Evaluation:
+        parts = [block(theta) for block in self.blocks]
+        return Evaluation(
+            math.fsum(part.value for part in parts) if all(math.isfinite(part.value) for part in parts) else -math.inf,
+            np.sum([part.gradient for part in parts], axis=0),
+            np.sum([part.hessian for part in parts], axis=0),
+        )
+
+
+class _Block:
+    """The same of some customers: temporaries stay small."""
+
+    def __init__(
+        self,
+        history: TimeVaryingHistory,
+        ruler: float,
+        purchase: tuple[CovariateEffect, ...],
+        dropout: tuple[CovariateEffect, ...],
+    ) -> None:
+        self.ruler = ruler
         self.x = history.frequency
         self.n_repeat = float(self.x.sum())
         zero = np.zeros(len(history))
@@ -185,7 +214,7 @@ class _Terms(NamedTuple):
     @classmethod
     def of(
         cls,
-        of: Likelihood,
+        of: _Block,
         parameters: tuple[float, float, float, float],
         purchase: Clock,
         dropout: Clock,
@@ -262,7 +291,7 @@ class _Lines(NamedTuple):
     second: Floats
 
 
-def _lines(of: Likelihood, process: int, clock: Clock, *, died: bool) -> _Lines:
+def _lines(of: _Block, process: int, clock: Clock, *, died: bool) -> _Lines:
     table = of.tables[process]
     rate = table * clock.factor
     square = rate[:, np.newaxis] * table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import attrs
 import numpy as np
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["Pieces", "cut"]
+__all__ = ["Pieces", "cut", "part_of"]
 
 
 class Pieces(NamedTuple):
@@ -74,3 +75,14 @@ def cut(history: TimeVaryingHistory, low: Floats, high: Floats, keep: npt.NDArra
     splits = np.cumsum(np.bincount(rank)) if len(rank) else np.zeros(0, dtype=np.int64)
     ranks = tuple(np.split(order, splits[:-1])[1:]) if len(rank) else ()
     return Pieces(n, owner, rows, begin - low[owner], length[rows], ranks, begins)
+
+
+def part_of(history: TimeVaryingHistory, customers: slice) -> TimeVaryingHistory:
+    """Give some neighbouring customers of a history."""
+    ends = np.append(0, np.cumsum(history.n_periods))
+    periods = slice(int(ends[customers.start]), int(ends[customers.stop]))
+    of_customers = ("customer", "frequency", "recency", "age", "n_periods", "purchase_totals")
+    of_periods = ("period_end", "covariate_values")
+    columns = {name: getattr(history, name)[customers] for name in of_customers}
+    columns |= {name: getattr(history, name)[periods] for name in of_periods}
+    return attrs.evolve(history, **columns)

@@ -394,5 +394,7 @@ def _names(argument: str, names: Sequence[str], history: TimeVaryingHistory) -> 
 def _effect(name: str, history: TimeVaryingHistory) -> CovariateEffect:
     """Give a covariate its centre and scale over the observed time of all customers."""
     observed = cut(history, np.zeros(len(history)), history.age)
+    if not len(observed.period):
+        raise InputError("history", "of customers who were observed after their first purchase", "ages of 0")
     column = history.covariate_values[observed.period, history.covariate_names.index(name)]
     return CovariateEffect(name, 0.0, *standardise(name, column, observed.length))

@@ -12,11 +12,13 @@ from crmvalue.errors import InputError
 from crmvalue.models import (
     BgNbd,
     GammaGamma,
+    GgompertzNbd,
     MbgNbd,
     Nbd,
     ParetoNbd,
     fit_bg_nbd,
     fit_gamma_gamma,
+    fit_ggompertz_nbd,
     fit_mbg_nbd,
     fit_nbd,
     fit_pareto_nbd,
@@ -28,6 +30,7 @@ MBG = (MbgNbd(0.525, 6.183, 0.891, 1.614, "week"), fit_mbg_nbd)
 PARETO = (ParetoNbd(1.2, 8.0, 1.0, 20.0, "week"), fit_pareto_nbd)  # those of CDNOW leave beta flat in small bases
 PARETO_CDNOW = (ParetoNbd(0.553, 10.58, 0.606, 11.67, "week"), fit_pareto_nbd)
 NBD = (Nbd(0.385, 12.07, "week"), fit_nbd)
+AGED = (GgompertzNbd(2.0, 8.0, 0.1, 2.0, 30.0, "week"), fit_ggompertz_nbd)
 SPEND = (GammaGamma(6.25, 3.74, 15.44), fit_gamma_gamma)
 FALSE_ALARM = 1e-4  # chance that one bound below is missed by a right fit, with other seeds; 40 bounds a run
 PURCHASE_MODELS = [pytest.param(*BG, id="bg"), pytest.param(*MBG, id="mbg"), pytest.param(*PARETO_CDNOW, id="pareto")]
@@ -129,7 +132,9 @@ class TestCoverage:
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
-        ("model", "fit"), [BG, MBG, PARETO_CDNOW, NBD, SPEND], ids=["bg", "mbg", "pareto", "nbd", "gamma-gamma"]
+        ("model", "fit"),
+        [BG, MBG, PARETO_CDNOW, NBD, SPEND, AGED],
+        ids=["bg", "mbg", "pareto", "nbd", "gamma-gamma", "ggompertz"],
     )
     def test_of_two_hundred_bases(self, model, fit):
         check_coverage(model, fit, n_bases=200, n_customers=2000)
