@@ -444,7 +444,7 @@ def _cells(past: Floats, joins: npt.NDArray[np.bool_]) -> Integers:
     return cell
 
 
-def _with_spread(squares: Floats, freedom: Integers) -> Floats:
+def _with_spread(squares: Floats | Integers, freedom: Integers) -> Floats:
     """Give the variance of each part, where the other group of each cell alternates with the chosen one.
 
     A part whose values are all equal takes the variance of its group in all cells, or that of the other group: a few
