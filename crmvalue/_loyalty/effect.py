@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MemberEffect", "ReferredValue", "member_effect", "referred_value"]
 
-_ALL_ALIKE = "Customers of one group do not differ among themselves, so nothing shows how far chance reaches."
+_ALL_ALIKE = "Customers do not differ among themselves, so nothing shows how far chance reaches."
+_TOO_FEW = "Fewer than 10 customers of a group were matched: too few to show how far chance reaches."
 _FEWEST = 10  # a mean of fewer customers has no honest interval
 _ROUNDING = 1e-12  # of the largest value: less is what binary arithmetic leaves of nothing
+_SMALL = 100  # customers of a group that is too small to show how skewed money varies
 _FEWEST_OTHERS = 6  # in a cell: with fewer the interval was too short in simulations
 
 
@@ -41,7 +43,8 @@ class MemberEffect(Pictured):
     effect : float
         Mean of the matched members less that of non-members like them, in the unit of `after`.
     interval : Interval
-        Confidence interval of `effect`; without ends where customers of one group do not differ among themselves.
+        Confidence interval of `effect`; without ends where fewer than 10 customers of a group were
+        matched, or customers do not differ among themselves.
     naive_difference : float
         Mean of all members less mean of all non-members. It is no effect: members differ by choice.
     naive_interval : Interval
@@ -97,7 +100,7 @@ class MemberEffect(Pictured):
         low, high = self.interval
         names = f"{self.effect:,.4g} ({low:,.4g} to {high:,.4g})"
         verdict = (
-            f"Members and non-members who did the same before differ by {self.effect:,.4g}. {_ALL_ALIKE}"
+            f"Members and non-members who did the same before differ by {self.effect:,.4g}. {_unknown(self.n_matched)}"
             if math.isinf(high)
             else f"Members and non-members who did the same before differ by {names}, which may be chance."
             if low <= 0 <= high
@@ -156,7 +159,9 @@ def member_effect(
     more. Customers in the same parts of all columns form a cell. In each cell with at least two members and six others
     the means are compared; what is left of the difference before, inside the cell, is taken off by a regression on
     `before`. Cells count by their members. The interval is one of Student's t, with the variances of both groups in
-    each cell and that of the regression, and Satterthwaite's degrees of freedom.
+    each cell and that of the regression, and Satterthwaite's degrees of freedom. With fewer than 100 matched customers
+    in a group, no cell varies less than all customers together, because money is skewed; with fewer than 10, there is
+    no interval.
 
     Customers who join look better than others with or without a programme. Only a group that could not join, drawn by
     chance, shows the effect without doubt (:func:`crmvalue.experiments.compare_means`).
@@ -198,7 +203,8 @@ class ReferredValue(Pictured):
     difference : float
         Mean of the matched referred customers less that of others like them, in the unit of `value`.
     interval : Interval
-        Confidence interval of `difference`; without ends where customers of one group do not differ among themselves.
+        Confidence interval of `difference`; without ends where fewer than 10 customers of a group were
+        matched, or customers do not differ among themselves.
     naive_difference : float
         Mean of all referred customers less mean of all others. It also holds when and how they began.
     naive_interval : Interval
@@ -249,7 +255,8 @@ class ReferredValue(Pictured):
         low, high = self.interval
         names = f"{abs(self.difference):,.4g} ({low:,.4g} to {high:,.4g})"
         verdict = (
-            f"Referred customers and others who began in the same way differ by {self.difference:,.4g}. {_ALL_ALIKE}"
+            f"Referred customers and others who began in the same way differ by {self.difference:,.4g}. "
+            f"{_unknown(self.n_matched)}"
             if math.isinf(high)
             else f"Referred customers and others who began in the same way differ by {names}, which may be chance."
             if low <= 0 <= high
@@ -380,10 +387,14 @@ def _compared(
         value = value / unit  # squares of sums of money in any currency stay finite
         effect, error, degrees = _matched(value, past, joins, cell, used)
         flat = _ROUNDING * float(np.abs(value).max())
-        half = np.float64(stats.t.ppf(0.5 + confidence / 2, degrees) * error if error > flat else np.inf)
+        enough = error > flat and min(n_in[used].sum(), n_out[used].sum()) >= _FEWEST
+        half = np.float64(stats.t.ppf(0.5 + confidence / 2, degrees) * error if enough else np.inf)
         effect = effect if abs(effect) > flat else 0.0
         naive = value[joins].mean() - value[~joins].mean()
-        naive_error = np.sqrt(value[joins].var(ddof=1) / joins.sum() + value[~joins].var(ddof=1) / (~joins).sum())
+        groups_of_two = (value[~joins], value[joins])
+        squares = np.array([len(part) * part.var() for part in groups_of_two])
+        number = np.array([len(part) for part in groups_of_two])
+        naive_error = np.sqrt((_with_spread(squares, number - 1) / number).sum())
         naive = naive if abs(naive) > flat else 0.0
         naive_half = np.float64(width * naive_error if naive_error > flat else np.inf)
         spread = past.std(axis=0)
@@ -399,6 +410,11 @@ def _compared(
         n_others=int((~joins).sum()),
         level=confidence,
     )
+
+
+def _unknown(n_matched: int) -> str:
+    """Say why there is no interval."""
+    return _TOO_FEW if n_matched < _FEWEST else _ALL_ALIKE
 
 
 def _unit(column: Floats) -> float:
@@ -428,6 +444,22 @@ def _cells(past: Floats, joins: npt.NDArray[np.bool_]) -> Integers:
     return cell
 
 
+def _with_spread(squares: Floats | Integers, freedom: Integers) -> Floats:
+    """Give the variance of each part, where the other group of each cell alternates with the chosen one.
+
+    A part whose values are all equal takes the variance of its group in all cells, or that of the other group: a few
+    equal values do not show that all would be. Beside a small group no part varies less than all together: most small
+    groups miss the few large amounts.
+    """
+    variance = squares / freedom
+    pooled = [squares[side::2].sum() / freedom[side::2].sum() for side in (0, 1)]
+    pooled = [own or other for own, other in (pooled, pooled[::-1])]
+    found: Floats = np.where(variance > 0, variance, np.tile(pooled, len(variance) // 2))
+    if min(freedom[0::2].sum(), freedom[1::2].sum()) < _SMALL:
+        found = np.maximum(found, squares.sum() / freedom.sum())
+    return found
+
+
 def _matched(
     value: Floats, past: Floats, joins: npt.NDArray[np.bool_], cell: Integers, used: npt.NDArray[np.bool_]
 ) -> tuple[Any, Any, Any]:
@@ -449,7 +481,7 @@ def _matched(
     slope = inverse @ unlike
     rest = value - past @ slope
     middle = means(rest)
-    variance = np.bincount(group, (rest - middle[group]) ** 2) / (size - 1)
+    variance = _with_spread(np.bincount(group, (rest - middle[group]) ** 2), size - 1)
     weight = n_in / n_in.sum()
     effect = (weight * (middle[1::2] - middle[::2])).sum()
     gap = np.array([weight @ (part[1::2] - part[::2]) for part in map(means, past.T)])

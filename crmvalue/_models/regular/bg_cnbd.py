@@ -282,14 +282,14 @@ def _fit(
     if k is not None:
         steps = as_whole_number("k", k, low=1, high=_MOST_STEPS)
         return fit_purchases(_search(make, early, steps), history, **options)
-    _require_that_of(regularity, history)
+    found = _require_that_of(regularity, history)
     if options["starts"] is not None:
         raise InputError("starts", "given together with `k`, which they have in common", options["starts"])
     fits = {steps: fit_purchases(_search(make, early, steps), history) for steps in _CHOICE}
-    reached = {steps: fit.log_likelihood + _of_times(regularity, steps) for steps, fit in fits.items()}  # type: ignore[arg-type]  # it was checked
-    best = max(reached, key=lambda steps: reached[steps]) if regularity.n_intervals else 1  # type: ignore[union-attr]
+    reached = {steps: fit.log_likelihood + _of_times(found, steps) for steps, fit in fits.items()}
+    best = max(reached, key=lambda steps: reached[steps]) if found.n_intervals else 1
     words = _words_of_choice(best, reached)
-    if not regularity.n_intervals:  # type: ignore[union-attr]
+    if not found.n_intervals:
         words = "k = 1, because nobody purchased again: the log says nothing of regularity"
     covariates = list(options["purchase_covariates"]) + list(options["dropout_covariates"])
     plain = not (options["priors"] or covariates or list(options["equal_covariates"]) or options["l2"])
@@ -319,7 +319,7 @@ def _of_times(regularity: Regularity, k: int) -> float:
     return (k - 1) * regularity.sum_log_intervals - math.lgamma(k) * regularity.n_intervals
 
 
-def _require_that_of(regularity: object, history: PurchaseHistory | UniquePurchases) -> None:
+def _require_that_of(regularity: object, history: PurchaseHistory | UniquePurchases) -> Regularity:
     """Refuse what was found in another log, or in another part of it."""
     if not isinstance(regularity, Regularity):
         rule = "a Regularity, as crmvalue.purchases.estimate_regularity makes it"
@@ -332,3 +332,4 @@ def _require_that_of(regularity: object, history: PurchaseHistory | UniquePurcha
     if regularity.n_intervals != n_repeat:
         rule = f"of the log of the history, which has {n_repeat:,} times between purchases"
         raise InputError("regularity", rule, regularity.n_intervals, hint="give both the same last day")
+    return regularity

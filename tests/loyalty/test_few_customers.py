@@ -1,0 +1,36 @@
+"""Effects on members and referred customers where hardly any customers show them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from crmvalue.loyalty import member_effect, referred_value
+
+KEYS = {member_effect: "before", referred_value: "start"}
+
+
+class TestFewCustomers:
+    """A few customers who are all alike, or hardly any who were matched, show no effect."""
+
+    def money(self, rng, n):
+        return np.where(rng.random(n) < 0.1, rng.lognormal(3.0, 1.0, n).round(2), 0.0)
+
+    @pytest.mark.parametrize("function", [member_effect, referred_value])
+    def test_few_were_matched(self, function):
+        rng = np.random.default_rng(0)
+        chosen = np.arange(512) < 12
+        found = function(chosen, self.money(rng, 512), **{KEYS[function]: {"x": rng.normal(size=512)}})
+        assert found.n_matched < 10
+        assert np.isinf(found.interval.high)
+        assert "Fewer than 10 customers of a group were matched" in found.conclusion
+
+    @pytest.mark.parametrize("n_chosen", [12, 20, 50])
+    def test_no_effect_is_claimed_where_there_is_none(self, n_chosen):
+        claims = 0
+        for seed in range(40):
+            rng = np.random.default_rng(seed)
+            chosen = np.arange(600) < n_chosen
+            found = member_effect(chosen, self.money(rng, 600), before={"x": rng.integers(0, 3, 600)})
+            claims += bool(found.interval.low > 0 or found.interval.high < 0)
+        assert claims <= 4
