@@ -2,9 +2,9 @@
 
     python benchmarks/bench_scores.py [CUSTOMERS]
 
-The customers come within a year from a model near the one of the CDNOW sample, are observed in whole days until a year
-and a half, and then for another 39 weeks. Each model is scored with its published parameters, once after a small warm
-run, in time of the processor.
+The customers come within a year from a model near the one of the CDNOW sample and are observed in whole days until a
+year and a half. In another 39 weeks each buys at random at the rate that the model expects. Each model is scored with
+its published parameters, once after a small warm run, in time of the processor.
 """
 
 from __future__ import annotations

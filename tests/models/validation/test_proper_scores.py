@@ -22,6 +22,9 @@ from crmvalue.models import (
     ParetoNbd,
     ProperScores,
     compare_models,
+    fit_bg_nbd,
+    fit_mbg_nbd,
+    fit_nbd,
     proper_scores,
 )
 from crmvalue.purchases import PurchaseHistory, split_purchases
@@ -96,10 +99,10 @@ class TestForetell:
 
     @pytest.mark.slow
     @each_model
-    @pytest.mark.parametrize("horizon", [0.5, 39.0, 400.0])
-    def test_of_many_purchases_for_each_model(self, model, horizon):
+    @pytest.mark.parametrize(("horizon", "most"), [(0.5, 150), (39.0, 2300), (120.0, 5500)])
+    def test_of_many_purchases_for_each_model(self, model, horizon, most):
         found = foretell(model, MANY, horizon, np.floor(CAME_OF_MANY * horizon / 39.0))
-        score, fewer, upto = by_sums(model, MANY, np.floor(CAME_OF_MANY * horizon / 39.0), horizon, 16_000)
+        score, fewer, upto = by_sums(model, MANY, np.floor(CAME_OF_MANY * horizon / 39.0), horizon, most)
         np.testing.assert_allclose(found.crps, score, atol=1e-7)
         np.testing.assert_allclose(found.fewer, fewer, atol=1e-10)
         np.testing.assert_allclose(found.upto, upto, atol=1e-10)
@@ -202,6 +205,26 @@ class TestProperScores:
         worse = attrs.evolve(model, r=2.5 * model.r)
         assert proper_scores(split, worse).log_score > found.log_score
         assert proper_scores(split, worse).crps > found.crps
+
+    @pytest.mark.slow
+    @each_model
+    def test_the_true_model_is_best(self, model):
+        """Of 300,000 futures of newcomers, no other fitted or moved model foretells more, by log score or CRPS."""
+        rng = np.random.default_rng(11)
+        history_of_others = model.simulate(np.full(20_000, 60.0), rng=rng)
+        came = model.simulate(np.full(300_000, 60.0), rng=rng).frequency
+        nothing = np.zeros(len(came))
+        drawn = split_of(history(nothing, nothing, nothing), came, 60.0)
+        true = proper_scores(drawn, model)
+        others = [fit(history_of_others).model for fit in (fit_nbd, fit_bg_nbd, fit_mbg_nbd)]
+        others = [other for other in others if type(other) is not type(model)]
+        changes = [{name: factor * getattr(model, name)} for name in ("r", "alpha") for factor in (0.8, 1.25)]
+        moved = [attrs.evolve(model, **change) for change in changes]
+        for other in (*others, *moved):
+            found = proper_scores(drawn, other)
+            assert found.log_score > true.log_score - 1e-4
+            assert found.crps > true.crps - 1e-4
+        assert all(proper_scores(drawn, other).log_score > true.log_score for other in moved)
 
     @pytest.mark.parametrize(
         ("changes", "name"), [({"split": None}, "split"), ({"model": 1}, "model"), ({"level": 1.0}, "level")]

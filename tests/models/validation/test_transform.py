@@ -76,7 +76,7 @@ class TestProbabilityIntegralTransform:
             probability_integral_transform(
                 split_of(split, MODEL.simulate(np.full(1000, 60.0), rng=rng).frequency, 60.0), MODEL, rng=rng
             ).p_value
-            for _ in range(500)
+            for _ in range(300)
         ]
         assert stats.kstest(values, "uniform").pvalue > 0.001
 
