@@ -53,6 +53,7 @@ class TestCalendar:
     def test_unseen_levels_of_a_period(self):
         calendar = Calendar(month=[1.0] * 12, weekday=[1.0] * 7, unseen=["March", "Sunday", "sale"], days=[SALE])
         assert calendar.unseen_between("2024-01-31", "2024-02-02") == ()
+        assert calendar.unseen_between("2024-03-31", "2024-03-31") == ()
         assert calendar.unseen_between("2024-02-28", "2024-03-01") == ("March",)
         assert calendar.unseen_between("2024-11-27", "2024-12-01") == ("Sunday", "sale")
         with pytest.raises(InputError, match="end"):

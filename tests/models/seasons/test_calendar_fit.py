@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from itertools import pairwise
 
+import attrs
 import mpmath as mp
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from scipy.special import betaln, gammaln
 from scipy.stats import binom
 
 from crmvalue import frames
+from crmvalue._models.seasons import calendar_fit as calendar_fit_module
+from crmvalue._models.seasons import likelihood as likelihood_module
 from crmvalue._models.seasons.calendar_fit import MODELS
 from crmvalue._models.seasons.day_log import dated_purchases, read_log
 from crmvalue._models.seasons.likelihood import DatedPurchases, Family, SeasonalLikelihood
@@ -86,6 +89,26 @@ def draw_log(n_customers, seed, months=MONTHS):
 @pytest.fixture(scope="module")
 def season():
     return fit_calendar(*draw_log(3000, 11), as_of=BEGIN + N_DAYS)
+
+
+@pytest.fixture(scope="module")
+def peak():
+    """Give a fit by month and weekday, its likelihood, and the point and the prior at its end."""
+    customer, date = draw_log(3000, 11)
+    season = fit_calendar(customer, date, as_of=BEGIN + N_DAYS, by=("month", "weekday"))
+    log = read_log(customer, date, BEGIN + N_DAYS)
+    days = log.dates.astype("datetime64[D]")
+    months = (days.astype("datetime64[M]").astype(int) % 12)[:, np.newaxis] == np.arange(12)
+    weekdays = ((days.astype(int) + 3) % 7)[:, np.newaxis] == np.arange(7)
+    design = np.hstack([months, weekdays]).astype(float)
+    likelihood = SeasonalLikelihood(Family(1, 1), dated_purchases(log, 1), design, 7.0)
+    beta = np.log(season.level)
+    means = beta[:12].mean(), beta[12:].mean()
+    units = np.array([1.0, likelihood.ruler / 7.0, 1.0, 1.0])
+    theta = np.concatenate([np.log(season.fit.estimates / units), beta[:12] - means[0], beta[12:] - means[1]])
+    theta[1] -= sum(means)
+    spreads = np.repeat([season.shrinkage["month"], season.shrinkage["weekday"]], [12, 7])
+    return season, likelihood, likelihood(theta), theta, np.concatenate([np.zeros(4), spreads**-2.0])
 
 
 @pytest.fixture(scope="module")
@@ -219,6 +242,14 @@ class TestLikelihood:
                 slope = (exact(i, step) - exact(i, -step)) / (2 * step)
                 assert at.gradient[i] == pytest.approx(float(slope), rel=1e-10, abs=1e-10)
 
+    @each_model
+    def test_of_many_days(self, name, monkeypatch):
+        """Where there are many days, pairs of days are a sparse matrix: the same derivatives."""
+        found, log, design, theta = likelihood_of(name)
+        monkeypatch.setattr(likelihood_module, "_MANY_DAYS", 10)
+        sparse = SeasonalLikelihood(FAMILIES[name], dated_purchases(log, FAMILIES[name].k), design, 7.0)
+        assert sparse(theta).hessian == pytest.approx(found(theta).hessian, rel=1e-11, abs=1e-9)
+
     @given(st.sampled_from([*FAMILIES]), parameters, st.integers(0, 1000))
     def test_equals_that_of_the_model_in_operational_time(self, name, natural, seed):
         """Over the domain in which the likelihoods of the models are known at 50 digits."""
@@ -283,19 +314,40 @@ class TestFit:
         days = np.arange(both.begin + 1, both.end + 1)
         assert both.calendar.level(days).mean() == pytest.approx(1.0, rel=1e-12)
 
-    def test_its_end_is_a_peak_of_likelihood_and_prior(self, season):
-        """No parameter and no level can be moved to a higher sum of both."""
-        log = read_log(*draw_log(3000, 11), BEGIN + N_DAYS)
-        months = (log.dates.astype("datetime64[M]").astype(int) % 12)[:, np.newaxis] == np.arange(12)
-        found = SeasonalLikelihood(Family(1, 1), dated_purchases(log, 1), months.astype(float), 7.0)
-        beta = np.log(season.level) - np.log(season.level).mean()
-        shift = np.log(season.level).mean()
-        units = np.array([1.0, found.ruler / 7.0, 1.0, 1.0])
-        theta = np.concatenate([np.log(season.fit.estimates / units), beta])
-        theta[1] -= shift
-        slope = found(theta).gradient
-        slope[4:] -= beta / season.shrinkage["month"] ** 2
-        assert np.abs(slope).max() < 1e-3
+    def test_its_end_is_a_peak_of_likelihood_and_prior(self, peak):
+        """No parameter and no level can be moved to a higher sum of both; the errors are those of the peak."""
+        season, _, at, theta, precision = peak
+        assert np.abs(at.gradient - precision * theta).max() < 1e-3
+        covariance = np.linalg.inv(np.diag(precision) - at.hessian)
+        others = np.array([0, 2, 3])
+        assert season.fit.search_covariance[np.ix_(others, others)] == pytest.approx(
+            covariance[np.ix_(others, others)], rel=1e-2
+        )
+        for i, j in ((0, 5), (3, 11), (13, 18)):  # the scale of the levels cancels in a ratio within a season
+            apart = np.eye(19)[i] - np.eye(19)[j]
+            own = apart @ season.covariance @ apart
+            assert own == pytest.approx(apart @ covariance[4:, 4:] @ apart, rel=1e-2)
+
+    def test_the_spread_makes_the_data_most_probable(self, peak):
+        """By Laplace's approximation, times the spread: a parabola through three spreads has its top there."""
+        season, likelihood, at, theta, precision = peak
+
+        def log_marginal(step, chosen):
+            prior = precision.copy()
+            prior[chosen] *= math.exp(-2.0 * step)
+            point, now = theta.copy(), at
+            for _ in range(4):  # Newton's steps to the peak under this prior
+                point = point + np.linalg.solve(np.diag(prior) - now.hessian, now.gradient - prior * point)
+                now = likelihood(point)
+            _, log_determinant = np.linalg.slogdet(np.diag(prior) - now.hessian)
+            n_levels = len(theta[chosen])
+            return now.value - 0.5 * prior @ point**2 - 0.5 * log_determinant - (n_levels - 1) * step
+
+        for chosen in (slice(4, 16), slice(16, 23)):
+            below, middle, above = (log_marginal(step, chosen) for step in (-0.2, 0.0, 0.2))
+            top = 0.2 * 0.5 * (below - above) / (below - 2.0 * middle + above)
+            assert abs(top) < 0.05
+        assert set(season.shrinkage) == {"month", "weekday"}
 
     @each_model
     def test_log_likelihoods(self, name):
@@ -309,6 +361,14 @@ class TestFit:
         gaps = (FAMILIES[name].k - 1) * (count * np.log((end - begin) / 7.0)).sum()
         assert found.log_likelihood_flat == pytest.approx(plain.log_likelihood + gaps, abs=1e-6)
         assert found.log_likelihood > found.log_likelihood_flat
+
+    def test_many_customers_are_merged_first(self, cdnow, monkeypatch):
+        """The search ends at the same peak if it begins with merged customers, and with fewer looks at all of them."""
+        monkeypatch.setattr(calendar_fit_module, "_MANY", 100)
+        found = fit_calendar(*LOG, as_of="1997-09-30", by="month")
+        assert found.level == pytest.approx(cdnow.level, rel=2e-3)
+        assert found.log_likelihood == pytest.approx(cdnow.log_likelihood, abs=0.1)
+        assert found.fit.diagnosis.n_evaluations < cdnow.fit.diagnosis.n_evaluations
 
     def test_strong_shrinkage_leaves_no_season(self):
         found = fit_calendar(*LOG, as_of="1997-09-30", shrinkage=1e-4)
@@ -388,6 +448,14 @@ class TestMessages:
         found = fit_calendar(*draw_log(400, 17), as_of=BEGIN + N_DAYS, by="week")
         assert found.calendar.week[52] == found.calendar.week[51] != 1.0
         assert found.calendar.unseen == ()
+
+    def test_days_that_were_not_seen(self):
+        early = ["2023-12-20", "2023-12-28", "2024-01-09", "2024-02-10"]
+        found = fit_calendar([1, 1, 2, 1], early, as_of="2024-03-03", by="week", holidays={"Easter": ["2024-03-31"]})
+        assert "week 52" in found.names
+        assert found.calendar.unseen[:2] == ("week 10", "week 11")
+        assert found.calendar.unseen[-1] == "Easter"
+        assert found.calendar.level(["2024-03-31"]).tolist() == [1.0]
 
     def test_horizons(self, cdnow):
         assert "lies in a season" in cdnow.horizon_messages(13)[0]
@@ -511,6 +579,23 @@ class TestUses:
 
 
 class TestRejections:
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"names": ("May",) * 12},
+            {"level": np.zeros(12)},
+            {"level": np.ones(11)},
+            {"covariance": np.eye(11)},
+            {"covariance": -np.eye(12)},
+            {"shrinkage": 0.3},
+            {"shrinkage": {"month": 0.0}},
+            {"fit": fit_nbd(summarise_purchases(*LOG))},
+        ],
+    )
+    def test_of_a_value(self, season, wrong):
+        with pytest.raises(InputError, match=f"`{next(iter(wrong))}"):
+            attrs.evolve(season, **wrong)
+
     @pytest.mark.parametrize(
         ("wrong", "name"),
         [

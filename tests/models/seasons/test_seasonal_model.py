@@ -196,11 +196,12 @@ class TestDraws:
         assert december.mean() > 0.95
 
     def test_an_even_calendar_draws_as_none(self):
-        ages = np.linspace(1, 30, 50)
+        ages = np.linspace(1, 30, 500)
         plain = MBG.simulate(ages, rng=np.random.default_rng(4))
         found = SeasonalModel(MBG, EVEN).simulate(ages, rng=np.random.default_rng(4), as_of="2025-01-20")
         assert np.array_equal(found.frequency, plain.frequency)
         assert found.recency == pytest.approx(plain.recency, rel=1e-9)
+        assert found.recency[found.frequency > 0].min() < 0.5
 
     def test_needs_the_day(self):
         with pytest.raises(InputError, match="as_of"):
