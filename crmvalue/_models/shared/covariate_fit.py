@@ -47,7 +47,8 @@ def fit_with_covariates(
         kind: tuple(CovariateEffect(name, 0.0, *standard(name, history.covariate(name))) for name in names)
         for kind, names in columns.items()
     }
-    likelihood = _Likelihood(kind, derivatives, history, effects["purchase"], effects["dropout"])
+    steps = getattr(plain.model, "k", 1)  # of which each time between purchases is made
+    likelihood = _Likelihood(kind, derivatives, history, effects["purchase"], effects["dropout"], steps)
     coefficients = [f"{process}.{name}" for process, names in columns.items() for name in names]
     names = (*kind.names, *coefficients)
     units = np.array([likelihood.ruler if name in kind.times else 1.0 for name in names])
@@ -117,6 +118,7 @@ class _Likelihood:
         history: PurchaseHistory,
         purchase: tuple[CovariateEffect, ...],
         dropout: tuple[CovariateEffect, ...],
+        steps: int,
     ) -> None:
         used = list(dict.fromkeys(effect.name for effect in purchase + dropout))
         columns = [history.frequency, history.recency, history.age, *(history.covariate(name) for name in used)]
@@ -128,7 +130,7 @@ class _Likelihood:
         self.ruler = float(history.age.mean()) or 1.0
         self.x = history.frequency[rows]
         self.t_x, self.age = history.recency[rows] / self.ruler, history.age[rows] / self.ruler
-        self.n_repeat = float((self.weight * self.x).sum())
+        self.n_times = steps * float((self.weight * self.x).sum())
         self.z = _design(history, rows, purchase), _design(history, rows, dropout)
         self.n_plain = len(kind.names)
         middle, self.n_parameters = self.n_plain + len(purchase), self.n_plain + len(purchase) + len(dropout)
@@ -146,7 +148,7 @@ class _Likelihood:
         k = self.n_parameters
         if max(float(np.abs(log).max(initial=0.0)) for log in logs) > 100.0:  # no base is like this
             return Evaluation(-math.inf, np.zeros(k), np.zeros((k, k)))
-        value, gradient, hessian = -self.n_repeat * math.log(self.ruler), np.zeros(k), np.zeros((k, k))
+        value, gradient, hessian = -self.n_times * math.log(self.ruler), np.zeros(k), np.zeros((k, k))
         r = math.exp(theta[0])
         others = [np.exp(log) for log in logs[1:]]
         for start in range(0, len(self.x), _BLOCK):
