@@ -13,7 +13,8 @@ the same, with known traits of customers                    `purchase_covariates
 purchases at fixed opportunities (yearly gifts, events)     :class:`BgBb` with :class:`OpportunityHistory`
 contracts with renewals                                     :class:`ShiftedBetaGeometric`,
                                                             :class:`BetaDiscreteWeibull` with :class:`ContractHistory`
-money of one purchase                                       :class:`GammaGamma`
+money of one purchase, from means                           :class:`GammaGamma`
+the same, from single amounts; for wholesalers              :class:`LognormalSpend`, :class:`Gb2Spend`
 a table of all customers with their lifetime value          :func:`customer_values`, with :class:`ValueIntervals`
 who costs more than they bring                              :meth:`CustomerValues.profits`
 what the customers of today will bring, month by month      :func:`revenue_plan`
