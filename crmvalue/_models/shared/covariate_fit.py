@@ -118,7 +118,7 @@ class _Likelihood:
         history: PurchaseHistory,
         purchase: tuple[CovariateEffect, ...],
         dropout: tuple[CovariateEffect, ...],
-        steps: int,
+        steps: int = 1,
     ) -> None:
         used = list(dict.fromkeys(effect.name for effect in purchase + dropout))
         columns = [history.frequency, history.recency, history.age, *(history.covariate(name) for name in used)]
