@@ -10,8 +10,8 @@ former ones, then the model of purchases by the mean log-probability of the numb
 is not clean cannot be chosen. Both are then fitted to the whole calibration part.
 
 Two forecasts are made of a pair of models. The mean of the money of a customer is for totals and for squared errors.
-The median of it is for absolute errors: with even chances, the customer brings more or less. It is 0 for those who are
-likely to bring nothing, so the medians add up to much less than the total.
+The median is for absolute errors: with even chances, the customer brings more or less. It is 0 for those who are likely
+to bring nothing, so the medians add up to much less than the total.
 """
 
 from __future__ import annotations
@@ -87,11 +87,11 @@ def purchase_score(model, split):
     return float(np.log(np.maximum(chance, 1e-300)).mean())
 
 
-def money(split, purchases, spend):
+def money(split, purchases, spend, *, with_median):
     """Give mean and median of the money of each customer; no median where a fit is not to be trusted."""
     options = {"horizon": split.holdout_length, "margin": 1.0}
     mean = customer_values(split.calibration, purchases.model, spend.model, **options).clv
-    if not (purchases.diagnosis.trustworthy and spend.diagnosis.trustworthy):
+    if not (with_median and purchases.diagnosis.trustworthy and spend.diagnosis.trustworthy):
         return mean, None
     narrow = customer_values(
         split.calibration, purchases, spend, **options, level=0.001, n_draws=N_FUTURES, rng=np.random.default_rng(1)
@@ -117,7 +117,8 @@ def table(split, fits, chosen):
         for spend_name, spend in fits[1].items():
             if spend_name not in (*SHOWN, chosen[1]):
                 continue
-            mean, median = money(split, purchases, spend)
+            heavy = spend_name in ("GB2", chosen[1])
+            mean, median = money(split, purchases, spend, with_median=heavy)
             note = "chosen" if (purchase_name, spend_name) == chosen else ""
             line(f"{purchase_name} x {spend_name}, mean", mean, came, note)
             if median is not None:

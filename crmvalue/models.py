@@ -20,7 +20,8 @@ contracts with renewals                                     :class:`ShiftedBetaG
                                                             :class:`BetaDiscreteWeibull` with :class:`ContractHistory`
 tables of counts in place of single customers               :func:`fit_table` with :class:`CountHistogram` or
                                                             :class:`BinnedHistory`, :func:`expected_histogram`
-money of one purchase                                       :class:`GammaGamma`
+money of one purchase, from means                           :class:`GammaGamma`
+the same, from single amounts; for wholesalers              :class:`LognormalSpend`, :class:`Gb2Spend`
 a table of all customers with their lifetime value          :func:`customer_values`, with :class:`ValueIntervals`
 who costs more than they bring                              :meth:`CustomerValues.profits`
 what the customers of today will bring, month by month      :func:`revenue_plan`

@@ -63,7 +63,8 @@ def fit_with_covariates(
         kind: tuple(CovariateEffect(name, 0.0, *standardise(name, history.covariate(name))) for name in names)
         for kind, names in columns.items()
     }
-    likelihood = _Likelihood(kind, derivatives, history, effects["purchase"], effects["dropout"])
+    steps = getattr(plain.model, "k", 1)  # of which each time between purchases is made
+    likelihood = _Likelihood(kind, derivatives, history, effects["purchase"], effects["dropout"], steps)
     return fit_effects(
         kind, likelihood, plain.model, effects, priors, starts, n_customers=len(history), equal=equal, l2=l2
     )
@@ -173,6 +174,7 @@ class _Likelihood:
         history: PurchaseHistory,
         purchase: tuple[CovariateEffect, ...],
         dropout: tuple[CovariateEffect, ...],
+        steps: int = 1,
     ) -> None:
         used = list(dict.fromkeys(effect.name for effect in purchase + dropout))
         columns = [history.frequency, history.recency, history.age, *(history.covariate(name) for name in used)]
@@ -184,7 +186,7 @@ class _Likelihood:
         self.ruler = float(history.age.mean()) or 1.0
         self.x = history.frequency[rows]
         self.t_x, self.age = history.recency[rows] / self.ruler, history.age[rows] / self.ruler
-        self.n_repeat = float((self.weight * self.x).sum())
+        self.n_times = steps * float((self.weight * self.x).sum())
         self.z = _design(history, rows, purchase), _design(history, rows, dropout)
         self.n_plain = len(kind.names)
         middle, self.n_parameters = self.n_plain + len(purchase), self.n_plain + len(purchase) + len(dropout)
@@ -202,7 +204,7 @@ class _Likelihood:
         k = self.n_parameters
         if max(float(np.abs(log).max(initial=0.0)) for log in logs) > 100.0:  # no base is like this
             return Evaluation(-math.inf, np.zeros(k), np.zeros((k, k)))
-        value, gradient, hessian = -self.n_repeat * math.log(self.ruler), np.zeros(k), np.zeros((k, k))
+        value, gradient, hessian = -self.n_times * math.log(self.ruler), np.zeros(k), np.zeros((k, k))
         r = math.exp(theta[0])
         others = [np.exp(log) for log in logs[1:]]
         for start in range(0, len(self.x), _BLOCK):

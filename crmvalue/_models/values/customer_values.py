@@ -378,12 +378,17 @@ def customer_values(
     Fader, Hardie and Lee (2005), "RFM and CLV". The integral is a Gauss-Legendre rule on the logarithm of time,
     to a relative error below 1e-7.
 
+    Given the history, purchases and spend are taken as independent. If large customers buy often, let a covariate carry
+    that: the logarithm of the expected spend in `purchase_covariates` of the purchase model, or that of the expected
+    purchases in `spend_covariates` of :func:`fit_lognormal_spend` or :func:`fit_gb2_spend`.
+
     Intervals of the expected value are weighted quantiles over draws of :func:`draw_posterior` from both fits. What a
     customer is expected to bring is not computed anew for each draw of a purchase model. Its logarithm is computed at
     the fit and at two points on each axis of the uncertainty of the parameters, and parabolas lead to the draws. That
     moves an end by about 2 % of the width; another `rng` moves it by 5 to 9 % (200 draws, CDNOW). A draw of the spend
     model with p x + q <= 1 gives a customer with x repeat purchases no finite mean. Their value is infinite in that
-    draw, and so may be the upper end.
+    draw, and so may be the upper end. For models of single amounts, parabolas lead to the expected spend at the draws,
+    too.
 
     Intervals of the outcome are quantiles of simulated futures at the fitted parameters. They leave out the uncertainty
     of the parameters. Customers with the same frequency and age share futures, since the money of a future is a random

@@ -271,7 +271,9 @@ class TestLikelihood:
             for one, other in ((fast.frequency, slow.frequency), (fast.recency, slow.recency))
         )
         history = PurchaseHistory.from_columns(frequency=x, recency=t_x, age=slow.age, time_unit="week")
-        found = fit_mbg_cnbd(history.with_covariates({"member": member}), k=2, purchase_covariates=["member"])
+        known = history.with_covariates({"member": member})
+        found = fit_mbg_cnbd(known, k=2, purchase_covariates=["member"])
+        assert found.log_likelihood == pytest.approx(found.model.log_likelihood(known).sum(), rel=1e-9)
         effect = found.model.purchase_effects[0]
         assert effect.coefficient / effect.scale == pytest.approx(math.log(1.8), abs=0.12)
         assert found.model.k == 2

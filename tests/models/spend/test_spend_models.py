@@ -351,7 +351,7 @@ class TestFit:
     @pytest.mark.slow
     @pytest.mark.parametrize(("model", "fit"), MODELS)
     def test_intervals_cover(self, model, fit):
-        """Of 200 bases, 95 % intervals hold the truth in 92 to 98 %: further off than chance allows is an error."""
+        """Of 200 bases, 95 % intervals hold the truth in 92 to 98 %."""
         held = []
         for seed in range(200):
             found = fit(base(model, 600, [7, seed]))
@@ -359,8 +359,7 @@ class TestFit:
             truth = np.array([getattr(model, name) for name in found.names])
             held.append((ends[:, 0] <= truth) & (truth <= ends[:, 1]))
         held = np.sum(held, axis=0)
-        assert (held >= binom.ppf(FALSE_ALARM, 200, 0.95)).all(), held
-        assert (held <= 199).all(), held
+        assert ((held >= 184) & (held <= 196)).all(), held
 
     def test_many_customers_are_thinned_first(self, monkeypatch):
         history = base(HEAVY, 700, 2)
