@@ -151,7 +151,7 @@ CALLS += [
         {"survivors": COHORT, "priors": {"alpha": (1.0, 1.0)}},
         out_of_range={"survivors": -1.0},
     ),
-    Call(fit_table, {"table": HISTOGRAM, "model": "nbd"}),
+    Call(fit_table, {"table": HISTOGRAM, "model": "nbd", "priors": {"r": (1.0, 1.0)}}),
     Call(expected_histogram, {"model": Nbd(0.8, 1.2, "year"), "table": HISTOGRAM}),
     Call(fit_bg_bb, {"history": DONORS, "priors": {"alpha": (1.0, 1.0)}}),
 ]

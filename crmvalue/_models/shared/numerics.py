@@ -128,12 +128,12 @@ def average_over_beta(
     return found
 
 
-def beta_rule(a: Floats, b: Floats, power: Floats, w: Floats) -> tuple[Floats, Floats]:
-    """Nodes p and weights, shape (rows, nodes), of averages over beta distributions (a, b).
+def beta_rule(a: Floats, b: Floats, power: Floats, w: Floats) -> tuple[Floats, Floats, Floats]:
+    """Give log(p), log(1 - p) and weights, shape (rows, nodes), of averages over beta distributions (a, b) of p.
 
     The functions have to be as in :func:`average_over_beta`, or smaller.
     """
-    return _beta_rules(a, b, *_windows(a, b, power, w))
+    return _beta_nodes(a, b, *_windows(a, b, power, w))
 
 
 def _average_row_by_row(
@@ -166,6 +166,12 @@ def _n_nodes(a: Floats, left: Floats, right: Floats) -> Integers:
 
 def _beta_rules(a: Floats, b: Floats, left: Floats, right: Floats) -> tuple[Floats, Floats]:
     """Nodes p and weights of the trapezoidal rule in y = log(p / (1 - p)); the weights of each row sum to 1."""
+    log_p, _, weight = _beta_nodes(a, b, left, right)
+    return np.exp(log_p), weight
+
+
+def _beta_nodes(a: Floats, b: Floats, left: Floats, right: Floats) -> tuple[Floats, Floats, Floats]:
+    """Give log(p), log(1 - p) and the weights of the rule."""
     n = int(_n_nodes(a, left, right).max())
     step = (right - left) / (n - 1)
     y = left[:, np.newaxis] + step[:, np.newaxis] * np.arange(n)
@@ -174,7 +180,7 @@ def _beta_rules(a: Floats, b: Floats, left: Floats, right: Floats) -> tuple[Floa
     weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
     weight[:, 0] /= -np.expm1(-a * step)
     weight[:, -1] /= -np.expm1(-b * step)
-    return np.exp(log_p), weight / weight.sum(axis=1, keepdims=True)
+    return log_p, log_q, weight / weight.sum(axis=1, keepdims=True)
 
 
 def _windows(a: Floats | float, b: Floats, power: Floats, w: Floats) -> tuple[Floats, Floats]:

@@ -56,11 +56,12 @@ def beta_geometric_counts(
 
     n = np.arange(float(top))
     power, longest = r + top, (start + (end - start)) / alpha
-    p, weight = beta_rule(a, b, power, longest)
+    log_p, log_q, weight = beta_rule(a, b, power, longest)
+    p = np.exp(log_p)
     r_row, alpha_row = r[:, np.newaxis], alpha[:, np.newaxis]
     at_start = p * (start / alpha_row)  # what leaving adds to alpha, in alphas
     w = (end - start) / alpha_row
-    staying = np.log1p(-p) if early else 0.0
+    staying: Floats | float = log_q if early else 0.0
     # Purchases of those who stay until the start, as if they could not leave any more: n, and top or more.
     log_w, log_all = np.log(w), np.log1p(at_start + w)
     log_n = log_rising(np.repeat(r_row, top, axis=1), np.broadcast_to(n, (len(r), top))) - gammaln(n + 1.0)
@@ -72,7 +73,7 @@ def beta_geometric_counts(
     last = np.exp(-r_row * np.log1p(at_start)) * betainc(float(top), r_row, w / (1.0 + at_start + w))
     # n or more, for n = 0, 1, ..., top: from the end, so that nothing cancels.
     at_least = np.cumsum(np.concatenate((last[:, :, np.newaxis], exactly[:, :, ::-1]), axis=2), axis=2)[:, :, ::-1]
-    stay = np.exp(np.log1p(-p)[:, :, np.newaxis] * n)  # (1 - p)^n
+    stay = np.exp(log_q[:, :, np.newaxis] * n)  # (1 - p)^n
     alive = np.exp(staying) * weight
     found = np.empty((len(r), top + 1))
     leaves = p[:, :, np.newaxis] * stay[:, :, : top - 1] * at_least[:, :, 1:top]

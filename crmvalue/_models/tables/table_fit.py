@@ -46,11 +46,12 @@ _COUNTS: dict[str, Callable[..., Floats]] = {
     "mbg_nbd": partial(beta_geometric_counts, early=1),
     "pareto_nbd": pareto_nbd_counts,
 }
-_BEYOND = 1e-10  # share of customers with more purchases than are summed
+_BEYOND = 1e-10  # share of an open bin with more purchases than are summed
 _FIRST_MOST = 64  # purchases up to which open bins are summed at first
 _MOST = 2_048
 
 
+@np.errstate(under="ignore")
 def fit_table(
     table: CountHistogram | BinnedHistory,
     *,
@@ -116,6 +117,7 @@ def fit_table(
     return _fit_bins(table, search, priors, given)
 
 
+@np.errstate(under="ignore")
 def expected_histogram(model: object, table: CountHistogram) -> Floats:
     """Give the customers that a model expects in each cell of a histogram.
 
@@ -226,10 +228,11 @@ def _fit_bins(table: BinnedHistory, search: Search, priors: _Priors, given: list
     near = fitted(middles, _to_search(search, given, units) or [first], more)
     if points:
         return near
-    whole = np.isfinite(table.frequency_high).all()
-    most = _FIRST_MOST
+    lows = table.frequency_low[np.isinf(table.frequency_high)]
+    lowest = int(lows.max(initial=0.0))
+    most = max(_FIRST_MOST, 2 * lowest)
     for _ in range(2):  # the points that count are chosen near the end of the search, and then at it
-        while not whole and most < _MOST and _beyond(name, near, table, most) > _BEYOND:
+        while lowest and most < _MOST and _beyond(name, near, table, lowest, most) > _BEYOND:
             most *= 2
         (end,) = _to_search(search, [near.model], units)
         all_points = BinnedLikelihood(search.derivatives, nodes_of(table, most), ruler)
@@ -237,7 +240,9 @@ def _fit_bins(table: BinnedHistory, search: Search, priors: _Priors, given: list
     return near
 
 
-def _beyond(name: str, fit: Fit[Any], table: BinnedHistory, most: int) -> float:
-    """Share of customers that make more purchases than are summed."""
+def _beyond(name: str, fit: Fit[Any], table: BinnedHistory, lowest: int, most: int) -> float:
+    """Share of the last open bin that makes more purchases than are summed."""
     parameters = fit.estimates[:, np.newaxis]
-    return float(_COUNTS[name](0.0, float(table.age.max()), most + 1, *parameters)[0, -1])
+    count, age = _COUNTS[name], float(table.age.max())
+    more, all_of_bin = (float(count(0.0, age, top, *parameters)[0, -1]) for top in (most + 1, lowest))
+    return more / all_of_bin if all_of_bin > 0.0 else 0.0
