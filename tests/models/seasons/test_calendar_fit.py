@@ -19,7 +19,7 @@ from crmvalue import frames
 from crmvalue._models.seasons import calendar_fit as calendar_fit_module
 from crmvalue._models.seasons import likelihood as likelihood_module
 from crmvalue._models.seasons.calendar_fit import MODELS
-from crmvalue._models.seasons.day_log import dated_purchases, read_log
+from crmvalue._models.seasons.day_log import dated_purchases, history_of, read_log
 from crmvalue._models.seasons.likelihood import DatedPurchases, Family, SeasonalLikelihood
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
@@ -510,6 +510,12 @@ class TestMessages:
 
 class TestChoice:
     """`choose` leaves a calendar out that does not help on the last quarter."""
+
+    def test_the_first_part_is_summarised_as_any_log(self):
+        found = history_of(read_log(*LOG, "1997-06-30"), "week")
+        exact = summarise_purchases(*LOG, as_of="1997-06-30")
+        for name in ("frequency", "recency", "age", "as_of", "grain", "time_unit"):
+            assert np.array_equal(getattr(found, name), getattr(exact, name)), name
 
     def test_a_season_is_kept(self):
         found = fit_calendar(*draw_log(3000, 11), as_of=BEGIN + N_DAYS, choose=True)
