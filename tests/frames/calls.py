@@ -81,7 +81,6 @@ CALLS = [
         {"orders": Later(orders), "calibration_end": "2024-01-31", "holdout_end": "2024-03-31"},
         {"calibration_end": "31.01.2024", "holdout_end": "2024-01-31"},
     ),
-    Call(fit, {"customers": Later(customers), "model": "nbd", "time_unit": "week"}),
     Call(fit, {"customers": Later(customers), "model": "mbg_cnbd", "time_unit": "week", "k": 2}, {"k": 0}),
     Call(
         value,

@@ -244,11 +244,11 @@ CALLS += [
         {
             "customer": [1] * 6 + [2] * 2 + [3, 4, 5, 6] + [7] * 4,
             "date": [f"2024-0{month}-{day}" for month in range(1, 5) for day in ("03", "12", "17", "26")],
-            "origins": ["2024-02-29"],
+            "origins": ["2024-02-20", "2024-02-29"],
             "horizon": 4,
             "models": ["nbd"],
         },
-        out_of_range={"horizon": 0.0, "origins": ["2024-04-20"], "date": "not a date"},
+        out_of_range={"horizon": 0.0, "origins": "2024-04-20", "date": "not a date"},
     ),
     Call(
         fit_ensemble,

@@ -196,6 +196,11 @@ class Ensemble(ContinuousModel):
         if abs(float(self.weights.sum()) - 1.0) > _EXACT:
             raise InputError("weights", "numbers with the sum 1", float(self.weights.sum()))
 
+    def __repr__(self) -> str:
+        """Write each model with its weight and its name."""
+        parts = zip(self.weights.tolist(), self.names, self.models, strict=True)
+        return f"Ensemble({', '.join(f'{weight:.3g} {name}: {model!r}' for weight, name, model in parts)})"
+
     @property
     def time_unit(self) -> TimeUnit:  # type: ignore[override]  # of a field elsewhere
         """Unit of every time given to the models."""

@@ -9,11 +9,10 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import (
-    as_day,
     as_day_column,
-    as_items,
     as_positive,
     as_text,
+    require,
     require_choice,
     require_same_index,
 )
@@ -206,18 +205,17 @@ def rolling_holdout(
     require_same_index(customer=customer, date=date)
     length = as_positive("horizon", horizon)
     fits = _functions(models)
-    days = [as_day("origins", day) for day in as_items("origins", origins, "a list of days")]
-    if not days or len(set(days)) < len(days):
-        raise InputError("origins", "different days, at least one", origins)
+    days = as_day_column("origins", origins)
+    if not len(days) or len(np.unique(days)) < len(days):
+        raise InputError("origins", "different days, at least one", days)
     require_choice("time_unit", time_unit, DAYS_PER_UNIT)
     ahead = np.timedelta64(max(1, round(length * DAYS_PER_UNIT[time_unit])), "D")
     found: list[tuple[np.datetime64, PurchaseSplit, ModelScore | str]] = []
     problems = []
     known = as_day_column("date", date, allow_missing=missing == "drop")
     last = known[~np.isnat(known)].max()
+    require(days + ahead <= last, "origins", days, f"such that the horizon ends by the last date, {last}")
     for day in days:
-        if day + ahead > last:
-            raise InputError("origins", f"such that the horizon ends by the last date, {last}", str(day))
         split = split_purchases(
             customer,
             date,

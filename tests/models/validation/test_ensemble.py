@@ -106,6 +106,7 @@ class TestEnsemble:
         assert plain.models[0] == moved.for_covariates({"vip": 1})
 
     def test_json_and_other_fits(self):
+        assert repr(POOL).startswith("Ensemble(0.5 a: BgNbd(r=0.243, ")
         assert Ensemble.from_json(POOL.to_json()) == POOL
         lean = Ensemble(models=MODELS, weights=[0.4, 0.0, 0.6], names=["a", "b", "c"])
         other = lean.refitted({"a": MODELS[1], "c": MODELS[2]})
