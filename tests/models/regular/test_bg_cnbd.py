@@ -7,7 +7,7 @@ import math
 import mpmath as mp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crmvalue._models.regular.erlang import ErlangProcess
@@ -144,6 +144,7 @@ class TestDefinition:
         np.testing.assert_allclose([float(one[0]) for one in found], wanted, rtol=1e-9, atol=1e-290)
 
     @given(cases(most=40), log_uniform(0.1, 100), st.sampled_from([1e-4, 0.002, 0.1]))
+    @example((10, 1.0, 1.0, 1.0, 1.0, 1, 40, 1.0, 1.0), math.e, 0.1)  # purchases that rise in steps
     @settings(max_examples=8)
     def test_discounted(self, case, ahead, force):
         """By parts, with the purchases up to each moment."""
