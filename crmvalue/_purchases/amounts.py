@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Dates, Floats, Integers
 
-__all__ = ["PurchaseAmounts"]
+__all__ = ["PurchaseAmounts", "of_customers"]
 
 
 @stay_frozen
@@ -71,26 +71,16 @@ class PurchaseAmounts(Columns):
         """Place of the customer of each purchase, shape (k,)."""
         return np.repeat(np.arange(len(self.n_purchases)), self.n_purchases)
 
-    def of_customers(self, place: Integers) -> PurchaseAmounts:
-        """Give the purchases of some customers, in the order of their places.
-
-        Parameters
-        ----------
-        place : ndarray of int
-            Places of customers, shape (m,).
-
-        Returns
-        -------
-        PurchaseAmounts
-            Their purchases.
-        """
-        number = self.n_purchases[place]
-        skipped = np.repeat(self.start[place] - (np.cumsum(number) - number), number)
-        rows = np.arange(len(skipped)) + skipped
-        return PurchaseAmounts(
-            n_purchases=hand_over(number), day=hand_over(self.day[rows]), amount=hand_over(self.amount[rows])
-        )
-
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give row, day and amount of each purchase, for a dataframe of any kind."""
         return {"row": self.row, "day": self.day, "amount": self.amount}
+
+
+def of_customers(amounts: PurchaseAmounts, place: Integers) -> PurchaseAmounts:
+    """Give the purchases of some customers, in the order of their places."""
+    number = amounts.n_purchases[place]
+    skipped = np.repeat(amounts.start[place] - (np.cumsum(number) - number), number)
+    rows = np.arange(len(skipped)) + skipped
+    return PurchaseAmounts(
+        n_purchases=hand_over(number), day=hand_over(amounts.day[rows]), amount=hand_over(amounts.amount[rows])
+    )

@@ -35,7 +35,7 @@ from crmvalue._core.values import (
     stay_frozen,
     whole_table,
 )
-from crmvalue._purchases.amounts import PurchaseAmounts
+from crmvalue._purchases.amounts import PurchaseAmounts, of_customers
 from crmvalue._purchases.covariate_columns import align_covariates
 from crmvalue._purchases.order_log import Grain, OrderLogCounts, TimeUnit
 from crmvalue.errors import InputError
@@ -346,7 +346,7 @@ class PurchaseHistory(Columns):
         names = ("customer", "frequency", "recency", "age", "mean_repeat_spend", "total_spend", "covariate_values")
         columns = {name: getattr(self, name) for name in names}
         parts = {name: hand_over(column[place]) for name, column in columns.items() if column is not None}
-        amounts = None if self.amounts is None else self.amounts.of_customers(place)
+        amounts = None if self.amounts is None else of_customers(self.amounts, place)
         return attrs.evolve(self, counts=None, amounts=amounts, **parts)
 
     @property
