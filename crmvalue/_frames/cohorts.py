@@ -110,13 +110,14 @@ def _triangle(
     """Let the engine count; what the counts mean is said at :class:`crmvalue.cohorts.RetentionTriangle`."""
     import narwhals as nw
 
-    money = nw.col("_money") if has_money else nw.lit(0.0)
+    money: Any = nw.lit(0.0)
+    if has_money:  # what is left of binary arithmetic counts as 0
+        money = nw.when(nw.col("_money").abs() < 1.0 / LARGEST_AMOUNT).then(nw.lit(0.0)).otherwise(nw.col("_money"))
     who, day = nw.col("_who"), nw.col("_day")
     late = day > float(today.astype(np.int64))
     bad = {"_nobody": ~nw.col("_named"), "_undated": nw.col("_named") & day.is_null(), "_late": late}
     if has_money:
-        odd = (money.abs() > LARGEST_AMOUNT) | ((money.abs() < 1.0 / LARGEST_AMOUNT) & (money != 0.0))
-        bad |= {"_unknown": money.is_null(), "_odd": odd}
+        bad |= {"_unknown": money.is_null(), "_odd": money.abs() > LARGEST_AMOUNT}
     odd_id = no_id(rows)
     if odd_id is not None:
         bad["_odd_id"] = odd_id

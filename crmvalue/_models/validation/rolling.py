@@ -46,6 +46,8 @@ __all__ = ["RollingHoldout", "rolling_holdout"]
 
 _SCORES = ("bias", "mean_absolute_error", "root_mean_squared_error", "log_score", "crps", "coverage")
 
+_MOST_DAYS = 4e6  # longer than any log
+
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
@@ -209,7 +211,7 @@ def rolling_holdout(
     if not len(days) or len(np.unique(days)) < len(days):
         raise InputError("origins", "different days, at least one", days)
     require_choice("time_unit", time_unit, DAYS_PER_UNIT)
-    ahead = np.timedelta64(max(1, round(length * DAYS_PER_UNIT[time_unit])), "D")
+    ahead = np.timedelta64(max(1, round(min(length * DAYS_PER_UNIT[time_unit], _MOST_DAYS))), "D")
     found: list[tuple[np.datetime64, PurchaseSplit, ModelScore | str]] = []
     problems = []
     known = as_day_column("date", date, allow_missing=missing == "drop")
