@@ -28,8 +28,9 @@ from crmvalue._core.values import (
     stay_frozen,
     words_field,
 )
+from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue._models.validation.choice import MODELS, candidates_of
-from crmvalue._models.validation.comparison import compare_models
+from crmvalue._models.validation.comparison import NAIVE_RULES, compare_models
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.purchases import DAYS_PER_UNIT, split_purchases
 
@@ -38,8 +39,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from crmvalue._models.shared.fit import Fit
     from crmvalue._models.validation.comparison import ModelScore
-    from crmvalue.models import Fit
     from crmvalue.purchases import Grain, Missing, PurchaseHistory, PurchaseSplit, TimeUnit
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
@@ -214,8 +215,13 @@ def rolling_holdout(
     found: list[tuple[np.datetime64, PurchaseSplit, ModelScore | str]] = []
     problems = []
     known = as_day_column("date", date, allow_missing=missing == "drop")
-    last = known[~np.isnat(known)].max()
+    known = known[~np.isnat(known)]
+    if not len(known):
+        raise InputError("date", "at least one date", 0)
+    first, last = known.min(), known.max()
     for day in days:
+        if day < first:
+            raise InputError("origins", f"on or after the first date of the log, {first}", str(day))
         if day + ahead > last:
             raise InputError("origins", f"such that the horizon ends by the last date, {last}", str(day))
         split = split_purchases(
@@ -230,9 +236,11 @@ def rolling_holdout(
         made = {}
         for name, fit_one in fits.items():
             try:
-                made[name] = fit_one(split.calibration)
+                fit = fit_one(split.calibration)
             except (ConvergenceError, InputError) as error:
                 problems.append(f"{name}, {day}: {error}")
+                continue
+            made[name] = as_purchase_model(f"models[{name!r}]", fit)
         scores = {score.name: score for score in compare_models(split, made)} if made else {}
         found += [(day, split, scores.get(name, name)) for name in dict.fromkeys([*fits, *scores])]
     return _table(found, problems)
@@ -244,6 +252,9 @@ def _functions(models: object) -> dict[str, Callable[[PurchaseHistory], Fit[Any]
     functions = {as_text("models", name): function for name, function in models.items()}
     if not functions or not all(map(callable, functions.values())):
         raise InputError("models", "names of models, or functions by name, at least one", models)
+    for name in NAIVE_RULES:
+        if name in functions:
+            raise InputError("models", "names other than those of the naive rules", name)
     return functions
 
 
