@@ -51,6 +51,7 @@ _FIRST_MOST = 64  # purchases up to which open bins are summed at first
 _MOST = 2_048
 
 
+@np.errstate(under="ignore")
 def fit_table(
     table: CountHistogram | BinnedHistory,
     *,
@@ -116,6 +117,7 @@ def fit_table(
     return _fit_bins(table, search, priors, given)
 
 
+@np.errstate(under="ignore")
 def expected_histogram(model: object, table: CountHistogram) -> Floats:
     """Give the customers that a model expects in each cell of a histogram.
 
