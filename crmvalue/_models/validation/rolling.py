@@ -14,6 +14,7 @@ from crmvalue._core.checks import (
     as_items,
     as_positive,
     as_text,
+    require,
     require_choice,
     require_same_index,
 )
@@ -213,15 +214,12 @@ def rolling_holdout(
     require_choice("time_unit", time_unit, DAYS_PER_UNIT)
     ahead = np.timedelta64(max(1, round(length * DAYS_PER_UNIT[time_unit])), "D")
     found: list[tuple[np.datetime64, PurchaseSplit, ModelScore | str]] = []
+    first = _first_day(as_day_column("date", date, allow_missing=missing == "drop"))
+    require(np.array(days) >= first, "origins", np.array(days), f"on or after the first date of the log, {first}")
     problems = []
     known = as_day_column("date", date, allow_missing=missing == "drop")
-    known = known[~np.isnat(known)]
-    if not len(known):
-        raise InputError("date", "at least one date", 0)
-    first, last = known.min(), known.max()
+    last = known[~np.isnat(known)].max()
     for day in days:
-        if day < first:
-            raise InputError("origins", f"on or after the first date of the log, {first}", str(day))
         if day + ahead > last:
             raise InputError("origins", f"such that the horizon ends by the last date, {last}", str(day))
         split = split_purchases(
@@ -244,6 +242,14 @@ def rolling_holdout(
         scores = {score.name: score for score in compare_models(split, made)} if made else {}
         found += [(day, split, scores.get(name, name)) for name in dict.fromkeys([*fits, *scores])]
     return _table(found, problems)
+
+
+def _first_day(date: Dates) -> np.datetime64:
+    known: Dates = date[~np.isnat(date)]
+    if not len(known):
+        raise InputError("date", "at least one date", 0)
+    found: np.datetime64 = known.min()
+    return found
 
 
 def _functions(models: object) -> dict[str, Callable[[PurchaseHistory], Fit[Any]]]:
