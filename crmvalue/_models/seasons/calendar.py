@@ -48,6 +48,7 @@ SEASONS: dict[str, tuple[str, ...]] = {
 LEAP_WEEK = "week 53"
 """Week that only some years have."""
 
+_LARGEST = 200.0  # a logarithm: the factor of a day is within exp(+-200)
 _MONDAY = 3  # 1970-01-01 was a Thursday: days since the Monday before it
 
 
@@ -89,8 +90,9 @@ def _day_column(value: Any) -> Dates:
     if isinstance(value, Given):
         return read_only(value)
     day = as_day_column("date", value)
-    if len(np.unique(day)) != len(day):
-        raise InputError("date", "each day once", str(day))
+    distinct, count = np.unique(day, return_counts=True)
+    if len(distinct) != len(day):
+        raise InputError("date", "each day once", str(distinct[count > 1][0]))
     return read_only(day)
 
 
@@ -119,7 +121,7 @@ class DayEffect(Columns):
     Raises
     ------
     InputError
-        If a day comes twice, the columns differ in length, or the level is not above 0.
+        If a day comes twice, the columns differ in length, the level is not above 0, or the factor of a day is none.
 
     Examples
     --------
@@ -136,6 +138,9 @@ class DayEffect(Columns):
     def __attrs_post_init__(self) -> None:
         if self.value is not None and len(self.value) != len(self.date):
             raise InputError("value", f"one for each of the {len(self.date)} days", len(self.value))
+        if self.value is not None:
+            rule = f"such that the factor of each day is within exp(+-{_LARGEST:g})"
+            require(np.abs(self.value * np.log(self.level)) <= _LARGEST, "value", self.value, rule)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each day, with its value and the factor of its pace, for a dataframe of any kind."""

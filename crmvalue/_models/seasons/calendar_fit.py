@@ -9,10 +9,14 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import (
+    as_column,
+    as_day_column,
     as_flag,
     as_items,
     as_positive,
+    as_text,
     as_whole_number,
+    require,
     require_choice,
     require_same_index,
 )
@@ -46,6 +50,9 @@ _YEAR = 365
 _FEW = 30.0  # repeat purchases for a level, below which it is mostly the prior that says it
 _MANY = 20_000  # from this many distinct customers on, the search begins on merged ones
 _CELLS = 60  # parts of the time of observation that these tell apart
+_FARTHEST = 100.0  # spread of a prior that says nothing
+_LARGEST_FIGURE = 1e9  # beyond, the level, the factor for a value of 1, is 1 but for rounding
+_LARGEST_LEVEL = 200.0  # a logarithm
 _NO_SEASON = 0.02  # spread of the levels that no forecast would notice
 
 
@@ -119,8 +126,8 @@ def fit_calendar(
     calendar : Calendar, optional
         In place of `by`, `holidays` and `covariates`: a known calendar, to which the model alone is fitted.
     shrinkage : float, optional
-        Standard deviation of the normal prior of the logarithms of the levels, > 0: 0.3 means that most levels are
-        between 0.55 and 1.8. By default it is learnt from the data.
+        Standard deviation of the normal prior of the logarithms of the levels, > 0 and at most 100: 0.3 means that
+        most levels are between 0.55 and 1.8. By default it is learnt from the data.
     choose : bool, optional
         Whether to leave the calendar out if it does not help to foretell the last quarter of the log.
     time_unit : {"day", "week", "month", "quarter", "year"}, optional
@@ -169,14 +176,17 @@ def fit_calendar(
     seasons = _read_seasons(by)
     days = _read_days(holidays, covariates)
     spread = optional(as_positive)("shrinkage", shrinkage)
+    if spread is not None:
+        require(spread <= _FARTHEST, "shrinkage", spread, f"at most {_FARTHEST:g}")
     chosen = as_flag("choose", choose)
     log = read_log(customer, date, as_of)
     terms = Terms(plan, steps, seasons, days, spread, time_unit)
     if calendar is not None:
         if not isinstance(calendar, Calendar):
             raise InputError("calendar", "a Calendar", calendar)
-        if holidays or covariates or chosen:
-            raise InputError("calendar", "given without `holidays`, `covariates` and `choose`", calendar)
+        if seasons not in {(), ("month",)} or holidays or covariates or chosen or spread is not None:
+            others = "`by`, `holidays`, `covariates`, `shrinkage` and `choose`"
+            raise InputError("calendar", f"given without {others}", calendar)
         return _fit_known(log, terms, calendar)
     if not seasons and not days:
         raise InputError("by", "at least one season, unless there are `holidays` or `covariates`", by)
@@ -204,24 +214,34 @@ def _read_seasons(by: object) -> tuple[str, ...]:
 
 
 def _read_days(holidays: object, covariates: object) -> tuple[DayEffect, ...]:
-    found = []
+    found: list[DayEffect] = []
+    taken = {name for season in SEASONS.values() for name in season}
     for name, given in (("holidays", holidays), ("covariates", covariates)):
         if given is None:
             continue
         if not isinstance(given, Mapping):
             raise InputError(name, "a mapping from names to days" + " and values" * (name == "covariates"), given)
         for key, value in given.items():
-            if name == "holidays":
-                found.append(DayEffect(name=key, date=value, level=1.0))
-                continue
-            if not isinstance(value, tuple | list) or len(value) != 2:
-                raise InputError(f"covariates[{key!r}]", "a pair: days, and their values", value)
-            found.append(DayEffect(name=key, date=value[0], value=value[1], level=1.0))
-    names = [effect.name for effect in found]
-    taken = {name for season in SEASONS.values() for name in season}
-    if len(set(names)) != len(names) or taken & set(names):
-        raise InputError("holidays", "names that are all different and no month, week or weekday", names)
+            title, column = as_text(name, key), f"{name}[{key!r}]"
+            if title in taken:
+                raise InputError(name, "of names that are all different and no month, week or weekday", title)
+            taken.add(title)
+            found.append(_read_effect(title, column, value, has_values=name == "covariates"))
     return tuple(found)
+
+
+def _read_effect(title: str, column: str, value: Any, *, has_values: bool) -> DayEffect:
+    """Make the effect of a holiday or of a figure; errors name the argument with its key."""
+    if not has_values:
+        return DayEffect(name=title, date=as_day_column(column, value), level=1.0)
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise InputError(column, "a pair: days, and their values", value)
+    day, figure = as_day_column(f"{column}[0]", value[0]), as_column(f"{column}[1]", value[1])
+    if len(figure) != len(day):
+        raise InputError(f"{column}[1]", f"one value for each of the {len(day)} days", len(figure))
+    rule = f"within +-{_LARGEST_FIGURE:g}: count it in a larger unit"
+    require(np.abs(figure) <= _LARGEST_FIGURE, f"{column}[1]", figure, rule)
+    return DayEffect(name=title, date=day, value=figure, level=1.0)
 
 
 def _plain(terms: Terms, rows: UniquePurchases) -> Fit[Any]:
@@ -270,6 +290,10 @@ def fit_levels(log: DayLog, dated: DatedPurchases, terms: Terms) -> SeasonalFit:
     found, units = _climb(log, dated, terms, levels, flat)
     m = len(flat.names)
     scaled = rescaled(found, levels, m)
+    for name, size in zip(levels.names, np.abs(scaled.theta[m:]), strict=True):
+        if size > _LARGEST_LEVEL:
+            rule = "figures in a smaller unit: the level, the factor for a value of 1, is no number"
+            raise InputError(f"covariates[{name!r}]", rule, f"an effect of exp({size:.3g})")
     calendar = calendar_of(levels, np.exp(scaled.theta[m:]))
     level = levels_on(calendar, log.dates)
     clock = (np.cumsum(level) - level[0]) / ruler

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Clock", "DiscountRule"]
 
-_FARTHEST = 60 * 366  # days from the end whose levels are looked up; farther away, each day has their mean
+_FARTHEST = 21_915  # days of sixty years from the end; farther away, each day has their mean level
 _DISCOUNTED_AWAY = 45.0  # a discount of exp(-45) leaves nothing
 _NODES = 14  # of a panel of operational time, on which expected purchases are nearly a polynomial
 _INNER = 12  # of a piece of it, on which the clock runs evenly

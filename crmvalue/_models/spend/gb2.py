@@ -56,7 +56,8 @@ class Gb2Spend(SpendModel):
     p : float
         Shape of the powers of the amounts of one customer, > 0: the larger, the less they differ.
     q : float
-        Shape of the customers' rates, > 0: the larger, the less customers differ. Means are finite for a q > 1 only.
+        Shape of the customers' rates, > 0: the larger, the less customers differ. Means are finite only if `a` times
+        `q` is above 1.
     use_first : bool, optional
         Whether the first purchase of a customer counts.
     drift : float, optional

@@ -48,6 +48,7 @@ __all__ = [
 DAYS_PER_YEAR = DAYS_PER_UNIT["year"]
 _BLOCK = 1 << 16  # purchases at a time
 _FARTHEST = 500.0  # a logarithm: money of exp(500) is no money
+_NO_MONEY = np.exp(_FARTHEST)
 _MONTHS = 12
 
 
@@ -226,7 +227,7 @@ class SpendModel(Model):
         density = self._densities(self._adjusted(spent, history), spent.n) - add_up(spent.log, spent.n)
         return np.where(spent.n > 0, density, 0.0)
 
-    @np.errstate(under="ignore")
+    @np.errstate(under="ignore", over="ignore")
     def expected_spend(self, history: PurchaseHistory, *, horizon: float | None = None) -> Floats:
         """Give the expected spend per future purchase of each customer, given their past.
 
@@ -258,9 +259,14 @@ class SpendModel(Model):
         array([31.93])
         """
         known = self._known(history, horizon)
-        return known.scale * self._finite_mean(known.n)
+        money = known.scale * self._mean(known.n)
+        require(
+            money < _NO_MONEY, "history", known.n, "of customers with enough purchases for a finite mean",
+            hint="look for outliers in the spend, or fit with priors",
+        )  # fmt: skip
+        return money
 
-    @np.errstate(under="ignore")
+    @np.errstate(under="ignore", over="ignore")
     def spend_interval(
         self, history: PurchaseHistory, *, level: float = 0.9, horizon: float | None = None
     ) -> tuple[Floats, Floats]:
@@ -301,7 +307,7 @@ class SpendModel(Model):
         low, high = (known.scale * self._quantile(known.n, prob) for prob in (tail, 1.0 - tail))
         return low, high
 
-    @np.errstate(under="ignore")
+    @np.errstate(under="ignore", over="ignore")
     def expected_spend_new(self) -> float:
         """Give the expected spend per purchase of a new customer.
 
@@ -322,7 +328,11 @@ class SpendModel(Model):
         31.34
         """
         nobody = np.zeros(1)
-        return float((self._level(np.zeros(0), nobody).scale * self._finite_mean(nobody))[0])
+        money = float((self._level(np.zeros(0), nobody).scale * self._mean(nobody))[0])
+        if not money < _NO_MONEY:
+            hint = "look for outliers in the spend, or fit with priors"
+            raise InputError("model", "one whose new customers have a finite mean", repr(self), hint=hint)
+        return money
 
     @np.errstate(under="ignore")
     def simulate(self, n_purchases: ArrayLike, *, rng: np.random.Generator) -> Floats:
@@ -383,6 +393,8 @@ class SpendModel(Model):
         spent = read_spent(history, use_first=self.use_first)
         level = self._level(self._adjusted(spent, history), spent.n)
         ahead = self._shift(history) + self._ahead(history, length)
+        rule = f"such that drift, season and effects move its spend by at most exp(+-{_FARTHEST:g})"
+        require(np.abs(ahead) <= _FARTHEST, "history", ahead, rule)
         return Level(level.scale * np.exp(ahead), level.n)
 
     def _ahead(self, history: PurchaseHistory, length: float | None) -> float:
@@ -400,14 +412,6 @@ class SpendModel(Model):
             n_days = max(1, min(round(length * DAYS_PER_UNIT[history.time_unit]), round(4 * DAYS_PER_YEAR)))
             months = month_of(end + np.arange(1, n_days + 1))
         return grown + float(np.log(np.exp(np.array(self.season))[months].mean()))
-
-    def _finite_mean(self, n: Floats) -> Floats:
-        mean = self._mean(n)
-        require(
-            np.isfinite(mean), "history", n, "of customers with enough purchases for a finite mean",
-            hint="look for outliers in the spend, or fit with priors",
-        )  # fmt: skip
-        return mean
 
 
 def known_of(model: SpendModel, history: PurchaseHistory, horizon: float | None) -> Level:

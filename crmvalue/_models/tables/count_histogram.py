@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_counts, as_day, as_day_column, require, require_same_length, to_array
+from crmvalue._core.checks import (
+    as_column,
+    as_counts,
+    as_day,
+    as_day_column,
+    require,
+    require_choice,
+    require_same_index,
+    require_same_length,
+    to_array,
+)
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import Given, array_field, hand_over, number_column, read_only, stay_frozen
@@ -150,6 +160,8 @@ class CountHistogram:
         array([[1467,  442,  190,  102,   57,   99],
                [1769,  295,  142,   46,   46,   59]])
         """
+        require_same_index(customer=customer, date=date)
+        require_choice("time_unit", time_unit, DAYS_PER_UNIT)
         end = as_day("as_of", as_of)
         days = as_day_column("date", date)
         _, code = encode_customers("customer", customer)
@@ -162,7 +174,7 @@ class CountHistogram:
         again = ~new & np.r_[False, day[1:] != day[:-1]] if len(code) else new
         first_day = day[new]
         place = np.cumsum(new) - 1
-        length = DAYS_PER_UNIT.get(time_unit, 1.0)
+        length = DAYS_PER_UNIT[time_unit]
         since = (day - first_day[place]) / length
         age = (int(end.astype(np.int64)) - first_day) / length
         edges = np.concatenate(([0.0], as_column("period_ends", period_ends)))
@@ -171,6 +183,9 @@ class CountHistogram:
         for low, high in pairwise(edges.tolist()):
             n = np.bincount(place[again & (since > low) & (since <= high)], minlength=len(first_day))
             seen = n[age >= high]
+            if high > low and not len(seen):
+                rule = f"such that a customer has passed the whole of each period by `as_of`, {end}"
+                raise InputError("period_ends", rule, high)
             cell = np.searchsorted(bounds, seen, side="right") - 1
             rows.append(np.bincount(np.maximum(cell, 0), minlength=len(bounds))[: len(bounds)])
         counts = np.array(rows, dtype=np.float64).reshape(len(edges) - 1, len(bounds))

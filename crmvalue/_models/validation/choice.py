@@ -195,6 +195,8 @@ def choose_model(
     history = summarise_purchases(customer, date, as_of=as_of, **options)
     end: np.datetime64 = history.as_of  # type: ignore[assignment]  # a history of a log has it
     n_days = round(float(history.age.max()) * DAYS_PER_UNIT[time_unit])
+    if n_days < 1:
+        raise InputError("date", "a log of at least two days: the end of it is held back", f"{end} alone")
     cut = end - np.timedelta64(max(1, round(share * n_days)), "D")
     split = split_purchases(customer, date, calibration_end=cut, holdout_end=end, **options)
     found = score_candidates(split, fits, criterion)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_items, require
+from crmvalue._core.checks import as_items, as_text, require
 from crmvalue._core.json import from_json
 from crmvalue._core.values import number_column, stay_frozen, words_field
 from crmvalue._models.shared.common import check_history
@@ -312,11 +312,12 @@ def fit_ensemble(split: PurchaseSplit, fits: Mapping[str, ContinuousModel | Fit[
     given: object = fits
     if not isinstance(given, Mapping) or not given:
         raise InputError("fits", "a mapping of names to fits or models, with at least one", fits)
+    names = tuple(as_text("fits", name) for name in fits)
     models = [as_purchase_model(f"fits[{name!r}]", model) for name, model in fits.items()]
     history = check_history(checked.calibration)
     came, length = checked.holdout_n_purchases, checked.holdout_length
     prob = np.array([model.prob_purchases(history, came, horizon=length) for model in models])
-    return Ensemble(models=models, weights=_best_weights(prob), names=tuple(fits))
+    return Ensemble(models=models, weights=_best_weights(prob), names=names)
 
 
 def _best_weights(prob: Floats) -> Floats:

@@ -27,8 +27,9 @@ from crmvalue._core.values import (
     stay_frozen,
     words_field,
 )
+from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue._models.validation.choice import MODELS, candidates_of
-from crmvalue._models.validation.comparison import compare_models
+from crmvalue._models.validation.comparison import NAIVE_RULES, compare_models
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.purchases import DAYS_PER_UNIT, split_purchases
 
@@ -213,6 +214,8 @@ def rolling_holdout(
     require_choice("time_unit", time_unit, DAYS_PER_UNIT)
     ahead = np.timedelta64(max(1, round(min(length * DAYS_PER_UNIT[time_unit], _MOST_DAYS))), "D")
     found: list[tuple[np.datetime64, PurchaseSplit, ModelScore | str]] = []
+    first = _first_day(as_day_column("date", date, allow_missing=missing == "drop"))
+    require(np.array(days) >= first, "origins", np.array(days), f"on or after the first date of the log, {first}")
     problems = []
     known = as_day_column("date", date, allow_missing=missing == "drop")
     last = known[~np.isnat(known)].max()
@@ -230,12 +233,22 @@ def rolling_holdout(
         made = {}
         for name, fit_one in fits.items():
             try:
-                made[name] = fit_one(split.calibration)
+                fit = fit_one(split.calibration)
             except (ConvergenceError, InputError) as error:
                 problems.append(f"{name}, {day}: {error}")
+                continue
+            made[name] = as_purchase_model(f"models[{name!r}]", fit)
         scores = {score.name: score for score in compare_models(split, made)} if made else {}
         found += [(day, split, scores.get(name, name)) for name in dict.fromkeys([*fits, *scores])]
     return _table(found, problems)
+
+
+def _first_day(date: Dates) -> np.datetime64:
+    known: Dates = date[~np.isnat(date)]
+    if not len(known):
+        raise InputError("date", "at least one date", 0)
+    found: np.datetime64 = known.min()
+    return found
 
 
 def _functions(models: object) -> dict[str, Callable[[PurchaseHistory], Fit[Any]]]:
@@ -244,6 +257,9 @@ def _functions(models: object) -> dict[str, Callable[[PurchaseHistory], Fit[Any]
     functions = {as_text("models", name): function for name, function in models.items()}
     if not functions or not all(map(callable, functions.values())):
         raise InputError("models", "names of models, or functions by name, at least one", models)
+    for name in NAIVE_RULES:
+        if name in functions:
+            raise InputError("models", "names other than those of the naive rules", name)
     return functions
 
 

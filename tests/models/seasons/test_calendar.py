@@ -78,7 +78,8 @@ class TestCalendar:
             Calendar(**{field: value})
 
     @pytest.mark.parametrize(
-        ("field", "value"), [("date", ["2024-01-01"] * 2), ("level", 0.0), ("value", [1.0]), ("name", 1)]
+        ("field", "value"),
+        [("date", ["2024-01-01"] * 2), ("level", 0.0), ("value", [1.0]), ("value", [1e5, 0.0]), ("name", 1)],
     )
     def test_rejections_of_an_effect(self, field, value):
         with pytest.raises(InputError, match=f"`{field}`"):

@@ -615,10 +615,19 @@ class TestRejections:
             ({"holidays": ["2024-01-01"]}, "holidays"),
             ({"holidays": {"May": ["2024-01-01"]}}, "holidays"),
             ({"covariates": {"rain": ["2024-01-01"]}}, "covariates"),
-            ({"covariates": {"rain": 1.0}}, "covariates"),
+            ({"covariates": {"rain": 1.0}}, "covariates['rain']"),
+            ({"covariates": {"rain": (["1997-02-30"], [1.0])}}, "covariates['rain'][0]"),
+            ({"covariates": {"rain": (["1997-02-03"], [1.0, 2.0])}}, "covariates['rain'][1]"),
+            ({"covariates": {"rain": (["1997-02-03"], [1e15])}}, "covariates['rain'][1]"),
+            ({"covariates": {"May": (["1997-02-03"], [1.0])}}, "covariates"),
+            ({"covariates": {"sale": (["1997-02-03"], [1.0])}, "holidays": {"sale": ["1997-02-03"]}}, "covariates"),
+            ({"holidays": {"sale": ["1997-02-30"]}}, "holidays['sale']"),
             ({"calendar": 1}, "calendar"),
+            ({"calendar": Calendar(), "shrinkage": 0.3}, "calendar"),
+            ({"calendar": Calendar(), "by": "week"}, "calendar"),
             ({"calendar": Calendar(), "choose": True}, "calendar"),
             ({"shrinkage": 0.0}, "shrinkage"),
+            ({"shrinkage": 1e9}, "shrinkage"),
             ({"as_of": "1996-12-31"}, "as_of"),
             ({"as_of": "1997-01-01"}, "date"),
             ({"time_unit": "hour"}, "time_unit"),
@@ -628,3 +637,10 @@ class TestRejections:
         with pytest.raises(InputError) as caught:
             fit_calendar(*LOG, **wrong)
         assert caught.value.name.startswith(name)
+
+    def test_figures_too_small_for_a_level(self):
+        """The level is the factor for a value of 1: for figures of 1e-12 it would be no number."""
+        days = np.arange("1997-01-01", "1998-07-01", dtype="datetime64[D]")
+        rain = 1e-12 * (np.arange(len(days)) % 7)
+        with pytest.raises(InputError, match=r"covariates\['rain'\].*smaller unit"):
+            fit_calendar(*LOG, covariates={"rain": (days, rain)})

@@ -114,6 +114,15 @@ class TestClock:
         ), rel=1e-3)  # fmt: skip
         assert np.isfinite(found).all()
 
+    def test_four_centuries_have_their_days(self):
+        """After 146,097 days the dates return; sixty years of them stand for all."""
+        december = Calendar(month={"December": 2.0})
+        days = np.arange("2024-12-01", "2424-12-01", dtype="datetime64[D]")
+        found = SeasonalModel(MBG, december).expected_purchases(HISTORY, horizon=len(days) / 7.0)
+        operational = december.level(days).sum() / 7.0
+        expected = MBG.expected_purchases(december.operational_history(HISTORY), horizon=operational)
+        assert found == pytest.approx(expected, rel=2e-5)
+
 
 class TestDiscounted:
     """The discount runs by the ordinary clock: the integral by parts, day by day at six nodes."""

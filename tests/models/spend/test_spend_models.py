@@ -210,6 +210,22 @@ class TestExpectedSpend:
             model.expected_spend(history_of([5.0]))
         assert np.isfinite(model.expected_spend(history_of([5.0] * 4))).all()
 
+    @pytest.mark.parametrize(
+        "model",
+        [
+            LognormalSpend(3.0, 100.0, 100.0),
+            LognormalSpend(3.0, 0.8, 0.5, drift=1e6, origin="2000-01-01"),
+            LognormalSpend(3.0, 0.8, 0.5, season=[1e6] * 12),
+        ],
+    )
+    def test_refuses_money_beyond_numbers(self, model):
+        with np.errstate(all="raise"), pytest.raises(InputError, match="`history`"):
+            model.expected_spend(history_of([5.0]))
+
+    def test_refuses_new_customers_without_a_mean(self):
+        with pytest.raises(InputError, match="`model` must be one whose new customers have a finite mean"):
+            LognormalSpend(1e5, 0.8, 0.5).expected_spend_new()
+
     def test_needs_amounts(self):
         history = PurchaseHistory(frequency=[0], recency=[0], age=[1], time_unit="week")
         with pytest.raises(InputError, match="one with `amounts`"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mpmath
 import numpy as np
+import pandas as pd
 import pytest
 
 from crmvalue._models.tables.binned_likelihood import BinnedLikelihood, nodes_of
@@ -94,6 +95,25 @@ class TestCountHistogram:
     def test_rejections(self, change, match):
         with pytest.raises(InputError, match=match):
             histogram(**{"counts": [60, 20, 10], **change})
+
+    @pytest.mark.parametrize(
+        ("change", "name"),
+        [({"time_unit": ["year"]}, "time_unit"), ({"period_ends": [1, 9]}, "period_ends")],
+    )
+    def test_rejections_of_orders(self, change, name):
+        asked = {"as_of": "2025-06-30", "period_ends": [1], **change}
+        with pytest.raises(InputError) as caught:
+            CountHistogram.from_orders(["ann", "ann"], ["2024-01-01", "2024-03-01"], **asked)
+        assert caught.value.name == name
+
+    def test_orders_in_another_order(self):
+        orders = pd.DataFrame(
+            {"customer": [1, 1, 2], "date": pd.to_datetime(["2024-03-01", "2024-01-01", "2024-02-01"])}
+        )
+        with pytest.raises(InputError, match="same index"):
+            CountHistogram.from_orders(
+                orders["customer"], orders["date"].sort_values(), as_of="2025-06-30", period_ends=[1]
+            )
 
 
 class TestIntervalCounts:
@@ -306,6 +326,17 @@ class TestFitTable:
             squares.append(np.log(found.estimates / truth) ** 2 / np.diag(found.search_covariance))
         assert (np.mean(squares, axis=0) < 1.1).all()
         assert (np.mean(squares, axis=0) > 0.05).all()
+
+    def test_settings_of_numpy_stop_nothing(self):
+        bins = BinnedHistory(
+            frequency_low=[0, 1, 1, 4], frequency_high=[0, 3, 3, np.inf], recency_low=[0, 0, 26, 26],
+            recency_high=[0, 26, 39, 39], age=[39] * 4, weight=[60, 20, 12, 8], time_unit="week",
+        )  # fmt: skip
+        quiet = fit_table(bins, model="bg_nbd")
+        early = CountHistogram(counts=[60, 40], cells=[0, 900], period_ends=[0.001], time_unit="year")
+        with np.errstate(all="raise"):
+            assert fit_table(bins, model="bg_nbd") == quiet
+            assert expected_histogram(ParetoNbd(1.0, 1.0, 1.0, 1.0, "year"), early)[0] == pytest.approx([100.0, 0.0])
 
 
 class TestBinnedHistory:

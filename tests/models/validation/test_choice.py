@@ -85,6 +85,10 @@ class TestChooseModel:
             choose_model(log.customer, log.date, **changes)
         assert caught.value.name == name
 
+    def test_rejects_a_log_of_one_day(self):
+        with pytest.raises(InputError, match="`date` must be a log of at least two days"):
+            choose_model([1, 2], ["2024-01-01"] * 2)
+
 
 class TestInOrder:
     """The simplest of those within one standard error of the best, then of the rest."""

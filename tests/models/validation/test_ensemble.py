@@ -156,6 +156,6 @@ class TestFitEnsemble:
     def test_one_model_and_bad_input(self, split):
         fit = fit_mbg_nbd(split.calibration)
         assert fit_ensemble(split, {"MBG/NBD": fit}).weights.tolist() == [1.0]
-        for fits in ({}, [fit], {"a": 1}):
+        for fits in ({}, [fit], {"a": 1}, {1: fit}):
             with pytest.raises(InputError, match="fits"):
                 fit_ensemble(split, fits)

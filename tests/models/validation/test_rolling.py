@@ -69,13 +69,20 @@ class TestRollingHoldout:
             ({"origins": []}, "origins"),
             ({"origins": ["1997-09-30"] * 2}, "origins"),
             ({"origins": ["1998-06-01"]}, "origins"),
+            ({"origins": ["1996-06-01"]}, "origins"),
             ({"horizon": 0}, "horizon"),
             ({"models": []}, "models"),
             ({"models": {"a": 1}}, "models"),
             ({"models": ["a"]}, "models"),
+            ({"models": {"nobody buys": fit_nbd}}, "models"),
+            ({"models": {"a": len}}, "models['a']"),
         ],
     )
     def test_rejects(self, changes, name):
         with pytest.raises(InputError) as caught:
             rolling_holdout(LOG.customer, LOG.date, **{"origins": ORIGINS, "horizon": 26, **changes})
         assert caught.value.name == name
+
+    def test_rejects_no_orders(self):
+        with pytest.raises(InputError, match="`date`"):
+            rolling_holdout([], [], origins=ORIGINS, horizon=26)
