@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from crmvalue._models.shared.fit import Fit
     from crmvalue._models.validation.comparison import ModelScore
-    from crmvalue.models import Fit
     from crmvalue.purchases import Grain, Missing, PurchaseHistory, PurchaseSplit, TimeUnit
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
