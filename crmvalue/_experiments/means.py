@@ -109,7 +109,11 @@ class MeanComparison(Columns, Pictured):
         for name in ("standard_error", "n"):
             if getattr(self, name).shape != (k,):
                 raise InputError(name, f"one for each of the {k} arms", getattr(self, name))
-        require(self.standard_error >= 0, "standard_error", self.standard_error, ">= 0")
+        error = self.standard_error
+        rule = "0 or of a magnitude from 1e-100 to 1e100"  # squares stay floats
+        require(error >= 0, "standard_error", error, ">= 0")
+        require((error == 0) | ((error >= 1e-100) & (error <= 1e100)), "standard_error", error, rule)
+        require(np.abs(self.mean) <= 1e100, "mean", self.mean, "at most 1e100")
         require(self.n >= 2, "n", self.n, ">= 2")
         fix_control(self, k)
         variant, control = against_control(self.standard_error, self.control)

@@ -444,6 +444,18 @@ class TestSmallArms:
             claims += "B is " in found.conclusion or "is better" in found.to_vega()["description"]
         assert claims <= 3
 
+    def test_a_variant_named_as_a_missing_day_is_drawn(self):
+        found = compare_means([5, 0, 7, 4, 9, 8, 7, 11], ["A"] * 4 + ["NaT"] * 4, control="A")
+        assert [row["variant"] for row in found.to_vega()["data"]["values"]] == ["NaT"]
+
+    @pytest.mark.parametrize(
+        ("name", "wrong"), [("standard_error", 1e-300), ("standard_error", 1e300), ("mean", 1e300)]
+    )
+    def test_numbers_whose_squares_are_no_floats(self, name, wrong):
+        given = {"mean": [1.0, 2.0], "standard_error": [0.1, 0.1], "n": [10, 10], "names": ["A", "B"]}
+        with pytest.raises(InputError, match=name):
+            MeanComparison(**(given | {name: [wrong, wrong]}))
+
     def test_says_why(self):
         """Student's test by scipy does not show what Welch's does."""
         treated, control = self.spend(np.random.default_rng(0), 1000), np.r_[np.zeros(19), 0.5]
