@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import require
+from crmvalue._core.checks import as_counts, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.values import date_table, hand_over, number_column, stay_frozen, whole_table
 from crmvalue.errors import InputError
@@ -83,7 +83,18 @@ class PurchaseAmounts(Columns):
         -------
         PurchaseAmounts
             Their purchases.
+
+        Raises
+        ------
+        InputError
+            If a place is not a whole number from 0 to the number of customers less one.
         """
+        n = len(self.n_purchases)
+        given = np.atleast_1d(as_counts(place=place)[0])
+        require(given < n, "place", given, f"below {n}, the number of customers")
+        place = given.astype(np.int64)
+        if place.ndim != 1:
+            raise InputError("place", "one column of places", place.shape)
         number = self.n_purchases[place]
         skipped = np.repeat(self.start[place] - (np.cumsum(number) - number), number)
         rows = np.arange(len(skipped)) + skipped
