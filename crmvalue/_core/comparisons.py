@@ -25,10 +25,12 @@ __all__ = [
     "welch_degrees",
     "welch_quantile",
     "with_spread",
+    "with_spread_of_both",
 ]
 
 _EXACT = 2.0**53  # up to here, whole numbers are not rounded
 _ROUNDED = 1e-12
+_SMALL = 500  # customers of a group that is too small to show how skewed money varies
 _FEW = 5  # expected count of a cell below which Fisher's test replaces the normal approximation
 
 
@@ -58,9 +60,9 @@ def newcombe(rate: FloatOrArray | float, own: Interval, other_rate: FloatOrArray
 
 def welch_quantile(
     variance: Floats | float,
-    n: Floats | Integers | int,
+    n: Floats | Integers | float,
     other_variance: Floats | float,
-    other_n: Floats | Integers | int,
+    other_n: Floats | Integers | float,
     level: float,
 ) -> FloatOrArray:
     """Half-width of Welch's interval for a difference of two means, in units of its standard error.
@@ -75,9 +77,9 @@ def welch_quantile(
 
 def welch_degrees(
     variance: Floats | float,
-    n: Floats | Integers | int,
+    n: Floats | Integers | float,
     other_variance: Floats | float,
-    other_n: Floats | Integers | int,
+    other_n: Floats | Integers | float,
 ) -> FloatOrArray:
     """Welch's degrees of freedom; `variance` is that of each mean, s**2 / n.
 
@@ -91,9 +93,9 @@ def welch_degrees(
 
 def with_spread(
     variance: Floats | float,
-    n: Floats | Integers | int,
+    n: Floats | Integers | float,
     other_variance: Floats | float,
-    other_n: Floats | Integers | int,
+    other_n: Floats | Integers | float,
 ) -> tuple[Any, Any]:
     """Give the variances of two means, where a group whose values are all equal takes the spread of the other group.
 
@@ -103,6 +105,28 @@ def with_spread(
     with np.errstate(under="ignore"):
         own = np.where(np.asarray(variance) > 0, variance, other_variance * (np.asarray(other_n) / n))
         other = np.where(np.asarray(other_variance) > 0, other_variance, variance * (np.asarray(n) / other_n))
+    return own[()], other[()]
+
+
+def with_spread_of_both(
+    variance: Floats | float,
+    n: Floats | Integers | float,
+    other_variance: Floats | float,
+    other_n: Floats | Integers | float,
+) -> tuple[Any, Any]:
+    """Give the variances of two means, where none is below that of both groups together if one is small.
+
+    A small group is one of fewer than 500 customers and at most half of the other one. It mostly misses the few large
+    amounts of skewed money, so its mean and its spread are both too low. Between groups of one size this cancels out.
+    """
+    n, other_n = np.asarray(n, dtype=np.float64), np.asarray(other_n, dtype=np.float64)
+    with np.errstate(under="ignore", invalid="ignore", divide="ignore"):
+        squares = variance * n * (n - 1) + other_variance * other_n * (other_n - 1)
+        both = squares / (n + other_n - 2)
+        low = np.minimum(n, other_n)
+        small = (low >= 2) & (low < _SMALL) & (2 * low <= np.maximum(n, other_n))
+        own = np.where(small, np.maximum(variance, both / n), variance)
+        other = np.where(small, np.maximum(other_variance, both / other_n), other_variance)
     return own[()], other[()]
 
 

@@ -18,6 +18,7 @@ __all__ = ["Solved", "Standard", "expit", "solve_logistic", "standardise"]
 
 _MOST_STEPS = 100
 _FLAT = 1e-9  # largest gradient per row of a solved regression
+_ROUNDING = 1e-13  # part of the loss that its sum rounds: near the end a good step may seem to raise it by as much
 
 
 class Standard(NamedTuple):
@@ -73,7 +74,7 @@ def solve_logistic(z: Floats, y: Floats, penalty: float) -> Solved:
         hessian[np.diag_indices_from(hessian)] += ridge + 1e-12 * len(y)
         step = linalg.solve(hessian, gradient, assume_a="pos")
         size = 1.0
-        while (new := _loss(x, y, beta - size * step, ridge)) > loss and size > 1e-10:
+        while (new := _loss(x, y, beta - size * step, ridge)) > loss * (1 + _ROUNDING) and size > 1e-10:
             size /= 2
         beta, loss = beta - size * step, new
     raise ConvergenceError(f"logistic regression did not end in {_MOST_STEPS} steps", beta)

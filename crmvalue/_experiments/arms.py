@@ -58,6 +58,10 @@ Correction: TypeAlias = Literal["holm", "bonferroni", "none"]
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _NOTHING = 1e-6  # part of a quantity that nobody would notice
+_TOO_FEW = (
+    "nothing is concluded: one of both arms is too small to show how its values vary, and if both varied alike, such a "
+    "difference would be within chance."
+)
 _MOST_ARMS = 200  # integrals over all arms together take the square of their number: at 200 half a minute
 
 
@@ -197,17 +201,23 @@ def _correction_text(correction: str, n_variants: int) -> str:
     return f", {correction.capitalize()} over {n_variants} variants"
 
 
-def variant_lines(comparison: Any, told: list[tuple[str, str, str]]) -> list[str]:
-    """Conclude on each variant from what is told of it: the difference, its interval, and the name of the test."""
+def variant_lines(
+    comparison: Any, told: list[tuple[str, str, str]], too_few: npt.NDArray[np.bool_] | None = None
+) -> list[str]:
+    """Conclude on each variant from what is told of it: the difference, its interval, and the name of the test.
+
+    Nothing is concluded from arms that are `too_few`.
+    """
     low, high = map(np.asarray, comparison.difference_interval)
     p, difference = comparison.adjusted_p_value, comparison.difference
     correction = _correction_text(comparison.correction, len(p))
     lines = []
     for k, (name, (found, interval, test)) in enumerate(zip(variant_names(comparison), told, strict=True)):
         shown, covers_zero = p[k] < 1 - comparison.level, low[k] <= 0 <= high[k]
+        verdict = _verdict(name, difference[k], shown=shown, covers_zero=covers_zero)
         lines.append(
             f"{found} ({100 * comparison.level:.4g} % interval {interval}), {p_text(p[k])} ({test}{correction}): "
-            f"{_verdict(name, difference[k], shown=shown, covers_zero=covers_zero)}"
+            f"{_TOO_FEW if too_few is not None and too_few[k] else verdict}"
         )
     return lines
 

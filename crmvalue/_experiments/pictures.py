@@ -11,6 +11,8 @@ from crmvalue._core.pictures.parts import Axis, Form, Layer, Mark, Parts, as_cel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy.typing as npt
+
     from crmvalue.typing import Floats, Integers, Interval
 
 __all__ = ["differences_parts", "looks_parts"]
@@ -20,17 +22,25 @@ _EARLY = 0.1  # share of the customers whose intervals may be cut
 
 
 def differences_parts(
-    variants: tuple[str, ...], control: str, difference: Floats, interval: Interval, *, what: str, form: Form
+    variants: tuple[str, ...],
+    control: str,
+    difference: Floats,
+    interval: Interval,
+    *,
+    what: str,
+    form: Form,
+    too_few: npt.NDArray[np.bool_] | None = None,
 ) -> Parts:
-    """Draw the difference of each variant from the control, with its interval."""
+    """Draw the difference of each variant from the control, with its interval; none is said of arms too small."""
     low, high = map(np.asarray, interval)
     first = cut(control)
     best = int(np.argmax(difference))
     n = len(variants)
     title = f"{cut(variants[best])} is better than {first} by {_said(difference[best], form)}"
-    if low[best] <= 0:
+    doubted = np.zeros(n, dtype=bool) if too_few is None else too_few
+    if low[best] <= 0 or doubted[best]:
         title = f"No variant is shown to be better than {first}"
-    if (high < 0).all():
+    if (high < 0).all() and not doubted.any():
         title = f"{first} is better than {cut(variants[0]) if n == 1 else 'each variant'}"
     order = np.argsort(-difference, kind="stable")[:_MOST] if n > _MOST else np.arange(n)
     difference, low, high = difference[order], low[order], high[order]

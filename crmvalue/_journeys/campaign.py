@@ -492,11 +492,12 @@ def _balance(treated: Floats, control: Floats, level: float) -> dict[str, Any]:
     difference, interval = _mean_difference(treated, control, level)
     spread = math.sqrt((_variance(treated) + _variance(control)) / 2)
     rare = _mean_difference(treated, control, _SUSPECT)[1]
+    hidden = _hides(treated, control, difference, _SUSPECT)  # a small group misses large amounts
     return {
         "before_difference": difference,
         "before_interval": interval,
         "balance": difference / spread if spread else math.copysign(math.inf, difference) if difference else 0.0,
-        "suspect": _direction(rare, len(treated), len(control)) != 0,
+        "suspect": _direction(rare, len(treated), len(control)) != 0 and not hidden,
     }
 
 

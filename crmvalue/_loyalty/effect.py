@@ -31,6 +31,7 @@ _TOO_FEW = "Fewer than 10 customers of a group were matched: too few to show how
 _FEWEST = 10  # a mean of fewer customers has no honest interval
 _ROUNDING = 1e-12  # of the largest value: less is what binary arithmetic leaves of nothing
 _SMALL = 100  # customers of a group that is too small to show how skewed money varies
+_SMALL_BESIDE = 500  # the same for a group of at most half of the other one
 _FEWEST_OTHERS = 6  # in a cell: with fewer the interval was too short in simulations
 
 
@@ -160,8 +161,8 @@ def member_effect(
     the means are compared; what is left of the difference before, inside the cell, is taken off by a regression on
     `before`. Cells count by their members. The interval is one of Student's t, with the variances of both groups in
     each cell and that of the regression, and Satterthwaite's degrees of freedom. With fewer than 100 matched customers
-    in a group, no cell varies less than all customers together, because money is skewed; with fewer than 10, there is
-    no interval.
+    in a group, or fewer than 500 and at most half of the other group, no cell varies less than all customers together,
+    because money is skewed; with fewer than 10, there is no interval.
 
     Customers who join look better than others with or without a programme. Only a group that could not join, drawn by
     chance, shows the effect without doubt (:func:`crmvalue.experiments.compare_means`).
@@ -455,7 +456,8 @@ def _with_spread(squares: Floats | Integers, freedom: Integers) -> Floats:
     pooled = [squares[side::2].sum() / freedom[side::2].sum() for side in (0, 1)]
     pooled = [own or other for own, other in (pooled, pooled[::-1])]
     found: Floats = np.where(variance > 0, variance, np.tile(pooled, len(variance) // 2))
-    if min(freedom[0::2].sum(), freedom[1::2].sum()) < _SMALL:
+    low, high = sorted((freedom[0::2].sum(), freedom[1::2].sum()))
+    if low < _SMALL or (low < _SMALL_BESIDE and 2 * low <= high):
         found = np.maximum(found, squares.sum() / freedom.sum())
     return found
 

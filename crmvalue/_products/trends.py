@@ -232,10 +232,11 @@ def product_trends(
         for part in (before.multiply(now), was.multiply(now), before.multiply(is_now))
     ]
     spread = _variance(before, now, kept, (b0, b1, n0, n1), (*cross, same))
-    rarer = interval_of_ratio(times, spread, level)
+    degrees = np.maximum(np.minimum(b0, b1) - 1, 0)  # few buyers do not show how their times vary
+    rarer = interval_of_ratio(times, spread, level, degrees)
     unknown = b1 == 0
     buyers_q = q_values(_mcnemar(b0 - same, b1 - same), len(kept))
-    times_q = q_values(np.where(unknown, 1.0, tail(times, spread)), len(kept))
+    times_q = q_values(np.where(unknown, 1.0, tail(times, spread, degrees)), len(kept))
     columns = {
         "item": item.distinct[kept],
         "buyers_before": b0.astype(np.int64),

@@ -194,6 +194,18 @@ class TestCampaignEffect:
             assert effect.did_interval is None
         assert suspect <= 2
 
+    def test_a_fair_draw_of_a_few_customers_is_not_suspect(self):
+        """Twenty customers mostly miss the few large amounts; one in twenty such draws was called suspect."""
+        rng, suspects = np.random.default_rng(8), 0
+        for _ in range(200):
+            before = np.round(rng.gamma(0.5, 20.0, 1020) * rng.gamma(1.0, 1.0, 1020), 2)
+            found = campaign_effect(
+                1000, 0, 20, 0, assignment="random", before_treated=before[:1000], before_control=before[1000:],
+                revenue_treated=before[:1000], revenue_control=before[1000:], margin=1,
+            )  # fmt: skip
+            suspects += found.suspect
+        assert suspects <= 1
+
     def test_without_variance_the_interval_is_a_point(self):
         effect = campaign_effect(
             2, 2, 2, 0, revenue_treated=[5, 5], revenue_control=[1, 1], margin=1, assignment="random"

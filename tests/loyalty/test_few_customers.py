@@ -34,3 +34,13 @@ class TestFewCustomers:
             found = member_effect(chosen, self.money(rng, 600), before={"x": rng.integers(0, 3, 600)})
             claims += bool(found.interval.low > 0 or found.interval.high < 0)
         assert claims <= 4
+
+    @pytest.mark.parametrize("seed", [11, 19, 21, 29])
+    def test_no_effect_is_claimed_beside_many_more_members(self, seed):
+        """Two hundred others beside a thousand members: these draws without effect had one."""
+        rng = np.random.default_rng(seed)
+        rng.random(1200)
+        found = member_effect(
+            np.arange(1200) < 1000, self.money(rng, 1200), before={"x": rng.integers(0, 3, 1200)}
+        )  # fmt: skip
+        assert found.interval.low <= 0 <= found.interval.high

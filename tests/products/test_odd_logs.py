@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from crmvalue.errors import InputError
 from crmvalue.products import (
@@ -41,6 +42,17 @@ class TestTrends:
         found = product_trends(steady_log(), as_of=DAY + 59, period_days=30, min_buyers=1)
         assert found.days_missing == 0
         assert "begins after" not in found.conclusion
+
+    def test_three_buyers_do_not_show_how_their_times_vary(self):
+        """Before they bought on 5, 6 and 7 days, now on 2 each; with three customers Student's p is above 0.05."""
+        customer = np.r_[np.repeat([1, 2, 3], [5, 6, 7]), np.repeat([1, 2, 3], [4, 4, 6])]
+        day = np.r_[np.arange(5), np.arange(6), np.arange(7), 30 + np.arange(4), 30 + np.arange(4), 30 + np.arange(6)]
+        lines = OrderLines(customer=customer, date=DAY + day, product=["tea"] * len(day))
+        found = product_trends(lines, as_of=DAY + 59, period_days=30, min_buyers=1)
+        logs = np.log([4 / 5, 4 / 6, 6 / 7])
+        assert found.times_high[0] > 1 > found.times_ratio[0]
+        assert stats.ttest_1samp(logs, 0.0).pvalue > 0.05
+        assert found.change == ("",)
 
 
 class TestFirstProducts:

@@ -81,12 +81,14 @@ def _rows(columns: Any) -> list[dict[str, Any]]:
 
 
 def _plain(column: npt.NDArray[Any]) -> list[Any]:
-    plain: list[Any] = (np.datetime_as_string(column) if column.dtype.kind == "M" else column).tolist()
+    if column.dtype.kind == "M":
+        return ["" if day == "NaT" else day for day in np.datetime_as_string(column).tolist()]
+    plain: list[Any] = column.tolist()
     return plain
 
 
 def _cell(value: Any) -> Any:
-    missing = value in {"NaT", ""} or (isinstance(value, float) and not math.isfinite(value))
+    missing = value == "" or (isinstance(value, float) and not math.isfinite(value))
     return None if missing else value
 
 

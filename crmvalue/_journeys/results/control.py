@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.comparisons import newcombe, welch_quantile, with_spread
+from crmvalue._core.comparisons import newcombe, welch_quantile, with_spread, with_spread_of_both
 from crmvalue._core.encoding.keys import row_keys
 from crmvalue._journeys.moments import moment
 from crmvalue._journeys.planning.plan import DECISIONS
@@ -121,6 +121,7 @@ def _means(
     difference = mean[0] - mean[1]
     number = [np.maximum(one, 1) for one in count]
     variance = list(with_spread(variance[0], number[0], variance[1], number[1]))
+    variance = list(with_spread_of_both(variance[0], number[0], variance[1], number[1]))
     spread = variance[0] + variance[1]
     half = np.full(n_cells, np.nan)
     varies = enough & (spread > 0)

@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.comparisons import welch_quantile, with_spread
+from crmvalue._core.comparisons import welch_degrees, welch_quantile, with_spread, with_spread_of_both
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
@@ -261,8 +261,11 @@ def observed_effect(
     .. math:: \hat\tau = \bar{y}_1 - \bar{x}_1^\top \hat\beta, \quad
         \hat\beta = (X_0^\top W X_0)^{-1} X_0^\top W y_0
 
-    If the propensity or the regression is right, this is consistent [2]_. The interval is normal, with the variance of
-    both terms (a sandwich for :math:`\hat\beta`), given the weights.
+    If the propensity or the regression is right, this is consistent [2]_. The interval is one of Student's t, with the
+    variance of both terms (a sandwich for :math:`\hat\beta`), given the weights, and Welch's degrees of freedom.
+    With fewer than 500 customers in a group, and at most half of the other one (of the others, as weighted), no group
+    varies less than both together: money is skewed, and a small group mostly misses the few large amounts. The other
+    intervals are those of Welch with the same rule.
 
     Difference in differences rests on something else: that both groups would have moved alike. The trends before show
     whether they did so far: for each customer the slope of `past`, compared by Welch's interval. It fails where the
@@ -323,9 +326,9 @@ def observed_effect(
         raise InputError("treated", rule, int(inside.sum()), hint="the columns separate the groups completely")
     odds = chance[~given] / (1 - chance[~given])
     odds = odds / odds.sum()
-    effect, error = _weighted_difference(outcome, z, given, inside, odds)
+    effect, error, degrees = _weighted_difference(outcome, z, given, inside, odds)
     flat = _ROUNDING * float(np.abs(outcome).max())
-    half = _normal_quantile(level) * error if error > flat else math.inf
+    half = _student_quantile(level, degrees) * error if error > flat else math.inf
     effect = effect if abs(effect) > flat else 0.0
     trend = None
     if n_periods > 1:
@@ -396,8 +399,13 @@ def _features(x: Floats, n_periods: int) -> Floats:
     return np.column_stack([x, np.log1p(wide[:, skewed] / mean[skewed])])
 
 
-def _weighted_difference(outcome: Floats, z: Floats, given: Bools, inside: Bools, odds: Floats) -> tuple[float, float]:
-    """Give the mean of what the treated did beyond the regression of the weighted others, and its standard error."""
+def _weighted_difference(
+    outcome: Floats, z: Floats, given: Bools, inside: Bools, odds: Floats
+) -> tuple[float, float, float]:
+    """Give the mean of what the treated did beyond the regression of the weighted others, its error and its degrees.
+
+    Beside a small group, no part varies less than both together.
+    """
     x = np.column_stack([np.ones(len(z)), z])
     own, others = x[inside], x[~given]
     inverse = np.linalg.pinv((others * odds[:, np.newaxis]).T @ others, hermitian=True)
@@ -405,8 +413,14 @@ def _weighted_difference(outcome: Floats, z: Floats, given: Bools, inside: Bools
     beyond = outcome[inside] - own @ beta
     rest = outcome[~given] - others @ beta
     leverage = np.einsum("ij,jk,ik->i", others, inverse, others) * odds
-    pull = (own.mean(axis=0) @ inverse @ others.T) * odds * rest / np.maximum(1 - leverage, 1e-9)
-    return float(beyond.mean()), math.sqrt(float(beyond.var(ddof=1) / len(beyond) + pull @ pull))
+    weight = (own.mean(axis=0) @ inverse @ others.T) * odds / np.maximum(1 - leverage, 1e-9)
+    n_own, n_others = len(beyond), max(1 / float(odds @ odds), 2.0)
+    of_own, of_others = float(beyond.var(ddof=1)) / n_own, float((weight * rest) @ (weight * rest))
+    of_own, alike = with_spread_of_both(of_own, n_own, float(odds @ rest**2) / n_others, n_others)
+    of_others = max(of_others, float(alike)) if of_others > 0 else of_others
+    error = of_own + of_others
+    degrees = float(welch_degrees(of_own, n_own, of_others, n_others)) if error > 0 else math.inf
+    return float(beyond.mean()), math.sqrt(error), degrees
 
 
 def _welch(one: Floats, other: Floats, level: float) -> tuple[float, Interval]:
@@ -418,6 +432,7 @@ def _welch(one: Floats, other: Floats, level: float) -> tuple[float, Interval]:
     if math.sqrt(v1 + v0) <= flat:  # nothing shows how customers vary who are all alike
         return difference, _UNKNOWN
     v1, v0 = with_spread(_unless_flat(v1, flat), len(one), _unless_flat(v0, flat), len(other))
+    v1, v0 = with_spread_of_both(v1, len(one), v0, len(other))
     half = float(welch_quantile(v1, len(one), v0, len(other), level)) * math.sqrt(v1 + v0)
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))
 
@@ -426,10 +441,10 @@ def _unless_flat(variance: float, flat: float) -> float:
     return variance if math.sqrt(variance) > flat else 0.0
 
 
-def _normal_quantile(level: float) -> float:
+def _student_quantile(level: float, degrees: float) -> float:
     from scipy import special
 
-    return float(-special.ndtri((1 - level) / 2))
+    return float(-special.stdtrit(degrees, (1 - level) / 2))
 
 
 def _sign(interval: Interval) -> int:

@@ -212,15 +212,25 @@ def _write_again(place: Path, target: Path, encoding: str, name: str, *, guessed
             block = source.read(_BLOCK)
             try:
                 text = decoder.decode(block, final=not block)
-            except UnicodeDecodeError as error:
-                n_lines += error.object[: error.start].decode(encoding, "ignore").count("\n")
+                sink.write(text)
+            except UnicodeError as error:
+                n_lines += _count_lines_before(error, encoding)
                 as_its_heading = ", in which its heading is known: name another with --encoding" if guessed else ""
                 sentence = f"line {n_lines} of {name!r} cannot be read as {encoding}{as_its_heading}"
                 raise FileError("--encoding", sentence, encoding) from error
             n_lines += text.count("\n")
-            sink.write(text)
             if not block:
                 return
+
+
+def _count_lines_before(error: UnicodeError, encoding: str) -> int:
+    """Count the ends of lines before what cannot be read, or written again, as far as the error tells its place."""
+    if isinstance(error, UnicodeEncodeError):  # half of a surrogate pair
+        return error.object[: error.start].count("\n")
+    if isinstance(error, UnicodeDecodeError):
+        with contextlib.suppress(UnicodeError):
+            return error.object[: error.start].decode(encoding, "ignore").count("\n")
+    return 0
 
 
 def say_encoding(places: Sequence[Path]) -> str:

@@ -406,12 +406,13 @@ def test_sums_of_orders_have_64_bits():
         orders(101)
 
 
-def campaign(rng, n=800, lift=4.0):
-    """Simulate a win-back of which half the customers are left out by chance: every message adds `lift` in mean."""
+def campaign(rng, n=800, lift=4.0, control_share=0.5):
+    """Simulate a win-back of which chance leaves out some customers: every message adds `lift` in mean."""
     base = Customers(
         customer=np.arange(n), dates={"last_purchase": ["2023-08-31"] * n}, consent={"email": rng.random(n) < 0.8}
     )
-    made = plan([Cascade()], base, None, None, Policy(control_share=0.5, salt=str(rng.integers(10**9))), "2024-05-31")
+    policy = Policy(control_share=control_share, salt=str(rng.integers(10**9)))
+    made = plan([Cascade()], base, None, None, policy, "2024-05-31")
     spend = np.where(rng.random(n) < 0.4, rng.gamma(2.0, 20.0, n), 0.0)  # with or without a message
     spend = spend + np.where(made.decision == "send", rng.gamma(1.0, lift, n), 0.0)
     spend = np.round(spend, 2)
@@ -506,6 +507,20 @@ class TestControlGroup:
         split = journey_results(made, None, sold, as_of="2024-07-30", **parts)
         assert "Of 2 rows, about 5 % show a difference by chance alone." in split.conclusion
         assert split.n_control.sum() == found.n_control.sum()
+
+    def test_a_small_control_group_varies_no_less_than_all_customers(self):
+        """Most small groups miss the few large orders; Welch's interval of this one left 0 out."""
+        made, sold = campaign(np.random.default_rng(5), lift=0.1, control_share=0.03)
+        control = made.decision == "control group"
+        few = sold.taken(~control[sold.customer] | (sold.revenue < 10))
+        spend = np.zeros(800)
+        spend[few.customer] = few.revenue
+        found = journey_results(made, None, few, as_of="2024-07-30")
+        n = np.array([800 - control.sum(), control.sum()])
+        squares = sum(((part - part.mean()) ** 2).sum() for part in (spend[~control], spend[control]))
+        error = np.sqrt(squares / 798 / n[1])  # of the control group alone
+        assert compare_means(spend, np.where(control, "no", "yes"), control="no").difference_interval.low[0] > 0
+        assert found.revenue_effect[0] - found.revenue_effect_low[0] > 1.96 * error
 
     def test_a_customer_counts_once_with_the_first_message_and_with_days_that_are_over(self):
         base = Customers(customer=[1, 2, 3, 4], consent={"email": [True] * 4})

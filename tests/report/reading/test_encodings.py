@@ -107,6 +107,9 @@ class TestEncodings:
             (UKRAINIAN + "é;1;2\n", "utf-8", "ascii", r"line 1 of .* cannot be read as ascii$"),
             (UKRAINIAN, "cp1251", "klingon", r"`--encoding` must be the name of an encoding, .* got 'klingon'"),
             (UKRAINIAN, "cp1251", "base64", "the name of an encoding"),
+            (UKRAINIAN, "utf-16-le", "utf-16", r"line 1 of .* cannot be read as utf-16$"),
+            (PLAIN, "cp1252", "idna", r"line 1 of .* cannot be read as idna$"),
+            ("customer;date\nM+2AA-;31.01.2024\n", "ascii", "utf-7", r"line 2 of .* cannot be read as utf-7$"),
         ],
     )
     def test_what_is_doubtful_is_asked(self, tmp_path, text, encoding, option, says):
