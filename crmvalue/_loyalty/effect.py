@@ -160,9 +160,10 @@ def member_effect(
     more. Customers in the same parts of all columns form a cell. In each cell with at least two members and six others
     the means are compared; what is left of the difference before, inside the cell, is taken off by a regression on
     `before`. Cells count by their members. The interval is one of Student's t, with the variances of both groups in
-    each cell and that of the regression, and Satterthwaite's degrees of freedom. With fewer than 100 matched customers
-    in a group, or fewer than 500 and at most half of the other group, no cell varies less than all customers together,
-    because money is skewed; with fewer than 10, there is no interval.
+    each cell and that of the regression, and Satterthwaite's degrees of freedom. Money is skewed, and small groups
+    seldom show how much: with fewer than 100 matched customers in a group, no cell varies less than all customers
+    together. With fewer than 500, and at most half of the other group, no group of a cell varies less than both
+    groups of the cell. With fewer than 10, there is no interval.
 
     Customers who join look better than others with or without a programme. Only a group that could not join, drawn by
     chance, shows the effect without doubt (:func:`crmvalue.experiments.compare_means`).
@@ -449,16 +450,19 @@ def _with_spread(squares: Floats | Integers, freedom: Integers) -> Floats:
     """Give the variance of each part, where the other group of each cell alternates with the chosen one.
 
     A part whose values are all equal takes the variance of its group in all cells, or that of the other group: a few
-    equal values do not show that all would be. Beside a small group no part varies less than all together: most small
-    groups miss the few large amounts.
+    equal values do not show that all would be. Most small groups miss the few large amounts, so with a small group no
+    part varies less than all together; and with one that is small beside the other, than both groups of its cell.
     """
     variance = squares / freedom
     pooled = [squares[side::2].sum() / freedom[side::2].sum() for side in (0, 1)]
     pooled = [own or other for own, other in (pooled, pooled[::-1])]
     found: Floats = np.where(variance > 0, variance, np.tile(pooled, len(variance) // 2))
     low, high = sorted((freedom[0::2].sum(), freedom[1::2].sum()))
-    if low < _SMALL or (low < _SMALL_BESIDE and 2 * low <= high):
+    if low < _SMALL:
         found = np.maximum(found, squares.sum() / freedom.sum())
+    elif low < _SMALL_BESIDE and 2 * low <= high:
+        both = (squares[0::2] + squares[1::2]) / (freedom[0::2] + freedom[1::2])
+        found = np.maximum(found, np.repeat(both, 2))
     return found
 
 
