@@ -26,6 +26,7 @@ from crmvalue._core.values import (
     tuple_of,
     words_field,
 )
+from crmvalue._models.seasons.calendar import SEASONS
 from crmvalue._models.validation.calibration import measure_independence
 from crmvalue._models.validation.choice import in_order, score_candidates
 from crmvalue._models.validation.comparison import NOBODY, naive_forecasts
@@ -141,6 +142,9 @@ class ModelSummary:
     log_scores : mapping of str to float or None
         Log score [nats] of each usable model on the last quarter of the calibration, when it was fitted to the rest;
         lower is better. None where that was not possible, so that AIC decided.
+    unseen_months : tuple of str
+        Months of the year within the horizon of which the log has no day; empty for a log of a year or more. If
+        customers buy more or less in them than in the others, no forecast of this log can know it.
 
     Examples
     --------
@@ -174,6 +178,7 @@ class ModelSummary:
     horizon: float = number_field("horizon", low=0.0, default=_HORIZON)
     warnings: tuple[str, ...] = words_field("warnings", default=())
     log_scores: Mapping[str, float] | None = checked_field("log_scores", optional(_as_parameters), default=None)
+    unseen_months: tuple[str, ...] = words_field("unseen_months", default=())
 
     def score(self, name: str) -> ModelScore:
         """Give the score of a model or a naive rule by its name; another name is an InputError."""
@@ -339,6 +344,7 @@ def _look_ahead(
         scores=compare_models(split, fits, spend_model=None if spend is None else spend.model),
         calibration_end=split.calibration.as_of,
         holdout_length=split.holdout_length,
+        unseen_months=_unseen_months(blank.as_of, round(7.0 * float(history.age.max())), round(7.0 * blank.horizon)),
     )
     order, scores = _order(log, policy, split.calibration, fits)
     summary = attrs.evolve(summary, log_scores=scores)
@@ -361,6 +367,14 @@ def _look_ahead(
     summary = attrs.evolve(summary, problem=_why(failed), rule=best.name, grade=grade)
     summary = attrs.evolve(summary, money_grade=_money_grade(summary, split))
     return _value_by_rule(log, policy, history, summary, terms)
+
+
+def _unseen_months(end: np.datetime64, n_past: int, n_ahead: int) -> tuple[str, ...]:
+    """Name the months of the year of the days ahead that none of the days until the end was in."""
+    days = end + np.arange(-n_past, n_ahead + 1)
+    month = days.astype("datetime64[M]").astype(np.int64) % 12
+    unseen = dict.fromkeys(month[n_past + 1 :].tolist())
+    return tuple(SEASONS["month"][one] for one in unseen if one not in set(month[: n_past + 1].tolist()))
 
 
 def _candidates(history: PurchaseHistory) -> tuple[str, ...]:

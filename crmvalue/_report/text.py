@@ -362,6 +362,12 @@ def _choice_lines(summary: ModelSummary) -> list[str]:
             "This model knows no leaving: within this log no customer can be shown to have left. "
             "So its forecast is at the upper end."
         )
+    if summary.unseen_months:
+        first, last = summary.unseen_months[0], summary.unseen_months[-1]
+        months = first if first == last else f"{first} to {last}"
+        lines += _wrap(
+            f"The log has no day in {months}. If customers buy more or less then, this forecast cannot know it."
+        )
     lines += _grade_lines(summary, summary.score(name))
     held = f"{summary.holdout_length or 0.0:,.1f}"
     lines += [_line("holdout", held, note=f"weeks after {summary.calibration_end}")]

@@ -493,3 +493,20 @@ class TestOutput:
             "crmvalue: --output wrote no table, because there is no forecast: a forecast needs at least"
         )
         assert not (tmp_path / "values.csv").exists()
+
+
+class TestUnseenMonths:
+    """A log of less than a year says nothing of the months that it has not seen."""
+
+    @pytest.mark.parametrize(
+        ("end", "months"),
+        [("1997-09-30", ("October", "November", "December")), ("1997-11-01", ("December",)), ("1997-12-31", ())],
+    )
+    def test_are_named(self, end, months):
+        log = load_cdnow()
+        summary = summarise_models(log.customer, log.date, as_of=end)
+        assert summary.unseen_months == months
+        text = " ".join(format_models(summary).split())
+        said = {0: "", 1: "no day in December", 3: "no day in October to December"}[len(months)]
+        assert said in text
+        assert ("The log has no day in" in text) == bool(months)

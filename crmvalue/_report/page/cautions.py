@@ -53,6 +53,8 @@ def _of_forecast(report: Report, _: Words) -> Iterator[str]:
         )
     if models.model == "NBD":
         yield _("In this log no customer can be shown to have left. So the forecast is at its upper end.")
+    if models.unseen_months:
+        yield _("The log covers less than a year: seasons that it has not seen are in no forecast.")
     if models.better_rules:
         yield _(
             "For single customers a naive rule missed by less than the model: “%(rule)s”. Use the model for totals.",
