@@ -59,6 +59,7 @@ ACROSS = {
     ("frames", "_segmentation.rfm"): "break points of counts, as an engine gives them",
     ("frames", "_segmentation.rules"): "rules become expressions of an engine",
     ("frames", "_models.values.outcomes"): "predictions on distinct rows; the value is an expression of the engine",
+    ("report", "_models.seasons.calendar"): "the names of the months, as in every calendar",
     ("report", "_purchases.order_log"): "the overview reads a log once for all its parts",
     ("report", "_models.validation.calibration"): "the overview says itself what would be a warning",
     ("report", "_models.validation.choice"): "the overview chooses among its own fits, of logs that it has read",
