@@ -169,7 +169,8 @@ def fit_lognormal_spend(
     Returns
     -------
     Fit
-        Model, log-likelihood, covariance and diagnosis; `n_customers` are those used, `left_out` counts the others.
+        Model, log-likelihood, covariance and diagnosis; `n_customers` are those used. `left_out` counts
+        the others, and the purchases of 0.
         With drift or season from less than a year of purchases, the diagnosis says that the two cannot be told apart.
 
     Raises

@@ -99,7 +99,8 @@ def read_task(
     require_choice("zeros", zeros, ("raise", "drop"))
     names = read_names("spend_covariates", spend_covariates, check_history(history))
     spent = read_spent(history, use_first=first)
-    if zeros == "raise" and _has_zero(history, use_first=first):
+    n_zero = _count_zeros(history, use_first=first)
+    if zeros == "raise" and n_zero:
         raise InputError(
             "history", "one whose purchases are all above 0", 0.0,
             hint="zeros='drop' leaves purchases of 0 out and counts them",
@@ -121,18 +122,18 @@ def read_task(
         months=tuple(months.tolist()),
         effects=effects,
         covariates=columns,
-        left_out={"no purchase of money that counts": int(silent.sum())},
+        left_out={"no purchase of money that counts": int(silent.sum()), "purchases of 0": n_zero},
     )
 
 
-def _has_zero(history: PurchaseHistory, *, use_first: bool) -> bool:
+def _count_zeros(history: PurchaseHistory, *, use_first: bool) -> int:
     amounts = history.amounts
     if amounts is None:  # pragma: no cover - read before
         raise AssertionError
     nothing = amounts.amount == 0
     if not use_first:
         nothing[amounts.start] = False
-    return bool(nothing.any())
+    return int(nothing.sum())
 
 
 def diagnosed(fit: Fit[Any], task: Task) -> Fit[Any]:

@@ -408,7 +408,10 @@ class TestFit:
         with pytest.raises(InputError, match="above 0"):
             fit(history)
         found = fit(history, zeros="drop")
-        assert (found.n_customers, dict(found.left_out)) == (2, {"no purchase of money that counts": 1})
+        assert (found.n_customers, dict(found.left_out)) == (
+            2,
+            {"no purchase of money that counts": 1, "purchases of 0": 2},
+        )
         later = fit(history, zeros="drop", use_first=False)
         assert later.n_customers == 2
         with pytest.raises(InputError, match="some money"):
