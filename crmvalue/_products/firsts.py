@@ -181,7 +181,7 @@ def first_products(
     ... )
     >>> found = first_products(lines, as_of="2024-12-31", horizon_days=90, min_customers=2)
     >>> found.item, found.mean_later, found.repeat_rate
-    (array(['oil', 'tea'], dtype='<U3'), array([ 0., 15.]), array([0., 1.]))
+    (array(['tea', 'oil'], dtype='<U3'), array([15.,  0.]), array([1., 0.]))
     """
     lines = as_lines(lines).until(as_of)
     end = as_day("as_of", as_of)

@@ -172,9 +172,9 @@ class GgompertzNbd(ContinuousModel):
     >>> model = GgompertzNbd(0.553, 10.58, 0.02, 0.606, 0.25, "week")
     >>> history = PurchaseHistory.from_columns(frequency=[2, 0], recency=[30.43, 0], age=[38.86] * 2, time_unit="week")
     >>> model.prob_alive(history).round(3)
-    array([0.852, 0.269])
+    array([0.814, 0.247])
     >>> model.expected_purchases(history, horizon=39).round(3)
-    array([1.301, 0.089])
+    array([1.203, 0.079])
     """
 
     r: float = positive_field("r")
