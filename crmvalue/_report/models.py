@@ -373,8 +373,8 @@ def _unseen_months(end: np.datetime64, n_past: int, n_ahead: int) -> tuple[str, 
     """Name the months of the year of the days ahead that none of the days until the end was in."""
     days = end + np.arange(-n_past, n_ahead + 1)
     month = days.astype("datetime64[M]").astype(np.int64) % 12
-    unseen = dict.fromkeys(month[n_past + 1 :].tolist())
-    return tuple(SEASONS["month"][one] for one in unseen if one not in set(month[: n_past + 1].tolist()))
+    seen, ahead = set(month[: n_past + 1].tolist()), dict.fromkeys(month[n_past + 1 :].tolist())
+    return tuple(SEASONS["month"][one] for one in ahead if one not in seen)
 
 
 def _candidates(history: PurchaseHistory) -> tuple[str, ...]:
