@@ -78,6 +78,7 @@ def small_database(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         database.execute(f"set temp_directory = '{spill}'")
         database.execute("set memory_limit = '900MB'")
         database.execute("set preserve_insertion_order = false")
+        database.execute("set enable_external_file_cache = false")  # each file is read a few times, and would take room
         yield database
 
 

@@ -67,6 +67,9 @@ _NOT_COUNTED = (
     "n_customers_after_as_of", "n_duplicates_kept", "n_purchases", "n_purchases_cancelled",
     "n_customers_without_purchase", "unmatched_refunds",
 )  # fmt: skip
+_KINDS = (
+    "nobody", "odd_id", "missing", "zero", "residue", "large", "purchase", "refund", "uneven", "uneven_refund",
+)  # fmt: skip
 _WITH_FIRST = frozenset({"polars", "duckdb", "ibis"})  # engines that give the first value of a group, by name
 _FIRST_DAY, _LAST_DAY = -719_162.0, 2_932_896.0  # of the years 1 and 9999
 _WHOLE_CENTS = 9e13  # up to here, money is added up in whole cents, of which floats lose none
@@ -220,40 +223,77 @@ def _check_types(roles: dict[str, str], types: dict[str, Any]) -> None:
             raise InputError(role, f"numbers in column {roles[role]!r}", str(types[role]), hint=hint)
 
 
+def _kind_of_row(odd_id: nw.Expr | None, *, has_money: bool) -> Any:
+    """Give the number of each row's kind: its place in `_KINDS`."""
+    import narwhals as nw
+
+    kinds: dict[str, nw.Expr] = {"nobody": ~nw.col("_named")}
+    if odd_id is not None:
+        kinds["odd_id"] = odd_id
+    number: Any = nw.lit(float(_KINDS.index("purchase")))
+    if has_money:
+        money, size = nw.col("_money"), nw.col("_money").abs()
+        kinds |= {
+            "missing": money.is_null(),
+            "zero": money == 0,
+            "residue": size < RESIDUE,
+            "large": size > LARGEST_AMOUNT,
+        }
+        cents = money * 100.0
+        uneven = (cents - (cents + 0.5).floor()).abs() > cents.abs() * _ROUNDING
+        number = number + flag(money < 0).cast(nw.Float64) + flag(uneven).cast(nw.Float64) * 2.0
+    for kind, condition in reversed(kinds.items()):
+        number = nw.when(condition).then(nw.lit(float(_KINDS.index(kind)))).otherwise(number)
+    return number
+
+
+def _counts_by_day(found: Arrays) -> Arrays:
+    """Spread the counts of days and kinds: one row per day, one column per kind."""
+    day, kind = np.divmod(found["_key"].astype(np.int64), len(_KINDS))
+    days, row = np.unique(day, return_inverse=True)
+
+    def spread(column: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
+        table = np.zeros((len(_KINDS), len(days)))
+        np.add.at(table, (kind, row), np.nan_to_num(column))
+        return dict(zip(_KINDS, table, strict=True))
+
+    rows, copies = spread(found["_rows"]), spread(found["_copies"])
+    by_day = {
+        "_day": days.astype(np.float64),
+        "_rows": np.sum([rows[name] for name in _KINDS[1:]], axis=0),
+        "_copies": np.sum([copies[name] for name in _KINDS[1:]], axis=0),
+        "_nobody": rows["nobody"] + copies["nobody"],
+        "_odd_id": rows["odd_id"],
+        "_missing": rows["missing"],
+        "_residue": rows["residue"],
+        "_zero": rows["zero"] + rows["residue"],
+        "_refund": rows["refund"] + rows["uneven_refund"],
+        "_large": rows["large"],
+        "_uneven": rows["uneven"] + rows["uneven_refund"],
+    }
+    if "_size" in found:
+        by_day["_size"] = np.sum(list(spread(found["_size"]).values()), axis=0)
+    return by_day
+
+
 def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Orders:
     """Count the rows of each day by kind, and refuse rows without customer or date where none may be."""
     import narwhals as nw
 
-    known = nw.col("_named")
-    kinds = {"_rows": known}
     odd_id = no_id(rows)
-    if odd_id is not None:
-        kinds["_odd_id"] = odd_id
-    columns, sums = [_zero_where(known, nw.col("_copies") + 1, nw.Float64).alias("_nobody")], ["_nobody"]
-    if policy.duplicates != "keep":
-        columns.append(_zero_where(~known, nw.col("_copies"), nw.Float64).alias("_copies"))
-        sums.append("_copies")
+    kind = _kind_of_row(odd_id, has_money=has_money)
+    day = nw.when(~nw.col("_day").is_null()).then(nw.col("_day")).otherwise(nw.lit(_NO_DAY)).cast(nw.Float64)
+    columns, sums = [(day * len(_KINDS) + kind).alias("_key")], ["_copies"]  # one key is counted faster than two
     if has_money:
-        money, size = nw.col("_money"), nw.col("_money").abs()
-        cents = _zero_where(size > LARGEST_AMOUNT, money, nw.Float64) * 100.0  # some engines round to integers
-        kinds |= {
-            "_missing": known & money.is_null(),
-            "_residue": known & (size < RESIDUE) & (money != 0),
-            "_zero": known & (size < RESIDUE),
-            "_refund": known & (money <= -RESIDUE),
-            "_large": known & (size > LARGEST_AMOUNT),
-            "_uneven": known & (size >= RESIDUE) & ((cents - cents.round(0)).abs() > cents.abs() * _ROUNDING),
-        }
-        odd = ~known | size.is_null() | (size > LARGEST_AMOUNT)
+        size = nw.col("_money").abs()
+        odd = ~nw.col("_named") | size.is_null() | (size > LARGEST_AMOUNT)
         columns.append(_zero_where(odd, size, nw.Float64).alias("_size"))
         sums.append("_size")
-    columns += [flag(kind).cast(nw.Float64).alias(name) for name, kind in kinds.items()]  # engines add floats faster
-    day = nw.when(~nw.col("_day").is_null()).then(nw.col("_day")).otherwise(nw.lit(_NO_DAY)).cast(nw.Float64)
-    totals = (nw.col(name).sum() for name in (*sums, *kinds))
-    found = collect(rows.select(day.alias("_day"), *columns).group_by("_day").agg(*totals))
-    order = np.argsort(found["_day"])
-    by_day = {name: np.nan_to_num(np.asarray(column, dtype=np.float64))[order] for name, column in found.items()}
-    by_day.setdefault("_copies", np.zeros(len(order)))
+    columns.append(nw.col("_copies").cast(nw.Float64))  # engines add floats faster
+    found = collect(
+        rows.select(*columns).group_by("_key").agg(nw.len().alias("_rows"), *(nw.col(name).sum() for name in sums))
+    )
+    by_day = _counts_by_day({name: np.asarray(column, dtype=np.float64) for name, column in found.items()})
     used = (by_day["_day"] != _NO_DAY) & (by_day["_rows"] > 0)
     undated = by_day["_day"] == _NO_DAY
     if policy.missing == "raise":
