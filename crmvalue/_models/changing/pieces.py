@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["Pieces", "cut", "part_of"]
+__all__ = ["Pieces", "cut", "in_rows", "part_of"]
 
 
 class Pieces(NamedTuple):
@@ -67,14 +67,18 @@ def cut(history: TimeVaryingHistory, low: Floats, high: Floats, keep: npt.NDArra
     begin = np.maximum(history.period_start, low[owner])
     length = np.minimum(history.period_end, high[owner]) - begin
     rows = np.flatnonzero(length > 0 if keep is None else (length > 0) & keep)
-    owner, begin = owner[rows], begin[rows]
-    new = np.append(True, owner[1:] != owner[:-1])[: len(rows)]
+    return in_rows(n, owner[rows], rows, (begin - low[owner])[rows], length[rows])
+
+
+def in_rows(n_customers: int, owner: Integers, period: Integers, since: Floats, length: Floats) -> Pieces:
+    """Put pieces together that stand in the order of customers and of time."""
+    new = np.append(True, owner[1:] != owner[:-1])[: len(owner)]
     begins = np.flatnonzero(new)
-    rank = np.arange(len(rows)) - np.repeat(begins, np.diff(np.append(begins, len(rows))))
+    rank = np.arange(len(owner)) - np.repeat(begins, np.diff(np.append(begins, len(owner))))
     order = np.argsort(rank, kind="stable")
     splits = np.cumsum(np.bincount(rank)) if len(rank) else np.zeros(0, dtype=np.int64)
     ranks = tuple(np.split(order, splits[:-1])[1:]) if len(rank) else ()
-    return Pieces(n, owner, rows, begin - low[owner], length[rows], ranks, begins)
+    return Pieces(n_customers, owner, period, since, length, ranks, begins)
 
 
 def part_of(history: TimeVaryingHistory, customers: slice) -> TimeVaryingHistory:

@@ -540,7 +540,8 @@ def as_purchase_model(name: str, given: object) -> ContinuousModel:
     model = given.model if isinstance(given, Fit) else given
     if not isinstance(model, ContinuousModel):
         rule = "a purchase model (such as BgNbd, MbgNbd, ParetoNbd, Nbd, MbgCnbd) or its fit"
-        raise InputError(name, rule, type(model).__name__)
+        hint = model._elsewhere if isinstance(model, Model) else None  # noqa: SLF001 - of this room
+        raise InputError(name, rule, type(model).__name__, hint=hint)
     return model
 
 
