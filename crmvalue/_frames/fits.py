@@ -14,7 +14,7 @@ from crmvalue._frames.customers import Opened, names_here, open_customers
 from crmvalue._frames.engines import as_frame, collect, flag, in_engine, is_known, is_whole, lazy_or_none, total
 from crmvalue._frames.log import arrays_of
 from crmvalue._models.spend.gamma_gamma import fit_mean_spend
-from crmvalue._models.validation.choice import candidate
+from crmvalue._models.validation.candidates import candidate
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import (
     choose_model,
