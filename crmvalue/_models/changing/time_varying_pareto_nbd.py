@@ -23,17 +23,18 @@ from crmvalue._models.changing.likelihood import (
     log_likelihood,
     standing,
 )
-from crmvalue._models.changing.pieces import cut
+from crmvalue._models.changing.pieces import as_it_is, cut, part_of
 from crmvalue._models.changing.predictions import Futures, ProcessOfKnown
 from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
 from crmvalue._models.repeat.pareto_nbd import fit_pareto_nbd
 from crmvalue._models.repeat.pareto_nbd_predictions import discounted_time
 from crmvalue._models.shared.common import as_horizon, as_n, as_rng, per_customer, positive_field, time_unit_field
 from crmvalue._models.shared.covariate_fit import fit_effects, standardise
-from crmvalue._models.shared.covariates import CovariateEffect, effects_field
+from crmvalue._models.shared.covariates import CovariateEffect, effects_field, with_estimates
 from crmvalue._models.shared.fit import Fit, has_priors, read_starts, register
 from crmvalue._models.shared.model import Model
 from crmvalue._models.shared.process import Past
+from crmvalue._models.shared.purchase_fit import CUSTOMERS_TO_GRADE, grade_by
 from crmvalue._models.shared.purchase_model import Kind
 from crmvalue.errors import InputError
 
@@ -493,9 +494,24 @@ def fit_time_varying_pareto_nbd(
     plain: Any = None if models else fit_pareto_nbd(known.without_covariates()).model
     if plain is not None:
         plain = TimeVaryingParetoNbd(plain.r, plain.alpha, plain.s, plain.beta, known.time_unit)
-    return fit_effects(
+    fit = fit_effects(
         _KIND, likelihood, plain or models[0], effects, priors, models, n_customers=len(known), equal=equal, l2=penalty
     )
+    return _graded(fit, known)
+
+
+def _graded(fit: Fit[TimeVaryingParetoNbd], history: TimeVaryingHistory) -> Fit[TimeVaryingParetoNbd]:
+    """Grade a fit by the rule of all purchase models, as if covariates stayed as they are at the end of observation."""
+    horizon = float(history.age.max())
+    if not fit.diagnosis.messages or horizon == 0.0:
+        return fit
+    some = as_it_is(part_of(history, slice(None, None, 1 + len(history) // CUSTOMERS_TO_GRADE)), horizon)
+
+    def total_of(values: Floats) -> float:
+        model = with_estimates(fit.model, fit.names, values.tolist())
+        return float(model.expected_purchases(some, horizon=horizon).sum())
+
+    return grade_by(fit, total_of)
 
 
 def _check(history: object, time_unit: str | None = None) -> TimeVaryingHistory:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmvalue._models.changing.known_customers import as_model_of
+from crmvalue._models.changing.pieces import as_it_is, part_of
 from crmvalue._models.shared.process import Past
 from crmvalue.errors import InputError
 from crmvalue.models import (
@@ -23,6 +24,8 @@ from crmvalue.models import (
     compare_models,
     customer_values,
     fit_ensemble,
+    fit_pareto_nbd,
+    fit_time_varying_pareto_nbd,
     probability_integral_transform,
     proper_scores,
     revenue_plan,
@@ -265,6 +268,69 @@ class TestFunctionsOfPurchaseModels:
         ):
             with pytest.raises(InputError, match="its own methods take a TimeVaryingHistory"):
                 refuse()
+
+
+class TestGrade:
+    """A fit is usable if what it leaves undetermined hardly moves the expected purchases: as for all models."""
+
+    @pytest.mark.parametrize("seed", [0, 1, 2])
+    def test_customers_who_never_leave(self, seed):
+        rng = np.random.default_rng(seed)
+        n, weeks = 100, 30
+        model = TimeVaryingParetoNbd(1.0, 5.0, 1e-4, 1e4, "week", purchase_effects=[CovariateEffect("z", 0.5)])
+        nothing = TimeVaryingHistory(
+            customer=np.arange(n),
+            frequency=np.zeros(n),
+            recency=np.zeros(n),
+            age=rng.uniform(10.0, 30.0, n),
+            n_periods=np.full(n, weeks),
+            period_end=np.tile(np.arange(1.0, weeks + 1), n),
+            covariate_names=["z"],
+            covariate_values=rng.integers(0, 2, (n * weeks, 1)),
+            purchase_totals=np.zeros((n, 1)),
+            time_unit="week",
+        )
+        history = model.simulate(nothing, rng=rng)
+        plain = fit_pareto_nbd(history.without_covariates()).diagnosis
+        found = fit_time_varying_pareto_nbd(history, purchase_covariates=["z"]).diagnosis
+        assert plain.grade == found.grade == "usable"
+        assert {*found.boundary, *found.flat} == {"s", "beta"}
+
+    def test_what_moves_the_forecast_is_not_usable(self):
+        """Nobody has bought again: anything may come."""
+        one = history_of(ENDS, VALUES, (), 8.0)
+        nobody = attrs.evolve(
+            one,
+            customer=np.arange(20),
+            **{
+                name: np.tile(getattr(one, name), 20)
+                for name in ("frequency", "recency", "age", "n_periods", "period_end")
+            },
+            covariate_values=np.tile(one.covariate_values, (20, 1)),
+            purchase_totals=np.tile(one.purchase_totals, (20, 1)),
+        )
+        assert fit_time_varying_pareto_nbd(nobody, purchase_covariates=["z"]).diagnosis.grade == "not usable"
+
+    def test_the_last_covariates_go_on(self):
+        two = part_of(as_it_is(BOTH, 7.0), slice(None))
+        assert two.n_periods.tolist() == [4, 1]
+        assert two.period_end.tolist() == [1.5, 2.5, 6.0, 15.0, 8.0]
+        assert two.covariate_values[3].tolist() == [0.0, 0.0]
+        assert part_of(BOTH, slice(None, None, 2)).customer.tolist() == [1]
+
+
+BOTH = TimeVaryingHistory(
+    customer=[1, 2],
+    frequency=[1, 0],
+    recency=[5.0, 0.0],
+    age=[8.0, 1.0],
+    n_periods=[5, 2],
+    period_end=[*ENDS, 1.0, 3.0],
+    covariate_names=("z", "w"),
+    covariate_values=[*VALUES, (5.0, 1), (6.0, 0)],
+    purchase_totals=[(2.0, 1.0), (0.0, 0.0)],
+    time_unit="week",
+)
 
 
 def test_effects_of_zero_are_no_effects():
