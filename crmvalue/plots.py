@@ -94,8 +94,8 @@ def customer_history(
     ----------
     dates : array_like of dates
         Days of the customer's purchases, in any order, shape (n,); those after `as_of` are left out.
-    model : BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd or Fit
-        Purchase model, or the fit of one.
+    model : purchase model or Fit
+        Purchase model without covariates and calendar, or the fit of one.
     as_of : date
         Last day of observation.
     horizon : float
@@ -114,7 +114,7 @@ def customer_history(
     Raises
     ------
     InputError
-        If there is no date up to `as_of`, `model` is no purchase model, or a number is out of its range.
+        If there is no date up to `as_of`, `model` is no such model, or a number is out of its range.
 
     Examples
     --------
@@ -199,8 +199,8 @@ def value_matrix(model: Any, *, age: float, horizon: float, margin: float) -> Pi
 
     Parameters
     ----------
-    model : BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd or Fit
-        Purchase model, or the fit of one.
+    model : purchase model or Fit
+        Purchase model without covariates and calendar, or the fit of one.
     age : float
         Time since the first purchase, the same for all [time_unit of the model], > 0.
     horizon : float
@@ -216,7 +216,7 @@ def value_matrix(model: Any, *, age: float, horizon: float, margin: float) -> Pi
     Raises
     ------
     InputError
-        If `model` is no purchase model, or a number is out of its range.
+        If `model` is no such model, or a number is out of its range.
 
     Examples
     --------

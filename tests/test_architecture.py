@@ -48,7 +48,7 @@ PAIRS = {
 ACROSS = {
     ("frames", "_purchases.order_log"): "engines follow the same policies, and their counts find the same last day",
     ("frames", "_models.shared.purchase_model"): "predictions on distinct rows, which the engine joins back",
-    ("frames", "_models.validation.choice"): "the candidate that the orders chose, fitted to distinct rows",
+    ("frames", "_models.validation.candidates"): "the candidate that the orders chose, fitted to distinct rows",
     ("frames", "_models.values.customer_values"): "the warning of a fit that is not usable",
     ("frames", "_models.spend.gamma_gamma"): "a spend model or its fit, as everywhere",
     ("frames", "_segmentation.membership"): "segments are checked once, for arrays and frames",

@@ -10,7 +10,20 @@ import numpy as np
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, shown
 from crmvalue._core.pictures.pictured import Picture
 from crmvalue.errors import InputError
-from crmvalue.models import BgCnbd, BgNbd, Fit, MbgCnbd, MbgNbd, Nbd, ParetoNbd
+from crmvalue.models import (
+    BgCnbd,
+    BgNbd,
+    Ensemble,
+    Fit,
+    GgompertzNbd,
+    MbgCnbd,
+    MbgNbd,
+    Nbd,
+    ParetoNbd,
+    SeasonalFit,
+    SeasonalModel,
+    TimeVaryingParetoNbd,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +31,16 @@ if TYPE_CHECKING:
     from crmvalue.typing import Floats
 
 __all__ = ["as_model", "leaving_rates", "purchase_rates"]
+
+_AFTER_PURCHASES = (BgNbd, MbgNbd, BgCnbd, MbgCnbd)
+_AT_ANY_TIME = (ParetoNbd, GgompertzNbd, TimeVaryingParetoNbd)  # customers leave
+_ALONE = (*_AFTER_PURCHASES, ParetoNbd, GgompertzNbd, Nbd, Ensemble)  # predict from purchases
+_NAMES = "a BgNbd, MbgNbd, ParetoNbd, GgompertzNbd, Nbd, BgCnbd, MbgCnbd"
+_HINTS: dict[type[Any], str] = {
+    SeasonalModel: "its `model` is the model by the mean clock of the calendar",
+    SeasonalFit: "the `model` of its `model` is the one by the mean clock of the calendar",
+    TimeVaryingParetoNbd: "take fit_pareto_nbd, which needs no covariates of each period",
+}
 
 _N_PARTS = 10
 _STEP = 1e-4  # of a logarithm, for a derivative
@@ -33,8 +56,9 @@ def purchase_rates(model: Any) -> Picture:
 
     Parameters
     ----------
-    model : BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd or Fit
-        Purchase model, or the fit of one.
+    model : purchase model or Fit
+        Purchase model, or the fit of one. The covariates of all customers count as being at their centre, and with a
+        calendar the day as one of the mean level.
 
     Returns
     -------
@@ -45,7 +69,7 @@ def purchase_rates(model: Any) -> Picture:
     Raises
     ------
     InputError
-        If `model` is no purchase model.
+        If `model` is no purchase model, or an ensemble of several.
 
     Examples
     --------
@@ -53,7 +77,8 @@ def purchase_rates(model: Any) -> Picture:
     >>> purchase_rates(BgNbd(0.243, 4.414, 0.793, 2.426, "week")).title
     'One tenth of the customers buys 0.17 times a week or more, half less than 0.0091 times'
     """
-    found = as_model(model)
+    model = _as_rates(model)
+    found = model.model if isinstance(model, Fit) else model
     unit = found.time_unit
     often, median = (float(_purchases(found, share)) for share in (0.9, 0.5))
     rates = f"{_times(often)} a {unit} or more, half less than {_times(median)}"
@@ -84,20 +109,21 @@ def leaving_rates(model: Any) -> Picture:
 
     Parameters
     ----------
-    model : BgNbd, MbgNbd, ParetoNbd, BgCnbd, MbgCnbd or Fit
-        Purchase model in which customers leave, or the fit of one.
+    model : purchase model or Fit
+        Purchase model in which customers leave, or the fit of one. Covariates count as being at their centre.
 
     Returns
     -------
     Picture
         With columns `customers`, `prob_leaving` (median of each tenth of the customers) and `average`: the probability
-        to leave after a purchase, and for Pareto/NBD within one unit of time. For a fit, `low` and `high` are the ends
-        of the 95 % interval of the median, from the uncertainty of the parameters.
+        to leave after a purchase. For Pareto/NBD it is that to leave within one unit of time, for GGompertz/NBD within
+        the first one. For a fit, `low` and `high` are the ends of the 95 % interval of the median, from the uncertainty
+        of the parameters.
 
     Raises
     ------
     InputError
-        If `model` is no purchase model, or nobody leaves by it.
+        If `model` is no purchase model, an ensemble of several, or one by which nobody leaves.
 
     Examples
     --------
@@ -107,15 +133,18 @@ def leaving_rates(model: Any) -> Picture:
     """
     from scipy.special import expit, logit
 
-    found = as_model(model)
+    model = _as_rates(model)
+    found = model.model if isinstance(model, Fit) else model
     if isinstance(found, Nbd):
         raise InputError("model", "one in which customers leave", model, hint="take a BgNbd, MbgNbd or ParetoNbd")
-    when = f"within a {found.time_unit}" if isinstance(found, ParetoNbd) else "after a purchase"
+    unit = found.time_unit
+    when = f"within a {unit}" if isinstance(found, _AT_ANY_TIME) else "after a purchase"
+    when = f"within their first {unit}" if isinstance(found, GgompertzNbd) else when
     often, median = (shown(float(_leaving(found, share)), "share") for share in (0.9, 0.5))
     title = f"Half of the customers leave {when} with at most {median} probability, one tenth with {often} or more"
     if float(_leaving(found, 0.9)) < 5e-4:
         title = "By this model, customers hardly ever leave"
-    average = found.a / (found.a + found.b) if not isinstance(found, ParetoNbd) else _mean_leaving(found)
+    average = found.a / (found.a + found.b) if hasattr(found, "a") else _mean_leaving(found)
     return _tenths(
         title,
         ("Customers, most likely to leave first [%]", Axis(title="Probability to leave", form="share", low=0)),
@@ -125,11 +154,28 @@ def leaving_rates(model: Any) -> Picture:
 
 
 def as_model(model: Any) -> Any:
-    """Take a purchase model in continuous time, or the fit of one."""
+    """Take a purchase model of customers of whom only the purchases are known, or the fit of one."""
     found = model.model if isinstance(model, Fit) else model
-    if not isinstance(found, BgNbd | MbgNbd | ParetoNbd | Nbd | BgCnbd | MbgCnbd):
-        raise InputError("model", "a BgNbd, MbgNbd, ParetoNbd, Nbd, BgCnbd, MbgCnbd, or the fit of one", model)
+    if not isinstance(found, _ALONE):
+        hint = _HINTS.get(type(found))
+        raise InputError("model", f"{_NAMES}, Ensemble, or the fit of one", found, hint=hint)
+    if found.purchase_effects or found.dropout_effects:
+        hint = "`for_covariates` gives the model of customers whose covariates are known"
+        raise InputError("model", "one without effects of covariates", found, hint=hint)
     return found
+
+
+def _as_rates(model: Any) -> Any:
+    """Take a purchase model with rates of its own, or the fit of one; of one with a calendar the model inside."""
+    given = model.fit if isinstance(model, SeasonalFit) else model
+    found = given.model if isinstance(given, Fit) else given
+    if isinstance(found, SeasonalModel):
+        inner = found.model
+        given, found = (attrs.evolve(given, model=inner) if isinstance(given, Fit) else inner), inner
+    if not isinstance(found, (*_AFTER_PURCHASES, *_AT_ANY_TIME, Nbd)):
+        hint = "draw each of its `models`" if isinstance(found, Ensemble) else None
+        raise InputError("model", f"{_NAMES}, or the fit of one", model, hint=hint)
+    return given
 
 
 def _purchases(model: Any, share: Floats | float) -> Floats:
@@ -144,16 +190,22 @@ def _leaving(model: Any, share: Floats | float) -> Floats:
     """Give the probability to leave below which a share of the customers lies."""
     from scipy.special import betaincinv, gammaincinv
 
-    if isinstance(model, ParetoNbd):
-        within: Floats = -np.expm1(-gammaincinv(model.s, share) / model.beta)
+    if isinstance(model, _AT_ANY_TIME):
+        within: Floats = -np.expm1(-gammaincinv(model.s, share) * _first_unit(model))
         return within
     prob: Floats = betaincinv(model.a, model.b, share)
     return prob
 
 
-def _mean_leaving(model: ParetoNbd) -> float:
+def _first_unit(model: Any) -> float:
+    """Give what the rate of leaving, over a unit of time from the first purchase, is worth in gamma(s, 1)."""
+    grown = float(np.expm1(model.b)) if isinstance(model, GgompertzNbd) else 1.0
+    return grown / float(model.beta)
+
+
+def _mean_leaving(model: Any) -> float:
     """Probability that a customer, of whom nothing is known, leaves within a unit of time."""
-    return float(-np.expm1(-model.s * np.log1p(1 / model.beta)))
+    return float(-np.expm1(-model.s * np.log1p(_first_unit(model))))
 
 
 def _ends(

@@ -194,19 +194,30 @@ class ModelSummary:
 
     @property
     def better_rules(self) -> tuple[str, ...]:
-        """Naive rules whose mean error of purchases is below that of the chosen model, the best first."""
-        return self._better(lambda score: score.purchases)
+        """Naive rules whose log score on the holdout is below that of the chosen model, the best first.
+
+        "churned after a gap" has no log score: see :func:`crmvalue.models.compare_models`.
+        """
+        return self._better(lambda score: None if score.counts is None else score.counts.log_score)
+
+    @property
+    def better_rules_by_error(self) -> tuple[str, ...]:
+        """Naive rules whose mean error of purchases is below that of the chosen model, the best first.
+
+        That error is smallest for forecasts of what is most common, which are too low for the total.
+        """
+        return self._better(lambda score: score.purchases.mean_absolute_error)
 
     @property
     def better_money_rules(self) -> tuple[str, ...]:
         """Naive rules whose mean error of money is below that of the chosen model, the best first."""
-        return self._better(lambda score: score.spend)
+        return self._better(lambda score: None if score.spend is None else score.spend.mean_absolute_error)
 
-    def _better(self, error: Callable[[ModelScore], HoldoutError | None]) -> tuple[str, ...]:
+    def _better(self, error: Callable[[ModelScore], float | None]) -> tuple[str, ...]:
         if self.model is None:
             return ()
         scores = (self.score(self.model), *self.rules)
-        far = {score.name: found.mean_absolute_error for score in scores if (found := error(score)) is not None}
+        far = {score.name: found for score in scores if (found := error(score)) is not None}
         limit = far.get(self.model, 0.0)
         return tuple(sorted((name for name in far if far[name] < limit), key=far.__getitem__))
 

@@ -372,17 +372,36 @@ def _choice_lines(summary: ModelSummary) -> list[str]:
     held = f"{summary.holdout_length or 0.0:,.1f}"
     lines += [_line("holdout", held, note=f"weeks after {summary.calibration_end}")]
     lines += _error_table(summary, name)
-    if summary.better_rules:
-        lines += _wrap(
-            f'The naive rule "{summary.better_rules[0]}" wins: its mean error of purchases is smaller than that of the '
-            "model. Use it where single customers count."
-        )
+    lines += _rule_lines(summary)
     if summary.better_money_rules:
         lines += _wrap(
             f'In money the naive rule "{summary.better_money_rules[0]}" wins: its mean error is smaller than that of '
             "the model."
         )
     return lines
+
+
+def _rule_lines(summary: ModelSummary) -> list[str]:
+    """Say which naive rule does better than the model, and by which score."""
+    if summary.model is None:
+        return []
+    model = summary.score(summary.model)
+    if summary.better_rules:
+        rule = summary.score(summary.better_rules[0])
+        scores = [score.counts.log_score for score in (rule, model) if score.counts is not None]
+        return _wrap(
+            f'The naive rule "{rule.name}" wins: its log score on the holdout is {scores[0]:.4f}, that of the model '
+            f"{scores[1]:.4f}; lower is better. Its mean error is {_mean_error(rule.purchases)}, that of the model "
+            f"{_mean_error(model.purchases)}. Use the rule where single customers count."
+        )
+    if summary.better_rules_by_error:
+        rule = summary.score(summary.better_rules_by_error[0])
+        return _wrap(
+            f'No naive rule has a better log score than the model. But the mean error of "{rule.name}" is smaller: '
+            f"{rule.purchases.mean_absolute_error:.4f} against {model.purchases.mean_absolute_error:.4f}. A mean error "
+            "prefers forecasts that are too low."
+        )
+    return []
 
 
 def _grade_lines(summary: ModelSummary, score: ModelScore) -> list[str]:

@@ -229,6 +229,16 @@ class TestBest:
         third = frames.fit(customers, "bg_cnbd", k=3)
         assert third.estimates == pytest.approx(models.fit_bg_cnbd(history, k=3).estimates, rel=1e-8)
 
+    def test_a_model_that_is_named_alone(self):
+        """GGompertz/NBD is no candidate, but can be asked for; eager and lazy frames give the same fit."""
+        log = load_cdnow()
+        orders = pl.DataFrame({"customer": log.customer, "date": log.date.astype("datetime64[ms]")})
+        same = models.fit_ggompertz_nbd(purchases.summarise_purchases(log.customer, log.date, as_of="1997-09-30"))
+        for given in (orders, orders.lazy()):
+            found = frames.fit(frames.summarise(given, as_of="1997-09-30"), "ggompertz_nbd")
+            assert found.log_likelihood == pytest.approx(same.log_likelihood, abs=1e-6)
+            assert found.diagnosis.grade == same.diagnosis.grade
+
     def test_orders_and_k_where_they_do_not_belong(self):
         orders = pa.table(
             {"customer": [1, 1, 2], "date": np.array(["2024-01-01", "2024-02-01", "2024-02-02"], "M8[s]")}

@@ -585,3 +585,24 @@ class TimeVaryingMp:
             rate = (self.r + len(times)) / (self.alpha + self.grown(age, self.bought))
             bought = lambda u: mp.exp(-force * (u - age)) * self.factor(u, self.bought) * self.stay(u)  # noqa: E731 - likewise
             return alive * rate * self.over(bought, age, age + horizon) / self.stay(age)
+
+    def prob(self, times, age, n, horizon):
+        """Probability of n purchases in a time after the age: averaged over the moment of leaving."""
+        with mp.workdps(50):
+            alive = self.prob_alive(times, age)
+            age, horizon = _numbers(age, horizon)
+            shape, scale = self.r + len(times), self.alpha + self.grown(age, self.bought)
+            ways = mp.rf(shape, n) / mp.factorial(n)
+
+            def exactly(u):
+                q = self.grown(u, self.bought) - self.grown(age, self.bought)
+                return ways * (scale / (scale + q)) ** shape * (q / (scale + q)) ** n
+
+            end, total = age + horizon, mp.mpf(0)
+            for low, high in itertools.pairwise([age, *(place for place in self.ends if age < place < end), end]):
+                length = high - low
+                places = {low + length / 3**k for k in range(12)} | {high - length / 3**k for k in range(1, 8)}
+                places |= {low + length * k / 12 for k in range(12)}
+                total += mp.quad(lambda u: exactly(u) * self.leave(u), sorted(places), method="gauss-legendre")
+            found = alive / self.stay(age) * (self.stay(end) * exactly(end) + total)
+            return found + 1 - alive if n == 0 else found

@@ -63,6 +63,33 @@ class TestPurchaseRates:
         assert "low" in plots.purchase_rates(other).plot_data()
 
 
+class TestOtherModels:
+    """Models with more than two rates are drawn by these; those that have none say so."""
+
+    def test_by_the_model_inside(self):
+        season = models.SeasonalModel(MODEL, models.Calendar(month={"December": 2.0}))
+        changing = models.TimeVaryingParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
+        for other, same in ((season, MODEL), (changing, PARETO)):
+            for draw, column in ((plots.purchase_rates, "rate"), (plots.leaving_rates, "prob_leaving")):
+                assert draw(other).plot_data()[column].tolist() == draw(same).plot_data()[column].tolist()
+
+    def test_a_fit_of_an_aging_model_has_an_interval(self):
+        """The purchases of CDNOW say as much of r and alpha as with BG/NBD, so the rates are nearly as certain."""
+        log = load_cdnow()
+        calibration = split_purchases(log.customer, log.date, calibration_end="1997-09-30").calibration
+        data = plots.purchase_rates(models.fit_ggompertz_nbd(calibration)).plot_data()
+        assert (data["low"] < data["rate"]).all()
+        assert (data["high"] / data["low"] < 4)[:5].all()
+
+    def test_an_ensemble_has_no_rates_but_values(self):
+        pool = models.Ensemble(models=[MODEL, PARETO], weights=[1.0, 0.0], names=["one", "two"])
+        for draw in (plots.purchase_rates, plots.leaving_rates):
+            with pytest.raises(InputError, match="draw each of its `models`"):
+                draw(pool)
+        found, same = (plots.value_matrix(model, age=52, horizon=52, margin=10).plot_data() for model in (pool, MODEL))
+        assert found["value"] == pytest.approx(same["value"], rel=1e-12)
+
+
 class TestLeavingRates:
     """Quantiles of the beta distribution of leaving, or of leaving within a unit of time."""
 
@@ -84,6 +111,14 @@ class TestLeavingRates:
         assert data["low"][:7] == pytest.approx(low[:7], rel=0.1)
         assert data["high"][:7] == pytest.approx(high[:7], rel=0.1)
         assert (data["high"] < 1).all()
+
+    def test_of_those_who_leave_faster_as_they_age(self):
+        """The chance to stay the first week is that of a Gompertz lifetime, averaged over the gamma distribution."""
+        data = plots.leaving_rates(models.GgompertzNbd(0.553, 10.58, 0.5, 0.606, 0.25, "week")).plot_data()
+        level = stats.gamma(0.606, scale=1 / 0.25)
+        gone = stats.gompertz  # of scipy, with the hazard c e^x
+        assert data["prob_leaving"] == pytest.approx(gone(level.ppf(MIDDLES)).cdf(0.5), rel=1e-9)
+        assert data["average"][0] == pytest.approx(level.expect(lambda eta: gone(eta).cdf(0.5)), rel=1e-6)
 
     @pytest.mark.parametrize("model", [models.Nbd(0.385, 12.07, "week"), None, models.GammaGamma(6, 4, 15)])
     def test_other_models_are_refused(self, model):

@@ -19,6 +19,7 @@ from crmvalue.models import (
     GammaGamma,
     HoldoutError,
     ModelScore,
+    ProperScores,
     compare_models,
     customer_values,
     fit_bg_nbd,
@@ -302,7 +303,7 @@ class TestEveryBaseGetsAForecast:
                 for name, aic, far in (("BG/NBD", 1.0, error), ("rule", None, rule_error))
             )
             summary = attrs.evolve(found, model="BG/NBD", scores=(model, rule))
-            return model_section._grade(summary, split_of_cdnow, *fits), summary.better_rules
+            return model_section._grade(summary, split_of_cdnow, *fits), summary.better_rules_by_error
 
         good = fit_bg_nbd(split_of_cdnow.calibration)
         usable = attrs.evolve(good, diagnosis=attrs.evolve(good.diagnosis, messages=("flat",), grade="usable"))
@@ -314,6 +315,43 @@ class TestEveryBaseGetsAForecast:
         assert grade(0.26, 1.0, 1.1, good) == ("usable", ())
         assert grade(-0.5 - 0.9 * chance, 1.0, 1.1, good) == ("usable", ())
         assert grade(0.5 + 1.1 * chance, 1.0, 1.1, good) == ("not usable", ())
+
+    def test_the_sentence_on_a_better_rule_names_its_score(self, found):
+        """By hand: log score and mean error of the model, of a rule with both, and of one with an error alone."""
+
+        def said(of_model, of_rule, of_other):
+            scores = [
+                ModelScore(
+                    name=name,
+                    log_likelihood=aic,
+                    aic=aic,
+                    purchases=HoldoutError(bias=0.1, mean_absolute_error=far, best_decile_found=0.5, gini=0.5),
+                    spend=None,
+                    counts=None if score is None else ProperScores(log_score=score, crps=0.5, coverage=0.9),
+                )
+                for name, aic, (score, far) in (
+                    ("BG/NBD", 1.0, of_model),
+                    ("even", None, of_rule),
+                    ("gap", None, of_other),
+                )
+            ]
+            summary = attrs.evolve(found, model="BG/NBD", scores=tuple(scores))
+            text = " ".join(format_models(summary).split())
+            return summary.better_rules, summary.better_rules_by_error, text
+
+        better, nearer, text = said((0.9, 0.7), (0.8, 0.75), (None, 0.6))
+        assert (better, nearer) == (("even",), ("gap",))
+        assert (
+            'The naive rule "even" wins: its log score on the holdout is 0.8000, that of the model 0.9000; lower is '
+            "better. Its mean error is 0.75, that of the model 0.70."
+        ) in text
+        better, nearer, text = said((0.9, 0.7), (0.95, 0.65), (None, 0.6))
+        assert (better, nearer) == ((), ("gap", "even"))
+        assert " wins: its log" not in text
+        assert 'the mean error of "gap" is smaller: 0.6000 against 0.7000.' in text
+        better, nearer, text = said((0.9, 0.7), (0.9, 0.7), (None, 0.7))
+        assert (better, nearer) == ((), ())
+        assert "log score than the model" not in text
 
     def test_a_money_grade_by_hand(self, found, split_of_cdnow):
         """Bias and mean error of money against those of one rule; purchases set the limit."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["Pieces", "cut", "part_of"]
+__all__ = ["Pieces", "as_it_is", "cut", "in_rows", "part_of"]
 
 
 class Pieces(NamedTuple):
@@ -67,22 +67,38 @@ def cut(history: TimeVaryingHistory, low: Floats, high: Floats, keep: npt.NDArra
     begin = np.maximum(history.period_start, low[owner])
     length = np.minimum(history.period_end, high[owner]) - begin
     rows = np.flatnonzero(length > 0 if keep is None else (length > 0) & keep)
-    owner, begin = owner[rows], begin[rows]
-    new = np.append(True, owner[1:] != owner[:-1])[: len(rows)]
+    return in_rows(n, owner[rows], rows, (begin - low[owner])[rows], length[rows])
+
+
+def in_rows(n_customers: int, owner: Integers, period: Integers, since: Floats, length: Floats) -> Pieces:
+    """Put pieces together that stand in the order of customers and of time."""
+    new = np.append(True, owner[1:] != owner[:-1])[: len(owner)]
     begins = np.flatnonzero(new)
-    rank = np.arange(len(rows)) - np.repeat(begins, np.diff(np.append(begins, len(rows))))
+    rank = np.arange(len(owner)) - np.repeat(begins, np.diff(np.append(begins, len(owner))))
     order = np.argsort(rank, kind="stable")
     splits = np.cumsum(np.bincount(rank)) if len(rank) else np.zeros(0, dtype=np.int64)
     ranks = tuple(np.split(order, splits[:-1])[1:]) if len(rank) else ()
-    return Pieces(n, owner, rows, begin - low[owner], length[rows], ranks, begins)
+    return Pieces(n_customers, owner, period, since, length, ranks, begins)
 
 
 def part_of(history: TimeVaryingHistory, customers: slice) -> TimeVaryingHistory:
-    """Give some neighbouring customers of a history."""
-    ends = np.append(0, np.cumsum(history.n_periods))
-    periods = slice(int(ends[customers.start]), int(ends[customers.stop]))
+    """Give some neighbouring customers of a history, or every k-th one."""
+    chosen = np.zeros(len(history), dtype=bool)
+    chosen[customers] = True
+    periods = np.repeat(chosen, history.n_periods)
     of_customers = ("customer", "frequency", "recency", "age", "n_periods", "purchase_totals")
     of_periods = ("period_end", "covariate_values")
-    columns = {name: getattr(history, name)[customers] for name in of_customers}
+    columns = {name: getattr(history, name)[chosen] for name in of_customers}
     columns |= {name: getattr(history, name)[periods] for name in of_periods}
     return attrs.evolve(history, **columns)
+
+
+def as_it_is(history: TimeVaryingHistory, ahead: float) -> TimeVaryingHistory:
+    """Let the covariates of the last day of observation last for a time ahead."""
+    owner = np.repeat(np.arange(len(history)), history.n_periods)
+    kept = (history.period_start < history.age[owner]) | (history.period_start == 0.0)
+    n_periods = np.bincount(owner[kept], minlength=len(history))
+    end = history.period_end[kept]
+    end[np.cumsum(n_periods) - 1] = history.age + ahead
+    values = history.covariate_values[kept]
+    return attrs.evolve(history, n_periods=n_periods, period_end=end, covariate_values=values)

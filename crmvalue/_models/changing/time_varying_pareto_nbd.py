@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_positive, as_text, require
+from crmvalue._core.checks import as_positive, as_text, require, require_same_index
 from crmvalue._models.changing.likelihood import (
     Clock,
     Likelihood,
@@ -23,15 +23,18 @@ from crmvalue._models.changing.likelihood import (
     log_likelihood,
     standing,
 )
-from crmvalue._models.changing.pieces import cut
+from crmvalue._models.changing.pieces import as_it_is, cut, part_of
+from crmvalue._models.changing.predictions import Futures, ProcessOfKnown
 from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
 from crmvalue._models.repeat.pareto_nbd import fit_pareto_nbd
 from crmvalue._models.repeat.pareto_nbd_predictions import discounted_time
-from crmvalue._models.shared.common import as_horizon, per_customer, positive_field, time_unit_field
+from crmvalue._models.shared.common import as_horizon, as_n, as_rng, per_customer, positive_field, time_unit_field
 from crmvalue._models.shared.covariate_fit import fit_effects, standardise
-from crmvalue._models.shared.covariates import CovariateEffect, effects_field
+from crmvalue._models.shared.covariates import CovariateEffect, effects_field, with_estimates
 from crmvalue._models.shared.fit import Fit, has_priors, read_starts, register
 from crmvalue._models.shared.model import Model
+from crmvalue._models.shared.process import Past
+from crmvalue._models.shared.purchase_fit import CUSTOMERS_TO_GRADE, grade_by
 from crmvalue._models.shared.purchase_model import Kind
 from crmvalue.errors import InputError
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TimeVaryingParetoNbd", "fit_time_varying_pareto_nbd"]
 
+_MOST_EXPECTED = 1e15  # purchases of one simulated customer in one period
 _LARGEST = 200.0  # of the exponent: a factor of exp(200) is no longer an effect
 _KIND = Kind(names=("r", "alpha", "s", "beta"), times=("alpha", "beta"), signs=(0, -1, 0, -1))
 
@@ -99,6 +103,12 @@ class TimeVaryingParetoNbd(Model):
     time_unit: TimeUnit = time_unit_field()
     purchase_effects: tuple[CovariateEffect, ...] = effects_field("purchase_effects")
     dropout_effects: tuple[CovariateEffect, ...] = effects_field("dropout_effects")
+
+    _elsewhere: ClassVar[str | None] = (
+        "its customers need covariates: its own methods take a TimeVaryingHistory, and compare_models, proper_scores, "
+        "probability_integral_transform, calibration_by_frequency and customer_values take one as `time_varying`; "
+        "elsewhere take fit_pareto_nbd with covariates that do not change"
+    )
 
     @np.errstate(under="ignore")
     def log_likelihood(self, history: TimeVaryingHistory) -> Floats:
@@ -245,6 +255,127 @@ class TimeVaryingParetoNbd(Model):
         found: Floats = expit(-now.log_odds) * rate * np.bincount(future.owner, weighed, minlength=len(history))
         return found
 
+    @np.errstate(under="ignore")
+    def prob_purchases(self, history: TimeVaryingHistory, n: ArrayLike, *, horizon: ArrayLike) -> Floats:
+        """Probability that each customer purchases exactly `n` times after the end of observation.
+
+        Parameters
+        ----------
+        history : TimeVaryingHistory
+            Customers with the covariates of the model, those of the future included.
+        n : array_like
+            Number of purchases, whole, >= 0; one number or one for each customer.
+        horizon : array_like
+            Length of the future, >= 0 [time_unit]; one number or one for each customer.
+
+        Returns
+        -------
+        ndarray
+            Probabilities, shape (n,).
+
+        Raises
+        ------
+        InputError
+            As for :meth:`expected_purchases`, or if `n` is no whole number >= 0.
+
+        Notes
+        -----
+        Of a customer who is alive, the purchases up to a moment of leaving have a negative binomial distribution, in
+        the time that the clock of purchases has run. This is integrated over that moment, period by period.
+
+        Examples
+        --------
+        >>> model = TimeVaryingParetoNbd(0.553, 10.58, 0.606, 11.67, "week")
+        >>> history = TimeVaryingHistory(
+        ...     customer=[1], frequency=[2], recency=[30.43], age=[38.86], n_periods=[1], period_end=[91.0],
+        ...     covariate_names=["z"], covariate_values=[[1.0]], purchase_totals=[[2.0]], time_unit="week",
+        ... )  # fmt: skip
+        >>> model.prob_purchases(history, 0, horizon=52).round(3)
+        array([0.368])
+        """
+        require_same_index(n=n, horizon=horizon)
+        ahead = self._as_ahead("horizon", horizon, history)
+        count = per_customer("n", as_n(n), len(history))
+        past = Past(history.frequency, history.recency, history.age)
+        return self._process(history).prob_purchases(past, ahead, count)
+
+    @np.errstate(under="ignore")
+    def simulate(self, history: TimeVaryingHistory, *, rng: np.random.Generator) -> TimeVaryingHistory:
+        """Draw new customers with the ages and covariates of others, and what each has bought up to that age.
+
+        Parameters
+        ----------
+        history : TimeVaryingHistory
+            Customers with the covariates of the model. Their purchases play no part.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        TimeVaryingHistory
+            The same customers, ages and covariates with drawn purchases.
+
+        Raises
+        ------
+        InputError
+            If the history is measured in another unit or lacks a covariate, or `rng` is no generator.
+
+        Examples
+        --------
+        >>> model = TimeVaryingParetoNbd(0.8, 10.0, 0.6, 11.0, "week", purchase_effects=[CovariateEffect("z", 1.0)])
+        >>> nothing = TimeVaryingHistory(
+        ...     customer=range(1000), frequency=[0] * 1000, recency=[0] * 1000, age=[26] * 1000, n_periods=[2] * 1000,
+        ...     period_end=[13, 26] * 1000, covariate_names=["z"], covariate_values=[[0.0], [1.0]] * 1000,
+        ...     purchase_totals=[[0.0]] * 1000, time_unit="week",
+        ... )  # fmt: skip
+        >>> drawn = model.simulate(nothing, rng=np.random.default_rng(1))
+        >>> print(drawn.frequency.mean().round(1), drawn.purchase_totals.mean().round(1))
+        2.4 1.6
+        """
+        _check(history, self.time_unit)
+        random, n = as_rng(rng), len(history)
+        bought, left = (self._factors(history, effects) for effects in (self.purchase_effects, self.dropout_effects))
+        rate = random.gamma(self.r, 1.0, n) / self.alpha
+        leaving = random.gamma(self.s, 1.0, n) / self.beta
+        past = cut(history, np.zeros(n), history.age)
+        level, owner = past.levels(np.zeros(n), left), past.owner
+        patience = random.standard_exponential(n)
+        life = np.divide(patience, leaving, out=np.full(n, np.inf), where=leaving * 1e300 > patience)
+        stay = np.clip((life[owner] - level) / left[past.period], 0.0, past.length)
+        mean = rate[owner] * bought[past.period] * stay
+        count = random.poisson(np.minimum(mean, _MOST_EXPECTED)).astype(np.float64)
+        # The last of x points that are uniform on (0, stay) is stay times the x-th root of a uniform number.
+        last = past.since + stay * np.exp(-random.standard_exponential(len(count)) / np.maximum(count, 1.0))
+        count[last < 1e-100] = 0.0  # closer to the first purchase than a history can hold
+        recency = np.zeros(n)
+        np.maximum.at(recency, owner, np.where(count > 0, last, 0.0))
+        values = history.covariate_values[past.period] * count[:, np.newaxis]
+        totals = [np.bincount(owner, column, minlength=n) for column in values.T]
+        return attrs.evolve(
+            history,
+            frequency=np.bincount(owner, count, n).astype(np.float64),
+            recency=np.minimum(recency, history.age),
+            purchase_totals=np.stack(totals, axis=1),
+        )
+
+    def _process(self, history: TimeVaryingHistory) -> ProcessOfKnown:
+        """Mathematics of the future of each customer of a history."""
+        clocks, now = self._standing(history)
+        purchase, dropout = clocks
+        bought = self._coefficients(self.purchase_effects) @ design_of_purchases(history, self.purchase_effects)
+        parameters = (self.r, self.alpha, self.s, self.beta)
+        future = cut(history, history.age, history.end_of_covariates)
+        return ProcessOfKnown(
+            self.r,
+            self.s,
+            Futures.of(future, purchase.factor, dropout.factor),
+            purchase.at_age,
+            dropout.at_age,
+            now.log_odds,
+            log_likelihood(history.frequency, bought, parameters, now, clocks),
+            np.arange(len(history), dtype=np.float64),
+        )
+
     def _standing(self, history: TimeVaryingHistory) -> tuple[tuple[Clock, Clock], Standing]:
         """Time as it passed for both processes, and what it says of having left."""
         _check(history, self.time_unit)
@@ -363,9 +494,24 @@ def fit_time_varying_pareto_nbd(
     plain: Any = None if models else fit_pareto_nbd(known.without_covariates()).model
     if plain is not None:
         plain = TimeVaryingParetoNbd(plain.r, plain.alpha, plain.s, plain.beta, known.time_unit)
-    return fit_effects(
+    fit = fit_effects(
         _KIND, likelihood, plain or models[0], effects, priors, models, n_customers=len(known), equal=equal, l2=penalty
     )
+    return _graded(fit, known)
+
+
+def _graded(fit: Fit[TimeVaryingParetoNbd], history: TimeVaryingHistory) -> Fit[TimeVaryingParetoNbd]:
+    """Grade a fit by the rule of all purchase models, as if covariates stayed as they are at the end of observation."""
+    horizon = float(history.age.max())
+    if not fit.diagnosis.messages or horizon == 0.0:
+        return fit
+    some = as_it_is(part_of(history, slice(None, None, 1 + len(history) // CUSTOMERS_TO_GRADE)), horizon)
+
+    def total_of(values: Floats) -> float:
+        model = with_estimates(fit.model, fit.names, values.tolist())
+        return float(model.expected_purchases(some, horizon=horizon).sum())
+
+    return grade_by(fit, total_of)
 
 
 def _check(history: object, time_unit: str | None = None) -> TimeVaryingHistory:

@@ -6,7 +6,7 @@ opportunities. Where customers may buy at any time see :mod:`crmvalue._models.re
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 import numpy as np
@@ -160,6 +160,8 @@ class BgBb(PurchaseModel[OpportunityHistory]):
     beta: float = positive_field("beta")
     gamma: float = positive_field("gamma")
     delta: float = positive_field("delta")
+
+    _elsewhere: ClassVar[str | None] = "it counts opportunities: its own methods take an OpportunityHistory"
 
     @np.errstate(under="ignore")
     def simulate(self, n_customers: int, *, n_opportunities: int, rng: np.random.Generator) -> OpportunityHistory:

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats
 
-__all__ = ["discounted_time", "prob_at_least", "prob_purchases", "tails_of_purchases", "time_as_customer"]
+__all__ = [
+    "discounted_time",
+    "log_integral",
+    "prob_at_least",
+    "prob_purchases",
+    "tails_of_purchases",
+    "time_as_customer",
+]
 
 _NATS = 40.0  # the integrand is cut off where it has fallen by so many powers of e
 _NODES = 24
@@ -58,7 +65,7 @@ def discounted_time(rate: float, s: float, beta: Floats, horizon: Floats | None)
     def slope(v: Floats) -> Floats:
         return 1.0 - s - z * np.exp(v)
 
-    log_area = _log_integral(log_f, slope, width)
+    log_area = log_integral(log_f, slope, width)
     time: Floats = beta * np.exp(log_area)
     return time
 
@@ -140,11 +147,16 @@ def _log_moment(n: Floats, horizon: Floats, r: Floats, alpha: Floats, s: Floats,
         found: Floats = 1.0 + (grown + 1.0) * (n / grown - (r + n) * (to_alpha / (1.0 + a)) - s * (to_beta / (1.0 + b)))
         return found
 
-    return _log_integral(log_f, slope, np.log1p(horizon / m))
+    return log_integral(log_f, slope, np.log1p(horizon / m))
 
 
-def _log_integral(log_f: Callable[[Floats], Floats], slope: Callable[[Floats], Floats], width: Floats) -> Floats:
-    """Logarithm of the integral of exp(log_f) from 0 to `width`, log_f being concave; minus infinity for width 0."""
+def log_integral(
+    log_f: Callable[[Floats], Floats], slope: Callable[[Floats], Floats], width: Floats, longest: float = _PANEL
+) -> Floats:
+    """Logarithm of the integral of exp(log_f) from 0 to `width`; minus infinity for width 0.
+
+    The function has to rise to one peak and fall from there, and to be smooth on the scale of the `longest` panel.
+    """
     zero = np.zeros_like(width)
     peak = _last(lambda v: slope(v) > 0, zero, width)
     behind = np.minimum(peak + width * 2.0**-_HALVINGS, width)
@@ -153,7 +165,7 @@ def _log_integral(log_f: Callable[[Floats], Floats], slope: Callable[[Floats], F
     low = _last(lambda v: log_f(v) < top - _NATS, zero, peak)
     high = _last(lambda v: log_f(v) > top - _NATS, peak, width, above=True)
     length = high - low
-    n_panels = int(np.clip(math.ceil(float(length.max(initial=0.0)) / _PANEL), 2, _MOST_PANELS))
+    n_panels = int(np.clip(math.ceil(float(length.max(initial=0.0)) / longest), 2, _MOST_PANELS))
     total = np.zeros_like(width)
     for node, weight in zip(*gauss_legendre(_NODES), strict=True):
         for panel in range(n_panels):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 import numpy as np
@@ -102,6 +102,8 @@ class SeasonalFit(Columns, Pictured):
     log_likelihood: float = number_field("log_likelihood")
     log_likelihood_flat: float = number_field("log_likelihood_flat")
     messages: tuple[str, ...] = words_field("messages", default=())
+
+    _elsewhere: ClassVar[str] = "its `fit` is the fit of the purchase model"
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.fit.model, SeasonalModel):

@@ -21,6 +21,9 @@ class Model:
     _nested_in: ClassVar[tuple[str, ...]] = ()
     """Classes of which this one is a special case, with fewer parameters."""
 
+    _elsewhere: ClassVar[str | None] = None
+    """What to do where a function of purchase models does not take this one."""
+
     def to_json(self) -> str:
         """Write the parameters as JSON text.
 

@@ -61,6 +61,9 @@ class Process(ABC):
     tail_in_closed_form: ClassVar[bool] = False
     """Whether :meth:`tail` is there."""
 
+    stay_in_closed_form: ClassVar[bool] = False
+    """Whether :meth:`stay` is there."""
+
     @abstractmethod
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """Log-likelihood of each row."""
@@ -109,6 +112,10 @@ class Process(ABC):
 
     def shape_of_counts(self, past: Past) -> tuple[float, Floats]:
         """Events to a purchase, and shape of the gamma distribution of the rate of events of a known customer."""
+        raise NotImplementedError
+
+    def stay(self, past: Past, ahead: Floats, force: float) -> Floats:
+        """Time that customers who are alive stay, up to a time ahead, with the moment s counting exp(-force s)."""
         raise NotImplementedError
 
     def prob_alive(self, past: Past, ahead: Floats) -> Floats:

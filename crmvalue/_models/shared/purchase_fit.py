@@ -39,12 +39,12 @@ if TYPE_CHECKING:
     from crmvalue.purchases import TimeUnit
     from crmvalue.typing import Floats
 
-__all__ = ["Search", "fit_purchases", "grade_fit"]
+__all__ = ["CUSTOMERS_TO_GRADE", "Search", "fit_purchases", "grade_by", "grade_fit"]
 
 _REACH = 2.0  # how far an undetermined direction is followed, in logarithms
 _WEAK = 2.0  # a larger standard error of a log-parameter leaves it undetermined
 _USABLE = 0.1  # by which the expected purchases may move
-_CUSTOMERS_TO_GRADE = 200
+CUSTOMERS_TO_GRADE = 200
 _NOBODY = math.log(1e-4)  # a smaller chance to leave moves no forecast
 _BETA_GEOMETRIC = ("r", "alpha", "a", "b")
 _SHOWN = 2.0  # gain in log-likelihood by customers who leave that chance gives in about one log of twenty
@@ -212,31 +212,40 @@ def _merge(rows: UniquePurchases) -> UniquePurchases:
 
 
 def _graded(fit: Fit[Any], history: PurchaseHistory | UniquePurchases) -> Fit[Any]:
+    """Grade a fit by the purchases expected of every k-th customer, for a time as long as the history."""
+    horizon = float(history.age.max())
+    if not fit.diagnosis.messages or horizon == 0.0:
+        return fit
+    some, weight = _some_customers(history)
+    at_random = fit.names == _BETA_GEOMETRIC and getattr(fit.model, "k", 1) == 1
+
+    def total_of(values: Floats) -> float:
+        expected = _expected_of_all(values, some, horizon) if at_random else None
+        if expected is None:
+            model = with_estimates(fit.model, fit.names, values.tolist())
+            expected = model.expected_purchases(some, horizon=horizon)
+        return float((weight * expected).sum())
+
+    return grade_by(fit, total_of)
+
+
+def grade_by(fit: Fit[Any], total_of: Callable[[Floats], float]) -> Fit[Any]:
     """Call a fit usable if what it leaves undetermined hardly moves the purchases expected of the base.
 
-    Each undetermined direction is followed for two units of the logarithms (a factor of 7) both ways. The forecast is
-    for a time as long as the history, of every k-th customer.
+    `total_of` gives these for other parameters. Each undetermined direction is followed for two units of the logarithms
+    (a factor of 7) both ways.
     """
     messages = fit.diagnosis.messages
     if not messages or any(message.startswith(NOT_SETTLED) for message in messages):
         return fit
-    some, weight = _some_customers(history)
-    horizon = float(history.age.max())
-    if horizon == 0.0:
-        return fit
     searched = np.where(fit.positive, np.log(np.where(fit.positive, fit.estimates, 1.0)), fit.estimates)
     totals = []
-    at_random = fit.names == _BETA_GEOMETRIC and getattr(fit.model, "k", 1) == 1
     for step in (np.zeros(len(searched)), *_undetermined(fit)):
         values = np.where(fit.positive, np.exp(np.where(fit.positive, searched + step, 0.0)), searched + step)
-        expected = _expected_of_all(values, some, horizon) if at_random else None
-        if expected is None:
-            try:
-                model = with_estimates(fit.model, fit.names, values.tolist())
-                expected = model.expected_purchases(some, horizon=horizon)
-            except InputError:  # so far away is no model
-                return fit
-        totals.append(float((weight * expected).sum()))
+        try:
+            totals.append(total_of(values))
+        except InputError:  # so far away is no model
+            return fit
     moved = np.abs(np.array(totals) - totals[0])
     if not (moved <= _USABLE * totals[0]).all():
         return fit
@@ -260,8 +269,8 @@ def _expected_of_all(values: Floats, history: PurchaseHistory, horizon: float) -
 def _some_customers(history: PurchaseHistory | UniquePurchases) -> tuple[PurchaseHistory, Any]:
     """Give every k-th customer, or every k-th distinct row and its weight."""
     if isinstance(history, PurchaseHistory):
-        return take(history, slice(None, None, 1 + len(history) // _CUSTOMERS_TO_GRADE)), 1.0
-    every = slice(None, None, 1 + len(history.weight) // _CUSTOMERS_TO_GRADE)
+        return take(history, slice(None, None, 1 + len(history) // CUSTOMERS_TO_GRADE)), 1.0
+    every = slice(None, None, 1 + len(history.weight) // CUSTOMERS_TO_GRADE)
     names = ("frequency", "recency", "age")
     columns = {name: hand_over(getattr(history, name)[every]) for name in names}
     return PurchaseHistory(time_unit=cast("TimeUnit", history.time_unit), **columns), history.weight[every]

@@ -539,8 +539,9 @@ def as_purchase_model(name: str, given: object) -> ContinuousModel:
     """Take a model of purchases in continuous time, or the fit of one."""
     model = given.model if isinstance(given, Fit) else given
     if not isinstance(model, ContinuousModel):
-        rule = "a purchase model (such as BgNbd, MbgNbd, ParetoNbd, Nbd, MbgCnbd) or its fit"
-        raise InputError(name, rule, type(model).__name__)
+        rule = "a purchase model (such as BgNbd, MbgNbd, ParetoNbd, GgompertzNbd, Nbd, MbgCnbd) or its fit"
+        hint = getattr(type(model), "_elsewhere", None)
+        raise InputError(name, rule, type(model).__name__, hint=hint)
     return model
 
 

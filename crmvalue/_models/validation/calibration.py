@@ -37,6 +37,7 @@ from crmvalue._core.values import (
     read_only,
     stay_frozen,
 )
+from crmvalue._models.changing.known_customers import as_model_of, refuse_unused
 from crmvalue._models.pictures import calibration_parts, tracking_parts
 from crmvalue._models.seasons.seasonal_model import SeasonalModel, expected_of_arrivals
 from crmvalue._models.shared.common import check_history
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._core.pictures.parts import Parts
+    from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
+    from crmvalue._models.changing.time_varying_pareto_nbd import TimeVaryingParetoNbd
     from crmvalue._models.shared.fit import Fit
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue.purchases import PurchaseHistory
@@ -237,7 +240,11 @@ class SpendIndependence:
 
 @np.errstate(under="ignore")
 def calibration_by_frequency(
-    split: PurchaseSplit, model: ContinuousModel | Fit[Any], *, most: int = 7
+    split: PurchaseSplit,
+    model: ContinuousModel | TimeVaryingParetoNbd | Fit[Any],
+    *,
+    most: int = 7,
+    time_varying: TimeVaryingHistory | None = None,
 ) -> FrequencyCalibration:
     """Compare actual with expected purchases in the holdout, by repeat purchases in the calibration.
 
@@ -249,6 +256,9 @@ def calibration_by_frequency(
         Purchase model in the time unit of the split, or the fit of one.
     most : int, optional
         Customers with at least this many repeat purchases make the last group, from 1 to 10,000.
+    time_varying : TimeVaryingHistory, optional
+        Only for a fit of :class:`TimeVaryingParetoNbd`: the customers of the calibration, in the same order, with their
+        covariates up to the end of the holdout.
 
     Returns
     -------
@@ -279,7 +289,8 @@ def calibration_by_frequency(
     """
     if not isinstance(split, PurchaseSplit):
         raise InputError("split", "a PurchaseSplit", split, hint="crmvalue.purchases.split_purchases makes one")
-    known = as_purchase_model("model", model)
+    refuse_unused(time_varying, model)
+    known = as_model_of("model", model, split.calibration, time_varying)
     last = as_whole_number("most", most, low=1, high=10_000)
     history = check_history(split.calibration, known.time_unit)
     expected = known.expected_purchases(history, horizon=split.holdout_length)

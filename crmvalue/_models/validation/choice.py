@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_fraction, as_items, as_text, require_choice, require_same_index
+from crmvalue._core.checks import as_day, as_fraction, as_text, require_choice, require_same_index
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, number_column, number_field, of_class, stay_frozen, words_field
-from crmvalue._models.regular.bg_cnbd import fit_bg_cnbd, fit_mbg_cnbd
-from crmvalue._models.repeat.bg_nbd import fit_bg_nbd
-from crmvalue._models.repeat.mbg_nbd import fit_mbg_nbd
-from crmvalue._models.repeat.nbd import fit_nbd
-from crmvalue._models.repeat.pareto_nbd import fit_pareto_nbd
 from crmvalue._models.shared.fit import Fit, read_fit
+from crmvalue._models.validation.candidates import MODELS, options_of, require_log
 from crmvalue._models.validation.comparison import naive_counts, naive_forecasts
 from crmvalue._models.validation.predictive import Foretold, foretell
 from crmvalue.errors import ConvergenceError, InputError
@@ -26,16 +21,13 @@ from crmvalue.purchases import DAYS_PER_UNIT, PurchaseSplit, split_purchases, su
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from crmvalue.purchases import Grain, Missing, PurchaseHistory, TimeUnit, UniquePurchases
+    from crmvalue.purchases import Grain, Missing, PurchaseHistory, TimeUnit
     from crmvalue.typing import ArrayLike, Floats
 
 __all__ = [
-    "MODELS",
     "Candidate",
     "Criterion",
     "ModelChoice",
-    "candidate",
-    "candidates_of",
     "choose_model",
     "in_order",
     "score_candidates",
@@ -43,17 +35,6 @@ __all__ = [
 
 Criterion: TypeAlias = Literal["log_score", "crps", "mean_absolute_error"]
 
-_STEPS = range(2, 7)
-_FITS: dict[str, dict[str, Callable[[PurchaseHistory | UniquePurchases], Fit[Any]]]] = {
-    "nbd": {"NBD": fit_nbd},
-    "bg_nbd": {"BG/NBD": fit_bg_nbd},
-    "mbg_nbd": {"MBG/NBD": fit_mbg_nbd},
-    "pareto_nbd": {"Pareto/NBD": fit_pareto_nbd},
-    "bg_cnbd": {f"BG/CNBD-{k}": partial(fit_bg_cnbd, k=k) for k in _STEPS},
-    "mbg_cnbd": {f"MBG/CNBD-{k}": partial(fit_mbg_cnbd, k=k) for k in _STEPS},
-}
-"""Models by name, each with its candidates; with k = 1 the last two are BG/NBD and MBG/NBD."""
-MODELS = ("nbd", "bg_nbd", "mbg_nbd", "pareto_nbd", "mbg_cnbd")
 _SAME = 1e-3  # nats: models whose log scores differ by less are as good as each other
 _WORDS = {"log_score": "log score", "crps": "CRPS", "mean_absolute_error": "mean absolute error"}
 
@@ -152,8 +133,9 @@ def choose_model(
     customer, date, as_of, time_unit, grain, missing
         As in :func:`crmvalue.purchases.summarise_purchases`. Nothing after `as_of` takes part.
     models : sequence of str, optional
-        Models to choose from, simplest first: "nbd", "bg_nbd", "mbg_nbd", "pareto_nbd", "bg_cnbd", "mbg_cnbd". The last
-        two stand for five candidates each, with k from 2 to 6.
+        Models to choose from: "nbd", "bg_nbd", "mbg_nbd", "pareto_nbd", "ggompertz_nbd", "bg_cnbd", "mbg_cnbd". The
+        last two stand for five candidates each, with k from 2 to 6; "mbg_cnbd_3" is the one with k = 3. All but the
+        fourth and the fifth may have a calendar: "mbg_nbd+month", "nbd+weekday", "mbg_cnbd_3+week+weekday".
     criterion : {"log_score", "crps", "mean_absolute_error"}, optional
         What to compare: see :class:`ProperScores`. The mean absolute error is of the expected purchases. It is smallest
         for medians, so it prefers forecasts that are too low; take it only if that is the error that you pay for.
@@ -168,16 +150,21 @@ def choose_model(
     Raises
     ------
     InputError
-        If a name is unknown, the log is too short to be cut, or a column is not legal.
+        If a name is unknown, the log is too short to be cut, or a column is not legal; with a calendar also if `grain`
+        is not "day" or a value is missing.
     ConvergenceError
         If no fit is usable.
 
     Notes
     -----
     Every candidate is fitted to the first part and foretells the second; fits that are not usable are left out. Among
-    the candidates that are as good as the best, the first in the order given is taken, so that ties go to the simpler
-    model. As good means: the mean difference is at most one standard error of it over the customers, or, for log
-    scores, 0.001 nats. If the fit of the choice to the whole log is not usable, the next one is taken.
+    the candidates that are as good as the best, the one with the fewest parameters is taken, k and the levels of a
+    calendar among them; of several, the first in the order given. So ties go to the simpler model. As good means: the
+    mean difference is at most one standard error of it over the customers, or, for log scores, 0.001 nats. If the fit
+    of the choice to the whole log is not usable, the next one is taken.
+
+    A calendar is fitted by :func:`fit_calendar` to the same part of the log. One with months or weeks is not usable for
+    a part of less than two years, since what was seen once is no season.
 
     Examples
     --------
@@ -190,9 +177,11 @@ def choose_model(
     require_same_index(customer=customer, date=date)
     require_choice("criterion", criterion, get_args(Criterion))
     share = as_fraction("holdout_share", holdout_share)
-    fits = candidates_of("models", models)
+    candidates = sorted(options_of("models", models), key=lambda option: option.n_parameters)
+    fits = {option.title: option.of_log(customer, date) for option in candidates}
     options: dict[str, Any] = {"time_unit": time_unit, "grain": grain, "missing": missing}
     history = summarise_purchases(customer, date, as_of=as_of, **options)
+    require_log(candidates, grain, history)
     end: np.datetime64 = history.as_of  # type: ignore[assignment]  # a history of a log has it
     n_days = round(float(history.age.max()) * DAYS_PER_UNIT[time_unit])
     if n_days < 1:
@@ -207,21 +196,6 @@ def choose_model(
             return _choice(split, name, fit, found, criterion)
         failed[name] = f"for the whole log {fit}"
     raise ConvergenceError(f"no model can be trusted ({'; '.join(f'{name}: {why}' for name, why in failed.items())})")
-
-
-def candidates_of(argument: str, given: Any) -> dict[str, Callable[[PurchaseHistory | UniquePurchases], Fit[Any]]]:
-    """Give the fit functions of all candidates of models by name."""
-    names = tuple(as_text(argument, name) for name in as_items(argument, given, "a list of names of models"))
-    for name in names:
-        require_choice(argument, name, _FITS)
-    if not names or len(set(names)) < len(names):
-        raise InputError(argument, "different names of models, at least one", names)
-    return {title: fit for name in names for title, fit in _FITS[name].items()}
-
-
-def candidate(title: str) -> Callable[[PurchaseHistory | UniquePurchases], Fit[Any]]:
-    """Give the fit function of a candidate by its title, such as "MBG/CNBD-3"."""
-    return {name: fit for fits in _FITS.values() for name, fit in fits.items()}[title]
 
 
 def score_candidates(
@@ -302,6 +276,9 @@ def _choice(split: PurchaseSplit, name: str, fit: Fit[Any], found: Sequence[Cand
         words += "; it is the simplest of those as good as the best"
     words += f'. The naive rule "{rule}" has {rules[rule]:.4f}'
     words += ": it wins." if rules[rule] < means[name] else "."
+    failed = [f"{one.name}: {one.reason}" for one in found if one.score is None]
+    if failed:
+        words += f" Not usable: {'; '.join(failed)}."
     return ModelChoice(
         name=name,
         fit=attrs.evolve(fit, comparison=words),

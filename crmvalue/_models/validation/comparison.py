@@ -16,15 +16,17 @@ import numpy as np
 from crmvalue._core.checks import as_positive, as_results, as_text, require, require_same_index, require_same_length
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, number_field, of_class, optional
+from crmvalue._models.changing.known_customers import as_model_of, refuse_unused
 from crmvalue._models.shared.common import as_names, check_history
 from crmvalue._models.shared.fit import Fit
-from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue._models.spend.any_model import as_spend_model, spend_ahead
 from crmvalue._models.validation.predictive import Foretold, foretell, of_poisson
 from crmvalue._models.validation.proper_scores import ProperScores, check_split, scores_of
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
+    from crmvalue._models.changing.time_varying_pareto_nbd import TimeVaryingParetoNbd
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue._models.spend.gamma_gamma import GammaGamma
     from crmvalue._models.spend.gb2 import Gb2Spend
@@ -155,10 +157,11 @@ class ModelScore:
 @np.errstate(under="ignore")
 def compare_models(
     split: PurchaseSplit,
-    fits: Mapping[str, ContinuousModel | Fit[Any]],
+    fits: Mapping[str, ContinuousModel | TimeVaryingParetoNbd | Fit[Any]],
     *,
     spend_model: GammaGamma | LognormalSpend | Gb2Spend | Fit[Any] | None = None,
     gap: float | None = None,
+    time_varying: TimeVaryingHistory | None = None,
 ) -> tuple[ModelScore, ...]:
     """Score models on the holdout, beside naive rules.
 
@@ -173,6 +176,9 @@ def compare_models(
     gap : float, optional
         Time without a purchase after which the naive rule counts a customer as lost [time unit of the split], > 0; by
         default three times the mean time between purchases.
+    time_varying : TimeVaryingHistory, optional
+        Only for a fit of :class:`TimeVaryingParetoNbd`: the customers of the calibration, in the same order, with their
+        covariates up to the end of the holdout.
 
     Returns
     -------
@@ -218,14 +224,14 @@ def compare_models(
     same as the last period 1.596 1.743
     """
     check_split(split)
-    _check_fits(fits)
-    spending = optional(as_spend_model)("spend_model", spend_model)
     history, length = check_history(split.calibration), split.holdout_length
+    models = _read_models(fits, history, time_varying)
+    spending = optional(as_spend_model)("spend_model", spend_model)
     silence = None if gap is None else as_positive("gap", gap)
     spend = None if spending is None else spend_ahead(spending, history, length)
     scores = []
     for name, given in fits.items():
-        model, fit = (given.model, given) if isinstance(given, Fit) else (given, None)
+        model, fit = models[name], given if isinstance(given, Fit) else None
         foretold = model.expected_purchases(history, horizon=length)
         scores.append(
             ModelScore(
@@ -339,13 +345,18 @@ def _error(foretold: Floats, actual: Floats) -> HoldoutError:
     )
 
 
-def _check_fits(fits: object) -> None:
+def _read_models(
+    fits: object, history: PurchaseHistory, time_varying: TimeVaryingHistory | None
+) -> dict[str, ContinuousModel]:
     if not isinstance(fits, Mapping) or not fits:
         raise InputError("fits", "a mapping of names to fits or models, with at least one", fits)
+    refuse_unused(time_varying, *fits.values())
+    models = {}
     for name, given in fits.items():
-        as_purchase_model(f"fits[{name!r}]", given)
+        models[name] = as_model_of(f"fits[{name!r}]", given, history, time_varying)
         if name in NAIVE_RULES:
             raise InputError("fits", "names other than those of the naive rules", name)
+    return models
 
 
 def _default_gap(history: PurchaseHistory) -> float:

@@ -14,13 +14,15 @@ import numpy as np
 from crmvalue._core.checks import as_fraction
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import number_field
+from crmvalue._models.changing.known_customers import as_model_of, refuse_unused
 from crmvalue._models.shared.common import check_history
-from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue._models.validation.predictive import Foretold, foretell
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseSplit
 
 if TYPE_CHECKING:
+    from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
+    from crmvalue._models.changing.time_varying_pareto_nbd import TimeVaryingParetoNbd
     from crmvalue._models.shared.fit import Fit
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue.typing import ArrayLike
@@ -78,7 +80,13 @@ class ProperScores:
         return from_json(cls, text)
 
 
-def proper_scores(split: PurchaseSplit, model: ContinuousModel | Fit[Any], *, level: ArrayLike = LEVEL) -> ProperScores:
+def proper_scores(
+    split: PurchaseSplit,
+    model: ContinuousModel | TimeVaryingParetoNbd | Fit[Any],
+    *,
+    level: ArrayLike = LEVEL,
+    time_varying: TimeVaryingHistory | None = None,
+) -> ProperScores:
     """Score the distribution of purchases that a model foretells against the holdout.
 
     Parameters
@@ -89,6 +97,9 @@ def proper_scores(split: PurchaseSplit, model: ContinuousModel | Fit[Any], *, le
         Purchase model in the time unit of the split, or the fit of one.
     level : float, optional
         Level of the central interval whose coverage is measured, in (0, 1).
+    time_varying : TimeVaryingHistory, optional
+        Only for a fit of :class:`TimeVaryingParetoNbd`: the customers of the calibration, in the same order, with their
+        covariates up to the end of the holdout.
 
     Returns
     -------
@@ -122,7 +133,8 @@ def proper_scores(split: PurchaseSplit, model: ContinuousModel | Fit[Any], *, le
     """
     checked = check_split(split)
     inside = as_fraction("level", level)
-    known = as_purchase_model("model", model)
+    refuse_unused(time_varying, model)
+    known = as_model_of("model", model, checked.calibration, time_varying)
     history = check_history(checked.calibration, known.time_unit)
     return scores_of(foretell(known, history, checked.holdout_length, checked.holdout_n_purchases), inside)
 

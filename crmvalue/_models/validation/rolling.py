@@ -28,7 +28,7 @@ from crmvalue._core.values import (
     words_field,
 )
 from crmvalue._models.shared.purchase_model import as_purchase_model
-from crmvalue._models.validation.choice import MODELS, candidates_of
+from crmvalue._models.validation.candidates import MODELS, options_of, require_log
 from crmvalue._models.validation.comparison import NAIVE_RULES, compare_models
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.purchases import DAYS_PER_UNIT, split_purchases
@@ -187,7 +187,8 @@ def rolling_holdout(
     Raises
     ------
     InputError
-        If an origin or the horizon is not legal, or a name is unknown.
+        If an origin or the horizon is not legal, or a name is unknown. With a calendar also if `grain` is not "day", or
+        a value is missing.
 
     Notes
     -----
@@ -207,7 +208,8 @@ def rolling_holdout(
     """
     require_same_index(customer=customer, date=date)
     length = as_positive("horizon", horizon)
-    fits = _functions(models)
+    options = [] if isinstance(models, Mapping) else options_of("models", models)
+    fits = {option.title: option.of_log(customer, date) for option in options} or _functions(models)
     days = as_day_column("origins", origins)
     if not len(days) or len(np.unique(days)) < len(days):
         raise InputError("origins", "different days, at least one", days)
@@ -230,6 +232,7 @@ def rolling_holdout(
             grain=grain,
             missing=missing,
         )
+        require_log(options, grain, split.calibration)
         made = {}
         for name, fit_one in fits.items():
             try:
@@ -251,9 +254,7 @@ def _first_day(date: Dates) -> np.datetime64:
     return found
 
 
-def _functions(models: object) -> dict[str, Callable[[PurchaseHistory], Fit[Any]]]:
-    if not isinstance(models, Mapping):
-        return dict(candidates_of("models", models))
+def _functions(models: Any) -> dict[str, Callable[[PurchaseHistory], Fit[Any]]]:
     functions = {as_text("models", name): function for name, function in models.items()}
     if not functions or not all(map(callable, functions.values())):
         raise InputError("models", "names of models, or functions by name, at least one", models)

@@ -12,9 +12,9 @@ from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import array_columns, count_column, number_column, number_field, stay_frozen
+from crmvalue._models.changing.known_customers import as_model_of, refuse_unused
 from crmvalue._models.pictures import transform_parts
 from crmvalue._models.shared.common import as_rng, check_history
-from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue._models.validation.predictive import foretell
 from crmvalue._models.validation.proper_scores import check_split
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._core.pictures.parts import Parts
+    from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
+    from crmvalue._models.changing.time_varying_pareto_nbd import TimeVaryingParetoNbd
     from crmvalue._models.shared.fit import Fit
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue.purchases import PurchaseSplit
@@ -98,7 +100,12 @@ class ProbabilityIntegralTransform(Columns, Pictured):
 
 @np.errstate(under="ignore")
 def probability_integral_transform(
-    split: PurchaseSplit, model: ContinuousModel | Fit[Any], *, rng: np.random.Generator, n_bins: int = 10
+    split: PurchaseSplit,
+    model: ContinuousModel | TimeVaryingParetoNbd | Fit[Any],
+    *,
+    rng: np.random.Generator,
+    n_bins: int = 10,
+    time_varying: TimeVaryingHistory | None = None,
 ) -> ProbabilityIntegralTransform:
     """Check whether the purchases of the holdout look like draws from the distributions that a model foretells.
 
@@ -112,6 +119,9 @@ def probability_integral_transform(
         Source of randomness of the test. `share`, and so the picture, does not depend on it.
     n_bins : int, optional
         Number of bins, from 2 to 1,000.
+    time_varying : TimeVaryingHistory, optional
+        Only for a fit of :class:`TimeVaryingParetoNbd`: the customers of the calibration, in the same order, with their
+        covariates up to the end of the holdout.
 
     Returns
     -------
@@ -145,7 +155,8 @@ def probability_integral_transform(
     array([0.235, 0.248, 0.254, 0.263])
     """
     checked = check_split(split)
-    known, random = as_purchase_model("model", model), as_rng(rng)
+    refuse_unused(time_varying, model)
+    known, random = as_model_of("model", model, checked.calibration, time_varying), as_rng(rng)
     bins = as_whole_number("n_bins", n_bins, low=2, high=1000)
     history = check_history(checked.calibration, known.time_unit)
     foretold = foretell(known, history, checked.holdout_length, checked.holdout_n_purchases)

@@ -37,10 +37,11 @@ from crmvalue._core.values import (
     read_only,
     stay_frozen,
 )
+from crmvalue._models.changing.known_customers import KnownCustomers, as_model_of, refuse_unused
 from crmvalue._models.pictures import values_parts
 from crmvalue._models.shared.common import Alike, alike, check_history, take, time_unit_field
 from crmvalue._models.shared.fit import Fit
-from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
+from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.spend.any_model import as_spend_model, spend_ahead
 from crmvalue._models.values.holdouts import holdout_errors, inflated, read_holdouts
 from crmvalue._models.values.outcomes import Terms, expect, read_terms
@@ -55,6 +56,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._core.pictures.parts import Parts
+    from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
+    from crmvalue._models.changing.time_varying_pareto_nbd import TimeVaryingParetoNbd
     from crmvalue._models.shared.fit import Grade
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue._models.spend.gamma_gamma import GammaGamma
@@ -285,7 +288,7 @@ class CustomerValues(Columns, Pictured):
 
 def customer_values(
     history: PurchaseHistory,
-    purchase_model: ContinuousModel | Fit[Any],
+    purchase_model: ContinuousModel | TimeVaryingParetoNbd | Fit[Any],
     spend_model: GammaGamma | LognormalSpend | Gb2Spend | Fit[Any],
     *,
     horizon: float | None,
@@ -299,6 +302,7 @@ def customer_values(
     rng: np.random.Generator | None = None,
     inflate: Literal["holdout"] | None = None,
     holdout: PurchaseSplit | Sequence[PurchaseSplit] | None = None,
+    time_varying: TimeVaryingHistory | None = None,
 ) -> CustomerValues:
     r"""Value each customer over a horizon, or for life.
 
@@ -347,6 +351,9 @@ def customer_values(
         Splits of the log of the history by :func:`crmvalue.purchases.split_purchases`, with amounts. Best are four or
         more, each with a holdout as long as the horizon, one after another: for a horizon of a quarter, the last four
         quarters. Holdouts must not overlap, nor end after the history does.
+    time_varying : TimeVaryingHistory, optional
+        Only for a :class:`TimeVaryingParetoNbd`: the customers of the history, in the same order, with their covariates
+        up to the end of the horizon. Such a model gives no values for life and no intervals.
 
     Returns
     -------
@@ -427,7 +434,9 @@ def customer_values(
     >>> values.clv.round(2)
     array([11.53,  2.66])
     """
-    purchases = as_purchase_model("purchase_model", purchase_model)
+    refuse_unused(time_varying, purchase_model)
+    purchases = as_model_of("purchase_model", purchase_model, history, time_varying)
+    _require_known(purchases, horizon, level)
     spending = as_spend_model("spend_model", spend_model)
     check_history(history, purchases.time_unit)
     rows = Rows(history.customer)
@@ -443,7 +452,7 @@ def customer_values(
     intervals = None
     with np.errstate(under="ignore"):
         spend = spend_ahead(spending, history, terms.horizon)
-        customers, terms_of_rows = _alike(history, terms)
+        customers, terms_of_rows = _alike(history, terms, each=isinstance(purchases, KnownCustomers))
         of_rows = expect(process_of(purchases, customers.rows), customers.rows, terms_of_rows)
         expected = of_rows.spread(customers.place)
         value = terms.margin * spend * expected.discounted
@@ -475,11 +484,24 @@ def customer_values(
     )
 
 
-def _alike(history: PurchaseHistory, terms: Terms) -> tuple[Alike, Terms]:
-    """Compress a history to its distinct rows, by discount rate where rates differ; give the terms of the rows too."""
-    customers = alike(history)
+def _require_known(purchases: Any, horizon: object, level: object) -> None:
+    """Refuse what covariates of the future do not give, and covariates that end before the horizon."""
+    if not isinstance(purchases, KnownCustomers):
+        return
+    if level is not None:
+        hint = "no futures are drawn for covariates that change: leave `level` out"
+        raise InputError("level", "None for a TimeVaryingParetoNbd", level, hint=hint)
+    purchases._as_ahead_or_life(horizon)  # noqa: SLF001 - it is one of ours
+
+
+def _alike(history: PurchaseHistory, terms: Terms, *, each: bool) -> tuple[Alike, Terms]:
+    """Compress a history to its distinct rows, by discount rate where rates differ; give the terms of the rows too.
+
+    With `each`, every customer is a row.
+    """
+    customers = Alike(history, np.arange(len(history))) if each else alike(history)
     one = terms._replace(margin=1.0, service_cost=float(np.max(terms.service_cost)))  # rows need only know if it is 0
-    if not isinstance(terms.discount_rate, np.ndarray):
+    if each or not isinstance(terms.discount_rate, np.ndarray):
         return customers, one
     first, place, _ = distinct_keys(row_keys(customers.place.astype(np.float64), terms.discount_rate))
     return Alike(take(history, first), place), one.of_rows(first)

@@ -15,6 +15,7 @@ import attrs
 import numpy as np
 
 from crmvalue._models.aging.ggompertz_nbd import GgompertzNbd, fit_ggompertz_nbd
+from crmvalue._models.regular.bg_cnbd import BgCnbd, MbgCnbd, fit_bg_cnbd, fit_mbg_cnbd
 from crmvalue._models.repeat.bg_nbd import BgNbd, fit_bg_nbd
 from crmvalue._models.repeat.mbg_nbd import MbgNbd, fit_mbg_nbd
 from crmvalue._models.repeat.nbd import Nbd, fit_nbd
@@ -41,6 +42,8 @@ _FITS: dict[type[Any], Callable[..., Fit[Any]]] = {
     GgompertzNbd: fit_ggompertz_nbd,
     Nbd: fit_nbd,
     ParetoNbd: fit_pareto_nbd,
+    BgCnbd: fit_bg_cnbd,
+    MbgCnbd: fit_mbg_cnbd,
 }
 _LIKE_THE_HORIZON = 0.75  # a holdout shorter than this part of the horizon, or the other way round, is warned of
 _LARGEST = 700.0  # logarithm of a factor that is still a number
@@ -110,7 +113,9 @@ def holdout_errors(splits: tuple[PurchaseSplit, ...], purchase_fit: Any, spend_f
     """Logarithm of the money of each holdout over its forecast, the models fitted again to the calibration."""
     if type(purchase_fit.model) not in _FITS:
         rule = f"a fit of {', '.join(kind.__name__ for kind in _FITS)}, which can be fitted again to a holdout"
-        raise InputError("purchase_model", rule, type(purchase_fit.model).__name__)
+        hint = "a calendar needs the log, which splits do not have: fit the model without one for this"
+        inner = getattr(purchase_fit.model, "model", None)
+        raise InputError("purchase_model", rule, type(purchase_fit.model).__name__, hint=hint if inner else None)
     return np.array([_error(split, purchase_fit, spend_fit) for split in splits])
 
 
@@ -121,9 +126,11 @@ def _error(split: PurchaseSplit, purchase_fit: Fit[Any], spend_fit: Fit[Any]) ->
         "dropout_covariates": [effect.name for effect in model.dropout_effects],
     }
     effects["equal_covariates"] = [name.removeprefix(BOTH) for name in purchase_fit.names if name.startswith(BOTH)]
-    covariates = {name: names for name, names in effects.items() if names}
+    options: dict[str, Any] = {name: names for name, names in effects.items() if names}
+    if isinstance(model, BgCnbd | MbgCnbd):
+        options["k"] = model.k
     try:
-        purchases = _FITS[type(model)](past, priors=dict(purchase_fit.priors) or None, **covariates).model
+        purchases = _FITS[type(model)](past, priors=dict(purchase_fit.priors) or None, **options).model
         spending = refit_spend(spend_fit, past).model
         ahead = spend_ahead(spending, past, split.holdout_length)
         foretold = purchases.expected_purchases(past, horizon=split.holdout_length) @ ahead

@@ -174,7 +174,9 @@ def _expect(process: ContinuousProcess, rows: PurchaseHistory, terms: Terms, rat
         discounted = alive * _discounted_nearly(here, known, at_end, terms.horizon, rate)[place]
     else:
         discounted = alive * here.discounted(known, ahead, force)[place]
-    if terms.has_service:
+    if terms.has_service and here.stay_in_closed_form:
+        time = alive * here.stay(known, ahead, force)[place]
+    elif terms.has_service:
         moments, weights = time_rule(rows.age, rate, terms.horizon)
         survival = (here.survival(known, np.broadcast_to(moment, ahead.shape)) for moment in moments)
         time = alive * sum(weight * chance for weight, chance in zip(weights.tolist(), survival, strict=True))[place]

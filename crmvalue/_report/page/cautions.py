@@ -55,10 +55,10 @@ def _of_forecast(report: Report, _: Words) -> Iterator[str]:
         yield _("In this log no customer can be shown to have left. So the forecast is at its upper end.")
     if models.unseen_months:
         yield _("The log covers less than a year: seasons that it has not seen are in no forecast.")
-    if models.better_rules:
+    if models.better_rules_by_error:
         yield _(
             "For single customers a naive rule missed by less than the model: “%(rule)s”. Use the model for totals.",
-            rule=rule_name(models.better_rules[0], _),
+            rule=rule_name(models.better_rules_by_error[0], _),
         )
     if models.better_money_rules:
         yield _(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -12,10 +14,13 @@ from crmvalue.models import (
     ModelChoice,
     choose_model,
     fit_bg_nbd,
+    fit_calendar,
+    fit_ggompertz_nbd,
     fit_mbg_cnbd,
     fit_nbd,
     fit_pareto_nbd,
     proper_scores,
+    rolling_holdout,
 )
 from crmvalue.purchases import split_purchases, summarise_purchases
 
@@ -69,6 +74,71 @@ class TestChooseModel:
         date = [f"2024-0{month}-01" for month in range(1, 6)] + ["2024-01-01"] * 3
         with pytest.raises(ConvergenceError, match="no model can be trusted"):
             choose_model(customer, date, models=["bg_nbd"])
+
+    def test_models_by_name(self, log):
+        """More parameters stand behind fewer, whatever the order given; a year that was seen once is not usable."""
+        few = log.customer < 600
+        who, when = log.customer[few], log.date[few]
+        names = ["nbd+weekday", "mbg_nbd+month", "ggompertz_nbd", "mbg_cnbd_2", "nbd"]
+        choice = choose_model(who, when, as_of="1997-09-30", models=names)
+        order = ("NBD", "GGompertz/NBD", "MBG/CNBD-2", "NBD by weekday", "MBG/NBD by month")
+        assert choice.candidates == order
+        assert np.isnan(choice.scores).tolist() == [False] * 4 + [True]
+        assert choice.conclusion.endswith("MBG/NBD by month: the log has 0.6 years: what was seen once is no season.")
+        split = split_purchases(who, when, calibration_end="1997-07-24", holdout_end="1997-09-30")
+        season = fit_calendar(who, when, as_of="1997-07-24", model="nbd", by="weekday")
+        fits = fit_nbd(split.calibration), fit_ggompertz_nbd(split.calibration), fit_mbg_cnbd(split.calibration, k=2)
+        scores = [proper_scores(split, fit).log_score for fit in (*fits, season.fit)]
+        np.testing.assert_allclose(choice.scores[:4], scores, rtol=1e-12)
+
+    def test_a_calendar_that_was_seen_often_enough(self, log):
+        few = log.customer < 300
+        choice = choose_model(log.customer[few], log.date[few], as_of="1997-09-30", models=["nbd+weekday"])
+        season = fit_calendar(log.customer[few], log.date[few], as_of="1997-09-30", model="nbd", by="weekday")
+        assert choice.name == "NBD by weekday"
+        assert choice.fit.model == season.model
+        assert ModelChoice.from_json(choice.to_json()) == choice
+
+    def test_a_season_of_two_years_and_more_is_found(self):
+        """Customers who buy three times as often in November and December, seen for four years."""
+        rng = np.random.default_rng(1)
+        days = np.arange("2020-01-01", "2024-01-01", dtype="datetime64[D]")
+        month = days.astype("datetime64[M]").astype(int) % 12
+        rate = rng.gamma(1.0, 0.01, 800)[:, np.newaxis] * np.where(month >= 10, 3.0, 1.0)
+        bought = rng.random((800, len(days))) < rate
+        bought[np.arange(800), rng.integers(0, 300, 800)] = True
+        who, when = np.nonzero(bought)
+        choice = choose_model(who, days[when], models=["nbd", "nbd+month"])
+        assert choice.name == "NBD by month"
+        level = choice.fit.model.calendar.level(["2024-11-15", "2024-06-15"])
+        assert level[0] / level[1] == pytest.approx(3.0, rel=0.15)  # of 100 purchases a month and more
+
+    @pytest.mark.parametrize(
+        ("models", "said"),
+        [
+            (["mbg_cnbd", "mbg_cnbd_3"], "different models; got 'MBG/CNBD-3'"),
+            (["mbg_cnbd_1"], "from 2 to 12"),
+            (["nbd_2"], "from 2 to 12"),
+            (["pareto_nbd+month"], "with a calendar"),
+            (["nbd+year"], "one of month, week, weekday"),
+            (["nbd+month+week"], "not both"),
+            (["NBD"], "one of nbd"),
+        ],
+    )
+    def test_names_that_stand_for_nothing(self, log, models, said):
+        for call in (choose_model, partial(rolling_holdout, origins=["1997-09-30"], horizon=13)):
+            with pytest.raises(InputError, match=said) as caught:
+                call(log.customer, log.date, models=models)
+            assert caught.value.name == "models"
+
+    def test_a_calendar_needs_days_and_all_rows(self, log):
+        given = {"as_of": "1997-09-30", "models": ["nbd+weekday"]}
+        with pytest.raises(InputError, match='`grain` must be "day"'):
+            choose_model(log.customer, log.date, grain="week", **given)
+        date = log.date.astype("datetime64[D]").copy()
+        date[5] = "NaT"
+        with pytest.raises(InputError, match="leave out the rows"):
+            choose_model(log.customer, date, missing="drop", **given)
 
     @pytest.mark.parametrize(
         ("changes", "name"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import attrs
 import numpy as np
@@ -15,8 +16,11 @@ from crmvalue.models import (
     GammaGamma,
     ValueIntervals,
     customer_values,
+    fit_bg_cnbd,
     fit_bg_nbd,
+    fit_calendar,
     fit_gamma_gamma,
+    fit_mbg_cnbd,
     fit_mbg_nbd,
     fit_nbd,
     fit_pareto_nbd,
@@ -180,7 +184,8 @@ class TestInflate:
         split = split_at(log, QUARTERS - 1).with_covariates(traits, **names)
         spend = fit_gamma_gamma(history, priors={"p": (6.0, 0.5)})
         priors = {"a": (1.0, 0.5), "b": (9.0, 0.5)}
-        for fit in (fit_bg_nbd, fit_mbg_nbd):
+        regular = [partial(fit, k=k) for fit, k in ((fit_bg_cnbd, 2), (fit_mbg_cnbd, 3))]
+        for fit in (fit_bg_nbd, fit_mbg_nbd, *regular):
             both = [fit(one, priors=priors, purchase_covariates=["z"]) for one in (history, split.calibration)]
             found = valued(history, (both[0], spend), inflate="holdout", holdout=split).intervals
             past = split.calibration
@@ -189,6 +194,12 @@ class TestInflate:
             assert found.holdout_errors[0] == pytest.approx(math.log(split.holdout_spend.sum() / foretold), rel=1e-9)
         pareto = fit_pareto_nbd(history, priors={"s": (1.0, 0.3), "beta": (300.0, 0.3)})
         assert valued(history, (pareto, spend), inflate="holdout", holdout=split).intervals.inflation > 1
+
+    def test_a_calendar_cannot_be_fitted_again(self, log, history, fits, splits):
+        season = fit_calendar(*log[:2], as_of=end_of(QUARTERS), model="nbd", by="weekday")
+        with pytest.raises(InputError, match="fit the model without one") as caught:
+            valued(history, (season.fit, fits[1]), inflate="holdout", holdout=splits)
+        assert caught.value.name == "purchase_model"
 
     def test_customers_who_never_pay(self, log):
         """The fit has left them out, so it leaves them out of the calibration too."""
