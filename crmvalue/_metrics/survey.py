@@ -444,7 +444,8 @@ class ResponseBySegment(Columns):
     low, high : ndarray
         Wilson's interval of each response rate.
     p_value : ndarray
-        P-value that a segment answers as often as all others together, corrected by Holm; 1 with one segment.
+        P-value that a segment answers as often as all others together, corrected by Holm where there are more than two
+        segments; 1 with one segment.
     level : float
         Level of the intervals.
 
@@ -557,7 +558,9 @@ def response_by_segment(segment: ArrayLike, answered: ArrayLike, *, level: float
     low, high = proportion_interval(yes, asked, level=level)
     p_value = np.ones(len(names))
     if len(names) > 1:
-        p_value = holm(rates_p(yes, asked, yes.sum() - yes, n - asked))
+        p_value = rates_p(yes, asked, yes.sum() - yes, n - asked)
+        if len(names) > 2:  # of two segments, both tests are the same one
+            p_value = holm(p_value)
     return ResponseBySegment(
         segment=hand_over(np.array(names)),
         n_asked=hand_over(asked),

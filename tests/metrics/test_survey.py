@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from crmvalue.errors import InputError
+from crmvalue.experiments import compare_proportions
 from crmvalue.metrics import (
     NpsCounts,
     ScoreDrivers,
@@ -277,7 +278,26 @@ class TestResponseBySegment:
     def test_fisher_for_two_small_segments(self):
         found = response_by_segment(["a"] * 6 + ["b"] * 6, [1] * 5 + [0] * 7)
         expected = stats.fisher_exact([[5, 1], [0, 6]]).pvalue
-        np.testing.assert_allclose(found.p_value, np.minimum(2 * expected, 1), rtol=1e-9)
+        np.testing.assert_allclose(found.p_value, expected, rtol=1e-9)
+
+    @given(st.integers(1, 60), st.integers(1, 60), st.data())
+    def test_two_segments_are_judged_as_two_arms(self, n, other, data):
+        """Both segments are compared with each other, so there is one test; it was corrected as if there were two."""
+        yes, other_yes = data.draw(st.integers(0, n)), data.draw(st.integers(0, other))
+        answered = [True] * yes + [False] * (n - yes) + [True] * other_yes + [False] * (other - other_yes)
+        found = response_by_segment(["a"] * n + ["b"] * other, answered)
+        arms = compare_proportions([yes, other_yes], [n, other])
+        np.testing.assert_allclose(found.p_value, arms.p_value[0], rtol=1e-9)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("sizes", "share"), [((5,) * 20, 0.3), ((3, 3, 200), 0.1), ((60, 60), 0.5), ((10, 400), 0.02)]
+    )
+    def test_segments_alike_seldom_differ(self, sizes, share):
+        rng = np.random.default_rng(9)
+        segment = np.repeat(np.arange(len(sizes)), sizes).astype(str)
+        wrong = sum(response_by_segment(segment, rng.random(len(segment)) < share).differs.any() for _ in range(300))
+        assert wrong <= 300 * 0.05 + 11  # three standard errors
 
 
 def test_satisfaction_on_ten_points_has_the_callers_cut():
