@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,9 +15,11 @@ if TYPE_CHECKING:
     from crmvalue.typing import FloatOrArray, Floats, Integers
 
 __all__ = [
+    "FEW_LOST",
     "few_expected",
     "fisher_p",
     "holm",
+    "log_rank",
     "newcombe",
     "p_text",
     "rates_p",
@@ -31,6 +34,8 @@ __all__ = [
 _EXACT = 2.0**53  # up to here, whole numbers are not rounded
 _ROUNDED = 1e-12
 _SMALL = 500  # customers of a group that is too small to show how skewed money varies
+FEW_LOST = 30  # expected losses of a group below which the exact log-rank test replaces the normal approximation
+_NEGLIGIBLE = 1e-18  # chance that no sum of floats sees
 _FEW = 5  # expected count of a cell below which Fisher's test replaces the normal approximation
 
 
@@ -180,3 +185,82 @@ def fisher_p(x1: int, n1: int, x0: int, n0: int) -> float:
     with np.errstate(under="ignore"):
         chance = np.exp(log_chance - log_chance.max())
     return min(1.0, float(chance[chance <= chance[x1 - low] * (1 + 1e-7)].sum() / chance.sum()))
+
+
+def log_rank(lost: Integers, at_risk: Integers, other_lost: Integers, other_at_risk: Integers) -> tuple[float, float]:
+    """Log-rank statistic of two groups, above 0 if the first loses more than expected, and its two-sided p-value.
+
+    All have the shape of the times at which anybody is lost: those lost then, and those at risk just before. At each
+    time the losses of the first group are a draw from all at risk. If a group is expected to lose fewer than 30, the
+    p-value is twice the smaller tail of the sum of these draws (Thomas 1975), and the normal one if that is larger;
+    nobody lost, or no time with both groups at risk, gives 0 and 1.
+    """
+    from scipy import special
+
+    d, n, share = lost + other_lost, at_risk + other_at_risk, at_risk / (at_risk + other_at_risk)
+    excess, expected = float((lost - d * share).sum()), float((d * share).sum())
+    variance = float((d * share * (1 - share) * ((n - d) / np.maximum(n - 1, 1))).sum())
+    if variance <= 0:
+        return 0.0, 1.0
+    statistic = excess / math.sqrt(variance)
+    p_value = 2 * float(special.ndtr(-abs(statistic)))
+    other_expected = float(d.sum()) - expected
+    if min(expected, other_expected) < FEW_LOST:
+        least = (lost, at_risk) if expected <= other_expected else (other_lost, other_at_risk)
+        p_value = max(p_value, _exact_log_rank_p(*least, d, n))
+    return statistic, p_value
+
+
+def _exact_log_rank_p(lost: Integers, at_risk: Integers, d: Integers, n: Integers) -> float:
+    """Twice the smaller tail of the sum of hypergeometric draws, one at each time."""
+    open_ = (at_risk > 0) & (at_risk < n)
+    certain = int(d[at_risk == n].sum())
+    at_risk, d, n = at_risk[open_], d[open_], n[open_]
+    one = d == 1
+    share = at_risk[one] / n[one]
+    begin, chance = 0, _sum_of_draws(np.column_stack((1 - share, share)))
+    for k, size, total in zip(at_risk[~one].tolist(), d[~one].tolist(), n[~one].tolist(), strict=True):
+        low, each = _hypergeometric(k, size, total)
+        chance = np.convolve(chance, each)
+        first, chance = _trimmed(chance)
+        begin += low + first
+    seen = int(lost.sum()) - certain - begin
+    with np.errstate(under="ignore"):
+        tails = float(chance[: max(seen + 1, 0)].sum()), float(chance[max(seen, 0) :].sum())
+    return min(1.0, 2 * min(tails))
+
+
+def _sum_of_draws(chance: Floats) -> Floats:
+    """Distribution of the sum of independent counts, one a row, by sums of two at a time."""
+    if not len(chance):
+        return np.ones(1)
+    with np.errstate(under="ignore"):
+        while len(chance) > 1:
+            if len(chance) % 2:
+                chance = np.vstack((chance, np.eye(1, chance.shape[1])))
+            left, right = chance[::2], chance[1::2]
+            width = chance.shape[1]
+            sums = np.zeros((len(left), 2 * width - 1))
+            for k in range(width):
+                sums[:, k : k + width] += left[:, k, np.newaxis] * right
+            seen = np.nonzero(sums.max(axis=0) > _NEGLIGIBLE)[0]
+            chance = sums[:, : seen[-1] + 1]
+    return np.asarray(chance[0])
+
+
+def _hypergeometric(k: int, size: int, total: int) -> tuple[int, Floats]:
+    """Chances of the number of `k` marked ones among `size` drawn from `total`, and the least number."""
+    low, high = max(0, size - (total - k)), min(size, k)
+    x = np.arange(low, high, dtype=np.float64)
+    steps = np.log((k - x) / (x + 1)) + np.log((size - x) / (total - k - size + x + 1))
+    log_chance = np.concatenate(([0.0], np.cumsum(steps)))
+    with np.errstate(under="ignore"):
+        chance = np.exp(log_chance - log_chance.max())
+        first, chance = _trimmed(chance / chance.sum())
+    return low + first, chance
+
+
+def _trimmed(chance: Floats) -> tuple[int, Floats]:
+    """Leave out both ends that no sum sees, and say how many were left out at the beginning."""
+    seen = np.nonzero(chance > _NEGLIGIBLE * chance.max())[0]
+    return int(seen[0]), chance[seen[0] : seen[-1] + 1]

@@ -110,7 +110,11 @@ class MemberEffect(Pictured):
             else f"Members had {names}, so less than non-members who did the same before."
         )
         lost = self.n_members - self.n_matched
-        left_out = f" {counted(lost, 'member')} had nobody like them and are left out." if lost else ""
+        left_out = (
+            f" {counted(lost, 'member')} had nobody like them and {'is' if lost == 1 else 'are'} left out."
+            if lost
+            else ""
+        )
         return (
             f"{verdict}{left_out} Without matching the difference is {self.naive_difference:,.4g}; that is no effect, "
             "because members chose to join. What made them join and is not in `before` may still be the reason."
@@ -255,7 +259,8 @@ class ReferredValue(Pictured):
     def conclusion(self) -> str:
         """What can be concluded, and what not."""
         low, high = self.interval
-        names = f"{abs(self.difference):,.4g} ({low:,.4g} to {high:,.4g})"
+        names = f"{self.difference:,.4g} ({low:,.4g} to {high:,.4g})"
+        fewer = f"{-self.difference:,.4g} ({-high:,.4g} to {-low:,.4g})"
         verdict = (
             f"Referred customers and others who began in the same way differ by {self.difference:,.4g}. "
             f"{_unknown(self.n_matched)}"
@@ -264,10 +269,14 @@ class ReferredValue(Pictured):
             if low <= 0 <= high
             else f"Referred customers are worth {names} more than others who began in the same way."
             if low > 0
-            else f"Referred customers are worth {names} less than others who began in the same way."
+            else f"Referred customers are worth {fewer} less than others who began in the same way."
         )
         lost = self.n_referred - self.n_matched
-        left_out = f" {counted(lost, 'referred customer')} had nobody like them and are left out." if lost else ""
+        left_out = (
+            f" {counted(lost, 'referred customer')} had nobody like them and {'is' if lost == 1 else 'are'} left out."
+            if lost
+            else ""
+        )
         return (
             f"{verdict}{left_out} Without matching the difference is {self.naive_difference:,.4g}; that mixes in when "
             "and how they began. People recommend a shop to people like themselves, so this is no effect of the reward."

@@ -97,13 +97,15 @@ class BudgetSplit(Columns, Pictured):
     def conclusion(self) -> str:
         """What to move where, and what remains."""
         change = self.spend - self.spend_now
-        more = [f"{name} {step:+,.2f}" for name, step in zip(self.channels, change.tolist(), strict=True) if step]
+        more = [
+            f"{name} {step:+,.2f}" for name, step in zip(self.channels, change.tolist(), strict=True) if round(step, 2)
+        ]
         if not self.spend.any():
             return f"No channel reaches the ratio of {self.target_ratio:g}. Spend nothing, or lower the target."
         moves = f"Change: {', '.join(more)}." if more else "Leave all channels as they are."
         text = f"{moves} LTV:CAC is then {self.total_ratio:.2f}."
         rest = f" {self.unspent:,.2f} of the budget would not pay at the ratio of {self.target_ratio:g}."
-        return text + (rest if self.unspent else "")
+        return text + (rest if round(self.unspent, 2) else "")
 
     def _parts(self) -> Parts:
         return _split_parts(self)

@@ -11,6 +11,8 @@ from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, as_cells, c
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy.typing as npt
+
     from crmvalue.typing import Dates, Floats, Integers
 
 __all__ = ["drivers_parts", "level_parts", "targets_parts"]
@@ -20,19 +22,25 @@ _LIKELY = 0.8
 
 
 def drivers_parts(
-    question: Sequence[str], effect: Floats, ends: tuple[Floats, Floats], importance: Floats, strongest: str
+    question: Sequence[str],
+    effect: Floats,
+    ends: tuple[Floats, Floats],
+    importance: Floats,
+    strongest: str,
+    *,
+    is_shown: npt.NDArray[np.bool_],
 ) -> Parts:
     """Draw the effect of each question with its interval, the most important first."""
     low, high = ends
     order = np.argsort(-importance, kind="stable")
-    clear = [k for k in order if low[k] > 0 or high[k] < 0]
+    clear = order[is_shown[order]].tolist()
     title = "No question is shown to move the score"
     if clear:
         first = clear[0]
         name, step = cut(question[first]), f"one point more goes with {_step(effect[first])}"
         title = f"{name} moves the score most: {step}"
         if question[first] != strongest:
-            title = f"Most important is {cut(strongest)}, but only {name} is shown to move the score: {step}"
+            title = f"Most important is {cut(strongest)}, but it is {name} that is shown to move the score: {step}"
     kept = order[:_MOST_ROWS]
     said = [f"{shown(part, 'share')} of the variance" for part in importance[kept]]
     names = [question[k] for k in kept]

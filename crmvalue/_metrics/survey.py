@@ -16,11 +16,11 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.comparisons import holm, p_text, rates_p
+from crmvalue._core.comparisons import holm, p_text, rates_p, welch_degrees
 from crmvalue._core.encoding.customers import as_words
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of
+from crmvalue._core.labels import columns_of, counted
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -37,7 +37,7 @@ from crmvalue._core.values import (
     words_field,
 )
 from crmvalue._metrics.feedback import NpsCounts
-from crmvalue._metrics.intervals import normal_quantile, proportion_interval
+from crmvalue._metrics.intervals import proportion_interval
 from crmvalue._metrics.pictures import drivers_parts
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
@@ -60,6 +60,8 @@ __all__ = [
 ]
 
 _MOST_QUESTIONS = 100
+_DRIVER_COLUMNS = ("effect", "low", "high", "p_value", "importance", "mean")
+_LEFT_OVER = 5  # answers beyond the coefficients, fewer of which fit whole numbers by chance alone
 _ROUNDING = 1e-12  # of the largest answer: less is what binary arithmetic leaves of nothing
 _SAME = 1e-9  # share of the variance of a question that the others leave over, below which it repeats them
 _ADDED, _ADDED_EACH = 3.0, 0.75  # as in the interval of one score (Rocks 2016)
@@ -151,27 +153,39 @@ def nps_change(before: NpsCounts, after: NpsCounts, *, level: float = 0.95) -> N
     Each wave gets the three answers of :func:`net_promoter_score_interval`, and with :math:`v` for the variance of its
     share of promoters less that of detractors, the interval is
 
-    .. math:: \hat\Delta \pm z \sqrt{v_1 / n_1 + v_2 / n_2}
+    .. math:: \hat\Delta \pm t \sqrt{v_1 / n_1 + v_2 / n_2}
 
-    The p-value belongs to the same interval: it is below 5 % where the interval of 95 % leaves 0 out. Where the same
-    customers answer both waves, the change is more certain than this says.
+    with Student's quantile *t* and Welch's degrees of freedom [1]_ for the answers that were given: a wave of a few
+    answers does not show how its answers vary. The three answers pull the score of such a wave towards 0, so the
+    interval is widened to the change that was observed where it would leave that out. The p-value belongs to the same
+    interval: it is below 5 % where the interval of 95 % leaves 0 out. Where the same customers answer both waves, the
+    change is more certain than this says.
+
+    .. [1] Welch, B. L. (1947). The generalization of "Student's" problem when several different population variances
+       are involved. Biometrika 34, 28-35.
 
     Examples
     --------
     >>> from crmvalue.metrics import nps_counts
     >>> change = nps_change(nps_counts([10, 9, 8, 7, 3] * 40), nps_counts([10, 9, 9, 7, 3] * 40))
     >>> print(change.conclusion)
-    NPS 20.0 before and 40.0 after, +20.0 points (95 % interval +4.6 to +34.8), p 0.01: a change is shown.
+    NPS 20.0 before and 40.0 after, +20.0 points (95 % interval +4.6 to +34.8), p 0.011: a change is shown.
     """
+    from scipy import special
+
     for name, value in (("before", before), ("after", after)):
         if not isinstance(value, NpsCounts):
             raise InputError(name, "a NpsCounts", value, hint="nps_counts counts single answers")
-    z = normal_quantile(level)
+    level = as_fraction("level", level)
 
     first, second = _adjusted(before), _adjusted(after)
     middle, error = second[0] - first[0], math.sqrt(first[1] + second[1])
-    low, high = (np.float64(100 * min(max(middle + side * z * error, -2.0), 2.0)) for side in (-1, 1))
-    p_value = math.erfc(abs(middle) / error / math.sqrt(2))
+    degrees = welch_degrees(first[1], max(before.n_answers, 2), second[1], max(after.n_answers, 2))
+    half = -float(special.stdtrit(degrees, (1 - level) / 2)) * error
+    observed = (after.score - before.score) / 100
+    low = np.float64(100 * min(max(middle - half, -2.0), observed))
+    high = np.float64(100 * max(min(middle + half, 2.0), observed))
+    p_value = 2 * float(special.stdtr(degrees, -abs(middle) / error)) if observed * middle > 0 else 1.0
     return NpsChange(before=before, after=after, interval=Interval(low, high), p_value=p_value, level=level)
 
 
@@ -194,7 +208,10 @@ class ScoreDrivers(Columns, Pictured):
     effect : ndarray
         Points of the overall score for one point more of each question, the others being equal.
     low, high : ndarray
-        Interval of each effect.
+        Interval of each effect by itself.
+    p_value : ndarray
+        P-value of no effect of each question, corrected by Holm for all questions; 1 where fewer than five answers are
+        left over, since these cannot show an effect.
     importance : ndarray
         Share of the variance of the overall score that goes to each question; they sum to `explained`.
     mean : ndarray
@@ -217,6 +234,7 @@ class ScoreDrivers(Columns, Pictured):
     effect: Floats = number_column("effect")
     low: Floats = number_column("low")
     high: Floats = number_column("high")
+    p_value: Floats = number_column("p_value")
     importance: Floats = number_column("importance")
     mean: Floats = number_column("mean")
     explained: float = number_field("explained", low=0.0, high=1.0)
@@ -225,29 +243,51 @@ class ScoreDrivers(Columns, Pictured):
     level: float = checked_field("level", as_fraction)
 
     def __attrs_post_init__(self) -> None:
-        require_columns(self, len(self.question), ("effect", "low", "high", "importance", "mean"), "questions")
+        require_columns(self, len(self.question), _DRIVER_COLUMNS, "questions")
 
     @property
     def strongest(self) -> str:
-        """Question with the largest importance, the first of equals."""
+        """Question with the largest importance, the first of equals; chance alone gives one too: see `is_shown`."""
         return self.question[int(self.importance.argmax())]
 
+    @property
+    def is_shown(self) -> npt.NDArray[np.bool_]:
+        """Whether each question is shown to go with the score; the level holds for all questions together."""
+        return np.asarray(self.p_value < 1 - self.level)
+
     def _parts(self) -> Parts:
-        return drivers_parts(self.question, self.effect, (self.low, self.high), self.importance, self.strongest)
+        ends = (self.low, self.high)
+        return drivers_parts(self.question, self.effect, ends, self.importance, self.strongest, is_shown=self.is_shown)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind."""
-        names = ("effect", "low", "high", "importance", "mean")
-        return {"question": np.array(self.question), **{name: getattr(self, name) for name in names}}
+        return {"question": np.array(self.question), **{name: getattr(self, name) for name in _DRIVER_COLUMNS}}
 
     @property
     def conclusion(self) -> str:
-        """Name the question that moves the score most, and say how much the questions explain."""
-        at = int(self.importance.argmax())
+        """Name the most important of the questions that are shown to move the score, and say what all explain."""
+        order = np.argsort(-self.importance, kind="stable")
+        clear = order[self.is_shown[order]]
+        at = int(clear[0] if len(clear) else order[0])
+        numbers = (
+            f"one point more goes with {self.effect[at]:+.2f} points "
+            f"({100 * self.level:.4g} % interval {self.low[at]:+.2f} to {self.high[at]:+.2f})"
+        )
+        name = self.question[at]
+        if self.n_answers - len(self.question) - 1 < _LEFT_OVER:
+            answers = f"{counted(self.n_answers, 'answer')} to {counted(len(self.question), 'question')}"
+            said = f"{answers} are too few to show what moves the score. Most important in them is {name}: {numbers}."
+        elif not len(clear):
+            said = f"No question is shown to move the score. Most important in these answers is {name}: {numbers}."
+        elif at == order[0]:
+            said = f"{name} moves the score most: {numbers}."
+        else:
+            said = f"Most important is {self.strongest}, but it is {name} that is shown to move the score: {numbers}."
+        by_chance = len(self.question) / (self.n_answers - 1)
+        asked = "The question explains" if len(self.question) == 1 else "All questions explain"
         return (
-            f"{self.strongest} moves the score most: one point more goes with {self.effect[at]:+.2f} points "
-            f"({100 * self.level:.4g} % interval {self.low[at]:+.2f} to {self.high[at]:+.2f}). All questions explain "
-            f"{self.explained:.0%} of how the score varies. A driver is not yet a cause."
+            f"{said} {asked} {self.explained:.0%} of how the score varies; by chance alone it would be about "
+            f"{by_chance:.0%}. A driver is not yet a cause."
         )
 
     def to_json(self) -> str:
@@ -285,10 +325,16 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
 
     Notes
     -----
-    The effect is the coefficient of a linear regression on all questions, with heteroscedasticity-consistent errors
-    (HC3) and Student's quantile. Questions of a survey go together, so effects alone mislead. The importance is
-    Johnson's relative weight [1]_: with the correlations :math:`R` of the questions, their symmetric root
-    :math:`\Lambda = R^{1/2}` and the correlations :math:`r` with the score,
+    The effect is the coefficient of a linear regression on all questions. Its error is the larger one of two, that
+    which is consistent where the spread of the scores changes (HC3) and the classical one [2]_; a few answers that
+    stand alone make the first too small. What the questions leave over has at least the spread of a rounded answer, a
+    twelfth of the square of the smallest step. Student's quantile has the degrees of freedom of the answers that the
+    effect rests on [3]_: with :math:`w` for the weights of their squared residuals, :math:`(\sum w)^2 / \sum w^2`, and
+    never more than those of the regression.
+
+    Questions of a survey go together, so effects alone mislead. The importance is Johnson's relative weight [1]_: with
+    the correlations :math:`R` of the questions, their symmetric root :math:`\Lambda = R^{1/2}` and the correlations
+    :math:`r` with the score,
 
     .. math:: \sum_k \Lambda_{jk}^2 \, (\Lambda^{-1} r)_k^2
 
@@ -296,6 +342,10 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
 
     .. [1] Johnson, J. W. (2000). A heuristic method for estimating the relative weight of predictor variables in
        multiple regression. Multivariate Behavioral Research 35, 1-19.
+    .. [2] Angrist, J. D., and Pischke, J.-S. (2009). Mostly Harmless Econometrics. Princeton University Press,
+       section 8.1.
+    .. [3] Satterthwaite, F. E. (1946). An approximate distribution of estimates of variance components. Biometrics
+       Bulletin 2, 110-114.
 
     Examples
     --------
@@ -331,9 +381,15 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
     if values[0] < _SAME:
         raise InputError("answers", "questions of which none repeats the others", names)
 
-    effect, error = _regression(unit[:, 1:], unit[:, 0])
+    effect, error, degrees = _regression(
+        unit[:, 1:], unit[:, 0], least=_rounding_variance(complete[:, 0]) / size[0] ** 2
+    )
+    p_value = np.ones(k)
+    if n - k - 1 >= _LEFT_OVER:
+        with np.errstate(under="ignore"):
+            p_value = holm(2 * special.stdtr(degrees, -np.abs(effect) / error))
     effect, error = effect * size[0] / size[1:], error * size[0] / size[1:]
-    half = float(-special.stdtrit(n - k - 1, (1 - level) / 2)) * error
+    half = -special.stdtrit(degrees, (1 - level) / 2) * error
     root = (vectors * np.sqrt(values)) @ vectors.T
     weights = (vectors / np.sqrt(values)) @ vectors.T @ (unit[:, 1:].T @ unit[:, 0])
     importance = root**2 @ weights**2
@@ -342,6 +398,7 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
         effect=hand_over(effect),
         low=hand_over(effect - half),
         high=hand_over(effect + half),
+        p_value=hand_over(p_value),
         importance=hand_over(importance),
         mean=hand_over(complete[:, 1:].mean(axis=0)),
         explained=min(float(importance.sum()), 1.0),
@@ -351,13 +408,26 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
     )
 
 
-def _regression(x: Floats, y: Floats) -> tuple[Floats, Floats]:
-    """Coefficients of centred columns, and their standard errors HC3."""
+def _rounding_variance(answers: Floats) -> float:
+    """Variance of what rounding to the smallest step between two answers leaves over."""
+    steps = np.diff(np.unique(answers))
+    return float(steps[steps > _ROUNDING * np.abs(answers).max()].min()) ** 2 / 12
+
+
+def _regression(x: Floats, y: Floats, *, least: float) -> tuple[Floats, Floats, Floats]:
+    """Coefficients of centred columns, their standard errors, and the degrees of freedom of these."""
+    n, k = x.shape
     inverse = np.linalg.inv(x.T @ x)
     effect = inverse @ (x.T @ y)
-    leverage = 1 / len(x) + np.einsum("ij,jk,ik->i", x, inverse, x)
-    residual = (y - x @ effect) / np.maximum(1 - leverage, 1e-9)
-    return effect, np.sqrt((((x @ inverse) * residual[:, np.newaxis]) ** 2).sum(axis=0))
+    own = 1 - 1 / n - np.einsum("ij,jk,ik->i", x, inverse, x)  # what the others leave of each answer
+    left = np.maximum(own, 1e-9)[:, np.newaxis]
+    residual, pull = (y - x @ effect)[:, np.newaxis], (x @ inverse) ** 2
+    variance = max(float((residual**2).sum()) / (n - k - 1), least)
+    error = np.sqrt(np.maximum((pull * (residual / left) ** 2).sum(axis=0), variance * np.diag(inverse)))
+    weight = pull / left
+    with np.errstate(under="ignore"):
+        degrees = weight.sum(axis=0) ** 2 / (weight**2).sum(axis=0)
+    return effect, error, np.clip(degrees, 1.0, n - k - 1.0)
 
 
 @stay_frozen
@@ -374,7 +444,8 @@ class ResponseBySegment(Columns):
     low, high : ndarray
         Wilson's interval of each response rate.
     p_value : ndarray
-        P-value that a segment answers as often as all others together, corrected by Holm; 1 with one segment.
+        P-value that a segment answers as often as all others together, corrected by Holm where there are more than two
+        segments; 1 with one segment.
     level : float
         Level of the intervals.
 
@@ -487,7 +558,9 @@ def response_by_segment(segment: ArrayLike, answered: ArrayLike, *, level: float
     low, high = proportion_interval(yes, asked, level=level)
     p_value = np.ones(len(names))
     if len(names) > 1:
-        p_value = holm(rates_p(yes, asked, yes.sum() - yes, n - asked))
+        p_value = rates_p(yes, asked, yes.sum() - yes, n - asked)
+        if len(names) > 2:  # of two segments, both tests are the same one
+            p_value = holm(p_value)
     return ResponseBySegment(
         segment=hand_over(np.array(names)),
         n_asked=hand_over(asked),

@@ -150,8 +150,10 @@ def best_customer_products(
     The best buy more of nearly everything. So the index compares shares of purchases and not numbers of buyers: it says
     what they prefer. An item counts once in an order. The interval is that of the logarithm of a ratio of two ratios,
     with the variance between customers, whose purchases are not independent, and with Student's distribution for the
-    customers of the smaller group: one customer shows nothing of how the best differ. `q_value` is corrected for all
-    items by Benjamini and Hochberg. An item that one of the groups never bought gets half a purchase in both for its
+    customers of the smaller group: one customer shows nothing of how the best differ. A group in which a few customers
+    make most of the purchases has only as many as stand for these by Kish's effective number, and each customer is
+    compared with the others of their group (a jackknife). `q_value` is corrected for all items by Benjamini and
+    Hochberg. An item that one of the groups never bought gets half a purchase in both for its
     interval.
 
     Customers who are the best by the same lines are the best because of what they bought: expensive items look
@@ -189,7 +191,7 @@ def best_customer_products(
     variance = np.where(empty, 1 / (own.n + _HALF) + 1 / (other.n + _HALF), own.variance + other.variance)
     with np.errstate(divide="ignore", invalid="ignore"):
         near = np.where(empty, own.with_half / other.with_half, index)
-    degrees = min(np.count_nonzero(is_best), np.count_nonzero(~is_best)) - 1.0  # one customer shows no spread
+    degrees = max(min(_standing_for(total[is_best]), _standing_for(total[~is_best])) - 1.0, 0.0)
     interval = interval_of_ratio(near, variance, level, degrees)
     order = np.lexsort((kept, -n_buyers[kept], -np.asarray(interval.low)))
     columns = {
@@ -213,6 +215,11 @@ def best_customer_products(
     )
 
 
+def _standing_for(total: Floats) -> float:
+    """Kish's effective number of the customers who made so many purchases each."""
+    return float(total.sum() ** 2 / (total**2).sum())
+
+
 @attrs.frozen
 class _Group:
     """What a group of customers bought, one element an item."""
@@ -225,14 +232,19 @@ class _Group:
 
     @classmethod
     def of(cls, counts: Any, bought: Any, total: Floats, kept: Integers) -> _Group:
-        """Sum up; the variance is that of the logarithm of the share, linearised over customers."""
+        """Sum up; the variance is that of the logarithm of the share, by leaving out one customer at a time."""
+        from scipy.sparse import diags_array
+
         n_customers, everything = len(total), float(total.sum())
         n = np.asarray(counts.sum(axis=0))[kept].astype(np.float64)
-        squares = np.asarray(counts.multiply(counts).sum(axis=0))[kept]
-        with_total = np.asarray(counts.T @ total)[kept]
         share = n / everything
-        spread = squares - 2 * share * with_total + share**2 * float((total**2).sum())
-        scale = n_customers / max(n_customers - 1, 1)
+        # a customer pulls the share of the group towards their own; set against the others, they differ by more
+        apart = 1 / np.maximum(1 - total / everything, 1 / everything) ** 2
+        own = diags_array(apart) @ counts
+        squares = np.asarray(own.multiply(counts).sum(axis=0))[kept]
+        with_total = np.asarray(counts.T @ (apart * total))[kept]
+        spread = squares - 2 * share * with_total + share**2 * float((apart * total**2).sum())
+        scale = (n_customers - 1) / n_customers
         variance = np.divide(scale * np.maximum(spread, 0.0), n**2, out=np.zeros(len(n)), where=n > 0)
         buyers = np.asarray(bought.sum(axis=0))[kept] / n_customers
         return cls(n, buyers, share, (n + _HALF) / (everything + 2 * _HALF), variance)

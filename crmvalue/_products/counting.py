@@ -26,6 +26,7 @@ __all__ = [
     "as_lines",
     "blocks",
     "count_together",
+    "customers_behind",
     "distinct",
     "each_block",
     "incidence",
@@ -123,6 +124,27 @@ def blocks(work: Integers, size: int = _BLOCK) -> Iterator[tuple[int, int]]:
     ends = np.searchsorted(np.cumsum(work), np.arange(size, int(work.sum()) + size, size), side="left") + 1
     cuts = np.unique(np.concatenate([[0], np.minimum(ends, len(work)), [len(work)]]))
     return zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
+
+
+def customers_behind(
+    left: Any, right: Any, pairs: tuple[Integers, Integers], customer: npt.NDArray[Any]
+) -> tuple[Floats, Floats]:
+    """Count the customers behind each pair by Kish's effective number, and the rows of the one with most of them.
+
+    With w rows of each customer in which both items occur, the number is the square of the sum of w, divided by the sum
+    of their squares: few if most rows are of one customer.
+    """
+    left, right = left.tocsc(), right.tocsc()
+    work, n_customers = np.diff(left.indptr)[pairs[0]].astype(np.int64), int(customer.max()) + 1
+    found, most = np.zeros(len(pairs[0])), np.zeros(len(pairs[0]))
+    for begin, end in blocks(work, _BLOCK >> 3) if len(work) else ():
+        both = left[:, pairs[0][begin:end]].multiply(right[:, pairs[1][begin:end]]).tocoo()
+        key, w = np.unique(both.col.astype(np.int64) * n_customers + customer[both.row], return_counts=True)
+        pair = key // n_customers
+        total, squares = (np.bincount(pair, weights=w.astype(np.float64) ** k, minlength=end - begin) for k in (1, 2))
+        found[begin:end] = np.divide(total**2, squares, out=np.zeros(end - begin), where=squares > 0)
+        np.maximum.at(most, begin + pair, w)
+    return found, most
 
 
 def count_together(left: Any, right: Any, *, min_count: int, weight: Floats | None = None) -> Together:

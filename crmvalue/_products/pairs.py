@@ -19,7 +19,7 @@ from crmvalue._core.values import (
     number_field,
     stay_frozen,
 )
-from crmvalue._products.counting import as_lines, count_together, incidence, items_of
+from crmvalue._products.counting import as_lines, count_together, customers_behind, incidence, items_of, order_starts
 from crmvalue._products.lines import ItemKind, order_codes
 from crmvalue._products.table import Table, interval_of_ratio, q_values, rows_of
 
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from crmvalue._products.lines import OrderLines
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["ProductPairs", "chance_of_more", "lift_variance", "product_pairs"]
+__all__ = ["ProductPairs", "chance_for_customers", "chance_of_more", "lift_variance", "product_pairs"]
+
+_LIKELY = 0.05
+"""Pairs with a larger chance are not shown anyway."""
 
 Within: TypeAlias = Literal["order", "customer"]
 
@@ -178,6 +181,12 @@ def product_pairs(
 
     With many products many pairs look special by chance. The p-value is the chance of at least :math:`n_{ab}` orders
     with both if the more frequent item were in each order of the other one with its overall share (a binomial tail).
+    Large orders have much of everything, so any two items of them meet more often than this share says: where more is
+    to be expected of how many other items the orders of an item have, and of the share of the second item in these, it
+    takes the place. With ``within="order"``, the counts are divided by how many orders stand for one customer: with
+    :math:`w` orders of each customer that have both, :math:`\sum w^2 / \sum w` (Kish 1965). The chance is never less
+    than that without the customer who has most of these orders, and the share never less than that without the customer
+    who has most of all orders: one customer with a habit is no evidence for a pair.
     `q_value` is this p-value after the correction of Benjamini and Hochberg (1995) for all pairs of items with
     `min_count` orders each, those that never met included. Among the pairs with a q-value up to 0.05, about 5 % at
     most are false.
@@ -211,7 +220,14 @@ def product_pairs(
     n_a, n_b, n_both = n_with[a], n_with[b], found.n
     lift = n_both * (n / (n_a * n_b.astype(np.float64)))
     interval = interval_of_ratio(lift, lift_variance(n_both, n_a, n_b, n), level)
-    p_value = chance_of_more(n_both, np.minimum(n_a, n_b), np.maximum(n_a, n_b) / n)
+    n_rare = np.minimum(n_a, n_b)
+    share = _share_by_chance(table, a, b)
+    p_value = chance_of_more(n_both, n_rare, share)
+    if within == "order":
+        bought_by = order_starts(row.astype(np.int64), lines.customer.code)
+        others = bought_by != np.bincount(bought_by).argmax()
+        share = np.maximum(share, _share_by_chance(table[np.nonzero(others)[0]], a, b)) if others.any() else share
+        p_value = chance_for_customers(p_value, (n_both, n_rare, share), table, table, (a, b), bought_by)
     order = np.lexsort((b, a, -lift, -np.asarray(interval.low)))
     n_directed = len(often) * (len(often) - 1)
     columns = {
@@ -244,6 +260,17 @@ def _apart(found: Together) -> Together:
     return type(found)(found.left[kept], found.right[kept], found.n[kept], None)
 
 
+def _share_by_chance(table: Any, a: Integers, b: Integers) -> Floats:
+    """Share of the rows with the rarer item that would have the other by chance, given how many items each row has."""
+    size, n_with = (np.asarray(table.sum(axis=axis)).astype(np.float64) for axis in (1, 0))
+    beside = np.asarray(table.T @ (size - 1))  # other items in the rows of each item
+    rest = np.maximum(size.sum() - n_with, 1.0)
+    n_a, n_b, n_rare = n_with[a], n_with[b], np.maximum(np.minimum(n_with[a], n_with[b]), 1.0)
+    sized = np.maximum(beside[a] * (n_b / rest[a]), beside[b] * (n_a / rest[b]))
+    share: Floats = np.minimum(np.maximum(n_a * (n_b / len(size)), sized) / n_rare, 1.0)
+    return share
+
+
 def lift_variance(n_both: Integers, n_a: Integers, n_b: Integers, n: int | Integers) -> Floats:
     """Variance of the logarithm of a lift, by the delta method on the shares of one multinomial sample."""
     lift = n_both * (n / (n_a * n_b.astype(np.float64)))
@@ -251,7 +278,33 @@ def lift_variance(n_both: Integers, n_a: Integers, n_b: Integers, n: int | Integ
     return variance
 
 
-def chance_of_more(n_both: Integers, n_rare: Integers, share: Floats) -> Floats:
+def chance_for_customers(
+    p_value: Floats,
+    counts: tuple[Integers, Integers, Floats],
+    left: Any,
+    right: Any,
+    pairs: tuple[Integers, Integers],
+    customer: npt.NDArray[Any],
+) -> Floats:
+    """Raise the chances of :func:`chance_of_more` where few customers stand behind a pair, if they are small.
+
+    The counts of a pair are divided by how many rows stand for one customer (Kish), or lose those of the customer with
+    most of them: whichever makes the chance larger.
+    """
+    n_both, n_rare, share = counts
+    (some,) = np.nonzero(p_value <= _LIKELY)
+    behind, most = customers_behind(left, right, (pairs[0][some], pairs[1][some]), customer)
+    part = behind / n_both[some]
+    fewer = chance_of_more(n_both[some] * part, n_rare[some] * part, share[some])
+    others = np.where(
+        most < n_both[some], chance_of_more(np.maximum(n_both[some] - most, 1), n_rare[some] - most, share[some]), 1.0
+    )
+    corrected: Floats = p_value.copy()
+    corrected[some] = np.maximum(np.maximum(fewer, others), p_value[some])
+    return corrected
+
+
+def chance_of_more(n_both: Integers | Floats, n_rare: Integers | Floats, share: Floats) -> Floats:
     """Chance of at least so many of `n_rare` orders with an item that is in this share of all orders."""
     from scipy import special
 

@@ -137,7 +137,8 @@ class Replenishment(Table):
             np.count_nonzero((self.due_date > self.as_of) & (self.due_date <= self.as_of + np.timedelta64(30, "D")))
         )
         rows = counted(len(self), "pair of a customer and a product", "pairs of a customer and a product")
-        return f"Of {rows}, {late:,} were due by {self.as_of}, and {soon:,} are due in the 30 days after it."
+        were, are = counted(late, "was", "were"), counted(soon, "is", "are")
+        return f"Of {rows}, {were} due by {self.as_of}, and {are} due in the 30 days after it."
 
 
 def replenishment(
@@ -164,7 +165,7 @@ def replenishment(
         Fewest intervals of a product over all customers. Products with fewer are not replenished.
     per_unit : bool, default False
         Whether twice the quantity lasts twice as long: the interval is one per unit of the earlier purchase.
-    level : float, default 0.8
+    level : float, default 0.95
         Level of the interval of the due date, in (0, 1).
 
     Returns

@@ -23,7 +23,7 @@ from crmvalue._core.values import (
 )
 from crmvalue._products.counting import as_lines, count_together, incidence, items_of, order_starts
 from crmvalue._products.lines import ItemKind, visit_codes
-from crmvalue._products.pairs import chance_of_more
+from crmvalue._products.pairs import chance_for_customers, chance_of_more
 from crmvalue._products.table import Table, q_values, rows_of
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -102,14 +102,15 @@ class NextPurchases(Table):
     @property
     def conclusion(self) -> str:
         """Say how many pairs follow each other beyond chance, and which one most surely."""
-        surely = int(np.count_nonzero((self.lift > 1) & (self.q_value <= 0.05)))
+        sure = np.nonzero((self.lift > 1) & (self.q_value <= 0.05))[0]
         pairs = counted(self.n_tested, "possible pair")
-        said = f"Bought next more often than chance explains: {surely:,} of {pairs}."
-        if not surely:
+        said = f"Bought next more often than chance explains: {len(sure):,} of {pairs}."
+        if not len(sure):
             return said
+        first = sure[0]
         return (
-            f"{said} First: {self.bought_next[0]} after {self.bought[0]}, in {self.prob[0]:.0%} of cases and after "
-            f"{self.mean_days[0]:.0f} days on average."
+            f"{said} First: {self.bought_next[first]} after {self.bought[first]}, in {self.prob[first]:.0%} of cases "
+            f"and after {counted(round(self.mean_days[first]), 'day')} on average."
         )
 
     def after(self, item: Any) -> NextPurchases:
@@ -138,7 +139,7 @@ def next_purchases(
     min_count: int = 5,
     level: float = 0.95,
 ) -> NextPurchases:
-    """Count what customers buy next, and after how many days.
+    r"""Count what customers buy next, and after how many days.
 
     Parameters
     ----------
@@ -171,8 +172,10 @@ def next_purchases(
     Notes
     -----
     The interval is that of Wilson. It takes the purchases of one customer as independent. The p-value is the chance of
-    at least `n_next` among `n_bought` at the share of all purchases (a binomial tail); `q_value` is its correction by
-    Benjamini and Hochberg for all pairs of items with `min_count` purchases each.
+    at least `n_next` among `n_bought` at the share of all purchases (a binomial tail), where the counts are divided by
+    how many cases stand for one customer: with :math:`w` cases of each customer, :math:`\sum w^2 / \sum w` (Kish 1965).
+    It is never less than that without the customer who has most of the cases. `q_value` is its correction by Benjamini
+    and Hochberg for all pairs of items with `min_count` purchases each.
 
     Examples
     --------
@@ -218,6 +221,9 @@ def next_purchases(
     interval = proportion_interval(found.n, n_bought, level=level) if len(found.n) else (np.zeros(0), np.zeros(0))
     n_tested = int(np.count_nonzero(n_before >= fewest)) * int(np.count_nonzero(n_after >= fewest))
     prob, low = found.n / n_bought, np.asarray(interval[0])
+    p_value = chance_of_more(found.n, n_bought, base)
+    pair, bought_by = (found.left, found.right), customer[followed]
+    p_value = chance_for_customers(p_value, (found.n, n_bought, base), before, after, pair, bought_by)
     columns = {
         "bought": item.distinct[found.left],
         "bought_next": item.distinct[found.right],
@@ -228,7 +234,7 @@ def next_purchases(
         "prob_high": np.asarray(interval[1]),
         "lift": prob / base,
         "mean_days": np.asarray(found.weight) / found.n,
-        "q_value": q_values(chance_of_more(found.n, n_bought, base), n_tested),
+        "q_value": q_values(p_value, n_tested),
     }
     order = np.lexsort((found.right, found.left, -prob, -low))
     return NextPurchases(

@@ -11,6 +11,7 @@ __all__ = [
     "holm",
     "kaplan_meier",
     "log_rank",
+    "log_rank_exact",
     "next_first_day",
     "slow_days",
     "slow_days_from",
@@ -158,6 +159,29 @@ def log_rank(duration, event, is_first):
         if n > 1:
             variance += Fraction(d * n1 * (n - n1) * (n - d), n * n * (n - 1))
     return difference, variance
+
+
+def log_rank_exact(duration, event, is_first):
+    """Twice the smaller tail of the first group's losses, the sum of a hypergeometric draw at each time, in fractions.
+
+    Also the smallest number of losses that either group is expected to have.
+    """
+    rows = [(float(t), bool(over), bool(one)) for t, over, one in zip(duration, event, is_first, strict=True)]
+    chances, seen, expected, lost = {0: Fraction(1)}, 0, Fraction(0), 0
+    for time in sorted({t for t, over, _ in rows if over}):
+        n = sum(t >= time for t, _, _ in rows)
+        n1 = sum(t >= time and one for t, _, one in rows)
+        d = sum(t == time and over for t, over, _ in rows)
+        seen += sum(t == time and over and one for t, over, one in rows)
+        lost, expected = lost + d, expected + Fraction(d * n1, n)
+        summed = {}
+        for x, chance in chances.items():
+            for k in range(max(0, d - (n - n1)), min(d, n1) + 1):
+                each = Fraction(math.comb(n1, k) * math.comb(n - n1, d - k), math.comb(n, d))
+                summed[x + k] = summed.get(x + k, 0) + chance * each
+        chances = summed
+    tails = [sum(c for x, c in chances.items() if x <= seen), sum(c for x, c in chances.items() if x >= seen)]
+    return min(Fraction(1), 2 * min(tails)), min(expected, lost - expected)
 
 
 def holm(p_values):

@@ -466,6 +466,8 @@ class TestReferredValue:
         less = referred_value(referred, -value, start=start)
         assert less.difference == pytest.approx(-found.difference)
         assert "less than others" in less.conclusion
+        low, high = less.interval  # less by so much: the ends are turned round with the figure
+        assert f"{-less.difference:,.4g} ({-high:,.4g} to {-low:,.4g}) less than" in less.conclusion
 
     def test_an_exact_difference(self):
         month = np.arange(240) % 12

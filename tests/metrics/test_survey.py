@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from crmvalue.errors import InputError
+from crmvalue.experiments import compare_proportions
 from crmvalue.metrics import (
     NpsCounts,
+    ScoreDrivers,
     customer_satisfaction_from_scores,
     net_promoter_score_interval,
     nps_change,
@@ -40,13 +42,40 @@ class TestNpsChange:
             net_promoter_score_interval(c.n_promoters, c.n_detractors, c.n_answers, level=level)
             for c in (before, after)
         ]
-        if all(-100 < end < 100 for pair in ends for end in pair):
-            half = np.hypot(*((high - low) / 2 for low, high in ends))
-            middle = sum(ends[1]) / 2 - sum(ends[0]) / 2
-            np.testing.assert_allclose(found.interval, (middle - half, middle + half), atol=1e-9)
         low, high = found.interval
+        assert low <= found.change <= high
+        if all(-100 < end < 100 for pair in ends for end in pair):
+            variance = [((high - low) / 2 / stats.norm.isf((1 - level) / 2)) ** 2 for low, high in ends]
+            freedom = [max(c.n_answers - 1, 1) for c in (before, after)]
+            welch = sum(variance) ** 2 / sum(v**2 / f for v, f in zip(variance, freedom, strict=True))
+            half = stats.t.isf((1 - level) / 2, welch) * np.sqrt(sum(variance))
+            middle = sum(ends[1]) / 2 - sum(ends[0]) / 2
+            expected = min(max(middle - half, -200), found.change), max(min(middle + half, 200), found.change)
+            np.testing.assert_allclose(found.interval, expected, atol=1e-9)
         assert found.is_beyond_chance == (low > 0 or high < 0)
         assert nps_change(after, before, level=level).p_value == pytest.approx(found.p_value)
+
+    def test_one_answer_like_all_others_is_no_change(self):
+        """With three answers added, the score of one promoter is 25; 300 promoters have 99."""
+        one, many = (NpsCounts(n_promoters=n, n_passives=0, n_detractors=0) for n in (1, 300))
+        found = nps_change(one, many)
+        assert (found.change, found.p_value, found.is_beyond_chance) == (0.0, 1.0, False)
+        assert found.interval.low <= 0 <= found.interval.high
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(("n_before", "n_after"), [(2, 20), (2, 300), (5, 400), (8, 8), (20, 100)])
+    def test_small_waves_without_a_change_show_none(self, n_before, n_after):
+        """Two waves of one base, at the shares that were the worst ones: up to 28 of 100 showed a change."""
+        rng = np.random.default_rng(3)
+        for shares in ([0.85, 0.15, 0], [0.5, 0, 0.5], [0.7, 0.3, 0], [0.3, 0.4, 0.3]):
+            before, after = (rng.multinomial(n, shares, size=400).tolist() for n in (n_before, n_after))
+            shown = [
+                nps_change(
+                    *(NpsCounts(n_promoters=p, n_passives=s, n_detractors=d) for p, s, d in pair)
+                ).is_beyond_chance
+                for pair in zip(before, after, strict=True)
+            ]
+            assert np.mean(shown) <= 0.08  # 5 % and 2.7 standard errors of 400 runs
 
     @pytest.mark.slow
     def test_the_test_keeps_its_level(self):
@@ -85,12 +114,39 @@ def shapley(x, y):
 class TestConclusionAndHint:
     """What a survey says in words, and what to do about single answers."""
 
+    speed, price = [5, 4, 2, 5, 1, 3, 4, 2, 5, 1], [3, 4, 2, 2, 3, 3, 5, 1, 2, 4]
+
     def test_drivers(self):
-        found = score_drivers([9, 7, 3, 8, 2, 6], {"speed": [5, 4, 2, 5, 1, 3], "price": [3, 3, 2, 2, 3, 3]})
+        found = score_drivers([9, 8, 3, 8, 2, 6, 8, 3, 9, 2], {"speed": self.speed, "price": self.price})
         assert found.conclusion.startswith(
             f"speed moves the score most: one point more goes with {found.effect[0]:+.2f}"
         )
+        assert "by chance alone it would be about 22%" in found.conclusion  # 2 questions, 10 answers
         assert found.conclusion.endswith("A driver is not yet a cause.")
+
+    def test_drivers_of_nothing(self):
+        found = score_drivers([5, 3, 5, 3, 5, 3, 5, 3, 4, 4], {"speed": self.speed, "price": self.price})
+        assert not found.is_shown.any()
+        assert found.conclusion.startswith("No question is shown to move the score. Most important in these answers")
+
+    def test_too_few_answers_show_no_driver(self):
+        found = score_drivers([9, 7, 3, 8, 2, 6], {"speed": self.speed[:6], "price": self.price[:6]})
+        assert not found.is_shown.any()
+        assert found.conclusion.startswith("6 answers to 2 questions are too few to show what moves the score.")
+
+    def test_a_driver_that_is_not_the_most_important(self):
+        numbers = {"effect": [3.0, 1.0], "low": [-1.0, 0.5], "high": [7.0, 1.5], "p_value": [0.2, 0.01]}
+        found = ScoreDrivers(
+            question=("a", "b"),
+            importance=[0.3, 0.2],
+            mean=[1, 1],
+            explained=0.5,
+            n_answers=50,
+            n_incomplete=0,
+            level=0.95,
+            **numbers,
+        )
+        assert found.conclusion.startswith("Most important is a, but it is b that is shown to move the score")
 
     def test_single_answers(self):
         with pytest.raises(InputError, match="nps_counts counts single answers"):
@@ -115,11 +171,43 @@ class TestScoreDrivers:
         inverse = np.linalg.inv(design.T @ design)
         leverage = np.diag(design @ inverse @ design.T)
         weighted = design * ((self.score - design @ beta) / (1 - leverage))[:, None]
-        error = np.sqrt(np.diag(inverse @ weighted.T @ weighted @ inverse))[1:]
-        np.testing.assert_allclose(found.high - found.effect, stats.t.ppf(0.975, 196) * error, rtol=1e-8)
+        robust = np.diag(inverse @ weighted.T @ weighted @ inverse)[1:]
+        plain = np.diag(inverse)[1:] * ((self.score - design @ beta) ** 2).sum() / 196
+        weight = (design @ inverse)[:, 1:] ** 2 / (1 - leverage)[:, None]
+        freedom = weight.sum(axis=0) ** 2 / (weight**2).sum(axis=0)
+        half = stats.t.ppf(0.975, freedom) * np.sqrt(np.maximum(robust, plain))
+        np.testing.assert_allclose(found.high - found.effect, half, rtol=1e-8)
+        p_value = 2 * stats.t.sf(np.abs(beta[1:]) / np.sqrt(np.maximum(robust, plain)), freedom)
+        np.testing.assert_allclose(found.p_value[2], p_value[2], rtol=1e-8)  # the largest is corrected by 1
         assert found.explained == pytest.approx(explained_by([self.speed, self.price, self.care], self.score))
         assert found.importance.sum() == pytest.approx(found.explained)
         assert found.strongest == "speed"
+
+    def test_a_question_to_which_one_customer_said_yes(self):
+        """The regression fits this customer's score exactly, so the robust error alone is 0."""
+        score, yes = np.array([3, 5, 4, 6, 2, 5, 4, 3, 5, 9]), np.eye(10)[9]
+        found = score_drivers(score, {"yes": yes})
+        spread = score[:9].std(ddof=1) * np.sqrt(1 + 1 / 9)
+        # the pooled spread of the nine others; the effect rests on one answer, which gives one degree of freedom
+        np.testing.assert_allclose(found.high - found.effect, stats.t.isf(0.025, 1) * spread, rtol=1e-5)
+        assert not found.is_shown.any()
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(("n", "k", "share"), [(20, 2, 0.05), (60, 5, 0.05), (100, 10, 0.05), (8, 2, 0.5)])
+    def test_questions_without_an_effect(self, n, k, share):
+        """Questions to which few say yes were claimed to move the score in 43 to 68 of 100 surveys."""
+        rng = np.random.default_rng(5)
+        shown, outside = [], []
+        while len(shown) < 200:
+            answers = (rng.random((k, n)) < share).astype(float)
+            try:
+                found = score_drivers(rng.integers(0, 11, n), {f"q{i}": one for i, one in enumerate(answers)})
+            except InputError:  # nobody said yes
+                continue
+            shown.append(found.is_shown.any())
+            outside.append(((found.low > 0) | (found.high < 0)).mean())
+        assert np.mean(shown) <= 0.09
+        assert np.mean(outside) <= 0.07
 
     def test_importance_of_two_questions_is_shapleys(self):
         """With two predictors, Johnson's weights and the mean over all orders are the same number."""
@@ -190,7 +278,26 @@ class TestResponseBySegment:
     def test_fisher_for_two_small_segments(self):
         found = response_by_segment(["a"] * 6 + ["b"] * 6, [1] * 5 + [0] * 7)
         expected = stats.fisher_exact([[5, 1], [0, 6]]).pvalue
-        np.testing.assert_allclose(found.p_value, np.minimum(2 * expected, 1), rtol=1e-9)
+        np.testing.assert_allclose(found.p_value, expected, rtol=1e-9)
+
+    @given(st.integers(1, 60), st.integers(1, 60), st.data())
+    def test_two_segments_are_judged_as_two_arms(self, n, other, data):
+        """Both segments are compared with each other, so there is one test; it was corrected as if there were two."""
+        yes, other_yes = data.draw(st.integers(0, n)), data.draw(st.integers(0, other))
+        answered = [True] * yes + [False] * (n - yes) + [True] * other_yes + [False] * (other - other_yes)
+        found = response_by_segment(["a"] * n + ["b"] * other, answered)
+        arms = compare_proportions([yes, other_yes], [n, other])
+        np.testing.assert_allclose(found.p_value, arms.p_value[0], rtol=1e-9)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("sizes", "share"), [((5,) * 20, 0.3), ((3, 3, 200), 0.1), ((60, 60), 0.5), ((10, 400), 0.02)]
+    )
+    def test_segments_alike_seldom_differ(self, sizes, share):
+        rng = np.random.default_rng(9)
+        segment = np.repeat(np.arange(len(sizes)), sizes).astype(str)
+        wrong = sum(response_by_segment(segment, rng.random(len(segment)) < share).differs.any() for _ in range(300))
+        assert wrong <= 300 * 0.05 + 11  # three standard errors
 
 
 def test_satisfaction_on_ten_points_has_the_callers_cut():

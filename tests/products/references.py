@@ -13,6 +13,7 @@ __all__ = [
     "best_counts",
     "first_counts",
     "hit_counts",
+    "later_amounts",
     "naive_offers",
     "net",
     "next_counts",
@@ -108,6 +109,15 @@ def first_counts(lines, amounts, horizon, end):
         for product in {product for day, product, _ in own if day == begin}:
             found[product].append((at_first, sum(later), len(later) > 0))
     return found
+
+
+def later_amounts(lines, amounts, horizon, end):
+    """Give the later amount of each customer who was followed."""
+    for customer in {who for who, _, _ in lines}:
+        own = [(day, amount) for (who, day, _), amount in zip(lines, amounts, strict=True) if who == customer]
+        begin = min(day for day, _ in own)
+        if end - begin >= horizon:
+            yield sum(amount for day, amount in own if begin < day <= begin + horizon)
 
 
 def shrunk_intervals(log_intervals, own, between, product_mean, product_trust_mean):

@@ -158,6 +158,60 @@ class TestProductPairs:
         assert (found.q_value > 0.05).all()
         assert found.conclusion == "Bought together more often than chance explains: 0 of 1,770 possible pairs."
 
+    def test_items_of_large_orders_are_no_pairs(self):
+        """Who buys much buys anything: each order takes its items by chance, but orders differ in size."""
+        rng = np.random.default_rng(3)
+        claims = 0
+        for _ in range(20):
+            size = rng.lognormal(0.7, 1.0, 400)
+            order, product = np.nonzero(rng.random((400, 30)) < 0.1 * size[:, np.newaxis])
+            lines = OrderLines(customer=order, date=np.full(len(order), DAY), product=product)
+            for within in ("order", "customer"):
+                found = product_pairs(lines, within=within)
+                claims += bool((found.q_value <= 0.05).any())
+        assert claims <= 4  # 36 of 40 before
+
+    @pytest.mark.parametrize("with_both", [True, False])
+    def test_one_customer_with_a_habit_is_no_pair(self, with_both):
+        """One customer with many orders buys two items often, or never; all others take them by chance."""
+        rng = np.random.default_rng(4)
+        claims = 0
+        for _ in range(30):
+            bought = rng.random((400, 10)) < 0.3
+            bought[:100, :2] = with_both
+            order, product = np.nonzero(bought)
+            lines = OrderLines(
+                customer=np.maximum(order, 100), date=np.full(len(order), DAY), product=product, order=order
+            )
+            claims += bool((product_pairs(lines).q_value <= 0.05).any())
+        assert claims <= 3
+
+    def test_a_pair_of_many_customers_is_found(self):
+        """Two items that go together in a third of the orders of half of 200 customers, with five orders each."""
+        rng = np.random.default_rng(5)
+        bought = rng.random((1000, 30)) < 0.08
+        bought[:, 1] |= bought[:, 0] & (rng.random(1000) < 0.5)
+        order, product = np.nonzero(bought)
+        lines = OrderLines(customer=order // 5, date=np.full(len(order), DAY), product=product, order=order)
+        found = product_pairs(lines)
+        sure = found.q_value <= 0.05
+        assert {
+            frozenset(p) for p in zip(found.bought[sure].tolist(), found.also_bought[sure].tolist(), strict=True)
+        } == {frozenset((0, 1))}
+
+    def test_the_chance_counts_customers(self):
+        """Forty orders with both of 20 customers with two each count as 20; of one customer as none."""
+        log = [(c, day, p) for c in range(20) for day in (0, 1) for p in (1, 2)]
+        log += [(c, 0, p) for c in range(20, 100) for p in (3 + c % 4, 7 + c % 4)]
+        found = rows_of(product_pairs(as_lines(log)), "bought", "also_bought")[1, 2]
+        n = 120
+        share = max(40 * 40 / n, 40 * 40 / (2 * n - 40)) / 40
+        few = stats.binom.sf(19, 20, share)
+        without_one_customer = stats.binom.sf(37, 38, max(share, 38 * 38 / 118 / 38))
+        expected = max(few, without_one_customer) * 9 * 10 / 2
+        assert found["q_value"] <= expected * 1.2
+        assert found["q_value"] >= few
+
     def test_json_and_conclusion(self):
         found = product_pairs(as_lines([(c, 0, p) for c in range(40) for p in ((1, 2) if c < 20 else (3,))]))
         check_json(found)
@@ -193,6 +247,31 @@ class TestNextPurchases:
         assert next_purchases(lines).conclusion.endswith(first)
         none = next_purchases(lines.without(["printer"]))
         assert none.conclusion == "Bought next more often than chance explains: 0 of 1 possible pair."
+
+    def test_the_conclusion_names_a_pair_that_is_shown(self):
+        """Milk follows everything, so it comes first by its share; ink follows the printer more than by chance."""
+        customers = np.arange(300)
+        lines = OrderLines(
+            customer=np.concatenate([customers, customers, customers[:40]]),
+            date=DAY + np.concatenate([np.zeros(300, int), np.full(300, 1), np.full(40, 1)]),
+            product=["printer"] * 60 + ["tea"] * 240 + ["milk"] * 300 + ["ink"] * 40,
+        )
+        found = next_purchases(lines)
+        assert found.bought_next[0] == "milk"
+        assert found.conclusion.endswith("First: ink after printer, in 67% of cases and after 1 day on average.")
+
+    def test_one_customer_with_a_habit_shows_nothing(self):
+        rng = np.random.default_rng(6)
+        claims = 0
+        for _ in range(30):
+            customer = np.append(np.repeat(np.arange(300), 4), np.full(300, 300))
+            product = np.append(
+                rng.choice(8, 1200, p=[0.3, 0.2, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05]), rng.integers(5, 8, 300)
+            )
+            lines = OrderLines(customer=customer, date=DAY + rng.integers(0, 365, 1500), product=product)
+            found = next_purchases(lines)
+            claims += bool(((found.lift > 1) & (found.q_value <= 0.05)).any())
+        assert claims <= 3
 
     @given(log=LOGS, within=st.one_of(st.none(), st.integers(1, 20)), later=st.integers(0, 9))
     def test_equals_a_slow_count(self, log, within, later):
@@ -234,6 +313,22 @@ class TestNextPurchases:
 
 class TestBestCustomerProducts:
     """Share of the purchases of the best, divided by the share of those of the others."""
+
+    @pytest.mark.slow
+    def test_one_very_large_customer_is_no_preference(self):
+        """The best are drawn by chance. One customer, who places a third of all orders, made claims in 34 of 100."""
+        rng = np.random.default_rng(8)
+        claims = 0
+        for _ in range(200):
+            n = np.append(300, rng.poisson(5, 99) + 1)
+            customer, taste = np.repeat(np.arange(100), n), rng.dirichlet(np.full(12, 0.3), 100)
+            product = (taste[customer].cumsum(axis=1) > rng.random(len(customer))[:, np.newaxis]).argmax(axis=1)
+            lines = OrderLines(
+                customer=customer, date=np.full(len(customer), DAY), product=product, order=np.arange(len(customer))
+            )
+            found = best_customer_products(lines, best=rng.choice(100, 40, replace=False), min_buyers=5)
+            claims += bool((found.q_value <= 0.05).any())
+        assert claims <= 14  # 5 % and 1.3 standard errors
 
     @pytest.mark.parametrize("n_best", [1, 2, 3, 10])
     def test_a_few_customers_like_all_others_are_not_said_to_prefer_anything(self, n_best):
@@ -361,9 +456,12 @@ class TestFirstProducts:
             assert row["repeat_rate"] == pytest.approx(again.mean())
             assert row["mean_first"] == pytest.approx(first.mean())
             assert row["mean_later"] == pytest.approx(later.mean())
-            if np.ptp(later) == 0:
+            error, all_later = stats.sem(later), list(references.later_amounts(log, amounts, horizon, 30))
+            if np.ptp(later) == 0 or 2 * len(later) <= len(all_later):
+                error = max(error, np.std(all_later, ddof=1) / np.sqrt(len(later)))
+            if error == 0:
                 continue
-            low, high = stats.t.interval(0.95, len(later) - 1, later.mean(), stats.sem(later))
+            low, high = stats.t.interval(0.95, len(later) - 1, later.mean(), error)
             assert row["later_low"] == pytest.approx(low, abs=1e-6)
             assert row["later_high"] == pytest.approx(high, abs=1e-6)
 

@@ -120,7 +120,11 @@ class LeadScoreFit(Columns):
     def conclusion(self) -> str:
         """How well the score and its probabilities predict the held-out leads, in two sentences."""
         low, high = self.auc_interval
-        told = "tells buyers from others" if low > 0.5 else "is not shown to tell buyers from others"
+        told = "is not shown to tell buyers from others"
+        if low > 0.5:
+            told = "tells buyers from others"
+        elif high < 0.5:
+            told = "puts buyers behind others, so do not use it"
         gain = "better" if self.brier_score < self.brier_score_constant else "no better"
         slope = f"{self.calibration_slope:.2f}" if math.isfinite(self.calibration_slope) else "not known"
         return (

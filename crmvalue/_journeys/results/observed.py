@@ -170,7 +170,8 @@ class ObservedEffect(Columns, Pictured):
             f"{self.naive_difference:+,.2f}."
         )
         if self.n_outside:
-            text += f" {counted(self.n_outside, 'treated customer')} had nobody like them and are left out."
+            are = "is" if self.n_outside == 1 else "are"
+            text += f" {counted(self.n_outside, 'treated customer')} had nobody like them and {are} left out."
         if not self.is_balanced:
             return f"{text} After weighting the groups are still not alike: do not build on this figure."
         text += f" Difference in differences: {self.did_difference:+,.2f} ({_range(self.did_interval)})"

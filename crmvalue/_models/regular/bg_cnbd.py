@@ -194,6 +194,10 @@ def fit_mbg_cnbd(
     product of the times between purchases to the power of k - 1. It has no other parameter. `log_likelihood` of the fit
     and of the model leaves it out, so it must not be compared between different k; the numbers in `comparison` have it.
 
+    Every time counts in full for the choice of k, so one customer with very many can speak for a small base: 500 daily
+    purchases beside customers who buy at random left k = 1 in a simulated base of 2,100 repeat purchases and turned it
+    into 2 in one of 1,200. Look at the shape of `regularity` too, to which each customer adds 20 times at most.
+
     Examples
     --------
     >>> from crmvalue.datasets import load_cdnow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -53,6 +54,7 @@ _CELLS = 60  # parts of the time of observation that these tell apart
 _FARTHEST = 100.0  # spread of a prior that says nothing
 _LARGEST_FIGURE = 1e9  # beyond, the level, the factor for a value of 1, is 1 but for rounding
 _LARGEST_LEVEL = 200.0  # a logarithm
+_SAME = 1e-3  # nats: log scores that differ by less are as good as each other, as in `choose_model`
 _NO_SEASON = 0.02  # spread of the levels that no forecast would notice
 
 
@@ -129,7 +131,8 @@ def fit_calendar(
         Standard deviation of the normal prior of the logarithms of the levels, > 0 and at most 100: 0.3 means that
         most levels are between 0.55 and 1.8. By default it is learnt from the data.
     choose : bool, optional
-        Whether to leave the calendar out if it does not help to foretell the last quarter of the log.
+        Whether to leave the calendar out if it does not help to foretell the last quarter of the log: the log score
+        with it has to be better by more than its standard error over the customers, and by more than 0.001 nats.
     time_unit : {"day", "week", "month", "quarter", "year"}, optional
         Unit of the model.
 
@@ -376,7 +379,7 @@ def _messages(log: DayLog, levels: Levels, found: Found, n_repeat: int) -> tuple
 
 
 def _chosen(log: DayLog, terms: Terms, found: SeasonalFit) -> SeasonalFit:
-    """Leave the calendar out if it does not help to foretell the last quarter."""
+    """Leave the calendar out if it does not help to foretell the last quarter by more than a standard error."""
     cut = log.end - max(1, (log.n_days - 1) // 4)
     before = log.until(cut)
     if cut <= log.begin or not len(before.day):
@@ -391,14 +394,18 @@ def _chosen(log: DayLog, terms: Terms, found: SeasonalFit) -> SeasonalFit:
     known = np.unique(before.customer)
     n = np.bincount(np.searchsorted(known, later[np.isin(later, known)]), minlength=len(known))
     length = (log.n_days - before.n_days) / DAYS_PER_UNIT[terms.time_unit]
-    score, flat_score = (
-        float(np.log(np.maximum(model.prob_purchases(history, n, horizon=length), 1e-300)).mean())
-        for model in (trial.model, flat)
+    scores, flat_scores = (
+        -np.log(np.maximum(model.prob_purchases(history, n, horizon=length), 1e-300)) for model in (trial.model, flat)
     )
+    gain = flat_scores - scores
+    error = float(gain.std()) / math.sqrt(len(gain))
     words = (
-        f"log score of the last quarter (from {cut + 1} on): {score:.4f} with the calendar, {flat_score:.4f} without it"
+        f"log score of the last quarter (from {cut + 1} on; lower is better): {scores.mean():.4f} with the calendar, "
+        f"{flat_scores.mean():.4f} without it"
     )
-    if score > flat_score:
+    if gain.mean() > max(error, _SAME):
         return attrs.evolve(found, fit=attrs.evolve(found.fit, comparison=f"{found.fit.comparison}; {words}"))
     plain = _fit_known(log, terms, Calendar())
+    if gain.mean() > 0:
+        words += f"; the difference is no larger than its standard error, {max(error, _SAME):.4f}"
     return attrs.evolve(plain, messages=(f"the calendar was left out: {words}",))

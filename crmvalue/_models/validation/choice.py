@@ -190,10 +190,12 @@ def choose_model(
     split = split_purchases(customer, date, calibration_end=cut, holdout_end=end, **options)
     found = score_candidates(split, fits, criterion)
     failed = {one.name: one.reason for one in found if one.score is None}
+    passed_over: list[str] = []
     for name in in_order(found, criterion):
         fit = _fitted(fits[name], history)
         if isinstance(fit, Fit):
-            return _choice(split, name, fit, found, criterion)
+            return _choice(split, name, fit, found, criterion, passed_over)
+        passed_over.append(name)
         failed[name] = f"for the whole log {fit}"
     raise ConvergenceError(f"no model can be trusted ({'; '.join(f'{name}: {why}' for name, why in failed.items())})")
 
@@ -244,6 +246,11 @@ def _scores(split: PurchaseSplit, model: Any, criterion: str) -> Floats:
     return _of_counts(foretell(model, past, length, came), criterion)
 
 
+def _span(length: float, unit: str) -> str:
+    """Write a time in words, such as "1 week" or "8.57 weeks"."""
+    return f"{length:.3g} {unit}" + "s" * (f"{length:.3g}" != "1")
+
+
 def _of_counts(foretold: Foretold, criterion: str) -> Floats:
     return foretold.log_score if criterion == "log_score" else foretold.crps
 
@@ -257,7 +264,14 @@ def _fitted(fit_one: Callable[[PurchaseHistory], Fit[Any]], history: PurchaseHis
     return fit if fit.diagnosis.grade != "not usable" else fit.diagnosis.messages[0]
 
 
-def _choice(split: PurchaseSplit, name: str, fit: Fit[Any], found: Sequence[Candidate], criterion: str) -> ModelChoice:
+def _choice(
+    split: PurchaseSplit,
+    name: str,
+    fit: Fit[Any],
+    found: Sequence[Candidate],
+    criterion: str,
+    passed_over: Sequence[str] = (),
+) -> ModelChoice:
     past, length, came = split.calibration, split.holdout_length, split.holdout_n_purchases
     if criterion == "mean_absolute_error":
         rules = {
@@ -271,11 +285,16 @@ def _choice(split: PurchaseSplit, name: str, fit: Fit[Any], found: Sequence[Cand
     means = {one.name: math.nan if one.score is None else float(one.score.mean()) for one in found}
     least = min(value for value in means.values() if not math.isnan(value))
     told = ", ".join(f"{one} not usable" if math.isnan(value) else f"{one} {value:.4f}" for one, value in means.items())
-    words = f"{name} is chosen by its {_WORDS[criterion]} on the last {length:.3g} {past.time_unit}s ({told})"
-    if means[name] > least:
+    words = f"{name} is chosen by its {_WORDS[criterion]} on the last {_span(length, past.time_unit)} ({told})"
+    if passed_over:
+        words += f"; not usable on the whole log, though as good or better on this part: {', '.join(passed_over)}"
+    elif means[name] > least:
         words += "; it is the simplest of those as good as the best"
-    words += f'. The naive rule "{rule}" has {rules[rule]:.4f}'
-    words += ": it wins." if rules[rule] < means[name] else "."
+    if math.isfinite(rules[rule]):
+        words += f'. The naive rule "{rule}" has {rules[rule]:.4f}'
+        words += ": it wins." if rules[rule] < means[name] else "."
+    else:
+        words += ". Under each naive rule something impossible happened."
     failed = [f"{one.name}: {one.reason}" for one in found if one.score is None]
     if failed:
         words += f" Not usable: {'; '.join(failed)}."

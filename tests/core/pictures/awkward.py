@@ -179,9 +179,10 @@ def drivers(names, effect, half):
     n = len(names)
     effect = np.resize(np.array(effect, dtype=float), n)
     ends = {"low": effect - half, "high": effect + half}
+    p_value = np.where((ends["low"] > 0) | (ends["high"] < 0), 0.001, 1.0)
     return metrics.ScoreDrivers(
-        question=names, effect=effect, **ends, importance=np.full(n, 1 / n), mean=np.ones(n), explained=1.0,
-        n_answers=99, n_incomplete=0, level=0.95,
+        question=names, effect=effect, **ends, p_value=p_value, importance=np.full(n, 1 / n), mean=np.ones(n),
+        explained=1.0, n_answers=99, n_incomplete=0, level=0.95,
     )  # fmt: skip
 
 

@@ -67,6 +67,7 @@ class TestScoreDrivers:
             "effect": [0.5, 1.25, -0.1],
             "low": [0.2, 1.0, -0.4],
             "high": [0.8, 1.5, 0.2],
+            "p_value": [0.002, 0.0001, 0.4],
             "importance": [0.2, 0.6, 0.01],
             "mean": [3.0, 4.0, 2.0],
             "explained": 0.81,
@@ -86,10 +87,11 @@ class TestScoreDrivers:
         assert data["no_effect"][0] == 0
 
     def test_titles(self):
-        assert parts(self.drivers(low=[-1.0] * 3))[0] == "No question is shown to move the score"
-        found = self.drivers(effect=[-0.5, 1.25, 0], low=[-0.8, -1, -1], high=[-0.2, 3, 1])
+        assert parts(self.drivers(p_value=[0.06, 0.2, 1.0]))[0] == "No question is shown to move the score"
+        ends = {"low": [-0.8, -1, -1], "high": [-0.2, 3, 1]}
+        found = self.drivers(effect=[-0.5, 1.25, 0], **ends, p_value=[0.01, 0.5, 1])
         assert parts(found)[0] == (
-            "Most important is speed, but only price is shown to move the score: "
+            "Most important is speed, but it is price that is shown to move the score: "
             "one point more goes with 0.5 points less"
         )
 

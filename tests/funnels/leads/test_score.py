@@ -16,6 +16,7 @@ from scipy import optimize, stats
 from crmvalue._funnels.leads.fit import _auc, _auc_interval, fit_lead_score
 from crmvalue._funnels.leads.score import FitRule, Grade, LeadScore, Signal
 from crmvalue.errors import InputError
+from crmvalue.typing import Interval
 
 NOW = dt.datetime(2024, 5, 31, 12)
 NAMES = ["demo", "visit", "unsubscribe"]
@@ -359,6 +360,8 @@ class TestFitLeadScore:
         assert nothing.auc == 0.5
         assert math.isnan(nothing.calibration_slope)
         assert "is not shown to tell" in nothing.conclusion
+        wrong = attrs.evolve(nothing, auc=0.2, auc_interval=Interval(np.float64(0.15), np.float64(0.26)))
+        assert "the score puts buyers behind others, so do not use it: AUC 0.200" in wrong.conclusion
 
     def test_noise_is_called_noise(self):
         rng = np.random.default_rng(6)

@@ -20,6 +20,7 @@ from crmvalue.metrics import (
     retention_by_worst_ticket,
     service_level,
 )
+from tests.cohorts.references import log_rank_exact
 from tests.core.references import open_minutes
 from tests.metrics.references import kaplan_meier_at, mixed_over_spreads
 
@@ -322,8 +323,56 @@ class TestRetentionByWorstTicket:
             )
             for g in (~bad, bad)
         ]
-        assert found.p_value == pytest.approx(stats.logrank(*rows).pvalue, rel=1e-9)
+        # Fewer than 30 losses are expected of one group, so the exact p-value is given.
+        duration = [*np.minimum(left[~bad] - 30, 370), *np.minimum(left[bad] - 30, 370)]
+        event = [*(left[~bad] <= 400), *(left[bad] <= 400)]
+        exact, least = log_rank_exact(duration, event, [True] * 40 + [False] * 40)
+        assert least < 30
+        assert found.p_value == pytest.approx(float(exact), rel=1e-9)
+        assert found.p_value > stats.logrank(*rows).pvalue
         assert "beyond chance" in found.conclusion
+
+    @pytest.mark.slow
+    def test_few_tickets_do_not_make_a_difference(self):
+        """Of 300 customers whose tickets change nothing, a few had one: 15 in 100 tables claimed a difference."""
+        rng = np.random.default_rng(6)
+        shown = 0
+        for _ in range(200):
+            left = 31 + rng.exponential(400, 300).astype(int)
+            rank = rng.choice(4, 300, p=[0.96, 0.02, 0.01, 0.01])
+            bad = np.nonzero(rank)[0]
+            found = retention_by_worst_ticket(
+                np.arange(300),
+                [BEGIN] * 300,
+                BEGIN + left * DAY,
+                bad,
+                [BEGIN] * len(bad),
+                np.array(["a", "b", "c"])[rank[bad] - 1],
+                order=["a", "b", "c"],
+                as_of=BEGIN + 400 * DAY,
+                landmark_days=30,
+                horizon_days=370,
+            )
+            shown += found.p_value < 0.05
+        assert shown <= 10
+
+    def test_nobody_was_watched_so_long(self):
+        """A group that nobody of was followed to the end has no share, and the words say so."""
+        found = retention_by_worst_ticket(
+            ["ann", "bob"],
+            [BEGIN, BEGIN + 250 * DAY],
+            [None, None],
+            ["bob"],
+            [BEGIN + 251 * DAY],
+            ["bad"],
+            order=["bad"],
+            as_of=BEGIN + 400 * DAY,
+            landmark_days=30,
+            horizon_days=300,
+        )
+        assert np.isnan(found.retained).tolist() == [False, True]
+        assert "bad: nobody of 1 watched so long" in found.conclusion
+        assert "nan" not in found.conclusion
 
     @pytest.mark.parametrize(
         ("changes", "name"),

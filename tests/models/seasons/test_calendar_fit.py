@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from itertools import pairwise
 
@@ -36,6 +37,7 @@ from crmvalue.models import (
     fit_mbg_cnbd,
     fit_mbg_nbd,
     fit_nbd,
+    proper_scores,
 )
 from crmvalue.purchases import PurchaseHistory, split_purchases, summarise_purchases
 
@@ -521,6 +523,30 @@ class TestChoice:
         found = fit_calendar(*draw_log(3000, 11), as_of=BEGIN + N_DAYS, choose=True)
         assert "log score of the last quarter" in found.fit.comparison
         assert len(found.names) == 12
+
+    def test_the_log_score_is_that_of_other_functions(self):
+        """Minus the mean logarithm, so that lower is better, as in `proper_scores`."""
+        found = fit_calendar(*LOG, as_of="1997-09-30", by="month", choose=True)
+        said = re.search(r"lower is better\): (\S+) with the calendar, (\S+) without", found.fit.comparison)
+        split = split_purchases(*LOG, calibration_end="1997-07-24", holdout_end="1997-09-30")
+        flat = proper_scores(split, fit_mbg_nbd(split.calibration)).log_score
+        assert float(said[2]) == pytest.approx(flat, abs=6e-5)
+        assert 0 < float(said[1]) < flat
+
+    @pytest.mark.slow
+    def test_a_base_without_seasons_seldom_keeps_a_calendar(self):
+        """By the larger log score alone, 14 to 24 of 40 logs kept one."""
+        kept = 0
+        for seed in range(40):
+            rng = np.random.default_rng(seed)
+            begin, pace = rng.integers(0, 365, 100), rng.gamma(0.7, 1 / 21, 100)
+            n = rng.poisson(pace * (760 - begin))
+            who = np.repeat(np.arange(100), n + 1)
+            day = begin[who] + np.floor(rng.random(len(who)) * (760 - begin[who])).astype(int)
+            day[np.cumsum(n + 1) - 1] = begin
+            found = fit_calendar(who, np.datetime64("2022-01-01") + day, by="weekday", model="nbd", choose=True)
+            kept += bool(found.names)
+        assert kept <= 10  # one standard error is passed by chance in 16 of 100
 
     def test_none_is_left_out(self):
         spring = np.array([1, 1, 4, 4, 1, 1, 1, 1, 1, 1, 1, 1.0])

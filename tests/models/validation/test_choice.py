@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from crmvalue._models.validation import choice as choice_module
 from crmvalue._models.validation.choice import Candidate, in_order
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import ConvergenceError, InputError
@@ -68,6 +69,25 @@ class TestChooseModel:
         assert choice.name == "MBG/CNBD-6"
         assert (choice.rule, choice.rule_wins) == ("nobody buys", True)
         assert choice.conclusion.endswith(": it wins.")
+
+    def test_a_model_that_is_passed_over_is_named(self, log, monkeypatch):
+        """The best on the holdout has no usable fit to the whole log: the words must not call the next one as good."""
+        whole = summarise_purchases(log.customer, log.date, as_of="1997-09-30")
+
+        def fails_on_the_whole(history):
+            if history.as_of == whole.as_of:
+                raise ConvergenceError("no peak was found")
+            return fit_bg_nbd(history)
+
+        monkeypatch.setitem(choice_module._FITS, "bg_nbd", {"BG/NBD": fails_on_the_whole})
+        choice = choose_model(log.customer, log.date, as_of="1997-09-30", models=["nbd", "bg_nbd"])
+        assert choice.name == "NBD"
+        assert "not usable on the whole log, though as good or better on this part: BG/NBD" in choice.conclusion
+        assert "simplest" not in choice.conclusion
+
+    @pytest.mark.parametrize(("length", "words"), [(1.0, "1 week"), (0.999, "0.999 weeks"), (9.714, "9.71 weeks")])
+    def test_a_span_in_words(self, length, words):
+        assert choice_module._span(length, "week") == words
 
     def test_no_usable_fit(self):
         customer = [1] * 5 + [2, 3, 4]
