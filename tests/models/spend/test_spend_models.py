@@ -352,6 +352,24 @@ class TestFit:
             assert (up.value - down.value) / (2 * step) == pytest.approx(at.gradient[i], rel=1e-6, abs=1e-6)
             np.testing.assert_allclose((up.gradient - down.gradient) / (2 * step), at.hessian[i], rtol=1e-6, atol=1e-5)
 
+    @pytest.mark.parametrize(("n_days", "drift", "names"), [(100, True, ["z"]), (100, False, []), (1, True, ["z"])])
+    def test_sums_by_month_are_those_of_single_purchases(self, n_days, drift, names):
+        """The likelihood is that of the model with the same numbers, and effects of months add up to 0."""
+        history = history_of([20.0, 35.0, 18.0], [400.0], [90.0, 70.0], n_days=n_days).with_covariates(
+            {"z": [1.0, -1.0, 3.0]}
+        )
+        options = {"zeros": "raise", "drift": drift, "season": True, "spend_covariates": names}
+        task = read_task(history, use_first=True, **options)
+        theta = np.array([0.5, 0.2, 0.1, 0.3, *np.linspace(-0.2, 0.3, len(task.names))])
+        a, scale, p, q = np.exp(theta[:4])
+        model = Gb2Spend(a, 50.0 * scale, p, q, **task.fields(theta[4:]))
+        expected = model.log_likelihood(history).sum() + task.spent.log.sum()
+        assert Gb2Likelihood(task, 50.0)(theta).value == pytest.approx(expected, rel=1e-12)
+        columns = np.array(task.columns(slice(0, 3), slice(0, 6), task.spent.row)).reshape(-1, 6)
+        plain = np.array(task.plain_columns(slice(0, 3), slice(0, 6), task.spent.row)).reshape(-1, 6)
+        by_month = np.eye(task.n_months)[task.month_places()].T if task.n_months else plain[:0]
+        np.testing.assert_array_equal(columns, task.contrasts.T @ np.vstack([plain, by_month]))
+
     @pytest.mark.parametrize(("model", "fit"), MODELS)
     def test_climbs_to_the_top_and_counts_everybody(self, model, fit):
         history = base(model, 400, 1)
