@@ -161,7 +161,12 @@ def require_other_names(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any],
             raise InputError(name, rule, column, hint="rename the column")
 
 
-def require_numbers(name: str, frame: nw.LazyFrame[Any], columns: Iterable[str], flags: Iterable[str] = ()) -> None:
+def require_numbers(
+    name: str,
+    frame: nw.DataFrame[Any] | nw.LazyFrame[Any],
+    columns: Iterable[str],
+    flags: Iterable[str] = (),
+) -> None:
     """Refuse columns of an engine that hold no numbers, such as texts, which some engines would read as numbers.
 
     The columns `flags` may be True and False too.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from crmvalue.models import Fit
-    from crmvalue.purchases import OrderLogCounts, TimeUnit
+    from crmvalue.purchases import OrderLogCounts, PurchaseAmounts, TimeUnit
     from crmvalue.segmentation import RfmBreaks
 
 __all__ = ["CustomerFrame", "FrameResult", "Opened", "names_here", "open_customers"]
@@ -74,6 +74,8 @@ class CustomerFrame:
         The fits behind the values, the purchases first.
     breaks : RfmBreaks or None
         The break points behind the scores.
+    amounts : PurchaseAmounts or None
+        Day and money of each purchase, in the order of the rows of a frame in memory (`keep_amounts`).
 
     Examples
     --------
@@ -95,6 +97,7 @@ class CustomerFrame:
     counts: OrderLogCounts | None = None
     fits: tuple[Fit[Any], ...] = ()
     breaks: RfmBreaks | None = None
+    amounts: PurchaseAmounts | None = None
 
     def __repr__(self) -> str:
         return (
@@ -155,9 +158,17 @@ class Opened(NamedTuple):
 
 
 def open_customers(
-    customers: object, needed: tuple[str, ...], time_unit: TimeUnit | None = None, *, timed: bool = True
+    customers: object,
+    needed: tuple[str, ...],
+    time_unit: TimeUnit | None = None,
+    *,
+    timed: bool = True,
+    made: str = _MADE,
 ) -> Opened:
-    """Take a result of this module, or a frame of the user's with the same columns; `timed` ones need a unit."""
+    """Take a result of this module, or a frame of the user's with the same columns; `timed` ones need a unit.
+
+    `made` says where the needed columns come from.
+    """
     if isinstance(customers, CustomerFrame):
         frame, known = as_frame("customers", customers.frame), customers
         if time_unit is not None and known.time_unit is not None and time_unit != known.time_unit:
@@ -172,7 +183,7 @@ def open_customers(
         hint = f"the unit of `recency` and `age`, one of {', '.join(DAYS_PER_UNIT)}"
         raise InputError("time_unit", "given for a frame of your own", None, hint=hint)
     without_money = "date" in known.columns and "amount" not in known.columns
-    require_present("customers", frame, needed, _NO_MONEY if without_money else _MADE)
+    require_present("customers", frame, needed, _NO_MONEY if without_money else made)
     return Opened(frame, known, known.time_unit)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
 import attrs
@@ -13,7 +14,9 @@ from crmvalue._frames.columns import Roles, require_numbers, require_present
 from crmvalue._frames.customers import Opened, names_here, open_customers
 from crmvalue._frames.engines import as_frame, collect, flag, in_engine, is_known, is_whole, lazy_or_none, total
 from crmvalue._frames.log import arrays_of
+from crmvalue._frames.orders import LOG_SPEND
 from crmvalue._models.spend.gamma_gamma import fit_mean_spend
+from crmvalue._models.spend.lognormal import LogSums, fit_log_sums
 from crmvalue._models.validation.candidates import candidate
 from crmvalue.errors import ConvergenceError, InputError
 from crmvalue.models import (
@@ -21,6 +24,7 @@ from crmvalue.models import (
     fit_bg_cnbd,
     fit_bg_nbd,
     fit_gamma_gamma,
+    fit_gb2_spend,
     fit_ggompertz_nbd,
     fit_mbg_cnbd,
     fit_mbg_nbd,
@@ -30,23 +34,37 @@ from crmvalue.models import (
 from crmvalue.purchases import PurchaseHistory, UniquePurchases, estimate_regularity
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import narwhals as nw
 
     from crmvalue.models import Fit
     from crmvalue.purchases import TimeUnit
     from crmvalue.typing import Integers
 
-__all__ = ["ROW", "Rows", "count_rows", "fit", "fit_spend", "read_history"]
+__all__ = [
+    "ROW",
+    "Rows",
+    "count_rows",
+    "fit",
+    "fit_spend",
+    "read_history",
+    "require_amounts",
+    "with_amounts",
+]
 
 Model: TypeAlias = Literal[
-    "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "ggompertz_nbd", "bg_cnbd", "mbg_cnbd", "gamma_gamma", "best"
-]
+    "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "ggompertz_nbd", "bg_cnbd", "mbg_cnbd", "gamma_gamma",
+    "lognormal_spend", "gb2_spend", "best",
+]  # fmt: skip
 
 ROW = ("frequency", "recency", "age")
 """Columns that make a row of a purchase model."""
 
 _N, _WRONG = "_crmvalue_n", "_crmvalue_wrong"
 _MOST = 1e100
+_MOST_LOG = math.log(_MOST)
+_WITH_AMOUNTS = "summarise(keep_amounts=True) of crmvalue.frames makes it"
 _SPEND = f"0 to {_MOST:g}, not missing,"
 
 _FITS: dict[str, Any] = {
@@ -78,12 +96,15 @@ def fit(
     ----------
     customers : CustomerFrame, DataFrame or LazyFrame
         A result of :func:`summarise` or :func:`split`, or a frame of your own with the columns `frequency`, `recency`
-        and `age`; for "gamma_gamma" `frequency` and `mean_repeat_spend`, of which means of 0 are left out and counted.
-    model : {"best", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "ggompertz_nbd", "bg_cnbd", "mbg_cnbd", \
-"gamma_gamma"}, optional
-        The model. "best" with `orders` is that of :func:`crmvalue.models.choose_model`: it has the best log score on
-        the last quarter of the orders. Without them it fits the next four of this list, leaves out fits that are not
-        usable, and takes the one with the best AIC. `comparison` of the fit says in words what was compared.
+        and `age`; for "gamma_gamma" `frequency` and `mean_repeat_spend`, of which means of 0 are left out and counted;
+        for "lognormal_spend" the columns of :func:`summarise` with `keep_amounts`; for "gb2_spend" such a result of a
+        frame in memory. Both leave out purchases of 0 and count them.
+    model : str, optional
+        "best", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "ggompertz_nbd", "bg_cnbd" or "mbg_cnbd" for purchases;
+        "gamma_gamma", "lognormal_spend" or "gb2_spend" for spend. "best" with `orders` is that of
+        :func:`crmvalue.models.choose_model`: it has the best log score on the last quarter of the orders. Without them
+        it fits the first four models, leaves out fits that are not usable, and takes the one with the best AIC.
+        `comparison` of the fit says in words what was compared.
     time_unit : {"day", "week", "month", "quarter", "year"}, optional
         Unit of `recency` and `age`; needed for a frame of your own.
     orders : DataFrame or LazyFrame, optional
@@ -127,8 +148,8 @@ def fit(
         raise InputError("k", "given for 'bg_cnbd' and 'mbg_cnbd' alone", k)
     if orders is not None and model != "best" and (model not in _REGULAR or k is not None):
         raise InputError("orders", "given for 'best', or in place of `k`", type(orders).__name__)
-    if model == "gamma_gamma":
-        return fit_spend(customers, time_unit=time_unit)
+    if model in _SPEND_FITS:
+        return _SPEND_FITS[model](customers, time_unit)
     opened = open_customers(customers, ROW, time_unit)
     lazy = in_engine(opened.frame)
     history: PurchaseHistory | UniquePurchases
@@ -245,6 +266,93 @@ def fit_spend(customers: Any, *, time_unit: TimeUnit | None = None) -> Fit[Any]:
     return fit_mean_spend(x, mean, left_out={"no repeat purchase": n_once, "zero spend": n_zero})
 
 
+def _fit_lognormal(customers: Any, time_unit: TimeUnit | None) -> Fit[Any]:
+    """Fit the lognormal model to sums over the customers with the same number of purchases of some money."""
+    import narwhals as nw
+
+    needed = ("frequency", *LOG_SPEND)
+    frame = open_customers(customers, needed, time_unit, timed=False, made=_WITH_AMOUNTS).frame
+    require_numbers("customers", frame, needed)
+    often, n_paid, mean, variance = (nw.col(name).cast(nw.Float64) for name in needed)
+    known = nw.when(n_paid > 0)
+    wrong = wrong_log_spend() | ((n_paid > 0) & (~is_known("var_log_spend") | (variance < 0)))
+    rows = frame.select(
+        n_paid.alias("n"),
+        flag(wrong).alias(_WRONG),
+        (often + 1.0 - n_paid).alias("zero"),
+        *(known.then(of).otherwise(nw.lit(0.0)).alias(name) for name, of in (("mean", mean), ("variance", variance))),
+    ).with_columns((nw.col("mean") * nw.col("mean")).alias("square"))
+    added = (_WRONG, "zero", "mean", "square", "variance")
+    grouped: Any = rows.group_by("n").agg(nw.len().alias(_N), *(nw.col(name).sum() for name in added))
+    table = collect(grouped.lazy() if isinstance(grouped, nw.DataFrame) else grouped)
+    if n_wrong := total(table[_WRONG]):
+        rule = "numbers as `summarise` with `keep_amounts` makes them"
+        raise InputError("mean_log_spend", rule, "another value", count=n_wrong)
+    table = {name: np.asarray(column, dtype=np.float64) for name, column in table.items()}
+    order = np.argsort(table["n"])
+    order = order[table["n"][order] > 0]
+    if not len(order):
+        raise InputError("customers", "a frame with a customer who has a purchase of some money", 0)
+    n_silent, n_zero = table[_N].sum() - table[_N][order].sum(), table["zero"].sum()
+    sums = LogSums(*(table[name][order] for name in ("n", _N, "mean", "square", "variance")))
+    return fit_log_sums(sums, {"no purchase of money that counts": int(n_silent), "purchases of 0": int(n_zero)})
+
+
+def _fit_gb2(customers: Any, time_unit: TimeUnit | None) -> Fit[Any]:
+    """Fit the heavy-tailed model to the amounts that a result keeps."""
+    needed = ("frequency", "mean_repeat_spend")
+    opened = open_customers(customers, needed, time_unit, timed=False)
+    require_amounts(opened)
+    return fit_gb2_spend(
+        with_amounts(read_history(opened.frame, opened.time_unit or "week", needed), opened), zeros="drop"
+    )
+
+
+_SPEND_FITS: dict[str, Callable[[Any, TimeUnit | None], Fit[Any]]] = {
+    "gamma_gamma": lambda customers, time_unit: fit_spend(customers, time_unit=time_unit),
+    "lognormal_spend": _fit_lognormal,
+    "gb2_spend": _fit_gb2,
+}
+
+
+def require_amounts(opened: Opened) -> None:
+    """Refuse customers without their single amounts."""
+    if opened.known.amounts is None or lazy_or_none(opened.frame) is not None:
+        raise InputError(
+            "customers", "a result in memory with the amounts of purchases, for this model of spend",
+            type(opened.known.frame).__name__,
+            hint="summarise(orders, keep_amounts=True) keeps them, where `orders` is in memory",
+        )  # fmt: skip
+
+
+def with_amounts(history: PurchaseHistory, opened: Opened) -> PurchaseHistory:
+    """Add the single amounts to a history, if they are those of its rows."""
+    amounts = opened.known.amounts
+    if amounts is None:  # pragma: no cover - required before
+        raise AssertionError
+    later = np.ones(len(amounts.amount), dtype=bool)
+    later[amounts.start] = False
+    n = amounts.n_purchases - 1.0
+    paid = np.bincount(amounts.row[later], weights=amounts.amount[later], minlength=len(n))
+    same = np.array_equal(n, history.frequency)
+    if same:
+        spend = np.where(n > 0, np.nan_to_num(history.mean_repeat_spend), 0.0)  # type: ignore[arg-type]  # it was needed
+        same = bool(np.allclose(n * spend, paid, rtol=1e-9, atol=1e-9))
+    if not same:
+        rule = "a result whose rows are those that it was made with, in their order"
+        raise InputError("customers", rule, "others", hint="filter and sort the result of value(), not its input")
+    return attrs.evolve(history, amounts=amounts)
+
+
+def wrong_log_spend() -> nw.Expr:
+    """Whether the number of purchases of some money, or the mean of their logarithms, is impossible."""
+    import narwhals as nw
+
+    often, n_paid, mean = (nw.col(name).cast(nw.Float64) for name in ("frequency", "n_paid", "mean_log_spend"))
+    uncounted = ~is_known("n_paid") | ~is_known("frequency") | (n_paid < 0) | ~is_whole(n_paid) | (n_paid > often + 1.0)
+    return uncounted | ((n_paid > 0) & (~is_known("mean_log_spend") | (mean.abs() > _MOST_LOG)))
+
+
 def read_history(
     frame: Any, time_unit: TimeUnit, needed: tuple[str, ...], covariates: tuple[str, ...] = ()
 ) -> PurchaseHistory:
@@ -264,13 +372,14 @@ def count_rows(
     time_unit: TimeUnit,
     covariates: tuple[str, ...] = (),
     *,
-    spends: bool = False,
+    spends: Literal["mean_repeat_spend", "mean_log_spend"] | None = None,
 ) -> Rows:
-    """Let the engine count the customers of each distinct row, and look at their spend if it is to be used."""
+    """Let the engine count the customers of each distinct row, and look at the column of spend that is to be used."""
     import narwhals as nw
 
     keys = (*ROW, *covariates)
-    wrong = [flag(_wrong_spend()).alias(_WRONG)] if spends else []
+    looked_at = {"mean_repeat_spend": _wrong_spend, "mean_log_spend": wrong_log_spend}
+    wrong = [flag(looked_at[spends]()).alias(_WRONG)] if spends else []
     rows = lazy.select(*(nw.col(name).cast(nw.Float64) for name in keys), *wrong)
     table = collect(rows.group_by(*keys).agg(nw.len().alias(_N), *(nw.col(_WRONG).sum() for _ in wrong)))
     n_wrong = total(table.pop(_WRONG)) if spends else 0
@@ -283,9 +392,10 @@ def count_rows(
     history = PurchaseHistory(frequency=frequency, recency=recency, age=age, time_unit=time_unit)
     if known:
         history = history.with_covariates(dict(zip(covariates, known, strict=True)))
-    if n_wrong:
-        rule = f"{_SPEND} where `frequency` is above 0"
-        raise InputError("mean_repeat_spend", rule, "another value", count=n_wrong)
+    if spends and n_wrong:
+        of_logs = "a number where `n_paid` is above 0, and `n_paid` a whole number up to `frequency` + 1"
+        rule = of_logs if spends == "mean_log_spend" else f"{_SPEND} where `frequency` is above 0"
+        raise InputError(spends, rule, "another value", count=n_wrong)
     return Rows(history, weight)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from crmvalue._core.checks import as_column, as_day, require_choice
+import numpy as np
+
+from crmvalue._core.checks import as_column, as_day, as_flag, require_choice
 from crmvalue._frames.columns import (
     Roles,
     find_named,
@@ -17,6 +19,7 @@ from crmvalue._frames.columns import (
 from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.engines import as_frame, from_columns, lazy_or_none
 from crmvalue._frames.orders import (
+    LOG_SPEND,
     SUMMARY,
     customers_of,
     join_holdout,
@@ -42,8 +45,8 @@ from crmvalue.purchases import (
 if TYPE_CHECKING:
     import narwhals as nw
 
-    from crmvalue.purchases import TimeUnit
-    from crmvalue.typing import ArrayLike
+    from crmvalue.purchases import PurchaseAmounts, TimeUnit
+    from crmvalue.typing import ArrayLike, Floats
 
 __all__ = ["arrays_of", "order_lines", "plain_time", "split", "summarise"]
 
@@ -69,6 +72,7 @@ def summarise(
     zeros: Zeros = "keep",
     missing: Missing = "raise",
     duplicates: Duplicates = "keep",
+    keep_amounts: bool = False,
 ) -> CustomerFrame:
     """Turn a frame of orders into a frame of customers.
 
@@ -81,6 +85,10 @@ def summarise(
         ``python -m crmvalue`` does; the result says which. With a quantity, the amount is the price of one piece.
     as_of, time_unit, grain, refunds, zeros, missing, duplicates
         As in :func:`crmvalue.purchases.summarise_purchases`.
+    keep_amounts : bool, optional
+        Give what models of single amounts need, "lognormal_spend" and "gb2_spend" of :func:`fit`. There are three
+        more columns: `n_paid`, the purchases of some money, and mean and variance of the logarithms of their money,
+        `mean_log_spend` and `var_log_spend`. A frame in memory also keeps the purchases themselves, in `amounts`.
 
     Returns
     -------
@@ -130,13 +138,16 @@ def summarise(
     policy = Policy(refunds, zeros, missing, duplicates)
     lazy = lazy_or_none(frame)
     who = roles.columns["customer"]
-    require_free(frame, who, SUMMARY)
+    kept = _read_kept(keep_amounts, roles)
+    require_free(frame, who, (*SUMMARY, *LOG_SPEND))
+    amounts = None
     if lazy is None:
         history = summarise_purchases(
             **arrays_of(frame, roles), as_of=as_of, time_unit=time_unit, grain=grain, refunds=refunds, zeros=zeros,
-            missing=missing, duplicates=duplicates,
+            missing=missing, duplicates=duplicates, keep_amounts=kept,
         )  # fmt: skip
-        columns = history.to_columns()
+        amounts = history.amounts
+        columns = history.to_columns() | _log_columns(amounts)
         made = from_columns({who: columns.pop("customer"), **columns}, frame)
         end, counts = history.as_of, history.counts
         result: Any = made.to_native()
@@ -144,11 +155,11 @@ def summarise(
         _check_words(time_unit, grain, policy)
         log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
         end = last_day(log.days, "as_of", as_of)
-        customers, counts = customers_of(log, policy, None, end, grain)
-        result = summary_columns(customers, log, who, end, time_unit, grain).to_native()
+        customers, counts = customers_of(log, policy, None, end, grain, logs=kept)
+        result = summary_columns(customers, log, who, end, time_unit, grain, logs=kept).to_native()
     return CustomerFrame(
         frame=result, columns=roles.columns, guessed=roles.guessed, time_unit=time_unit, grain=grain, as_of=end,
-        counts=counts,
+        counts=counts, amounts=amounts,
     )  # fmt: skip
 
 
@@ -167,12 +178,13 @@ def split(
     zeros: Zeros = "keep",
     missing: Missing = "raise",
     duplicates: Duplicates = "keep",
+    keep_amounts: bool = False,
 ) -> CustomerFrame:
     """Cut a frame of orders into a calibration and a holdout, one row per customer of the calibration.
 
     Parameters
     ----------
-    orders, customer, date, amount, quantity, time_unit, grain, refunds, zeros, missing, duplicates
+    orders, customer, date, amount, quantity, time_unit, grain, refunds, zeros, missing, duplicates, keep_amounts
         As in :func:`summarise`.
     calibration_end, holdout_end
         As in :func:`crmvalue.purchases.split_purchases`.
@@ -203,13 +215,18 @@ def split(
     policy = Policy(refunds, zeros, missing, duplicates)
     lazy = lazy_or_none(frame)
     who = roles.columns["customer"]
-    require_free(frame, who, (*SUMMARY, *_HOLDOUT))
+    kept = _read_kept(keep_amounts, roles)
+    require_free(frame, who, (*SUMMARY, *LOG_SPEND, *_HOLDOUT))
+    amounts = None
     if lazy is None:
         parts = split_purchases(
             **arrays_of(frame, roles), calibration_end=calibration_end, holdout_end=holdout_end, time_unit=time_unit,
-            grain=grain, refunds=refunds, zeros=zeros, missing=missing, duplicates=duplicates,
+            grain=grain, refunds=refunds, zeros=zeros, missing=missing, duplicates=duplicates, keep_amounts=kept,
         )  # fmt: skip
+        amounts = parts.calibration.amounts
         columns = parts.to_columns()
+        later_columns = {name: columns.pop(name) for name in _HOLDOUT if name in columns}
+        columns |= _log_columns(amounts) | later_columns
         made = from_columns({who: columns.pop("customer"), **columns}, frame)
         end, counts, length = parts.calibration.as_of, parts.calibration.counts, parts.holdout_length
         result: Any = made.to_native()
@@ -220,15 +237,15 @@ def split(
         last = last_day(log.days, "holdout_end", holdout_end)
         if last <= end:
             raise InputError("holdout_end", f"after calibration_end ({end})", str(last))
-        customers, counts = customers_of(log, policy, None, end, grain)
+        customers, counts = customers_of(log, policy, None, end, grain, logs=kept)
         later, _ = customers_of(log, policy, end, last, grain)
-        known = summary_columns(customers, log, who, end, time_unit, grain)
+        known = summary_columns(customers, log, who, end, time_unit, grain, logs=kept)
         joined = join_holdout(known, later, who, has_money=log.has_money)
         length = float((last - end).astype(int) / DAYS_PER_UNIT[time_unit])
         result = joined.to_native()
     return CustomerFrame(
         frame=result, columns=roles.columns, guessed=roles.guessed, time_unit=time_unit, grain=grain, as_of=end,
-        holdout_length=length, counts=counts,
+        holdout_length=length, counts=counts, amounts=amounts,
     )  # fmt: skip
 
 
@@ -341,6 +358,27 @@ def _check_words(time_unit: str, grain: str, policy: Policy) -> None:
     require_choice("grain", grain, get_args(Grain))
     for name, words in (("refunds", Refunds), ("zeros", Zeros), ("missing", Missing), ("duplicates", Duplicates)):
         require_choice(name, getattr(policy, name), get_args(words))
+
+
+def _read_kept(keep_amounts: object, roles: Roles) -> bool:
+    kept = as_flag("keep_amounts", keep_amounts)
+    if kept and "amount" not in roles.columns:
+        raise InputError("amount", "given with `keep_amounts`", None)
+    return kept
+
+
+def _log_columns(amounts: PurchaseAmounts | None) -> dict[str, Floats]:
+    """Give number, mean and variance of the logarithms of the purchases of some money of each customer."""
+    if amounts is None:
+        return {}
+    paid = amounts.amount > 0
+    row, log = amounts.row[paid], np.log(amounts.amount[paid])
+    size = len(amounts.n_purchases)
+    number = np.bincount(row, minlength=size).astype(np.float64)
+    some = np.where(number > 0, number, np.nan)
+    mean = np.bincount(row, weights=log, minlength=size) / some
+    variance = np.bincount(row, weights=(log - mean[row]) ** 2, minlength=size) / some
+    return dict(zip(LOG_SPEND, (number, mean, variance), strict=True))
 
 
 def arrays_of(frame: Any, roles: Roles) -> dict[str, Any]:

@@ -7,6 +7,7 @@ once for counts by day, which find the end of observation and what the policies 
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
+    "LOG_SPEND",
     "SUMMARY",
     "WHOLE",
     "Orders",
@@ -55,6 +57,9 @@ SUMMARY = (
     "frequency", "recency", "age", "mean_repeat_spend", "days_since_last", "n_purchases", "mean_spend", "total_spend",
 )  # fmt: skip
 """Columns of a summary, beside the customer."""
+
+LOG_SPEND = ("n_paid", "mean_log_spend", "var_log_spend")
+"""Columns of the logarithms of the purchases of some money of a customer, all that a lognormal model needs."""
 
 WHOLE = "whole numbers below 2**53, where they are floats"
 """What float identifiers must be."""
@@ -404,9 +409,12 @@ def _refuse(name: str, rule: str, number: int, policy: str) -> None:
 
 
 def customers_of(
-    orders: Orders, policy: Policy, after: np.datetime64 | None, end: np.datetime64, grain: str
+    orders: Orders, policy: Policy, after: np.datetime64 | None, end: np.datetime64, grain: str, *, logs: bool = False
 ) -> tuple[nw.LazyFrame[Any], OrderLogCounts]:
-    """Give one row per customer: "_who", "_first", "_last", "_bought", and with money "_total" and "_repeat"."""
+    """Give one row per customer: "_who", "_first", "_last", "_bought", and with money "_total" and "_repeat".
+
+    With `logs` also the number, the sum and the squares of the logarithms: "_n_paid", "_log" and "_log_log".
+    """
     import narwhals as nw
 
     rows, counts = _apply_policies(orders, policy, after, end)
@@ -423,20 +431,26 @@ def customers_of(
         if counts.n_refunds_netted
         else _cast(rows.group_by("_who", "_day").agg(nw.col("_money").sum()), ["_money"], nw.Float64)
     )
-    total = nw.col("_money").sum().alias("_total")
+    scale = 100.0 if orders.in_cents else 1.0
+    sums = [nw.col("_money").sum().alias("_total")]
+    if logs:
+        paid = nw.col("_money") > 0
+        log = nw.when(paid).then(nw.col("_money")).otherwise(nw.lit(scale)).cast(nw.Float64).log() - math.log(scale)
+        purchases = purchases.with_columns(flag(paid).alias("_n_paid"), log.alias("_log"))
+        purchases = purchases.with_columns((nw.col("_log") * nw.col("_log")).alias("_log_log"))
+        sums += [nw.col(name).sum() for name in ("_n_paid", "_log", "_log_log")]
     if orders.in_cents and rows.implementation.value in _WITH_FIRST:
         # Whole cents have no digits to lose: the repeat spend is the total without the first purchase.
         first = nw.col("_money").first(order_by="_day").alias("_begin")
-        customers = purchases.group_by("_who").agg(*ends, total, first)
+        customers = purchases.group_by("_who").agg(*ends, *sums, first)
         customers = customers.with_columns((nw.col("_total") - nw.col("_begin")).alias("_repeat"))
     else:
         purchases = purchases.with_columns(day.min().over("_who").alias("_begin"))
         later = day > nw.col("_begin")
         again = _zero_where(~later, nw.col("_money"), nw.Float64).alias("_again")
         repeat = nw.col("_again").sum().alias("_repeat")
-        customers = purchases.with_columns(again).group_by("_who").agg(*ends, total, repeat)
+        customers = purchases.with_columns(again).group_by("_who").agg(*ends, *sums, repeat)
     over = divider(rows)
-    scale = 100.0 if orders.in_cents else 1.0
     in_money = (over(nw.col(name).cast(nw.Float64), scale).alias(name) for name in ("_total", "_repeat"))
     return customers.with_columns(*in_money), counts
 
@@ -478,9 +492,16 @@ def _netted(rows: nw.LazyFrame[Any], kind: Any) -> nw.LazyFrame[Any]:
 
 
 def summary_columns(
-    customers: nw.LazyFrame[Any], orders: Orders, who: str, end: np.datetime64, time_unit: str, grain: str
+    customers: nw.LazyFrame[Any],
+    orders: Orders,
+    who: str,
+    end: np.datetime64,
+    time_unit: str,
+    grain: str,
+    *,
+    logs: bool = False,
 ) -> nw.LazyFrame[Any]:
-    """Give the columns of a :class:`crmvalue.purchases.PurchaseHistory`."""
+    """Give the columns of a :class:`crmvalue.purchases.PurchaseHistory`, and with `logs` those of the logarithms."""
     import narwhals as nw
 
     over = divider(customers)
@@ -497,6 +518,17 @@ def summary_columns(
     columns |= {"days_since_last": float(final) - last, "n_purchases": bought}
     if orders.has_money:
         columns |= {"mean_spend": over(nw.col("_total"), bought), "total_spend": nw.col("_total")}
+    if logs:
+        n_paid, log, square = (nw.col(name).cast(nw.Float64) for name in ("_n_paid", "_log", "_log_log"))
+        some = n_paid > 0
+        number = nw.when(some).then(n_paid).otherwise(nw.lit(1.0)).cast(nw.Float64)
+        mean = over(log, number)
+        variance = over(square, number) - mean * mean
+        columns |= {
+            "n_paid": n_paid,
+            "mean_log_spend": nw.when(some).then(mean),
+            "var_log_spend": nw.when(some).then(nw.when(variance > 0).then(variance).otherwise(nw.lit(0.0))),
+        }
     return customers.select(nw.col("_who").alias(who), *(column.alias(name) for name, column in columns.items()))
 
 

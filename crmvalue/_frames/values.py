@@ -10,7 +10,7 @@ import numpy as np
 
 from crmvalue._core.headings import listed
 from crmvalue._core.per_customer import as_per_customer
-from crmvalue._frames.columns import names_of, require_numbers, require_other_names
+from crmvalue._frames.columns import names_of, require_numbers, require_other_names, require_present
 from crmvalue._frames.customers import CustomerFrame, Opened, names_here, open_customers
 from crmvalue._frames.engines import (
     Arrays,
@@ -23,20 +23,21 @@ from crmvalue._frames.engines import (
     total,
     with_columns,
 )
-from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history
+from crmvalue._frames.fits import ROW, count_rows, fit_spend, read_history, require_amounts, with_amounts
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
-from crmvalue._models.spend.gamma_gamma import as_gamma_gamma
+from crmvalue._models.spend.any_model import as_spend_model
 from crmvalue._models.values.customer_values import grade_of
 from crmvalue._models.values.outcomes import Terms, expect, read_terms
 from crmvalue.errors import InputError
-from crmvalue.models import Fit, customer_values
+from crmvalue.models import Fit, GammaGamma, LognormalSpend, customer_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import narwhals as nw
 
-    from crmvalue.models import GammaGamma
+    from crmvalue._models.spend.any_model import AnySpend
+    from crmvalue.models import Gb2Spend
     from crmvalue.purchases import PurchaseHistory, TimeUnit
 
 __all__ = ["value"]
@@ -60,7 +61,7 @@ _MOST_OF = {"margin": 1.0}
 def value(
     customers: Any,
     fit: Any,
-    spend_fit: GammaGamma | Fit[GammaGamma] | None = None,
+    spend_fit: GammaGamma | LognormalSpend | Gb2Spend | Fit[Any] | None = None,
     *,
     horizon: float | None,
     margin: float | str | Mapping[Any, float] | None = None,
@@ -82,8 +83,10 @@ def value(
         `mean_repeat_spend`; for a model with covariates also their columns.
     fit : purchase model or Fit
         Model of purchases, or the fit of one.
-    spend_fit : GammaGamma or Fit, optional
+    spend_fit : GammaGamma, LognormalSpend, Gb2Spend or Fit, optional
         Model of the spend of one purchase, or the fit of one; by default "gamma_gamma" is fitted to these customers.
+        The two others need a result of :func:`summarise` with `keep_amounts`. A lazy frame takes the lognormal model
+        only, without drift, season and effects, with the columns `n_paid` and `mean_log_spend`.
     horizon, level, n_draws, rng
         As in :func:`crmvalue.models.customer_values`. Intervals (`level`) need every customer by themselves, so lazy
         frames have none.
@@ -170,12 +173,12 @@ def value(
         del given["margin"]
         return _without_money(opened, fit, horizon, covariates, given | {"spend_fit": spend_fit, "level": level})
     spend = fit_spend(customers, time_unit=time_unit) if spend_fit is None else spend_fit
-    spending = as_gamma_gamma("spend_fit", spend)
+    spending = as_spend_model("spend_fit", spend)
     frame = opened.frame.drop(*_MADE, strict=False)
     lazy = frame if isinstance(frame, nw.LazyFrame) else None
     result: Any
     if lazy is None:
-        history = _dated(read_history(frame, unit, _NEEDED, covariates), opened)
+        history = _with_money(_dated(read_history(frame, unit, _NEEDED, covariates), opened), opened, spending)
         here: Any = {name: frame[term].to_numpy() if isinstance(term, str) else term for name, term in given.items()}
         with names_here({"purchase_model": "fit", "spend_model": "spend_fit"}):
             values = customer_values(
@@ -193,12 +196,12 @@ def value(
         terms = read_terms(horizon, **of_model)
         if "acquisition_cost" in single:
             single["acquisition_cost"] = as_per_customer("acquisition_cost", acquisition_cost, 0, kind="amount")
-        spending.expected_spend_new()  # raises where there is no finite mean
-        require_numbers("customers", lazy, _NEEDED, covariates)
+        paid = _paid_columns(spending, lazy)
+        require_numbers("customers", lazy, (*ROW, *paid), covariates)
         require_other_names("customers", lazy, _MADE[:6])
         lazy = _with_terms(lazy, {name: term for name, term in given.items() if name not in single}, segment, horizon)
         known = (*covariates, *([_RATE] if "discount_rate" not in single else []))
-        rows = count_rows(lazy, unit, known, spends=True)
+        rows = count_rows(lazy, unit, known, spends=paid[-1])
         grade_of(int(rows.weight.sum()), fit, spend)  # warns of a fit that is not usable
         if _RATE in known:
             terms = terms._replace(discount_rate=np.array(rows.history.covariate(_RATE)))
@@ -318,16 +321,54 @@ def _predict(model: Any, rows: PurchaseHistory, terms: Terms) -> Arrays:
     return table
 
 
-def _valued(
-    joined: nw.LazyFrame[Any], spending: GammaGamma, terms: Terms, single: Mapping[str, Any], *, has_time: bool
-) -> nw.LazyFrame[Any]:
-    """Write expected spend and value as expressions; :meth:`GammaGamma.expected_spend` is the formula."""
+def _with_money(history: PurchaseHistory, opened: Opened, spending: AnySpend) -> PurchaseHistory:
+    """Add to a history the single amounts, where a model needs them."""
+    if isinstance(spending, GammaGamma):
+        return history
+    require_amounts(opened)
+    return with_amounts(history, opened)
+
+
+def _paid_columns(spending: AnySpend, frame: nw.LazyFrame[Any]) -> tuple[Any, ...]:
+    """Give the columns of money that the expressions of a model need, the last one to be looked at."""
+    spending.expected_spend_new()  # raises where there is no finite mean
+    if isinstance(spending, GammaGamma):
+        return ("mean_repeat_spend",)
+    moved = spending.drift or spending.season or spending.spend_effects or not spending.use_first
+    if moved or not isinstance(spending, LognormalSpend):
+        rule = "a GammaGamma, or a LognormalSpend of all purchases without drift, season and effects, for a lazy frame"
+        hint = "summarise(orders, keep_amounts=True) with orders in memory makes customers for every model of spend"
+        raise InputError("spend_fit", rule, repr(spending), hint=hint)
+    needed = ("n_paid", "mean_log_spend")
+    require_present("customers", frame, needed, "summarise(orders, keep_amounts=True) makes it")
+    return needed
+
+
+def _expected_spend(joined: nw.LazyFrame[Any], spending: GammaGamma | LognormalSpend) -> nw.Expr:
+    """Write the expected spend as an expression; `expected_spend` of the model is the formula."""
     import narwhals as nw
 
-    x, mean = nw.col("frequency").cast(nw.Float64), nw.col("mean_repeat_spend").cast(nw.Float64)
-    bought = nw.when(x > 0).then(x * mean).otherwise(nw.lit(0.0)).cast(nw.Float64)
-    spend = divider(joined)((bought + spending.gamma) * spending.p, x * spending.p + (spending.q - 1.0))
-    joined = joined.with_columns(spend.alias("expected_spend"))
+    over = divider(joined)
+    if isinstance(spending, GammaGamma):
+        x, mean = nw.col("frequency").cast(nw.Float64), nw.col("mean_repeat_spend").cast(nw.Float64)
+        bought = nw.when(x > 0).then(x * mean).otherwise(nw.lit(0.0)).cast(nw.Float64)
+        return over((bought + spending.gamma) * spending.p, x * spending.p + (spending.q - 1.0))
+    n, mean = nw.col("n_paid").cast(nw.Float64), nw.col("mean_log_spend").cast(nw.Float64)
+    away = nw.when(n > 0).then(mean - spending.mu).otherwise(nw.lit(0.0)).cast(nw.Float64)
+    within, between = spending.sigma**2, spending.tau**2
+    own = over(n * between, n * between + within)  # weight of the customer's own mean
+    level = own * away + (own * -between + between) * 0.5
+    spend: nw.Expr = (level + (spending.mu + 0.5 * within)).exp()
+    return spend
+
+
+def _valued(
+    joined: nw.LazyFrame[Any], spending: Any, terms: Terms, single: Mapping[str, Any], *, has_time: bool
+) -> nw.LazyFrame[Any]:
+    """Write expected spend and value as expressions."""
+    import narwhals as nw
+
+    joined = joined.with_columns(_expected_spend(joined, spending).alias("expected_spend"))
     margin, cost = (
         getattr(terms, name) if name in single else nw.col(_WORKING[name]) for name in ("margin", "service_cost")
     )

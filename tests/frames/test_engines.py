@@ -15,8 +15,17 @@ from hypothesis import strategies as st
 
 from crmvalue import frames
 from crmvalue.datasets import load_cdnow
-from crmvalue.models import customer_values, fit_bg_nbd, fit_gamma_gamma
-from crmvalue.purchases import summarise_purchases
+from crmvalue.models import (
+    Gb2Spend,
+    Nbd,
+    customer_values,
+    fit_bg_nbd,
+    fit_gamma_gamma,
+    fit_gb2_spend,
+    fit_lognormal_spend,
+    fit_nbd,
+)
+from crmvalue.purchases import split_purchases, summarise_purchases
 from tests.frames.engines import ENGINES, LOCAL_SPARK, needs, read, without_local_spark
 from tests.frames.logs import AMOUNTS, DATES, IDS, assert_close, compare, few, make_log, table_of
 
@@ -239,6 +248,78 @@ def test_spark_on_this_machine():
     assert done.stdout.endswith("equal\n")
 
 
+def check_amounts(engine, refunds):
+    """Go from orders, some of them of nothing, to lognormal values: columns, fit and values as on arrays."""
+    rng = np.random.default_rng(3)
+    who, day = rng.integers(0, 60, 400), np.sort(rng.integers(0, 300, 400))
+    amount = np.exp(rng.normal(3, 0.6, 60)[who] + rng.normal(0, 0.4, 400)).round(2)
+    amount[rng.random(400) < 0.1] = 0.0
+    if refunds == "net":
+        amount[rng.random(400) < 0.05] *= -1.0
+    date = np.datetime64("2023-01-01") + day
+    options = {"as_of": "2023-12-31", "refunds": refunds, "keep_amounts": True}
+    history = summarise_purchases(who, date, amount, **options)
+    purchases, spend = Nbd(1.2, 20.0, "week"), fit_lognormal_spend(history, zeros="drop")
+    values = customer_values(history, purchases, spend, **TERMS)
+    parts = [own[own > 0] for own in np.split(history.amounts.amount, history.amounts.start[1:])]
+    logs = [np.log(own) if len(own) else np.array([np.nan]) for own in parts]
+    known = np.array([[len(own), log.mean(), log.var()] for own, log in zip(parts, logs, strict=True)])
+    table = pa.table({"customer": who, "date": date.astype("datetime64[s]"), "amount": amount})
+
+    customers = frames.summarise(engine.make(table), **options)
+    found = frames.fit(customers, "lognormal_spend")
+    columns = read(frames.value(customers, purchases, found, **TERMS).frame, "customer")
+    assert_close(columns, dict(zip(("n_paid", "mean_log_spend", "var_log_spend"), known.T, strict=True)), rtol=1e-11)
+    assert_close(columns, {"expected_spend": values.expected_spend, "clv": values.clv}, rtol=1e-9)
+    np.testing.assert_allclose(found.estimates, spend.estimates, rtol=1e-8)
+    assert found.log_likelihood == pytest.approx(spend.log_likelihood, rel=1e-12)
+    assert (found.n_customers, dict(found.left_out)) == (spend.n_customers, dict(spend.left_out))
+
+
+SLOW_BUT_ONE = [engine for engine in ENGINES if engine.is_slow and engine.name != "SQLFrame"]
+"""SQLFrame writes the same SQL for DuckDB, in ten times as long."""
+
+
+class TestAmounts:
+    """Models of single amounts, from the columns of logarithms."""
+
+    @each_fast_engine
+    @pytest.mark.parametrize("refunds", ["raise", "net"])
+    def test_lognormal_spend(self, engine, refunds):
+        check_amounts(engine, refunds)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("engine", SLOW_BUT_ONE, ids=lambda engine: engine.name)
+    def test_lognormal_spend_on_slow_engines(self, engine):
+        check_amounts(engine, "raise")
+
+    @pytest.mark.parametrize("engine", [engine for engine in ENGINES if not engine.is_lazy], ids=lambda each: each.name)
+    def test_every_model_in_memory(self, engine):
+        """Amounts go along with the rows of a split: heavy tails, seasons and intervals are those of arrays."""
+        log = load_cdnow()
+        kept = log.amount > 0
+        table = pa.table(
+            {"customer": log.customer[kept], "date": log.date[kept].astype("datetime64[s]"), "amount": log.amount[kept]}
+        )
+        options = {"calibration_end": "1997-09-30", "keep_amounts": True}
+        history = split_purchases(log.customer[kept], log.date[kept], log.amount[kept], **options).calibration
+        customers = frames.split(engine.make(table), **options)
+        heavy, purchases = frames.fit(customers, "gb2_spend"), fit_nbd(history)
+        np.testing.assert_array_equal(heavy.estimates, fit_gb2_spend(history).estimates)
+        for model, terms in (
+            (Gb2Spend(1.2, 25.0, 2.0, 3.0, season=[0.1] * 11 + [0.3]), {}),
+            (fit_lognormal_spend(history), {"level": 0.5, "n_draws": 20}),
+        ):
+            draws = {"rng": np.random.default_rng(1)} if terms else {}
+            valued = frames.value(customers, purchases, model, **TERMS, **terms, **draws)
+            draws = {"rng": np.random.default_rng(1)} if terms else {}
+            values = customer_values(history, purchases, model, **TERMS, **terms, **draws)
+            columns = read(valued.frame, "customer")
+            wanted = {name: column for name, column in values.to_columns().items() if name != "customer"}
+            assert_close(columns, wanted)
+            assert valued.amounts == customers.amounts
+
+
 class TestOrder:
     """Rows in memory stay where they are."""
 
@@ -258,4 +339,5 @@ if __name__ == "__main__":
     check_cdnow(LOCAL_SPARK, "net")
     check_kinds(LOCAL_SPARK, KINDS[1:3], 41)
     check_split(LOCAL_SPARK, 7)
+    check_amounts(LOCAL_SPARK, "raise")
     sys.stdout.write("equal\n")

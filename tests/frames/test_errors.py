@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import attrs
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -11,7 +12,7 @@ import pytest
 
 from crmvalue import frames
 from crmvalue.errors import ConvergenceError, DataWarning, InputError
-from crmvalue.models import BgNbd, GammaGamma
+from crmvalue.models import BgNbd, GammaGamma, Gb2Spend, LognormalSpend
 from tests.frames.engines import ENGINES, needs
 
 NAMES = ("pandas", "PyArrow", "Polars, lazy", "DuckDB")
@@ -151,6 +152,70 @@ class TestCustomers:
             refusal(frames.rfm, customers, spend_basis="total"),
         ):
             assert error.hint == "the orders had no amount: name its column with `amount` of summarise()"
+
+    @each_engine
+    def test_models_of_single_amounts_need_them(self, engine):
+        orders = engine.make(ORDERS)
+        customers = frames.summarise(orders)
+        for error in (
+            refusal(frames.fit, customers, "lognormal_spend"),
+            refusal(frames.fit, customers, "gb2_spend"),
+            refusal(frames.value, customers, MODEL, LognormalSpend(3.0, 0.8, 0.5), **TERMS),
+        ):
+            assert error.name == "customers"
+            assert "keep_amounts=True" in error.hint
+        without = engine.make(ORDERS.drop_columns("amount"))
+        assert refusal(frames.summarise, without, keep_amounts=True).name == "amount"
+        assert refusal(frames.summarise, orders, keep_amounts="yes").name == "keep_amounts"
+
+    @each_lazy_engine
+    def test_lazy_frames_take_the_plain_lognormal_model(self, engine):
+        customers = frames.summarise(engine.make(ORDERS), keep_amounts=True)
+        plain = LognormalSpend(3.0, 0.8, 0.5)
+        for model in (
+            Gb2Spend(2.1, 290.0, 0.8, 1.0),
+            attrs.evolve(plain, season=[0.1] * 12),
+            attrs.evolve(plain, drift=0.1, origin="2024-01-01"),
+            attrs.evolve(plain, use_first=False),
+        ):
+            error = refusal(frames.value, customers, MODEL, model, **TERMS)
+            assert error.name == "spend_fit"
+            assert "orders in memory" in error.hint
+        assert "keep_amounts=True" in refusal(frames.fit, customers, "gb2_spend").hint
+
+    def test_amounts_are_those_of_the_rows(self):
+        orders = pd.DataFrame(
+            {"customer": [1, 1, 2, 2], "date": pd.to_datetime(DAYS + DAYS[:1]), "amount": [5, 6, 7, 8]}
+        )
+        customers = frames.summarise(orders, keep_amounts=True)
+        for frame in (customers.frame[::-1], customers.frame[:1]):
+            moved = attrs.evolve(customers, frame=frame)
+            error = refusal(frames.value, moved, MODEL, LognormalSpend(3.0, 0.8, 0.5), **TERMS)
+            assert (error.name, error.value) == ("customers", "others")
+            assert refusal(frames.fit, moved, "gb2_spend").name == "customers"
+
+    @pytest.mark.parametrize(
+        ("column", "value"),
+        [("n_paid", -1.0), ("n_paid", 1.5), ("n_paid", 9.0), ("n_paid", None), ("mean_log_spend", None),
+         ("mean_log_spend", 1e4), ("var_log_spend", -0.1), ("var_log_spend", None)],
+    )  # fmt: skip
+    @each_engine
+    def test_columns_of_logarithms(self, engine, column, value):
+        own = pa.table(
+            {
+                "frequency": [1.0, 2.0], "recency": [1.0, 2.0], "age": [5.0, 5.0], "n_paid": [2.0, 3.0],
+                "mean_repeat_spend": [10.0, 12.0], "mean_log_spend": [2.3, 2.5], "var_log_spend": [0.1, 0.2],
+            }
+        )  # fmt: skip
+        place = own.column_names.index(column)
+        wrong = engine.make(own.set_column(place, column, pa.array([own[column][0].as_py(), value], pa.float64())))
+        error = refusal(frames.fit, wrong, "lognormal_spend")
+        assert (error.name, error.count) == ("mean_log_spend", 1)
+        if column != "var_log_spend" and engine.is_lazy:
+            error = refusal(frames.value, wrong, MODEL, LognormalSpend(3.0, 0.8, 0.5), **TERMS, time_unit="week")
+            assert (error.name, error.count) == ("mean_log_spend", 1)
+        nothing = own.set_column(3, "n_paid", pa.array([0.0, 0.0]))
+        assert "some money" in refusal(frames.fit, engine.make(nothing), "lognormal_spend").rule
 
     def test_an_index_with_a_name_is_pointed_out(self):
         error = refusal(frames.summarise, ORDERS.to_pandas().set_index("customer"))

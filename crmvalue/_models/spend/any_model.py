@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
+
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.spend.gamma_gamma import GammaGamma, fit_gamma_gamma
 from crmvalue._models.spend.gb2 import Gb2Spend, fit_gb2_spend
 from crmvalue._models.spend.lognormal import fit_lognormal_spend
-from crmvalue._models.spend.spend_model import SpendModel
+from crmvalue._models.spend.spend_model import SpendModel, month_of
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
-    from crmvalue.typing import Floats
+    from crmvalue.typing import Dates, Floats
 
-__all__ = ["AnySpend", "as_spend_model", "refit_spend", "spend_ahead"]
+__all__ = ["AnySpend", "as_spend_model", "month_factors", "refit_spend", "spend_ahead"]
 
 AnySpend: TypeAlias = GammaGamma | SpendModel
 
@@ -34,6 +36,14 @@ def spend_ahead(model: AnySpend, history: PurchaseHistory, horizon: float | None
     if isinstance(model, GammaGamma):
         return model.expected_spend(history)
     return model.expected_spend(history, horizon=horizon)
+
+
+def month_factors(model: AnySpend, day: Dates) -> Floats:
+    """Give the spend in the months of some days, over that of all months alike."""
+    if isinstance(model, GammaGamma) or not model.season:
+        return np.ones(len(day))
+    factor: Floats = np.exp(np.array(model.season))
+    return factor[month_of(day)] / float(factor.mean())
 
 
 def refit_spend(fit: Fit[Any], history: PurchaseHistory) -> Fit[Any]:

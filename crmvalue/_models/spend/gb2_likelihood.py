@@ -11,7 +11,7 @@ from crmvalue._models.spend.spend_model import add_up, blocks
 
 if TYPE_CHECKING:
     from crmvalue._models.spend.spend_fit import Task
-    from crmvalue.typing import Floats
+    from crmvalue.typing import Floats, Integers
 
 __all__ = ["Gb2Likelihood", "log_ratio", "log_sums"]
 
@@ -66,6 +66,9 @@ class Gb2Likelihood:
     It is computed in (a, b, p, q), where log b = log scale + log(q / p) / a. Log b and the coefficients add up to what
     is taken off the logarithm of an amount. Sums over the purchases of a customer are needed as ratios to 1 + S alone,
     so powers of amounts do not overflow.
+
+    Purchases of one month share its effect, so sums by month take the place of products of columns. `wide` leads from
+    what is searched to the four parameters, the effects of drift and covariates, and the effect of each month.
     """
 
     def __init__(self, task: Task, unit: float) -> None:
@@ -76,10 +79,14 @@ class Gb2Likelihood:
         self.k = 4 + len(task.names)
         self.row = task.spent.row
         self.blocks = list(blocks(self.n))
-        self.columns = np.empty((self.k - 4, len(self.log)))
+        contrasts, self.n_months = task.contrasts, task.n_months
+        self.wide = np.eye(4 + len(contrasts), self.k)
+        self.wide[4:, 4:] = contrasts
+        self.month = task.month_places() if self.n_months else np.zeros(0, dtype=np.int64)
+        self.columns = np.empty((len(contrasts) - self.n_months, len(self.log)))
         for customers, purchases in self.blocks if len(self.columns) else ():
             here = self.row[purchases] - customers.start
-            self.columns[:, purchases] = task.columns(customers, purchases, here)
+            self.columns[:, purchases] = task.plain_columns(customers, purchases, here)
 
     def start(self, a: float) -> Floats:
         """Give the point of a power at which the variances within and between customers are the observed ones."""
@@ -130,33 +137,40 @@ class Gb2Likelihood:
 
     def _sums(self, theta: Floats, a: float, p: float, q: float) -> tuple[float, Floats, Floats] | None:
         """Add up what depends on the amounts: value, gradient and Hessian, without the special functions."""
-        value, gradient, hessian = 0.0, np.zeros(self.k), np.zeros((self.k, self.k))
-        slots = np.array([0, 1, *range(4, self.k)])  # what moves the powers
+        effects = (self.wide @ theta)[4:]
+        of_plain, of_month = effects[: len(self.columns)], effects[len(self.columns) :]
+        k = len(self.wide)
+        value, gradient, hessian = 0.0, np.zeros(k), np.zeros((k, k))
+        slots = np.array([0, 1, *range(4, k)])  # what moves the powers
         for customers, purchases in self.blocks:
-            n, columns = self.n[customers], self.columns[:, purchases]
+            n, columns, month = self.n[customers], self.columns[:, purchases], self.month[purchases]
             number = n.astype(np.int64)
-            log = self.log[purchases] - theta[1]
-            power = a * (log - np.einsum("c,cj->j", theta[4:], columns) if len(columns) else log)
+            power = self.log[purchases] - theta[1]
+            for effect, column in zip(of_plain, columns, strict=True):
+                power -= effect * column
+            if self.n_months:
+                power -= of_month[month]
+            power *= a
             if not np.abs(power).max() < _FARTHEST:
                 return None
             log_sum, below, scaled = _shares(power, n)
             shape = q + n * p
-            moved = np.empty((self.k - 2, len(n)))  # shares of 1 + S times slopes of the powers: each customer's sum
             scaled *= np.repeat(1.0 / below, number)
             tilted = scaled * power
-            moved[0] = add_up(tilted, n)
-            moved[1] = -a * add_up(scaled, n)
-            for line, column in zip(moved[2:], columns, strict=True):
-                line[:] = -a * add_up(scaled * column, n)
+            moved = self._by_customer(
+                a, n, columns, month, scaled, tilted
+            )  # shares of 1 + S times slopes of the powers
             scaled *= np.repeat(shape, number)
             tilted *= np.repeat(shape, number)
-            slopes = np.array([power.sum(), -a * len(power), *(-a * columns.sum(axis=1))])
+            by_month = np.bincount(month, minlength=self.n_months)
+            slopes = np.array([power.sum(), -a * len(power), *(-a * columns.sum(axis=1)), *(-a * by_month)])
             value += p * slopes[0] - _dot(shape, log_sum)
             falls = np.einsum("cj,j->c", moved, shape)
             gradient[slots] += p * slopes - falls
             gradient[2] += p * (slopes[0] - _dot(n, log_sum))
             gradient[3] -= q * float(log_sum.sum())
-            bends = np.einsum("cj,dj->cd", moved * shape, moved) - self._products(a, power, columns, scaled, tilted)
+            bends = np.einsum("cj,dj->cd", moved * shape, moved)
+            bends -= self._products(a, power, columns, month, scaled, tilted)
             twice = p * slopes - falls  # second derivatives of powers along log a
             bends[0] += twice
             bends[1:, 0] += twice[1:]
@@ -166,16 +180,41 @@ class Gb2Likelihood:
             hessian[slots, 2] += by_p
             hessian[3, slots] += by_q
             hessian[slots, 3] += by_q
-        return value, gradient, hessian
+        return value, self.wide.T @ gradient, self.wide.T @ hessian @ self.wide
 
-    def _products(self, a: float, power: Floats, columns: Floats, weight: Floats, tilted: Floats) -> Floats:
-        """Weighted products of the slopes (power, -a, -a times columns); `tilted` is the weight times the power."""
-        products = np.empty((self.k - 2, self.k - 2))
+    def _by_customer(
+        self, a: float, n: Floats, columns: Floats, month: Integers, weight: Floats, tilted: Floats
+    ) -> Floats:
+        """Weighted sums of the slopes (power, -a, -a times columns, -a by month) over the purchases of customers."""
+        sums = np.empty((len(self.wide) - 2, len(n)))
+        sums[0] = add_up(tilted, n)
+        sums[1] = -a * add_up(weight, n)
+        for line, column in zip(sums[2:], columns, strict=False):
+            line[:] = -a * add_up(weight * column, n)
+        if self.n_months:
+            cell = month * len(n) + np.repeat(np.arange(len(n)), n.astype(np.int64))
+            cells = np.bincount(cell, weights=weight, minlength=self.n_months * len(n))
+            sums[2 + len(columns) :] = -a * cells.reshape(self.n_months, len(n))
+        return sums
+
+    def _products(
+        self, a: float, power: Floats, columns: Floats, month: Integers, weight: Floats, tilted: Floats
+    ) -> Floats:
+        """Weighted products of the slopes; `tilted` is the weight times the power."""
+        k = len(self.wide) - 2
+        plain, months = np.arange(2, 2 + len(columns)), np.arange(2 + len(columns), k)
+        products = np.zeros((k, k))
         products[0, 0] = _dot(tilted, power)
-        products[0, 1] = products[1, 0] = -a * tilted.sum()
+        products[0, 1] = -a * tilted.sum()
         products[1, 1] = a * a * weight.sum()
-        if len(columns):
-            products[0, 2:] = products[2:, 0] = -a * np.einsum("cj,j->c", columns, tilted)
-            products[1, 2:] = products[2:, 1] = a * a * np.einsum("cj,j->c", columns, weight)
-            products[2:, 2:] = a * a * np.einsum("cj,dj->cd", columns * weight, columns)
-        return products
+        weighted = columns * weight
+        products[0, plain] = -a * np.einsum("cj,j->c", columns, tilted)
+        products[1, plain] = a * a * weighted.sum(axis=1)
+        products[np.ix_(plain, plain)] = a * a * np.einsum("cj,dj->cd", weighted, columns)
+        if self.n_months:
+            by_month = [np.bincount(month, weights=sums, minlength=len(months)) for sums in (tilted, weight, *weighted)]
+            products[0, months] = -a * by_month[0]
+            products[1, months] = products[months, months] = a * a * by_month[1]
+            for i, sums in zip(plain, by_month[2:], strict=True):
+                products[i, months] = a * a * sums
+        return np.triu(products) + np.triu(products, 1).T

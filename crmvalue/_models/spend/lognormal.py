@@ -7,7 +7,7 @@ their own, and their purchases scatter around it. Of a customer's amounts only t
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import attrs
 import numpy as np
@@ -31,13 +31,13 @@ from crmvalue._models.spend.spend_model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from crmvalue._models.spend.spend_fit import Task
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats
 
-__all__ = ["LognormalSpend", "fit_lognormal_spend"]
+__all__ = ["LogSums", "LognormalSpend", "fit_log_sums", "fit_lognormal_spend"]
 
 _LOG_2_PI = math.log(2.0 * math.pi)
 _LEAST = 1e-4  # a variance to start from
@@ -196,51 +196,93 @@ def fit_lognormal_spend(
     task = read_task(
         history, use_first=use_first, zeros=zeros, drift=drift, season=season, spend_covariates=spend_covariates
     )
-    products = _Products(task)
-    names = ("mu", "tau", "sigma", *task.names)
-    positive = np.isin(names, ["tau", "sigma"])
-    fit = fit_model(
+    fit = _searched(
+        _products_of(task),
+        task.names,
         lambda mu, tau, sigma, *rest: LognormalSpend(mu, tau, sigma, **task.fields(rest)),
-        products,
-        Parameters(names, positive),
-        [products.start()],
-        more_starts=[products.start(turn) for turn in (1.0, -1.0)],
-        priors=priors,
-        n_customers=len(task.spent.n),
+        priors,
     )
     fit = attrs.evolve(fit, log_likelihood=fit.log_likelihood - float(task.spent.log.sum()))
     return diagnosed(fit, task)
+
+
+class LogSums(NamedTuple):
+    """Sums over the customers of each distinct number of purchases of money, of whom each has a mean logarithm."""
+
+    n_paid: Floats
+    n_customers: Floats
+    mean: Floats
+    square: Floats  # of the mean
+    variance: Floats  # of the logarithms of a customer around their mean, over their number
+
+
+@np.errstate(under="ignore")
+def fit_log_sums(sums: LogSums, left_out: Mapping[str, int]) -> Fit[LognormalSpend]:
+    """Fit the lognormal model to sums alone, as a warehouse gives them; the first purchases count."""
+    n, weight = sums.n_paid, sums.n_customers
+    between = np.empty((len(n), 2, 2))
+    between[:, 0, 0] = n * sums.square
+    between[:, 0, 1] = between[:, 1, 0] = n * sums.mean
+    between[:, 1, 1] = n * weight
+    within = np.diag([float(n @ sums.variance), 0.0])
+    fit = _searched(_Products(n, weight, within, between), (), LognormalSpend, None)
+    total = float(n @ sums.mean)
+    return attrs.evolve(fit, log_likelihood=fit.log_likelihood - total, left_out=left_out)
+
+
+def _searched(
+    products: _Products,
+    coefficients: tuple[str, ...],
+    make: Callable[..., LognormalSpend],
+    priors: Mapping[str, tuple[float, float]] | None,
+) -> Fit[LognormalSpend]:
+    """Search for the likeliest parameters of the logarithms."""
+    names = ("mu", "tau", "sigma", *coefficients)
+    return fit_model(
+        make,
+        products,
+        Parameters(names, np.isin(names, ["tau", "sigma"])),
+        [products.start()],
+        more_starts=[products.start(turn) for turn in (1.0, -1.0)],
+        priors=priors,
+        n_customers=int(products.weight.sum()),
+    )
+
+
+def _products_of(task: Task) -> _Products:
+    """Add up the products of the columns of purchases."""
+    n = task.spent.n
+    distinct, code, weight = np.unique(n, return_inverse=True, return_counts=True)
+    k = 2 + len(task.names)
+    within, between = np.zeros((k, k)), np.zeros((len(distinct), k, k))
+    for customers, purchases in blocks(n):
+        number = n[customers].astype(np.int64)
+        row = np.repeat(np.arange(len(number)), number)
+        log = task.spent.log[purchases]
+        table = np.column_stack([log, np.ones(len(log)), *task.columns(customers, purchases, row)])
+        mean = add_up(table, n[customers]) / n[customers, np.newaxis]
+        table -= mean[row]
+        within += table.T @ table
+        for i in range(k):
+            product = (n[customers] * mean[:, i])[:, np.newaxis] * mean
+            for j in range(i, k):
+                sums = np.bincount(code[customers], weights=product[:, j], minlength=len(distinct))
+                between[:, i, j] += sums
+                if j > i:
+                    between[:, j, i] += sums
+    return _Products(distinct, weight.astype(np.float64), within, between)
 
 
 class _Products:
     """Log-likelihood of the logarithms, from sums of products of the columns (logarithm, 1, columns of coefficients).
 
     `within` holds those of distances to the means of customers, `between` those of the means times the number of
-    purchases, for each distinct number.
+    purchases, for each distinct number `n`, which `weight` customers have.
     """
 
-    def __init__(self, task: Task) -> None:
-        n = task.spent.n
-        self.n, code, weight = np.unique(n, return_inverse=True, return_counts=True)
-        self.weight = weight.astype(np.float64)
-        self.n_purchases = float(n.sum())
-        k = 2 + len(task.names)
-        self.within, self.between = np.zeros((k, k)), np.zeros((len(self.n), k, k))
-        for customers, purchases in blocks(n):
-            number = n[customers].astype(np.int64)
-            row = np.repeat(np.arange(len(number)), number)
-            log = task.spent.log[purchases]
-            table = np.column_stack([log, np.ones(len(log)), *task.columns(customers, purchases, row)])
-            mean = add_up(table, n[customers]) / n[customers, np.newaxis]
-            table -= mean[row]
-            self.within += table.T @ table
-            for i in range(k):
-                product = (n[customers] * mean[:, i])[:, np.newaxis] * mean
-                for j in range(i, k):
-                    sums = np.bincount(code[customers], weights=product[:, j], minlength=len(self.n))
-                    self.between[:, i, j] += sums
-                    if j > i:
-                        self.between[:, j, i] += sums
+    def __init__(self, n: Floats, weight: Floats, within: Floats, between: Floats) -> None:
+        self.n, self.weight, self.within, self.between = n, weight, within, between
+        self.n_purchases = float(n @ weight)
 
     def start(self, turn: float = 0.0) -> Floats:
         """Give moments to start from; `turn` moves variance from within customers to between them."""

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats
 
-__all__ = ["Payments", "payments_of"]
+__all__ = ["MANY", "Payments", "payments_of"]
+
+MANY = 4096.0
+"""Purchases beyond which a sum is drawn as a gamma variate of the same mean and variance."""
 
 
 class Payments:
@@ -45,6 +48,10 @@ class Payments:
     @abstractmethod
     def purchases(self, size: int, rng: np.random.Generator) -> Floats:
         """Draw purchases over the level."""
+
+    @abstractmethod
+    def sums(self, count: Floats, rng: np.random.Generator) -> Floats:
+        """Draw the sum of so many purchases over the level, for each count."""
 
 
 @attrs.frozen
@@ -72,6 +79,9 @@ class _OfGammaGamma(Payments):
     def purchases(self, size: int, rng: np.random.Generator) -> Floats:
         return rng.standard_gamma(self.model.p, size)
 
+    def sums(self, count: Floats, rng: np.random.Generator) -> Floats:
+        return rng.standard_gamma(self.model.p * count)
+
 
 @attrs.frozen
 class _OfAmounts(Payments):
@@ -90,6 +100,14 @@ class _OfAmounts(Payments):
 
     def purchases(self, size: int, rng: np.random.Generator) -> Floats:
         return purchase_draws(self.model, size, rng)
+
+    def sums(self, count: Floats, rng: np.random.Generator) -> Floats:
+        many = count > MANY
+        owner = np.repeat(np.arange(len(count)), np.where(many, 0.0, count).astype(np.int64))
+        found: Floats = np.bincount(owner, weights=self.purchases(len(owner), rng), minlength=len(count)).astype(float)
+        at_once = count[many] * self.mean**2 / self.variance
+        found[many] = rng.standard_gamma(at_once) * (self.variance / self.mean)
+        return found
 
 
 def payments_of(model: AnySpend) -> Payments:

@@ -62,17 +62,43 @@ class Task(NamedTuple):
         spent = Spent(self.spent.n[chosen], self.spent.log[kept], self.spent.day[kept])
         return self._replace(spent=spent, covariates=tuple(column[chosen] for column in self.covariates))
 
+    @property
+    def n_months(self) -> int:
+        """Months that have an effect: none where a single one was seen."""
+        return len(self.months) if len(self.months) > 1 else 0
+
+    @property
+    def contrasts(self) -> Floats:
+        """Effects as sums of coefficients: those of drift and covariates, then of each month, times coefficients."""
+        n, n_free = self.n_months, max(self.n_months - 1, 0)
+        by_month = np.vstack([np.eye(n_free), np.full((1, n_free), -1.0)]) if n else np.zeros((0, 0))
+        n_plain = self.has_drift + len(self.covariates)
+        effects = np.zeros((n_plain + n, n_plain + n_free))
+        plain = np.arange(n_plain)
+        effects[plain, plain + n_free * (plain >= self.has_drift)] = 1.0
+        effects[n_plain:, self.has_drift : self.has_drift + n_free] = by_month
+        return effects
+
+    def month_places(self) -> Integers:
+        """Place of the month of each purchase among those that were seen."""
+        return np.searchsorted(self.months, month_of(self.spent.day) + 1)
+
+    def plain_columns(self, customers: slice, purchases: slice, row: Integers) -> list[Floats]:
+        """Give what drift and covariates are multiplied by, for some purchases; `row` is the customer among them."""
+        drift = []
+        if self.origin is not None:
+            drift.append((self.spent.day[purchases] - self.origin) / np.timedelta64(1, "D") / DAYS_PER_YEAR)
+        return drift + [column[customers][row] for column in self.covariates]
+
     def columns(self, customers: slice, purchases: slice, row: Integers) -> list[Floats]:
         """Give what each coefficient is multiplied by, for some purchases; `row` is the customer among the chosen."""
-        day = self.spent.day[purchases]
-        found = []
-        if self.origin is not None:
-            found.append((day - self.origin) / np.timedelta64(1, "D") / DAYS_PER_YEAR)
-        if len(self.months) > 1:
-            month = month_of(day) + 1
+        plain = self.plain_columns(customers, purchases, row)
+        months = []
+        if self.n_months:
+            month = month_of(self.spent.day[purchases]) + 1
             last = month == self.months[-1]
-            found += [(month == other).astype(np.float64) - last for other in self.months[:-1]]
-        return found + [column[customers][row] for column in self.covariates]
+            months = [(month == other).astype(np.float64) - last for other in self.months[:-1]]
+        return plain[: self.has_drift] + months + plain[self.has_drift :]
 
     def fields(self, coefficients: Sequence[float]) -> dict[str, Any]:
         """Give the fields of the model."""

@@ -18,6 +18,7 @@ from crmvalue._core.values import optional
 from crmvalue._models.shared.common import take
 from crmvalue._models.shared.numerics import gauss_legendre
 from crmvalue._models.shared.process import Past
+from crmvalue._models.spend.payments import MANY
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ _FEW_NODES = 4  # of the integral of the interest on purchases
 _SMALL_DISCOUNT = 0.5  # a logarithm: up to this one the few nodes err by less than 1e-4
 _DISCOUNTED_AWAY = 40.0  # a discount of exp(-40) leaves nothing
 _NOT_WORTH_DRAWING = 25.0  # a discount of exp(-25) leaves little beside chance
-_MANY = 4096.0  # so many purchases of one future are drawn together
 _BLOCK = 1 << 17  # purchases drawn at a time
 
 
@@ -259,7 +259,7 @@ def _discounted_sum(count: Floats, stay: Floats, force: float, payments: Payment
     variate of the same mean and variance.
     """
     total = np.zeros(len(count))
-    at_once = np.flatnonzero(count > (0.0 if payments.sums_are_exact and not force else _MANY))
+    at_once = np.flatnonzero(count > (0.0 if payments.sums_are_exact and not force else MANY))
     n, z = count[at_once], force * stay[at_once]
     kept, kept_squared = (_mean_discount(fold * z) for fold in (1.0, 2.0))
     one, spread = payments.mean, payments.variance
@@ -267,7 +267,7 @@ def _discounted_sum(count: Floats, stay: Floats, force: float, payments: Payment
     total[at_once] = rng.standard_gamma(n * mean * mean / variance) * (variance / mean)
     if payments.sums_are_exact and force == 0.0:
         return total
-    rows = np.flatnonzero((count > 0) & (count <= _MANY))
+    rows = np.flatnonzero((count > 0) & (count <= MANY))
     whole = count[rows].astype(np.int64)
     block = (np.cumsum(whole) - 1) // _BLOCK
     edges = [*np.flatnonzero(np.diff(block, prepend=-1)).tolist(), len(rows)]

@@ -27,19 +27,22 @@ from crmvalue._core.values import (
 )
 from crmvalue._models.pictures import revenue_parts
 from crmvalue._models.shared.common import alike, as_rng, check_history
+from crmvalue._models.shared.covariates import with_estimates
 from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
-from crmvalue._models.spend.gamma_gamma import as_gamma_gamma
+from crmvalue._models.spend.any_model import as_spend_model, month_factors, spend_ahead
+from crmvalue._models.spend.gamma_gamma import GammaGamma
+from crmvalue._models.spend.payments import payments_of
 from crmvalue._models.values.customer_values import grade_of
-from crmvalue._models.values.expected_ends import at_draws, weighted_ends
-from crmvalue._models.values.posterior import MOST_DRAWS, spenders, total_of_alike, total_of_spend
-from crmvalue._models.values.value_intervals import draw_fit, require_fit
+from crmvalue._models.values.expected_ends import at_draws, blocks, weighted_ends
+from crmvalue._models.values.posterior import MOST_DRAWS, total_of_alike
+from crmvalue._models.values.value_intervals import draw_fit, draw_spending, require_fit
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import numpy.typing as npt
 
@@ -48,7 +51,9 @@ if TYPE_CHECKING:
     from crmvalue._models.shared.fit import Fit
     from crmvalue._models.shared.process import ContinuousProcess
     from crmvalue._models.shared.purchase_model import ContinuousModel
-    from crmvalue._models.spend.gamma_gamma import GammaGamma
+    from crmvalue._models.spend.gb2 import Gb2Spend
+    from crmvalue._models.spend.lognormal import LognormalSpend
+    from crmvalue._models.spend.payments import Payments
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
@@ -124,8 +129,8 @@ class RevenuePlan(Columns, Pictured):
     def caution(self) -> str:
         """Say in words what the plan leaves out."""
         return (
-            "The plan holds the customers of today alone: what new customers bring comes on top. It knows no season: "
-            "compare it with the same months of last year."
+            "The plan holds the customers of today alone: what new customers bring comes on top. It knows no season "
+            "but that of its models: compare it with the same months of last year."
         )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -146,7 +151,7 @@ class RevenuePlan(Columns, Pictured):
 def revenue_plan(
     history: PurchaseHistory,
     purchase_model: ContinuousModel | Fit[Any],
-    spend_model: GammaGamma | Fit[GammaGamma],
+    spend_model: GammaGamma | LognormalSpend | Gb2Spend | Fit[Any],
     *,
     margin: float | Mapping[Any, float] | ArrayLike,
     n_months: int = 12,
@@ -162,11 +167,12 @@ def revenue_plan(
     Parameters
     ----------
     history : PurchaseHistory
-        The customers, with mean repeat spend and `as_of`, in the time unit of the model.
+        The customers, with mean repeat spend and `as_of`, in the time unit of the model; with `amounts` for models of
+        single amounts.
     purchase_model : purchase model or Fit
         Model of purchases, or the fit of one.
-    spend_model : GammaGamma or Fit
-        Model of the spend of one purchase, or the fit of one.
+    spend_model : GammaGamma, LognormalSpend, Gb2Spend or Fit
+        Model of the spend of one purchase, or the fit of one. Each month has the factor of its season, if there is one.
     margin : float, mapping or array_like
         Share of the spend that is margin [fraction], in [0, 1]: one number, by segment, or one for each customer. Take
         1 where no goods are paid.
@@ -195,12 +201,14 @@ def revenue_plan(
 
     Notes
     -----
-    .. math:: \sum_i E[\text{spend}_i] \, \left(E[N_i(t_k)] - E[N_i(t_{k-1})]\right)
+    .. math:: s_k \sum_i E[\text{spend}_i] \, \left(E[N_i(t_k)] - E[N_i(t_{k-1})]\right)
+
+    Here s is the factor of the season of a month: 1 in a model of spend without a season.
 
     An interval joins two sources of error. The parameters are drawn from both fits; the purchases of a month follow
     them as parabolas of its logarithm, as in :func:`customer_values`. Chance has the variance of simulated futures, in
     which each customer has a spend of their own; the sum over the base is taken as normal. So a plan for a few dozen
-    customers has rough intervals.
+    customers has rough intervals, and so has one with a heavy-tailed model of spend.
 
     Examples
     --------
@@ -220,7 +228,7 @@ def revenue_plan(
     (['1997-10-31', '1997-11-30', '1997-12-31'], array([4.88, 4.52, 4.49]))
     """
     purchases = as_purchase_model("purchase_model", purchase_model)
-    spending = as_gamma_gamma("spend_model", spend_model)
+    spending = as_spend_model("spend_model", spend_model)
     check_history(history, purchases.time_unit)
     if history.as_of is None:
         raise InputError("history", "one with `as_of`, the day from which the months are counted", None)
@@ -235,16 +243,17 @@ def revenue_plan(
     start, end = _months(history.as_of, n)
     until = (end - history.as_of).astype(np.float64) / DAYS_PER_UNIT[history.time_unit]
     with np.errstate(under="ignore"):
-        spend = spending.expected_spend(history)
+        spend, season = spend_ahead(spending, history, None), month_factors(spending, start)
         customers = alike(history)
         upto = _purchases_upto(process_of(purchases, customers.rows), customers, until)
         weights = (np.ones(len(history)), spend, spend * share)
         counts, revenue, kept = (np.diff(_sum_rows(customers, weight) @ upto, prepend=0.0) for weight in weights)
+        revenue, kept = revenue * season, kept * season
         low = high = total = coverage = None
         if level is not None:
             coverage = as_fraction("level", level)
             found = _intervals(
-                history, customers, purchase_model, spend_model, until, revenue, coverage, n_draws, as_rng(rng)
+                history, customers, purchase_model, spend_model, (start, until), revenue, coverage, n_draws, as_rng(rng)
             )
             low, high, total = found
     grade_of(len(history), purchase_model, spend_model)  # warns of a fit that is not usable
@@ -303,37 +312,48 @@ def _intervals(
     customers: Alike,
     purchase_fit: Any,
     spend_fit: Any,
-    until: Floats,
+    months: tuple[Dates, Floats],
     revenue: Floats,
     level: float,
     n: int,
     rng: np.random.Generator,
 ) -> _Ends:
-    """Find the ends of each month and of their sum: draws of the parameters, and normal chance around them."""
+    """Find the ends of each month and of their sum: draws of the parameters, and normal chance around them.
+
+    `months` are their first days, and their ends as times from the end of observation.
+    """
+    start, until = months
     least = math.ceil(2.0 / (1.0 - level) - _ROUNDING)
     if n < least:
         raise InputError("n_draws", f"at least {least} for a level of {level:g}", n)
     require_fit("purchase_model", purchase_fit)
     require_fit("spend_model", spend_fit)
-    paying = spenders(history)
     purchase = draw_fit("purchase_model", purchase_fit, len(history), total_of_alike(purchase_fit, customers), n, rng)
-    spending = draw_fit("spend_model", spend_fit, len(paying), total_of_spend(spend_fit, paying), n, rng)
+    spending, scale, spent_at = draw_spending(history, spend_fit, None, n, rng)
     weight = purchase.weight * spending.weight  # the two are drawn apart
     drawn = weight > 0
     weight = weight[drawn] / weight.sum()
     model = spend_fit.model
-    of_rows = _sum_rows(customers, model.expected_spend(history))
+    of_rows = _sum_rows(customers, spend_ahead(model, history, None))
     upto = _purchases_upto(process_of(purchase_fit.model, customers.rows), customers, until)
 
-    def months(other: Any) -> Floats:
+    def by_month(other: Any) -> Floats:
         found = _purchases_upto(process_of(other, customers.rows), customers, until)
         return np.diff(of_rows @ found, prepend=0.0)
 
-    by_purchases = at_draws(purchase_fit, purchase.draws[drawn], months)
-    by_spend = _spend_at_draws(history, customers, upto, [spending[name][drawn] for name in ("p", "q", "gamma")])
+    season = month_factors(model, start)
+    by_purchases = at_draws(purchase_fit, purchase.draws[drawn], by_month) * season[:, np.newaxis]
+    draws = spending.draws[drawn]
+    if isinstance(model, GammaGamma):
+        by_spend = _spend_at_draws(history, customers, upto, list(draws.T))
+    else:
+        by_spend = _add_up_draws(spent_at(np.arange(len(history)), draws), customers, upto, len(draws))
+        models = (with_estimates(model, spend_fit.names, values) for values in draws.tolist())
+        by_spend *= np.array([month_factors(other, start) for other in models]).T
     whole = revenue[:, np.newaxis]
     values = np.divide(by_purchases * by_spend, whole, out=by_purchases.copy(), where=whole > 0)
-    variance = _variance(history, customers, process_of(purchase_fit.model, customers.rows), model, until, n, rng)
+    process = process_of(purchase_fit.model, customers.rows)
+    variance = _variance(customers, process, payments_of(model), scale, (season, until), n, rng)
     values = np.vstack([values, values.sum(axis=0)])
     values += np.sqrt(variance)[:, np.newaxis] * rng.standard_normal(values.shape)
     low, high = weighted_ends(np.maximum(values, 0.0), weight, level)
@@ -355,19 +375,30 @@ def _spend_at_draws(history: PurchaseHistory, customers: Alike, upto: Floats, dr
     return found
 
 
+def _add_up_draws(spent: Callable[[slice], Floats], customers: Alike, upto: Floats, n_draws: int) -> Floats:
+    """Revenue of each month at draws of the spend of each customer, without a season, shape (months, draws)."""
+    monthly = np.diff(upto, axis=1, prepend=0.0)
+    found = np.zeros((upto.shape[1], n_draws))
+    for block in blocks(len(customers.place), n_draws):
+        found += monthly[customers.place[block]].T @ spent(block)
+    return found
+
+
 def _variance(
-    history: PurchaseHistory,
     customers: Alike,
     process: ContinuousProcess,
-    spend_model: GammaGamma,
-    until: Floats,
+    payments: Payments,
+    scale: Floats,
+    months: tuple[Floats, Floats],
     n_draws: int,
     rng: np.random.Generator,
 ) -> Floats:
     """Variance by chance of the revenue of each month, and of their sum, from futures shared by equal customers.
 
-    The money of a future is a drawn number times what is known of the spend, as in :func:`customer_values`.
+    The money of a future is a drawn number times the `scale` of the spend of the customer, as in
+    :func:`customer_values`. `months` are their factors of the season, and their ends.
     """
+    season, until = months
     rows = customers.rows
     past = Past(rows.frequency, rows.recency, rows.age)
     alive = process.alive(*past)
@@ -378,12 +409,10 @@ def _variance(
     for begin in range(0, size, step):
         some = slice(begin, min(begin + step, size))
         owner = np.repeat(np.arange(some.stop - begin), n_draws)
-        units = _units(here.of_rows(some), living.of_rows(some), owner, spend_model, until, rng)
-        units = units.reshape(-1, n_draws, len(until) + 1)
+        units = _units(here.of_rows(some), living.of_rows(some), owner, payments, until, rng) * season
+        units = np.column_stack([units, units.sum(axis=1)]).reshape(-1, n_draws, len(until) + 1)
         first[some], second[some] = units.mean(axis=1), (units * units).mean(axis=1)
-    spend = np.nan_to_num(history.mean_repeat_spend)  # type: ignore[arg-type]  # whoever plans has it
-    known = spend_model.gamma + history.frequency * spend
-    squares = _sum_rows(customers, known * known)
+    squares = _sum_rows(customers, scale * scale)
     of_row = alive[:, np.newaxis] * second[pair] - (alive[:, np.newaxis] * first[pair]) ** 2
     variance: Floats = squares @ np.maximum(of_row, 0.0)
     return variance
@@ -393,13 +422,13 @@ def _units(
     process: ContinuousProcess,
     past: Past,
     owner: Integers,
-    spend_model: GammaGamma,
+    payments: Payments,
     until: Floats,
     rng: np.random.Generator,
 ) -> Floats:
-    """Money of each month and of all, for one unit of what is known of the spend, shape (futures, months + 1)."""
+    """Money of each month for one unit of the scale of the spend, without a season, shape (futures, months)."""
     future = process.draw_future(past, owner, float(until[-1]), rng)
-    found = np.zeros((len(owner), len(until) + 1))
+    found = np.zeros((len(owner), len(until)))
     left, before = future.n_before.astype(np.int64), 0.0
     for k, moment in enumerate(until.tolist()):
         rest = np.maximum(future.stay - before, 0.0)
@@ -408,8 +437,7 @@ def _units(
         count = rng.binomial(left, np.minimum(part, 1.0))
         left = left - count
         last = future.one_more * ((future.stay > before) & (future.stay <= moment))
-        found[:, k] = rng.standard_gamma(spend_model.p * (count + last))
+        found[:, k] = payments.sums(count + last, rng)
         before = moment
-    found /= rng.standard_gamma((spend_model.q + spend_model.p * past.x)[owner])[:, np.newaxis]
-    found[:, -1] = found[:, :-1].sum(axis=1)
+    found *= payments.levels(past.x[owner], rng)[:, np.newaxis]
     return found

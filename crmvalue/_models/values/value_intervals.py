@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["ValueIntervals", "draw_fit", "require_fit", "value_intervals"]
+__all__ = ["ValueIntervals", "draw_fit", "draw_spending", "require_fit", "value_intervals"]
 
 _POOR = 0.25  # an effective share below this is warned of: ends move twice as much from one `rng` to another
 _USELESS = 0.1  # below this they are not to be trusted
@@ -198,7 +198,7 @@ def value_intervals(
         "purchase_model", purchase_fit, len(history), total_of_alike(purchase_fit, customers), n, generator
     )
     require_fit("spend_model", spend_fit)
-    spending, scale, spent_at = _spending(history, spend_fit, terms.horizon, n, generator)
+    spending, scale, spent_at = draw_spending(history, spend_fit, terms.horizon, n, generator)
     share = min(purchase.effective_share, spending.effective_share)
     if share < _POOR:
         message = (
@@ -236,7 +236,7 @@ def value_intervals(
     )
 
 
-def _spending(
+def draw_spending(
     history: PurchaseHistory, fit: Any, horizon: float | None, n: int, rng: np.random.Generator
 ) -> tuple[Posterior, Floats, Callable[[Integers, Floats], Callable[[slice], Floats]]]:
     """Draw parameters of the spend; give each customer's scale, and their expected spend at draws of the parameters.

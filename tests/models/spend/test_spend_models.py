@@ -12,7 +12,7 @@ from scipy.stats import binom
 from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.spend.gb2_likelihood import Gb2Likelihood
-from crmvalue._models.spend.lognormal import _Products
+from crmvalue._models.spend.lognormal import LogSums, _products_of, fit_log_sums
 from crmvalue._models.spend.payments import payments_of
 from crmvalue._models.spend.spend_fit import read_task
 from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes
@@ -334,7 +334,7 @@ class TestFit:
     """Maximum likelihood of single amounts."""
 
     @pytest.mark.parametrize(
-        ("objective", "theta"), [(_Products, [2.8, -0.2, -0.6]), (Gb2Likelihood, [0.5, 0.2, 0.1, 0.3])]
+        ("objective", "theta"), [(_products_of, [2.8, -0.2, -0.6]), (Gb2Likelihood, [0.5, 0.2, 0.1, 0.3])]
     )
     def test_gradient_and_hessian_are_analytic(self, objective, theta):
         history = history_of([20.0, 35.0, 18.0], [400.0], [90.0, 70.0], n_days=100).with_covariates(
@@ -351,6 +351,37 @@ class TestFit:
             up, down = likelihood(theta + away), likelihood(theta - away)
             assert (up.value - down.value) / (2 * step) == pytest.approx(at.gradient[i], rel=1e-6, abs=1e-6)
             np.testing.assert_allclose((up.gradient - down.gradient) / (2 * step), at.hessian[i], rtol=1e-6, atol=1e-5)
+
+    @pytest.mark.parametrize(("n_days", "drift", "names"), [(100, True, ["z"]), (100, False, []), (1, True, ["z"])])
+    def test_sums_by_month_are_those_of_single_purchases(self, n_days, drift, names):
+        """The likelihood is that of the model with the same numbers, and effects of months add up to 0."""
+        history = history_of([20.0, 35.0, 18.0], [400.0], [90.0, 70.0], n_days=n_days).with_covariates(
+            {"z": [1.0, -1.0, 3.0]}
+        )
+        options = {"zeros": "raise", "drift": drift, "season": True, "spend_covariates": names}
+        task = read_task(history, use_first=True, **options)
+        theta = np.array([0.5, 0.2, 0.1, 0.3, *np.linspace(-0.2, 0.3, len(task.names))])
+        a, scale, p, q = np.exp(theta[:4])
+        model = Gb2Spend(a, 50.0 * scale, p, q, **task.fields(theta[4:]))
+        expected = model.log_likelihood(history).sum() + task.spent.log.sum()
+        assert Gb2Likelihood(task, 50.0)(theta).value == pytest.approx(expected, rel=1e-12)
+        columns = np.array(task.columns(slice(0, 3), slice(0, 6), task.spent.row)).reshape(-1, 6)
+        plain = np.array(task.plain_columns(slice(0, 3), slice(0, 6), task.spent.row)).reshape(-1, 6)
+        by_month = np.eye(task.n_months)[task.month_places()].T if task.n_months else plain[:0]
+        np.testing.assert_array_equal(columns, task.contrasts.T @ np.vstack([plain, by_month]))
+
+    def test_sums_of_logarithms_are_all_that_the_lognormal_model_needs(self):
+        history = base(LOGNORMAL, 300, 4)
+        plain = fit_lognormal_spend(history)
+        amounts = history.amounts
+        logs = [np.log(own) for own in np.split(amounts.amount, amounts.start[1:])]
+        table = np.array([[len(own), own.mean(), own.var()] for own in logs])
+        groups = [table[table[:, 0] == n] for n in np.unique(table[:, 0])]
+        sums = [[g[0, 0], len(g), g[:, 1].sum(), (g[:, 1] ** 2).sum(), g[:, 2].sum()] for g in groups]
+        found = fit_log_sums(LogSums(*np.array(sums).T), {})
+        np.testing.assert_allclose(found.estimates, plain.estimates, rtol=1e-9)
+        assert found.log_likelihood == pytest.approx(plain.log_likelihood, rel=1e-12)
+        assert found.n_customers == 300
 
     @pytest.mark.parametrize(("model", "fit"), MODELS)
     def test_climbs_to_the_top_and_counts_everybody(self, model, fit):

@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
+from crmvalue._models.validation import candidates as candidates_module
 from crmvalue._models.validation import choice as choice_module
 from crmvalue._models.validation.choice import Candidate, in_order
 from crmvalue.datasets import load_cdnow
@@ -79,7 +80,7 @@ class TestChooseModel:
                 raise ConvergenceError("no peak was found")
             return fit_bg_nbd(history)
 
-        monkeypatch.setitem(choice_module._FITS, "bg_nbd", {"BG/NBD": fails_on_the_whole})
+        monkeypatch.setitem(candidates_module._PLAIN, "bg_nbd", ("BG/NBD", 4, fails_on_the_whole))
         choice = choose_model(log.customer, log.date, as_of="1997-09-30", models=["nbd", "bg_nbd"])
         assert choice.name == "NBD"
         assert "not usable on the whole log, though as good or better on this part: BG/NBD" in choice.conclusion

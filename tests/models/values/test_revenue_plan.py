@@ -9,7 +9,19 @@ import numpy as np
 import pytest
 
 from crmvalue.errors import InputError
-from crmvalue.models import RevenuePlan, customer_values, fit_gamma_gamma, fit_mbg_nbd, revenue_plan
+from crmvalue.models import (
+    Gb2Spend,
+    LognormalSpend,
+    Nbd,
+    RevenuePlan,
+    customer_values,
+    fit_gamma_gamma,
+    fit_gb2_spend,
+    fit_lognormal_spend,
+    fit_mbg_nbd,
+    fit_nbd,
+    revenue_plan,
+)
 from crmvalue.purchases import summarise_purchases
 from tests.models.values.test_costs_of_customers import some_customers
 from tests.models.values.test_customer_values import HISTORY, MODELS, SPEND, each_model
@@ -30,6 +42,20 @@ def live(n, rng):
                 break
             day += rng.exponential(1 / pace)
     return (np.array(column) for column in zip(*log, strict=True))
+
+
+AMOUNTS = [LognormalSpend(3.0, 0.8, 0.5), Gb2Spend(2.5, 290.0, 0.9, 1.6)]
+
+
+def paid(model, n, rng):
+    """Give a history of n customers with purchases through 2023 and amounts of a model."""
+    number = 1 + rng.poisson(rng.gamma(1.2, 2.0, n))
+    customer = np.repeat(np.arange(n), number)
+    day = rng.integers(0, 365, len(customer))
+    return summarise_purchases(
+        customer, np.datetime64("2023-01-01") + day, model.simulate(number, rng=rng), as_of="2023-12-31",
+        keep_amounts=True,
+    )  # fmt: skip
 
 
 class TestRevenuePlan:
@@ -59,6 +85,68 @@ class TestRevenuePlan:
         each = [revenue_plan(DATED[[i]], MODELS[0], SPEND, margin=1).revenue for i in range(4)]
         np.testing.assert_allclose(plan.margin, np.array([0.5, 0.1, 0.5, 0.1]) @ each, rtol=1e-9)
         np.testing.assert_allclose(plan.revenue, np.sum(each, axis=0), rtol=1e-9)
+
+    @pytest.mark.parametrize("model", AMOUNTS)
+    def test_models_of_single_amounts(self, model):
+        """Revenue is purchases times spend; a season moves each month by its own factor over that of the year."""
+        history, purchases = paid(model, 30, np.random.default_rng(2)), Nbd(1.2, 20.0, "week")
+        plan = revenue_plan(history, purchases, model, margin=0.5, n_months=14)
+        spend = model.expected_spend(history)
+        ends = (plan.end - np.datetime64("2023-12-31")).astype(int) / 7
+        upto = [purchases.expected_purchases(history, horizon=end) @ spend for end in ends]
+        np.testing.assert_allclose(np.cumsum(plan.revenue), upto, rtol=1e-9)
+        np.testing.assert_allclose(plan.margin, 0.5 * plan.revenue, rtol=1e-12)
+        season = (0.0,) * 10 + (0.4, 0.9)
+        moved = attrs.evolve(model, season=season)
+        level = moved.expected_spend(history).sum() / np.mean(np.exp(season)) / spend.sum()
+        assert level != pytest.approx(1.0, rel=1e-3)  # what was paid in December says less of the customer
+        each = np.array([revenue_plan(history[[i]], purchases, moved, margin=1, n_months=14).revenue for i in range(9)])
+        own = moved.expected_spend(history[:9]) / np.mean(np.exp(season))
+        counts = np.array(
+            [revenue_plan(history[[i]], purchases, model, margin=1, n_months=14).expected_purchases for i in range(9)]
+        )
+        np.testing.assert_allclose(each, counts * own[:, np.newaxis] * np.exp((*season, *season[:2])), rtol=1e-9)
+
+    @pytest.mark.parametrize(("model", "fit"), list(zip(AMOUNTS, (fit_lognormal_spend, fit_gb2_spend), strict=True)))
+    def test_intervals_of_models_of_single_amounts(self, model, fit):
+        """Ends of the total are near those of `customer_values`, which draws the same futures otherwise."""
+        history = paid(model, 400, np.random.default_rng(3))
+        fits = fit_nbd(history), fit(history)
+        options = {"margin": 1, "level": 0.9, "n_draws": 200}
+        plan = revenue_plan(history, *fits, n_months=4, rng=np.random.default_rng(1), **options)
+        assert (plan.revenue_low < plan.revenue).all()
+        assert (plan.revenue < plan.revenue_high).all()
+        horizon = (plan.end[-1] - np.datetime64("2023-12-31")).astype(int) / 7
+        known = customer_values(history, *fits, horizon=horizon, rng=np.random.default_rng(1), **options).intervals
+        half = [
+            math.hypot(a - plan.total, b - plan.total) for a, b in zip(known.total, known.total_outcome, strict=True)
+        ]
+        ends = [plan.total - half[0], plan.total + half[1]]  # two independent sources of error
+        np.testing.assert_allclose(plan.total_revenue, ends, rtol=0.05)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(("model", "fit"), list(zip(AMOUNTS, (fit_lognormal_spend, fit_gb2_spend), strict=True)))
+    def test_intervals_cover_simulated_amounts(self, model, fit):
+        """As below, with other amounts."""
+        rng = np.random.default_rng(12)
+        hits = []
+        for _ in range(16):
+            customer, day, _ = live(300, rng)
+            amount = model.simulate(np.bincount(customer), rng=rng)
+            past = day <= 365
+            dates = np.datetime64("2022-12-31") + day.astype("timedelta64[D]")
+            history = summarise_purchases(
+                customer[past], dates[past], amount[past], as_of="2023-12-31", keep_amounts=True
+            )
+            fits = fit_mbg_nbd(history), fit(history)
+            if not all(fit.diagnosis.trustworthy for fit in fits):
+                continue
+            plan = revenue_plan(history, *fits, margin=1, n_months=6, level=0.8, n_draws=100, rng=rng)
+            months = zip(plan.start, plan.end, plan.revenue_low, plan.revenue_high, strict=True)
+            for start, end, low, high in months:
+                hits.append(low <= amount[(dates >= start) & (dates <= end)].sum() <= high)
+        assert len(hits) >= 60
+        assert 0.70 <= np.mean(hits) <= 0.90
 
     @pytest.mark.slow
     def test_intervals_cover_simulated_months(self):

@@ -173,7 +173,7 @@ class TestOutcomes:
         count, stay = np.full(1500, 600.0), np.full(1500, 10.0)
         payments = payments_of(GammaGamma(2.0, 3.0, 1.0))
         one_by_one = outcomes._discounted_sum(count, stay, 0.3, payments, np.random.default_rng(6))
-        monkeypatch.setattr(outcomes, "_MANY", 500.0)
+        monkeypatch.setattr(outcomes, "MANY", 500.0)
         at_once = outcomes._discounted_sum(count, stay, 0.3, payments, np.random.default_rng(7))
         assert at_once.mean() == pytest.approx(600 * 2 * (1 - np.exp(-3)) / 3, rel=4 * 0.045 / np.sqrt(1500))
         assert ks_2samp(one_by_one, at_once).pvalue > 0.01
