@@ -9,6 +9,7 @@ For                                                         Use
 repeat purchases without contract, continuous time          :class:`BgNbd`, :class:`MbgNbd`, :class:`ParetoNbd`
 the same, where nobody can be shown to have left            :class:`Nbd`
 the same, where customers leave faster as they age          :class:`GgompertzNbd`
+the same, where those who buy often leave earlier or later  :class:`CorrelatedParetoNbd`
 the same, for customers who buy regularly                   :class:`MbgCnbd`, :class:`BgCnbd`
 the same, with known traits of customers                    `purchase_covariates` of the fits, :class:`CovariateEffect`
 the same, with traits that change from week to week         :class:`TimeVaryingParetoNbd` with
@@ -48,6 +49,7 @@ from crmvalue._models.changing.time_varying_pareto_nbd import TimeVaryingParetoN
 from crmvalue._models.contracts.beta_discrete_weibull import BetaDiscreteWeibull, fit_beta_discrete_weibull
 from crmvalue._models.contracts.histories import ContractHistory
 from crmvalue._models.contracts.shifted_beta_geometric import ShiftedBetaGeometric, fit_shifted_beta_geometric
+from crmvalue._models.correlated.correlated_pareto_nbd import CorrelatedParetoNbd, fit_correlated_pareto_nbd
 from crmvalue._models.regular.bg_cnbd import BgCnbd, MbgCnbd, fit_bg_cnbd, fit_mbg_cnbd
 from crmvalue._models.repeat.bg_bb import BgBb, fit_bg_bb
 from crmvalue._models.repeat.bg_nbd import BgNbd, fit_bg_nbd
@@ -94,6 +96,7 @@ __all__ = [
     "BinnedHistory",
     "Calendar",
     "ContractHistory",
+    "CorrelatedParetoNbd",
     "CountHistogram",
     "CovariateEffect",
     "CustomerValues",
@@ -139,6 +142,7 @@ __all__ = [
     "fit_bg_cnbd",
     "fit_bg_nbd",
     "fit_calendar",
+    "fit_correlated_pareto_nbd",
     "fit_ensemble",
     "fit_gamma_gamma",
     "fit_gb2_spend",

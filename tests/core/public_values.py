@@ -392,6 +392,7 @@ VALUES = [
     PURCHASES,
     models.MbgNbd(0.525, 6.183, 0.891, 1.614, "week"),
     models.GgompertzNbd(0.553, 10.58, 0.02, 0.606, 0.25, "week"),
+    models.CorrelatedParetoNbd(0.553, 10.58, 0.606, 11.67, 1.5, "week"),
     models.TimeVaryingHistory(
         customer=["ann", "bob"],
         frequency=[1, 0],

@@ -25,6 +25,7 @@ from crmvalue.models import (
     fit_bg_cnbd,
     fit_bg_nbd,
     fit_calendar,
+    fit_correlated_pareto_nbd,
     fit_ensemble,
     fit_gamma_gamma,
     fit_gb2_spend,
@@ -95,7 +96,7 @@ PARETO_HISTORY = PurchaseHistory.from_columns(
 
 CALLS += [
     Call(function, {"history": PARETO_HISTORY, "priors": {"r": (0.5, 1.0)}}, out_of_range={"l2": -1.0})
-    for function in (fit_pareto_nbd, fit_ggompertz_nbd)
+    for function in (fit_pareto_nbd, fit_ggompertz_nbd, fit_correlated_pareto_nbd)
 ]
 
 

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory, TimeUnit, UniquePurchases
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["SEARCH", "ParetoNbd", "fit_pareto_nbd"]
+__all__ = ["SEARCH", "ParetoNbd", "ParetoNbdProcess", "draw_futures", "draw_histories", "fit_pareto_nbd"]
 
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 _GAIN = 1e-3  # in log-likelihood: less than a better mixture has to promise
@@ -57,7 +57,7 @@ _KIND = Kind(names=("r", "alpha", "s", "beta"), times=("alpha", "beta"), signs=(
 
 
 @attrs.frozen
-class _ParetoNbdProcess(ContinuousProcess):
+class ParetoNbdProcess(ContinuousProcess):
     """Parameters of both processes: purchases gamma(r, alpha), leaving gamma(s, beta)."""
 
     r: float
@@ -120,29 +120,39 @@ class _ParetoNbdProcess(ContinuousProcess):
         """Draw a Poisson process until an exponential lifetime."""
         n = len(age)
         rate = rng.gamma(self.r, 1.0, n) / self.alpha
-        leaving = rng.gamma(self.s, 1.0, n) / self.beta
-        patience = rng.standard_exponential(n)
-        lifetime = np.divide(patience, leaving, out=np.full(n, np.inf), where=leaving * age > 1e-300)
-        active = np.minimum(age, lifetime)
-        x = rng.poisson(np.minimum(rate * active, _MOST_EXPECTED)).astype(np.float64)
-        # The last of x points that are uniform on (0, active) is active times the x-th root of a uniform number.
-        root = np.exp(-rng.standard_exponential(n) / np.maximum(x, 1.0))
-        x[active * root < 1e-100] = 0.0  # closer to the first purchase than a history can hold
-        return x, np.where(x > 0, active * root, 0.0)
+        return draw_histories(rate, rng.gamma(self.s, 1.0, n) / self.beta, age, rng)
 
     def draw_future(self, past: Past, owner: Integers, end: float, rng: np.random.Generator) -> Future:
         """Draw futures; a customer leaves between purchases."""
-        n = len(owner)
         rate = rng.standard_gamma((self.r + past.x)[owner]) / (self.alpha + past.age)[owner]
-        leaving = rng.standard_gamma(self.s, n) / (self.beta + past.age)[owner]
-        patience = rng.standard_exponential(n)
-        stay = np.divide(patience, leaving, out=np.full(n, end), where=leaving * end > patience)
-        n_before = rng.poisson(np.minimum(rate * stay, _MOST_EXPECTED)).astype(np.float64)
-        return Future(stay, n_before, np.zeros(n))
+        leaving = rng.standard_gamma(self.s, len(owner)) / (self.beta + past.age)[owner]
+        return draw_futures(rate, leaving, end, rng)
 
     def _rate(self, past: Past) -> Floats:
         rate: Floats = (self.r + past.x) / (self.alpha + past.age)
         return rate
+
+
+def draw_histories(rate: Floats, leaving: Floats, age: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Draw the repeat purchases of new customers with given rates up to an age, and the time of the last."""
+    n = len(age)
+    patience = rng.standard_exponential(n)
+    lifetime = np.divide(patience, leaving, out=np.full(n, np.inf), where=leaving * age > 1e-300)
+    active = np.minimum(age, lifetime)
+    x = rng.poisson(np.minimum(rate * active, _MOST_EXPECTED)).astype(np.float64)
+    # The last of x points that are uniform on (0, active) is active times the x-th root of a uniform number.
+    root = np.exp(-rng.standard_exponential(n) / np.maximum(x, 1.0))
+    x[active * root < 1e-100] = 0.0  # closer to the first purchase than a history can hold
+    return x, np.where(x > 0, active * root, 0.0)
+
+
+def draw_futures(rate: Floats, leaving: Floats, end: float, rng: np.random.Generator) -> Future:
+    """Draw futures up to `end` of customers with given rates, who leave between purchases."""
+    n = len(rate)
+    patience = rng.standard_exponential(n)
+    stay = np.divide(patience, leaving, out=np.full(n, end), where=leaving * end > patience)
+    n_before = rng.poisson(np.minimum(rate * stay, _MOST_EXPECTED)).astype(np.float64)
+    return Future(stay, n_before, np.zeros(n))
 
 
 @register
@@ -195,10 +205,10 @@ class ParetoNbd(ContinuousModel):
     dropout_effects: tuple[CovariateEffect, ...] = effects_field("dropout_effects")
 
     _kind: ClassVar[Kind] = _KIND
-    _nested_in: ClassVar[tuple[str, ...]] = ("GgompertzNbd", "TimeVaryingParetoNbd")
+    _nested_in: ClassVar[tuple[str, ...]] = ("CorrelatedParetoNbd", "GgompertzNbd", "TimeVaryingParetoNbd")
 
-    def _with(self, parameters: dict[str, Any]) -> _ParetoNbdProcess:
-        return _ParetoNbdProcess(**parameters)
+    def _with(self, parameters: dict[str, Any]) -> ParetoNbdProcess:
+        return ParetoNbdProcess(**parameters)
 
     def _require_end(self) -> None:
         if self.s <= 1:

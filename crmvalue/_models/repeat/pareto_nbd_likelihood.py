@@ -23,15 +23,22 @@ from crmvalue._models.shared.fit import Derivatives
 from crmvalue._models.shared.numerics import gauss_legendre, log_rising
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
-    from crmvalue.typing import Floats
+    from crmvalue.typing import Floats, Integers
 
-__all__ = ["log_died_moments", "log_died_to_alive", "log_likelihood", "log_likelihood_derivatives"]
+__all__ = [
+    "NEAR_ONE",
+    "log_alive",
+    "log_died_moments",
+    "log_died_to_alive",
+    "log_likelihood",
+    "log_likelihood_derivatives",
+]
 
-_NEAR_ONE = -0.1  # log-likelihoods above this are those of near certainty
+NEAR_ONE = -0.1  # log-likelihoods above this are those of near certainty
 _NATS = 40.0  # the integrand is cut off where it has fallen by so many powers of e
 _CELLS = 1 << 14  # rows times nodes at a time: what a step works on stays in the cache of the processor
 _ROWS = 1 << 11
@@ -62,11 +69,11 @@ class _Integral(NamedTuple):
 def log_likelihood(x: Floats, t_x: Floats, age: Floats, r: float, alpha: Floats, s: float, beta: Floats) -> Floats:
     """Log-likelihood of each row."""
     log_odds = log_died_to_alive(x, t_x, age, r, alpha, s, beta)
-    alive = log_rising(r, x) - r * np.log1p(age / alpha) - x * np.log(alpha + age) - s * np.log1p(age / beta)
+    alive = log_alive(x, age, r, alpha, s, beta)
     total: Floats = alive + np.logaddexp(0.0, log_odds)
     # If no purchase is expected, the likelihood is near 1, which hides its digits. The chance of a purchase has them:
     # it is the same integral with the two processes exchanged.
-    rows = np.nonzero((x == 0) & (total > _NEAR_ONE))[0]
+    rows = np.nonzero((x == 0) & (total > NEAR_ONE))[0]
     if len(rows):
         nothing = np.zeros(len(rows))
         log_chance = log_died_to_alive(nothing, nothing, age[rows], s, beta[rows], r, alpha[rows]) + alive[rows]
@@ -74,8 +81,28 @@ def log_likelihood(x: Floats, t_x: Floats, age: Floats, r: float, alpha: Floats,
     return total
 
 
-def log_died_to_alive(x: Floats, t_x: Floats, age: Floats, r: float, alpha: Floats, s: float, beta: Floats) -> Floats:
-    """Logarithm of D over the likelihood of being alive, for each row; minus infinity where t_x = T."""
+def log_alive(x: Floats, age: Floats, r: float, alpha: Floats, s: float, beta: Floats) -> Floats:
+    """Logarithm of the likelihood of being alive at T with what was bought."""
+    found: Floats = log_rising(r, x) - r * np.log1p(age / alpha) - x * np.log(alpha + age) - s * np.log1p(age / beta)
+    return found
+
+
+def log_died_to_alive(
+    x: Floats,
+    t_x: Floats,
+    age: Floats,
+    r: float,
+    alpha: Floats,
+    s: float,
+    beta: Floats,
+    *,
+    weigh: Callable[[Integers, Floats, Floats], Floats] | None = None,
+) -> Floats:
+    """Logarithm of D over the likelihood of being alive, for each row; minus infinity where t_x = T.
+
+    `weigh` gives a factor of the integrand, of some rows at the nodes: by the growth of alpha + u and of beta + u since
+    t_x, shapes (nodes, rows).
+    """
     integral = _prepare(x, t_x, age, r, alpha, s, beta)
     area = np.empty(len(x))
     for rows, pieces in _blocks(integral):
@@ -84,8 +111,11 @@ def log_died_to_alive(x: Floats, t_x: Floats, age: Floats, r: float, alpha: Floa
         for nodes, weights in pieces:
             tau = part.width * nodes
             grown = np.expm1(tau)
-            log_a, log_b = np.log1p(part.k_alpha * grown), np.log1p(part.k_beta * grown)
-            total += (weights * np.exp(tau - part.c_alpha * log_a - part.c_beta * log_b)).sum(axis=0)
+            a, b = part.k_alpha * grown, part.k_beta * grown
+            density = weights * np.exp(tau - part.c_alpha * np.log1p(a) - part.c_beta * np.log1p(b))
+            if weigh is not None:
+                density *= weigh(rows, 1.0 + a, 1.0 + b)
+            total += density.sum(axis=0)
         area[rows] = total
     return _log_odds(area, integral.width, x, t_x, age, r, alpha, s, beta)
 

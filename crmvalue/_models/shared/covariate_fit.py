@@ -13,7 +13,7 @@ from crmvalue._core.checks import as_text
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.covariates import BOTH, CovariateEffect
-from crmvalue._models.shared.fit import Derivatives, Parameters, fit_model
+from crmvalue._models.shared.fit import Derivatives, fit_model
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -100,8 +100,7 @@ def fit_effects(
         return Evaluation(at.value, at.gradient @ spread, spread.T @ at.hessian @ spread)
 
     def to_search(model: Any) -> Floats:
-        logs = [math.log(getattr(model, name) / unit) for name, unit in zip(kind.names, units, strict=False)]
-        start: Floats = gather @ np.array([*logs, *_slopes(model, effects)])
+        start: Floats = gather @ np.array([*kind.searched(model, likelihood.ruler), *_slopes(model, effects)])
         return start
 
     def make(*estimates: float) -> Any:
@@ -113,13 +112,14 @@ def fit_effects(
         }
         return attrs.evolve(plain, **dict(zip(kind.names, estimates, strict=False)), **fitted)
 
-    neutral = np.log(np.array(_NEUTRAL[len(kind.names)]))
+    neutral = np.log(np.array(_NEUTRAL[kind.n_positive]))
+    n_signed = len(names) - kind.n_positive
     return fit_model(
         make,
         evaluate,
-        Parameters(names, np.arange(len(names)) < len(kind.names)),
+        kind.parameters(coefficients),
         [to_search(model) for model in (starts or (plain,))],
-        more_starts=[np.concatenate((point, np.zeros(len(coefficients)))) for point in neutral],
+        more_starts=[np.concatenate((point, np.zeros(n_signed))) for point in neutral],
         priors=_with_penalty(priors, coefficients, l2),
         units=units,
         n_customers=n_customers,
@@ -188,7 +188,7 @@ class _Likelihood:
         self.t_x, self.age = history.recency[rows] / self.ruler, history.age[rows] / self.ruler
         self.n_times = steps * float((self.weight * self.x).sum())
         self.z = _design(history, rows, purchase), _design(history, rows, dropout)
-        self.n_plain = len(kind.names)
+        self.n_plain, self.n_positive = len(kind.names), kind.n_positive
         middle, self.n_parameters = self.n_plain + len(purchase), self.n_plain + len(purchase) + len(dropout)
         # How the logarithms of the parameters of a row depend on the coefficients: sign, table, place.
         self.signs = kind.signs
@@ -206,7 +206,7 @@ class _Likelihood:
             return Evaluation(-math.inf, np.zeros(k), np.zeros((k, k)))
         value, gradient, hessian = -self.n_times * math.log(self.ruler), np.zeros(k), np.zeros((k, k))
         r = math.exp(theta[0])
-        others = [np.exp(log) for log in logs[1:]]
+        others = [np.exp(log) if i < self.n_positive else log for i, log in enumerate(logs)][1:]
         for start in range(0, len(self.x), _BLOCK):
             rows = slice(start, start + _BLOCK)
             weight = self.weight[rows]

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import Floats
 
 __all__ = [
+    "COEFFICIENT_LIMIT",
     "LOG_HIGH",
     "LOG_LOW",
     "NOT_SETTLED",
@@ -67,7 +68,7 @@ Model = TypeVar("Model")
 _T = TypeVar("_T")
 
 LOG_LOW, LOG_HIGH = math.log(1e-5), math.log(1e6)  # where positive parameters are searched
-_COEFFICIENT_LIMIT = 50.0
+COEFFICIENT_LIMIT = 50.0
 _AT_WALL = 1e-6
 _WIDE = 0.6  # a larger standard error of a log-parameter may hide a second peak: other starts are tried
 _SLACK = 1e-6  # by which a larger model may fall behind the one nested in it: the search, and rounding
@@ -86,10 +87,11 @@ def register(cls: type[_T]) -> type[_T]:
 
 
 class Parameters(NamedTuple):
-    """Names of what is searched, and which of them are searched as logarithms."""
+    """Names of what is searched, which of them are searched as logarithms, and how far from 0 the others may be."""
 
     names: tuple[str, ...]
     positive: npt.NDArray[np.bool_]
+    farthest: Floats | float = COEFFICIENT_LIMIT
 
     def natural(self, theta: Floats) -> Floats:
         """Parameters of the model from what is searched."""
@@ -473,8 +475,8 @@ def fit_parameters(
 
         return evaluated
 
-    low = np.where(parameters.positive, LOG_LOW, -_COEFFICIENT_LIMIT)
-    high = np.where(parameters.positive, LOG_HIGH, _COEFFICIENT_LIMIT)
+    low = np.where(parameters.positive, LOG_LOW, np.negative(parameters.farthest))
+    high = np.where(parameters.positive, LOG_HIGH, parameters.farthest)
     objective = with_prior(evaluate)
     before = [climb(with_prior(rough), start, low, high) for start in starts] if rough else []
     ends: list[Point] = []

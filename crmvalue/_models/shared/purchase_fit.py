@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import TimeUnit
     from crmvalue.typing import Floats
 
-__all__ = ["CUSTOMERS_TO_GRADE", "Search", "fit_purchases", "grade_by", "grade_fit"]
+__all__ = ["CUSTOMERS_TO_GRADE", "Search", "few_rows", "fit_purchases", "grade_by", "grade_fit"]
 
 _REACH = 2.0  # how far an undetermined direction is followed, in logarithms
 _WEAK = 2.0  # a larger standard error of a log-parameter leaves it undetermined
@@ -129,14 +129,14 @@ def fit_purchases(
     names = search.kind.names
     likelihood = search.likelihood(rows)
     units = np.array(search.kind.units(likelihood.ruler))
-    given = [np.log(np.array([getattr(model, name) for name in names]) / units) for model in models]
+    given = [search.kind.searched(model, likelihood.ruler) for model in models]
     first, *more = likelihood.starts()
     free = not has_priors(priors)
-    limit = _Limit(search.limit(rows)) if free and search.limit is not None else None
+    limit = _Limit(search.limit(rows), len(search.kind.signed)) if free and search.limit is not None else None
     fit = fit_model(
         lambda *estimates: search.make(*estimates, history.time_unit, **search.fixed),
         likelihood,
-        Parameters(names, np.ones(len(names), dtype=bool)),
+        search.kind.parameters(),
         given or [first],
         more_starts=more,
         priors=priors,
@@ -155,8 +155,8 @@ def fit_purchases(
 class _Limit:
     """The limiting model, in which customers never leave: its best parameters, found when they are asked for."""
 
-    def __init__(self, likelihood: Likelihood) -> None:
-        self.likelihood = likelihood
+    def __init__(self, likelihood: Likelihood, n_signed: int) -> None:
+        self.likelihood, self.n_signed = likelihood, n_signed
 
     @cached_property
     def peak(self) -> tuple[Floats, float]:
@@ -167,7 +167,7 @@ class _Limit:
 
     def end(self) -> Floats:
         """Give the same point as parameters of the model whose limit it is."""
-        return np.append(self.peak[0], (LOG_LOW, LOG_HIGH))
+        return np.concatenate((self.peak[0], (LOG_LOW, LOG_HIGH), np.zeros(self.n_signed)))
 
 
 def _n_more(likelihood: Likelihood, end: Floats, n_rows: int) -> int | None:
@@ -194,12 +194,18 @@ def _limit_in_words(fit: Fit[Any], scaled: Floats, gain: float) -> str:
     """
     if gain <= _SHOWN:
         return _NOBODY_LEFT
-    first, second = fit.names[2:]
+    first, second = fit.names[2:4]
     if second in fit.diagnosis.boundary and scaled[3] > 1.0:
         return f"all customers have nearly the same chance to leave: only the ratio of {first} and {second} counts"
     if scaled[2] < _EXTREME and scaled[3] < _EXTREME:
         return "customers leave at the first occasion or never: only their shares count"
     return ""
+
+
+def few_rows(history: PurchaseHistory | UniquePurchases) -> PurchaseHistory | UniquePurchases:
+    """Merge rows where they are many, for a point to start a search from."""
+    rows = history if isinstance(history, UniquePurchases) else check_history(history).unique()
+    return _merge(rows) if len(rows.weight) >= _MANY else rows
 
 
 def _merge(rows: UniquePurchases) -> UniquePurchases:

@@ -17,14 +17,14 @@ import numpy as np
 from crmvalue._core.checks import as_column, as_positive, require, require_same_index
 from crmvalue._models.shared.common import as_horizon, as_n, as_rng, check_history, per_customer
 from crmvalue._models.shared.covariates import CovariateEffect, factors, factors_for, read_covariates
-from crmvalue._models.shared.fit import Fit
+from crmvalue._models.shared.fit import COEFFICIENT_LIMIT, Fit, Parameters
 from crmvalue._models.shared.model import Model
 from crmvalue._models.shared.process import ContinuousProcess, Past, Process
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseHistory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from crmvalue.purchases import TimeUnit
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats, Integers
@@ -33,6 +33,8 @@ __all__ = ["ContinuousModel", "Kind", "PurchaseModel", "as_purchase_model", "pro
 
 
 History = TypeVar("History")
+
+_FARTHEST = 12.0  # from 0 is a signed parameter searched
 
 
 class _Here(NamedTuple):
@@ -302,8 +304,8 @@ class PurchaseModel(Model, ABC, Generic[History]):
         ------
         InputError
             If the history is empty or measured in another unit, the rate or `horizon` is below 0, or the rate is 0
-            without a horizon. Two models allow the last where the sum is finite: ParetoNbd for s > 1 and BgBb for
-            gamma > 1.
+            without a horizon. Some models allow the last where the sum is finite: ParetoNbd and CorrelatedParetoNbd for
+            s > 1, and BgBb for gamma > 1.
 
         Examples
         --------
@@ -388,7 +390,8 @@ class Kind(NamedTuple):
 
     The first two are of purchases, the others of dropout; a model without dropout has only the first. A parameter is
     multiplied by its factor to the power in `signs`: 1, -1, or 0 for not at all. `times` are the parameters that are
-    measured in time, `rates` those in its inverse, `small` those that may be far below 1.
+    measured in time, `rates` those in its inverse, `small` those that may be far below 1. `signed`, which come last,
+    may be below 0 and are searched as they are; the others are searched as logarithms.
     """
 
     names: tuple[str, ...]
@@ -396,6 +399,12 @@ class Kind(NamedTuple):
     signs: tuple[int, ...]
     rates: tuple[str, ...] = ()
     small: tuple[str, ...] = ()
+    signed: tuple[str, ...] = ()
+
+    @property
+    def n_positive(self) -> int:
+        """How many parameters are searched as logarithms; they come first."""
+        return len(self.names) - len(self.signed)
 
     @property
     def processes(self) -> tuple[int, ...]:
@@ -412,6 +421,18 @@ class Kind(NamedTuple):
         unit_of = dict.fromkeys(self.times, ruler) | dict.fromkeys(self.rates, 1.0 / ruler)
         unit_of |= dict.fromkeys(self.small, self.smallness)
         return [unit_of.get(name, 1.0) for name in self.names]
+
+    def parameters(self, coefficients: Sequence[str] = ()) -> Parameters:
+        """Give what a search takes: these parameters, and coefficients of covariates."""
+        names = (*self.names, *coefficients)
+        farthest = [_FARTHEST if name in self.signed else COEFFICIENT_LIMIT for name in names]
+        return Parameters(names, np.arange(len(names)) < self.n_positive, np.array(farthest))
+
+    def searched(self, model: Any, ruler: float) -> Floats:
+        """Give the parameters of a model as a search counts them."""
+        found = np.array([getattr(model, name) for name in self.names]) / self.units(ruler)
+        found[: self.n_positive] = np.log(found[: self.n_positive])
+        return found
 
     def scaled(self, model: Any, purchase: Floats | float, dropout: Floats | float) -> dict[str, Any]:
         """Parameters of a model, moved by factors."""

@@ -15,6 +15,7 @@ import attrs
 import numpy as np
 
 from crmvalue._models.aging.ggompertz_nbd import GgompertzNbd, fit_ggompertz_nbd
+from crmvalue._models.correlated.correlated_pareto_nbd import CorrelatedParetoNbd, fit_correlated_pareto_nbd
 from crmvalue._models.regular.bg_cnbd import BgCnbd, MbgCnbd, fit_bg_cnbd, fit_mbg_cnbd
 from crmvalue._models.repeat.bg_nbd import BgNbd, fit_bg_nbd
 from crmvalue._models.repeat.mbg_nbd import MbgNbd, fit_mbg_nbd
@@ -39,6 +40,7 @@ __all__ = ["holdout_errors", "inflated", "read_holdouts"]
 _FITS: dict[type[Any], Callable[..., Fit[Any]]] = {
     BgNbd: fit_bg_nbd,
     MbgNbd: fit_mbg_nbd,
+    CorrelatedParetoNbd: fit_correlated_pareto_nbd,
     GgompertzNbd: fit_ggompertz_nbd,
     Nbd: fit_nbd,
     ParetoNbd: fit_pareto_nbd,

@@ -10,6 +10,7 @@ from crmvalue.models import (
     BgBb,
     BgNbd,
     ContractHistory,
+    CorrelatedParetoNbd,
     CovariateEffect,
     GammaGamma,
     GgompertzNbd,
@@ -22,6 +23,7 @@ from crmvalue.models import (
     fit_beta_discrete_weibull,
     fit_bg_bb,
     fit_bg_nbd,
+    fit_correlated_pareto_nbd,
     fit_gamma_gamma,
     fit_ggompertz_nbd,
     fit_mbg_nbd,
@@ -59,6 +61,9 @@ IN_TIME += [kind(0.243, 4.414, 0.793, 2.426, "week", **EFFECTS) for kind in (BgN
 IN_TIME += [Nbd(*values, "week") for values in ((0.385, 12.07), (1e-3, 1e-3), (20.0, 1e4))]
 IN_TIME += [Nbd(0.385, 12.07, "week", purchase_effects=EFFECTS["purchase_effects"])]
 IN_TIME += [GgompertzNbd(*values, "week") for values in ((0.55, 10.6, 0.02, 0.6, 0.25), (1e-3, 1e-3, 1.0, 30.0, 1e-5))]
+IN_TIME += [
+    CorrelatedParetoNbd(*values, "week") for values in ((0.55, 10.6, 0.61, 11.7, 1.5), (20.0, 1e4, 0.01, 0.01, -300.0))
+]
 IN_TURNS = [BgBb(1.204, 0.750, 0.657, 2.783), BgBb(1e-3, 50.0, 1e-3, 50.0)]
 CONTRACT_MODELS = [
     kind(*values, *rest)
@@ -137,7 +142,9 @@ def test_fits(fit, history):
     same(lambda: fit(history).covariance)
 
 
-@pytest.mark.parametrize("fit", [fit_bg_nbd, fit_mbg_nbd, fit_nbd, fit_pareto_nbd, fit_ggompertz_nbd])
+@pytest.mark.parametrize(
+    "fit", [fit_bg_nbd, fit_mbg_nbd, fit_nbd, fit_pareto_nbd, fit_ggompertz_nbd, fit_correlated_pareto_nbd]
+)
 def test_fits_with_covariates(fit):
     priors = {"r": (0.5, 1.0), "purchase.member": (0.0, 0.5)}
     same(lambda: fit(ORDINARY, purchase_covariates=["member"], priors=priors).to_json())
