@@ -89,7 +89,7 @@ class NextProductsCheck(Table, Pictured):
     array([1., 1., 1.])
     """
 
-    rule: npt.NDArray[np.str_] = label_column("rule")
+    rule: npt.NDArray[np.str_] = label_column("rule", texts=True)
     n_hit: Integers = count_column("n_hit")
     hit_rate: Floats = number_column("hit_rate")
     hit_low: Floats = number_column("hit_low")
