@@ -61,7 +61,7 @@ def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
 
 
 def _key_field(name: str) -> Any:
-    return label_column(name, default=None)
+    return label_column(name, texts=True, default=None)
 
 
 @stay_frozen
