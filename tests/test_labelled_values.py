@@ -7,11 +7,14 @@ import importlib
 import attrs
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from crmvalue.attribution import Paths
 from crmvalue.cohorts import n_day_retention, retention_triangle, survival_curve
 from crmvalue.errors import InputError
+from crmvalue.experiments import sequential_test
 from crmvalue.funnels import FitRule, LeadScore, Signal, fit_lead_score, funnel_from_events
 from crmvalue.journeys import (
     Cascade,
@@ -25,6 +28,7 @@ from crmvalue.journeys import (
     plan,
     steps_that_pay,
 )
+from crmvalue.ltv import npv, payback_periods
 from crmvalue.models import BgNbd, ContractHistory, CovariateEffect, OpportunityHistory, ShiftedBetaGeometric
 from crmvalue.purchases import PurchaseHistory
 from crmvalue.report import BaseSummary, summarise_base
@@ -201,3 +205,37 @@ def test_codes_of_a_plan():
     made.with_codes(labelled(["c1", "c2"], "ab"), key=labelled(made.key, "ab"))
     with pytest.raises(InputError, match="same index"):
         made.with_codes(labelled(["c1", "c2"], "ab"), key=labelled(made.key, "ba"))
+
+
+class TestTables:
+    """Tables are matched by position: neither rows nor columns may carry the same labels in another order."""
+
+    STEPS = pd.DataFrame([[0.5, 0.4], [0.3, 0.2]], columns=["first", "second"])
+
+    @pytest.mark.parametrize("table", [lambda given: given, pl.from_pandas, pa.Table.from_pandas])
+    @pytest.mark.parametrize("function", [steps_that_pay, best_last_step])
+    def test_columns_of_two_tables(self, function, table):
+        other = self.STEPS[["second", "first"]] / 2
+        function([100.0, 200.0], table(self.STEPS), table(self.STEPS / 2), [5.0, 6.0])
+        with pytest.raises(InputError, match="`prob_return_without` must be with the column 'second'"):
+            function([100.0, 200.0], table(self.STEPS), table(other), [5.0, 6.0])
+
+    def test_looks_of_a_test(self):
+        n = pd.DataFrame({"A": [500, 1000], "B": [500, 1000]}, index=["Monday", "Tuesday"])
+        x = n // 10
+        assert sequential_test(x, n).trials.tolist() == [[500, 500], [1000, 1000]]
+        with pytest.raises(InputError, match=r"`trials\['A'\]` must be with the same index"):
+            sequential_test(x, n[::-1])
+
+    @pytest.mark.parametrize(
+        "function",
+        [
+            lambda rows: npv(rows, 0.1, timing="end"),
+            lambda rows: payback_periods(rows, [3.0, 4.0], timing="end", interpolate=True),
+            lambda rows: sequential_test(rows, [[5, 5], [9, 9]]),
+        ],
+    )
+    def test_columns_in_a_list(self, function):
+        function([labelled([1, 2], "ab"), labelled([3, 4], "ab")])
+        with pytest.raises(InputError, match="same index"):
+            function([labelled([1, 2], "ab"), labelled([4, 3], "ba")])

@@ -345,8 +345,12 @@ def to_array(
         if hasattr(value, "combine_chunks") and "dictionary" in str(getattr(value, "type", "")):
             value = value.combine_chunks()  # numpy would find a text in place of each null of the chunks
         types = _types_in(value)
+        if any(hasattr(kind, "to_numpy") and hasattr(kind, "index") for kind in types):
+            require_same_index(**{f"{name}[{place}]": part for place, part in enumerate(value)})
         hidden = any(issubclass(kind, np.ma.MaskedArray) for kind in types)
         array = np.zeros(0) if hidden else np.asarray(value, dtype=object if as_objects else None)
+    except InputError:
+        raise
     except Exception as error:  # whatever the value's own code raises
         raise InputError(name, rule, value, hint=hint) from error
     if hidden:
@@ -374,11 +378,27 @@ def require_choice(name: str, value: object, choices: Collection[str]) -> None:
 
 
 def require_same_index(**inputs: object) -> None:
-    """Check that columns with an index have the same one; columns are matched by position, never by name in silence."""
+    """Check that columns with an index have the same one, and that tables have no column at different places.
+
+    Both are matched by position, never by name in silence.
+    """
     indexed = [(name, index) for name, value in inputs.items() if (index := index_of(value)) is not None]
     for name, index in indexed[1:]:
         if not indexed[0][1].equals(index):
             raise other_index(name, indexed[0][0], index)
+    first: dict[object, tuple[int, str]] = {}  # place of a column and its table
+    for name, value in inputs.items():
+        for place, label in enumerate(_column_labels(value)):
+            other, table = first.setdefault(label, (place, name))
+            if other != place:
+                rule = f"with the column {label!r} at the same place as in `{table}`"
+                raise InputError(name, rule, place, hint=f"the columns of `{table}` are matched by their places")
+
+
+def _column_labels(value: object) -> list[Any]:
+    """Give the labels of the columns of a dataframe of any kind; none for what is no dataframe."""
+    labels = getattr(value, "column_names", getattr(value, "columns", ())) if hasattr(value, "shape") else ()
+    return [] if callable(labels) else list(labels)
 
 
 def other_index(name: str, first: str, index: Any) -> InputError:

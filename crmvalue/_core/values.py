@@ -23,6 +23,7 @@ from crmvalue._core.checks import (
     require,
     to_array,
 )
+from crmvalue._core.encoding.customers import encode_customers
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -316,8 +317,13 @@ def date_table(name: str, n_dimensions: int | None = 1, **options: Any) -> Any:
     return _given_or(check, options)
 
 
-def label_column(name: str, *, any_shape: bool = False, **options: Any) -> Any:
-    """Field for a column of labels: texts, numbers or days; for an array of them with `any_shape`."""
+def label_column(
+    name: str, *, any_shape: bool = False, identifiers: bool = False, texts: bool = False, **options: Any
+) -> Any:
+    """Field for a column of labels: texts, numbers or days; for an array of them with `any_shape`.
+
+    Identifiers are whole numbers or texts, none of them empty. With `texts`, all labels are texts.
+    """
 
     def check(value: Any) -> npt.NDArray[Any]:
         array, _ = to_array(name, value, "a column of labels")
@@ -325,6 +331,11 @@ def label_column(name: str, *, any_shape: bool = False, **options: Any) -> Any:
         others = array.dtype == object and not all(isinstance(label, kinds) for label in array.ravel())
         if (array.ndim != 1 and not any_shape) or others or array.dtype.kind in "cS":
             raise InputError(name, "a column of labels", value)
+        if identifiers and array.size:
+            encode_customers(name, value)
+            encode_customers(name, array)  # numpy cuts off null characters at the end of a text
+        if texts and array.dtype.kind in "OiufbM" and not all(isinstance(label, str) for label in array.ravel()):
+            raise InputError(name, "a column of texts", value)
         return array.copy()
 
     return _given_or(check, options)

@@ -423,6 +423,8 @@ def sequential_test(
     """  # noqa: E501 - the conclusion is one line
     if hasattr(successes, "columns") or hasattr(trials, "columns"):
         tables = {"successes": columns_of("successes", successes), "trials": columns_of("trials", trials)}
+        looks = {f"{name}[{arm!r}]": column for name, table in tables.items() for arm, column in table.items()}
+        require_same_index(**looks)
         names, (one, other) = by_name(names, **tables)
         successes, trials = np.column_stack(one), np.column_stack(other)
     x, n = as_counts(successes=successes)[0], as_counts(trials=trials)[0]

@@ -256,9 +256,9 @@ class StepAlarms(Columns):
     (['call'], [False, True])
     """
 
-    group: npt.NDArray[np.str_] = label_column("group")
-    stage: npt.NDArray[np.str_] = label_column("stage")
-    next_stage: npt.NDArray[np.str_] = label_column("next_stage")
+    group: npt.NDArray[np.str_] = label_column("group", texts=True)
+    stage: npt.NDArray[np.str_] = label_column("stage", texts=True)
+    next_stage: npt.NDArray[np.str_] = label_column("next_stage", texts=True)
     n_at: Integers = whole_table("n_at")
     n_passed: Integers = whole_table("n_passed")
     low: Floats = number_column("low", missing=True)

@@ -104,9 +104,9 @@ class CampaignEffect:
     """
 
     assignment: Literal["random", "observed"] = checked_field("assignment", _assignment)
-    n_treated: int = count_field("n_treated")
+    n_treated: int = count_field("n_treated", low=1)
     n_treated_responded: int = count_field("n_treated_responded")
-    n_control: int = count_field("n_control")
+    n_control: int = count_field("n_control", low=1)
     n_control_responded: int = count_field("n_control_responded")
     level: float = checked_field("level", as_fraction)
     response_interval: Interval = interval_field("response_interval")
@@ -123,6 +123,11 @@ class CampaignEffect:
     adjusted_difference: float | None = number_field("adjusted_difference", default=None)
     adjusted_interval: Interval | None = interval_field("adjusted_interval", optional=True, default=None)
     too_few: bool = checked_field("too_few", as_flag, default=False)
+
+    def __attrs_post_init__(self) -> None:
+        for group in ("treated", "control"):
+            name = f"n_{group}_responded"
+            as_whole_number(name, getattr(self, name), low=0, high=getattr(self, f"n_{group}"))
 
     @property
     def shows_causes(self) -> bool:

@@ -51,7 +51,12 @@ def _values_by_column(name: str, value: Any) -> FixedMapping[str, tuple[Any, ...
     rule = "a mapping of columns to lists of values, such as {'brand': ['Ajax']}"
     if not isinstance(value, Mapping):
         raise InputError(name, rule, value)
-    return FixedMapping({as_text(name, key): tuple(as_items(name, items, rule)) for key, items in value.items()})
+    found = {as_text(name, key): tuple(as_items(name, items, rule)) for key, items in value.items()}
+    for items in found.values():
+        for item in items:
+            if not isinstance(item, str | int | float | np.generic | None) or item != item:  # noqa: PLR0124 - NaN
+                raise InputError(name, f"{rule}: texts or numbers", item)
+    return FixedMapping(found)
 
 
 def _percents(name: str, value: Any) -> FixedMapping[str, int]:

@@ -509,7 +509,7 @@ def _interval(used: npt.NDArray[Any], got: npt.NDArray[Any], level: float) -> tu
     from scipy import stats
 
     error = np.sqrt(len(got) / (len(got) - 1) * ((used - share * got) ** 2).sum()) / got.sum()
-    width = stats.t.ppf(0.5 + level / 2, len(got) - 1) * error
+    width = stats.t.isf((1 - level) / 2, len(got) - 1) * error
     return max(share - width, 0.0), min(share + width, 1.0)
 
 

@@ -154,8 +154,8 @@ class Referrals(Columns):
     ['no referrer', 'rewarded']
     """
 
-    customer: npt.NDArray[Any] = label_column("customer")
-    outcome: npt.NDArray[np.str_] = label_column("outcome")
+    customer: npt.NDArray[Any] = label_column("customer", identifiers=True)
+    outcome: npt.NDArray[np.str_] = label_column("outcome", texts=True)
     depth: Integers = whole_table("depth")
 
     def __attrs_post_init__(self) -> None:

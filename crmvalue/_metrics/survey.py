@@ -456,7 +456,7 @@ class ResponseBySegment(Columns):
     ([0.5, 1.0], [1.5, 0.75])
     """
 
-    segment: npt.NDArray[np.str_] = label_column("segment")
+    segment: npt.NDArray[np.str_] = label_column("segment", texts=True)
     n_asked: Integers = whole_table("n_asked", low=1)
     n_answered: Integers = whole_table("n_answered")
     low: Floats = number_column("low")

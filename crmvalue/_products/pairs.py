@@ -80,8 +80,8 @@ class ProductPairs(Table):
     array([1.5, 1.5])
     """
 
-    bought: npt.NDArray[Any] = label_column("bought")
-    also_bought: npt.NDArray[Any] = label_column("also_bought")
+    bought: npt.NDArray[Any] = label_column("bought", identifiers=True)
+    also_bought: npt.NDArray[Any] = label_column("also_bought", identifiers=True)
     n_together: Integers = count_column("n_together")
     n_bought: Integers = count_column("n_bought")
     n_also_bought: Integers = count_column("n_also_bought")

@@ -75,8 +75,8 @@ class Replenishment(Table):
     array(['2024-03-31'], dtype='datetime64[D]')
     """
 
-    customer: npt.NDArray[Any] = label_column("customer")
-    product: npt.NDArray[Any] = label_column("product")
+    customer: npt.NDArray[Any] = label_column("customer", identifiers=True)
+    product: npt.NDArray[Any] = label_column("product", identifiers=True)
     n_purchases: Integers = count_column("n_purchases")
     last_date: Dates = date_table("last_date", 1)
     interval_days: Floats = number_column("interval_days")
@@ -332,7 +332,7 @@ def _moments(mean: Floats, precision: Floats) -> tuple[float, float]:
 def _quantile(level: float) -> float:
     from scipy import special
 
-    return float(special.ndtri((1 + level) / 2))
+    return -float(special.ndtri((1 - level) / 2))
 
 
 def _days(logarithm: Floats) -> Floats:

@@ -116,5 +116,5 @@ def _quantile(level: float, degrees: Floats | float) -> Floats:
 
     degrees = np.asarray(degrees, dtype=np.float64)
     known = np.isfinite(degrees) & (degrees > 0)
-    student = special.stdtrit(np.where(known, degrees, 1.0), (1 + level) / 2)
-    return np.where(degrees > 0, np.where(known, student, special.ndtri((1 + level) / 2)), np.inf)
+    student = -special.stdtrit(np.where(known, degrees, 1.0), (1 - level) / 2)
+    return np.where(degrees > 0, np.where(known, student, -special.ndtri((1 - level) / 2)), np.inf)

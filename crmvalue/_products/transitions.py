@@ -83,8 +83,8 @@ class NextPurchases(Table):
     array([10.])
     """
 
-    bought: npt.NDArray[Any] = label_column("bought")
-    bought_next: npt.NDArray[Any] = label_column("bought_next")
+    bought: npt.NDArray[Any] = label_column("bought", identifiers=True)
+    bought_next: npt.NDArray[Any] = label_column("bought_next", identifiers=True)
     n_bought: Integers = count_column("n_bought")
     n_next: Integers = count_column("n_next")
     prob: Floats = number_column("prob")

@@ -536,6 +536,20 @@ class TestUnreadable:
         assert as_items("names", value, "a list of texts") == ["a", "b"]
 
 
+def test_columns_of_texts_hold_no_numbers():
+    """A sentence or a picture of the result joins them, and would break down there."""
+    n_refused = 0
+    for value in importlib.import_module("tests.core.public_values").VALUES:
+        for field in attrs.fields(type(value)):
+            column = getattr(value, field.name)
+            if "NDArray[np.str_]" not in str(field.type) or not isinstance(column, np.ndarray) or not column.size:
+                continue
+            with pytest.raises(InputError):
+                attrs.evolve(value, **{field.alias: np.arange(column.size).reshape(column.shape)})
+            n_refused += 1
+    assert n_refused > 40
+
+
 class TestTables:
     """What has several arrays of one length gives them as columns of a dataframe."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from unittest import mock
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -120,6 +121,15 @@ class TestCampaignEffect:
             assignment="random",
         )
         assert effect.conclusion.endswith(said)
+
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [("n_treated", 0), ("n_control", 0), ("n_treated_responded", 81), ("n_control_responded", 71)],
+    )
+    def test_a_group_has_customers_and_no_more_responses(self, name, wrong):
+        effect = campaign_effect(80, 56, 70, 48, assignment="random")
+        with pytest.raises(InputError, match=f"`{name}`"):
+            attrs.evolve(effect, **{name: wrong})
 
     def test_who_chose_the_groups_has_to_be_said(self):
         with pytest.raises(TypeError, match="assignment"):

@@ -891,6 +891,7 @@ class TestMain:
         ("arguments", "says"),
         [
             (["none.csv"], "there is no file 'none.csv'"),
+            ([""], "the name of a file is empty"),
             (["--customer", "id"], "--customer must be given together with a FILE"),
             (["--date-format", "%d/%m/%Y"], "--date-format must be given together with a FILE"),
             (["--time-zone", "UTC"], "--time-zone must be given together with a FILE"),

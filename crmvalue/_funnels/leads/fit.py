@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["LeadScoreFit", "fit_lead_score"]
 
 _NAMES_RULE = "names of the signals, one for each column of `X`"
+_MOST_HALVINGS = 2_000  # from log-odds of 1e100 down to 1e-12 there are 372, each of which may take some steps
 
 
 @stay_frozen
@@ -385,7 +386,7 @@ def _calibration_intercept(log_odds: Floats, won: npt.NDArray[np.bool_]) -> floa
         return float(np.sum(expit(log_odds + shift))) - int(won.sum())
 
     reach = float(np.abs(log_odds).max()) + 50.0
-    return float(optimize.brentq(excess, -reach, reach))
+    return float(optimize.brentq(excess, -reach, reach, maxiter=_MOST_HALVINGS))
 
 
 def _calibration_slope(log_odds: Floats, won: npt.NDArray[np.bool_]) -> float:

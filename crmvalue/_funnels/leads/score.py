@@ -255,7 +255,7 @@ class LeadScores(Columns):
     customer: npt.NDArray[Any] = label_column("customer")
     fit: Floats = number_column("fit")
     engagement: Floats = number_column("engagement")
-    grade: npt.NDArray[np.str_] = label_column("grade")
+    grade: npt.NDArray[np.str_] = label_column("grade", texts=True)
     rule: tuple[str, ...] = words_field("rule")
     item_row: Integers = whole_table("item_row")
     item_rule: Integers = whole_table("item_rule")

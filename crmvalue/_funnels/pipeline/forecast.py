@@ -104,7 +104,7 @@ class PipelineTable(Columns):
     standard_deviation: Floats = number_column("standard_deviation")
     low: Floats = number_column("low")
     high: Floats = number_column("high")
-    method: npt.NDArray[np.str_] = label_column("method")
+    method: npt.NDArray[np.str_] = label_column("method", texts=True)
 
     def __attrs_post_init__(self) -> None:
         names = ("n_deals", "amount", "expected", "standard_deviation", "low", "high", "method")

@@ -131,7 +131,7 @@ class CascadeState(Columns):
     ('in cascade', 18, '2024-10-31')
     """
 
-    state: npt.NDArray[np.str_] = label_column("state", any_shape=True)
+    state: npt.NDArray[np.str_] = label_column("state", texts=True, any_shape=True)
     month: Integers = whole_table("month", None)
     silent_months: Integers = whole_table("silent_months", None)
     next_date: Dates = date_table("next_date", None)

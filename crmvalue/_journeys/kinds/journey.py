@@ -226,6 +226,8 @@ class Journey:
         due = (planned >= first) & (planned < context.end)
         run, step, planned, planned_utc = run[due], step[due], planned[due], planned_utc[due]
         over = context.first_after(self.goals + self.exits, row, entered)
+        # Where a clock comes back over midnight, a message of today shows the time of yesterday: a day ends today.
+        goes_on = messages.goes_on[step] | (planned < context.today)
         again = np.zeros(len(row), dtype=bool)
         if self.reentry == "after exit":  # what is sent may end a run, and let the customer enter again on the same day
             again = ~np.isnat(_until(context, (self.entry,), row, entered))
@@ -234,7 +236,7 @@ class Journey:
         return Candidates(
             row[run], step, tuple(messages.place), entered[run], planned, planned + messages.valid[step], over[run],
             messages.offers, messages.channels,
-            planned_utc, messages.goes_on[step] | again[run], messages.goes_on_without[step],
+            planned_utc, goes_on | again[run], messages.goes_on_without[step],
         )  # fmt: skip
 
     def runs(

@@ -50,9 +50,9 @@ class JourneyRuns(Columns):
 
     customer: npt.NDArray[Any] = label_column("customer")
     entered: Dates = date_table("entered")
-    step: npt.NDArray[np.str_] = label_column("step")
+    step: npt.NDArray[np.str_] = label_column("step", texts=True)
     since: Dates = date_table("since")
-    outcome: npt.NDArray[np.str_] = label_column("outcome")
+    outcome: npt.NDArray[np.str_] = label_column("outcome", texts=True)
     ended: Dates = date_table("ended")
 
     def __len__(self) -> int:

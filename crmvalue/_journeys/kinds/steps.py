@@ -47,6 +47,7 @@ END = "end"
 _SECONDS = {"minute": 60, "hour": 3600}
 _DAYS = {"day": 1, "week": 7}
 _LONGEST_DAYS = 3660
+_LONGEST_DAY = 172_800  # seconds; clocks were set back by 2 hours, and by 23 where a zone changed its date
 _MOST_WAYS = 1000  # of a split
 _DURATION = re.compile(
     r"(?:(?P<next>next day)|(?P<count>\d{1,7}) (?P<unit>minute|hour|day|week|month)s?)"
@@ -89,8 +90,8 @@ class Duration(NamedTuple):
 
     @property
     def may_end_today(self) -> bool:
-        """Whether the wait may end on the day on which it begins."""
-        return 0 < self.seconds < 90_000
+        """Whether the wait may end on the day on which it begins; a clock that is set back makes a day longer."""
+        return 0 < self.seconds < _LONGEST_DAY
 
 
 def as_duration(name: str, value: object) -> str:

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_whole_number, require, require_choice, require_same_index, to_array
+from crmvalue._core.checks import (
+    RESIDUE,
+    as_column,
+    as_whole_number,
+    require,
+    require_choice,
+    require_same_index,
+    to_array,
+)
 from crmvalue._core.frames import Columns
 from crmvalue._core.values import Given, array_columns, array_field, checked_field, hand_over, read_only, stay_frozen
 from crmvalue._journeys.data import (
@@ -40,8 +48,10 @@ __all__ = [
     "codes_of",
     "common_customers",
     "latest_before",
+    "minor_units",
     "places_in",
     "responded_to",
+    "some_orders",
 ]
 
 REACTIONS = ("delivered", "bounced", "opened", "clicked", "replied", "unsubscribed")
@@ -153,7 +163,8 @@ class Orders(Columns):
         Local time of the customer.
     revenue : array_like
         What the customer paid [money], >= 0, with at most `decimals` decimals: numbers, Decimals or texts such as
-        "19.90". Take returned goods off first.
+        "19.90". Take returned goods off first. What binary arithmetic leaves, less than 1e-9 beside whole cents such as
+        4e-16 or 0.1 + 0.2, is rounded off: it changes no cent.
     margin : float or array_like
         Share of the revenue that remains as margin, in [-1, 1]: one, or one for each order. Take 1 where no goods are
         paid.
@@ -196,10 +207,13 @@ class Orders(Columns):
             (self.margin >= -1) & (self.margin <= 1), "margin", self.margin, "in [-1, 1]", hint="0.3 for 30 percent"
         )
         for name in ("revenue", "benefit"):
-            money = getattr(self, name)
-            require(money >= 0, name, money, ">= 0")
-            rule = f"of at most {self.decimals} decimals"
-            require(self.minor(money) / 10.0**self.decimals == money, name, money, rule, hint="round it first")
+            given = getattr(self, name)
+            money = minor_units(given, self.decimals) / 10.0**self.decimals
+            residue = np.maximum(RESIDUE, 4.0 * np.spacing(np.maximum(np.abs(money), 1.0)))
+            near = np.abs(money - given) <= residue
+            require((given >= 0) | (near & (money == 0)), name, given, ">= 0")
+            require(near, name, given, f"of at most {self.decimals} decimals", hint="round it first")
+            object.__setattr__(self, name, read_only(hand_over(money)))
             total = float(money.sum()) * 10.0**self.decimals
             if total > _LARGEST_SUM:
                 raise InputError(name, "of at most 9 * 10**18 minor units in sum", total)
@@ -211,22 +225,18 @@ class Orders(Columns):
         """Give all columns by name, for a dataframe of any kind; the same columns make the value again."""
         return array_columns(self)
 
-    def minor(self, money: Floats) -> Integers:
-        """Give money in whole minor units, rounded.
 
-        :meta private:
-        """
-        return np.rint(money * 10.0**self.decimals).astype(np.int64)
+def minor_units(money: Floats, decimals: int) -> Integers:
+    """Give money in whole minor units, rounded."""
+    return np.rint(money * 10.0**decimals).astype(np.int64)
 
-    def taken(self, rows: Any) -> Orders:
-        """Give some of the orders.
 
-        :meta private:
-        """
-        names = ("customer", "time", "revenue", "margin", "benefit", "code")
-        parts = {name: getattr(self, name) for name in names}
-        kept: dict[str, Any] = {name: None if part is None else hand_over(part[rows]) for name, part in parts.items()}
-        return attrs.evolve(self, **kept)
+def some_orders(orders: Orders, rows: npt.NDArray[np.bool_]) -> Orders:
+    """Give some of the orders."""
+    names = ("customer", "time", "revenue", "margin", "benefit", "code")
+    parts = {name: getattr(orders, name) for name in names}
+    kept: dict[str, Any] = {name: None if part is None else hand_over(part[rows]) for name, part in parts.items()}
+    return attrs.evolve(orders, **kept)
 
 
 def _require_rows(table: Any, what: str) -> None:

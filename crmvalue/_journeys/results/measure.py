@@ -42,7 +42,9 @@ from crmvalue._journeys.results.logs import (
     codes_of,
     common_customers,
     latest_before,
+    minor_units,
     responded_to,
+    some_orders,
 )
 from crmvalue._journeys.results.table import KEYS, JourneyResults
 from crmvalue.errors import InputError
@@ -212,8 +214,8 @@ def journey_results(
         raise InputError("by", f"a split into at most {_MOST_ROWS:,} rows", n_cells)
     in_time = orders.time < end
     n_later += int(np.count_nonzero(~in_time))
-    sold, who = orders.taken(in_time), who[in_time]
-    revenue, benefit = sold.minor(sold.revenue), sold.minor(sold.benefit)
+    sold, who = some_orders(orders, in_time), who[in_time]
+    revenue, benefit = (minor_units(money, orders.decimals) for money in (sold.revenue, sold.benefit))
     margin = np.rint(revenue * sold.margin).astype(np.int64)
 
     sent = np.nonzero(decision == DECISIONS.index("send"))[0]

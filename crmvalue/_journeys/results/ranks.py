@@ -77,7 +77,7 @@ class JourneyRank(Columns, Pictured):
     'By revenue, birthday is the only row (5.00).'
     """
 
-    label: npt.NDArray[np.str_] = label_column("label")
+    label: npt.NDArray[np.str_] = label_column("label", texts=True)
     value: Floats = number_column("value")
     error: Floats = number_column("error")
     place: Integers = whole_table("place", low=1)

@@ -45,6 +45,13 @@ KEYS = ("journey", "version", "step", "offer", "channel", "segment", "period")
 RANKED_BY = ("revenue", "revenue_per_message", "incremental_revenue", "incremental_margin")
 
 _COUNTS = ("delivered", "opened", "clicked", "replied", "converted")
+_PARTS_OF = {
+    "n_sent": (*(f"n_{name}" for name in _COUNTS), "n_codes_redeemed"),
+    "n_treated": ("n_treated_converted",),
+    "n_control": ("n_control_converted",),
+}
+"""Counts of a result, and those that cannot be larger."""
+
 _SEND = DECISIONS.index("send")
 
 
@@ -54,7 +61,7 @@ def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
 
 
 def _key_field(name: str) -> Any:
-    return label_column(name, default=None)
+    return label_column(name, texts=True, default=None)
 
 
 @stay_frozen
@@ -189,6 +196,10 @@ class JourneyResults(Columns, Pictured):
         require(~(self.revenue_error < 0), "revenue_error", self.revenue_error, ">= 0")
         if self.n_by_decision.shape[1] != len(DECISIONS):
             raise InputError("n_by_decision", f"with {len(DECISIONS)} columns", self.n_by_decision.shape)
+        for whole, parts in _PARTS_OF.items():
+            for name in parts:
+                if getattr(self, name) is not None:
+                    require(getattr(self, name) <= getattr(self, whole), name, getattr(self, name), f"<= `{whole}`")
 
     def __len__(self) -> int:
         return len(self.n_by_decision)

@@ -142,12 +142,12 @@ class ServiceDue(Columns):
     """
 
     row: Integers = whole_table("row")
-    kind: npt.NDArray[np.str_] = label_column("kind")
+    kind: npt.NDArray[np.str_] = label_column("kind", texts=True)
     month: Integers = whole_table("month")
     date: Dates = date_table("date")
     about: Dates = date_table("about")
     days_late: Integers = whole_table("days_late", low=-(2**53))
-    reason: npt.NDArray[np.str_] = label_column("reason")
+    reason: npt.NDArray[np.str_] = label_column("reason", texts=True)
 
     def __attrs_post_init__(self) -> None:
         require_equal_columns(self)

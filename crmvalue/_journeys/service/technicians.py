@@ -110,10 +110,10 @@ class AssignedVisits(Columns):
     """
 
     planned: Dates = date_table("planned")
-    technician: npt.NDArray[np.str_] = label_column("technician")
+    technician: npt.NDArray[np.str_] = label_column("technician", texts=True)
     start: Dates = date_table("start")
-    meets: npt.NDArray[np.str_] = label_column("meets")
-    reason: npt.NDArray[np.str_] = label_column("reason")
+    meets: npt.NDArray[np.str_] = label_column("meets", texts=True)
+    reason: npt.NDArray[np.str_] = label_column("reason", texts=True)
 
     def __attrs_post_init__(self) -> None:
         require_equal_columns(self)

@@ -67,7 +67,7 @@ class ExpiringTerms(Columns):
     """
 
     row: Integers = whole_table("row")
-    term: npt.NDArray[np.str_] = label_column("term")
+    term: npt.NDArray[np.str_] = label_column("term", texts=True)
     expires: Dates = date_table("expires")
     days_left: Integers = whole_table("days_left", low=-(2**53))
     n_expired: int = count_field("n_expired")
@@ -169,10 +169,10 @@ class TermsInForce(Columns):
 
     row: Integers = whole_table("row")
     customer: npt.NDArray[Any] = label_column("customer")
-    term: npt.NDArray[np.str_] = label_column("term")
+    term: npt.NDArray[np.str_] = label_column("term", texts=True)
     expires: Dates = date_table("expires")
-    promised_by: npt.NDArray[np.str_] = label_column("promised_by")
-    manager: npt.NDArray[np.str_] = label_column("manager")
+    promised_by: npt.NDArray[np.str_] = label_column("promised_by", texts=True)
+    manager: npt.NDArray[np.str_] = label_column("manager", texts=True)
     n_expired: int = count_field("n_expired")
 
     def __attrs_post_init__(self) -> None:

@@ -110,7 +110,7 @@ def fit_calendar(
     customer : array_like
         Customer of each row of a log of orders, whole numbers or text, shape (rows,).
     date : array_like
-        Date of each row; several orders of a customer on a day are one purchase.
+        Date of each row, over at most 200 years; several orders of a customer on a day are one purchase.
     as_of : date, optional
         Last day of observation; later rows are left out. By default the last date of the log.
     model : {"mbg_nbd", "bg_nbd", "nbd", "mbg_cnbd", "bg_cnbd"}, optional

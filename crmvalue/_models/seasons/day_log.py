@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DayLog", "dated_purchases", "history_of", "log_gaps", "merged", "read_log", "rows_of"]
 
+_LONGEST = np.timedelta64(365 * 200, "D")  # each step of a search takes time for each day
+
 
 class DayLog(NamedTuple):
     """Purchases by customer and day: days from `begin` on, each customer's in a row."""
@@ -54,6 +56,9 @@ def read_log(customer: ArrayLike, date: ArrayLike, as_of: ArrayLike | None) -> D
     begin = days.min()
     if begin > end:
         raise InputError("as_of", f"not before the first purchase ({begin})", str(end))
+    if end - begin > _LONGEST:
+        hint = "a few orders with a wrong year make a log so long"
+        raise InputError("date", "of at most 200 years up to `as_of`", str(begin), hint=hint)
     lag = (days - begin).astype(np.int64)
     span = int((end - begin).astype(np.int64)) + 1
     kept = lag < span

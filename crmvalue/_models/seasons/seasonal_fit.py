@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SeasonalFit"]
 
+_LAST_DAY = np.datetime64("9999-12-31", "D")
+
 
 def _as_spreads(name: str, value: object) -> FixedMapping[str, float]:
     if not isinstance(value, Mapping):
@@ -144,7 +146,8 @@ class SeasonalFit(Columns, Pictured):
         Returns
         -------
         tuple of ndarray
-            Low and high ends, shape (k,); symmetric in logarithms.
+            Low and high ends, shape (k,); symmetric in logarithms. From 0 to infinity for a level that the data do not
+            determine.
 
         Raises
         ------
@@ -162,9 +165,10 @@ class SeasonalFit(Columns, Pictured):
         """
         from scipy.special import ndtri
 
-        z = float(ndtri(0.5 + as_fraction("level", level) / 2.0))
-        half = np.exp(z * np.sqrt(np.diag(self.covariance)))
-        return self.level / half, self.level * half
+        z = -float(ndtri((1.0 - as_fraction("level", level)) / 2.0))
+        with np.errstate(over="ignore", under="ignore"):
+            half = np.exp(z * np.sqrt(np.diag(self.covariance)))
+            return self.level / half, self.level * half
 
     def horizon_messages(self, horizon: ArrayLike) -> tuple[str, ...]:
         """Say which part of a horizon lies in a season that the data have not seen.
@@ -182,7 +186,7 @@ class SeasonalFit(Columns, Pictured):
         Raises
         ------
         InputError
-            If `horizon` is not above 0.
+            If `horizon` is not above 0, or ends after the year 9999.
 
         Examples
         --------
@@ -193,8 +197,10 @@ class SeasonalFit(Columns, Pictured):
         >>> print(season.horizon_messages(13)[0])
         the horizon (1997-10-01 to 1997-12-30) lies in a season that the data have not seen: October, November, December
         """
-        days = round(as_positive("horizon", horizon) * DAYS_PER_UNIT[self.model.time_unit])
-        first, last = self.end + 1, self.end + max(days, 1)
+        days = as_positive("horizon", horizon) * DAYS_PER_UNIT[self.model.time_unit]
+        if days > (_LAST_DAY - self.end).astype(np.int64):
+            raise InputError("horizon", "such that it ends by the year 9999", horizon)
+        first, last = self.end + 1, self.end + max(round(days), 1)
         unseen = self.calendar.unseen_between(self.end, last)
         if not unseen:
             return ()

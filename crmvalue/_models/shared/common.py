@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MOST_CUSTOMERS",
+    "MOST_PURCHASES",
     "Alike",
     "alike",
     "as_horizon",
@@ -37,6 +38,7 @@ __all__ = [
 
 
 MOST_CUSTOMERS = 10**8  # drawing them takes some gigabytes
+MOST_PURCHASES = 10**8  # amounts that are drawn
 
 
 def check_history(history: object, time_unit: str | None = None) -> PurchaseHistory:

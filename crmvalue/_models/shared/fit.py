@@ -340,7 +340,7 @@ class Fit(Generic[Model]):
         """
         from scipy.special import ndtri
 
-        z = float(ndtri(0.5 + as_fraction("level", level) / 2.0))
+        z = -float(ndtri((1.0 - as_fraction("level", level)) / 2.0))
         half = z * np.sqrt(np.diag(self.search_covariance))
         with np.errstate(
             over="ignore", under="ignore", invalid="ignore"

@@ -14,7 +14,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_counts, as_day, as_flag, as_float, as_fraction, as_items, as_positive, require
 from crmvalue._core.values import checked_field, optional
-from crmvalue._models.shared.common import as_rng, check_history
+from crmvalue._models.shared.common import MOST_PURCHASES, as_rng, check_history
 from crmvalue._models.shared.model import Model
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT
@@ -341,7 +341,7 @@ class SpendModel(Model):
         Parameters
         ----------
         n_purchases : array_like
-            Purchases of each customer, shape (n,).
+            Purchases of each customer, shape (n,), at most 10**8 in all.
         rng : numpy.random.Generator
             Source of randomness.
 
@@ -353,7 +353,7 @@ class SpendModel(Model):
         Raises
         ------
         InputError
-            If `n_purchases` holds anything but whole numbers >= 0, or `rng` is no generator.
+            If `n_purchases` holds anything but whole numbers >= 0, or too many, or `rng` is no generator.
 
         Examples
         --------
@@ -363,6 +363,8 @@ class SpendModel(Model):
         """
         (number,) = as_counts(n_purchases=n_purchases)
         require(number.ndim == 1, "n_purchases", number.ndim, "a column of numbers")
+        if number.sum() > MOST_PURCHASES:
+            raise InputError("n_purchases", f"of at most {MOST_PURCHASES:,} purchases in all", int(number.sum()))
         source = as_rng(rng)
         nobody = np.zeros(len(number))
         level = self._level(np.zeros(0), nobody).scale * self._draw_levels(nobody, source)

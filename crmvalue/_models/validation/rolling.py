@@ -89,7 +89,7 @@ class RollingHoldout(Columns):
     """
 
     origin: Dates = date_table("origin")
-    name: npt.NDArray[np.str_] = label_column("name")
+    name: npt.NDArray[np.str_] = label_column("name", texts=True)
     n_customers: Integers = count_column("n_customers")
     n_purchases: Floats = number_column("n_purchases")
     expected: Floats = number_column("expected", missing=True)

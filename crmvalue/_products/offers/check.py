@@ -89,7 +89,7 @@ class NextProductsCheck(Table, Pictured):
     array([1., 1., 1.])
     """
 
-    rule: npt.NDArray[np.str_] = label_column("rule")
+    rule: npt.NDArray[np.str_] = label_column("rule", texts=True)
     n_hit: Integers = count_column("n_hit")
     hit_rate: Floats = number_column("hit_rate")
     hit_low: Floats = number_column("hit_low")
@@ -304,7 +304,7 @@ def _interval_of_lead(ahead: Floats, level: float) -> tuple[Floats, Floats]:
     """
     from scipy import special
 
-    z = float(special.ndtri((1 + level) / 2))
+    z = -float(special.ndtri((1 - level) / 2))
     added = z * z / 8.0  # to each of won and lost, and twice as many without a difference
     n = ahead.shape[1] + 4.0 * added
     won, lost = (ahead > 0).sum(axis=1) + added, (ahead < 0).sum(axis=1) + added

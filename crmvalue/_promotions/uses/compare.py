@@ -114,8 +114,8 @@ class PromotionComparison(Columns, Pictured):
     ([4000, 0, 4000], [3000, 2000, 3000])
     """
 
-    by: npt.NDArray[np.str_] = label_column("by")
-    name: npt.NDArray[np.str_] = label_column("name")
+    by: npt.NDArray[np.str_] = label_column("by", texts=True)
+    name: npt.NDArray[np.str_] = label_column("name", texts=True)
     n_carts_before: Integers = whole_table("n_carts_before")
     n_carts_after: Integers = whole_table("n_carts_after")
     revenue_before: Integers = _amounts("revenue_before")

@@ -98,7 +98,7 @@ class CustomerList(Columns):
     basis: ListBasis = checked_field("basis", _as_basis)
     n_all: int = count_field("n_all")
     customer: npt.NDArray[Any] = label_column("customer")
-    segment: npt.NDArray[np.str_] = label_column("segment")
+    segment: npt.NDArray[np.str_] = label_column("segment", texts=True)
     n_purchases: Integers = count_column("n_purchases")
     last_purchase: Dates = date_table("last_purchase")
     total_spend: Floats | None = number_column("total_spend", default=None)

@@ -85,6 +85,8 @@ def _count(number: int, what: str) -> str:
 
 def _meant_by(path: str, notes: list[str]) -> list[tuple[Path, str]]:
     """Give the files that one name means, each with the name to show."""
+    if not path:  # pathlib takes it for the folder of the command, and a variable that is not set is empty
+        raise FileError("FILE", "the name of a file is empty", path)
     place = Path(path).expanduser() if path.startswith("~/") else Path(path)
     try:
         if place.is_dir():

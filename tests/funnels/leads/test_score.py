@@ -398,6 +398,11 @@ class TestFitLeadScore:
             fit_lead_score(**{**valid, "rng": np.random.default_rng(0), **changes})
         assert caught.value.name == name
 
+    def test_a_held_out_lead_far_beyond_the_others(self):
+        """The search of the intercept goes from log-odds of 1e100 down to parts of 1e-12."""
+        far = [fitted(np.array([1e100, *range(7)])[:, np.newaxis], [0, 1] * 4, seed=seed) for seed in range(6)]
+        assert np.isfinite([found.calibration_intercept for found in far]).all()
+
     def test_rejections_of_the_fit(self):
         found = fitted(np.arange(8.0)[:, np.newaxis], [0, 1] * 4)
         with pytest.raises(InputError, match="1 columns"):

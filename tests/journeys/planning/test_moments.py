@@ -33,6 +33,7 @@ from tests.journeys.references import decide_one_by_one, instant_of, later_in_zo
 CHANGES = [
     ("Europe/Kyiv", "2024-03-31"), ("Europe/Kyiv", "2024-10-27"), ("America/New_York", "2024-03-10"),
     ("America/New_York", "2024-11-03"), ("Australia/Lord_Howe", "2024-04-07"), ("Australia/Lord_Howe", "2024-10-06"),
+    ("Antarctica/Troll", "2024-10-27"), ("America/St_Johns", "1988-10-30"),  # two hours; back over midnight
 ]  # fmt: skip
 WAITS = (
     "1 minute", "90 minutes", "2 hours", "24 hours", "36 hours", "1 day", "1 day at 02:15", "next day at 03:30",

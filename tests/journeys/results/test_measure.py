@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crmvalue._journeys.results.logs import some_orders
 from crmvalue.errors import InputError
 from crmvalue.experiments import compare_means
 from crmvalue.journeys import (
@@ -179,7 +180,7 @@ class TestCredit:
         past, sold = log
         rows = random.sample(range(len(sold)), len(sold))
         one = journey_results(past, None, sold, as_of="2024-06-30", credit=rule)
-        other = journey_results(past, None, sold.taken(rows), as_of="2024-06-30", credit=rule)
+        other = journey_results(past, None, some_orders(sold, rows), as_of="2024-06-30", credit=rule)
         assert one.revenue.tolist() == other.revenue.tolist()
 
     def test_the_error_is_that_of_the_mean_over_customers(self):
@@ -292,6 +293,9 @@ class TestRows:
         seen = Responses(customer=[1], name=["opened"], time=["2024-05-03"])
         found = journey_results(past, seen, sold, as_of="2024-06-30")
         assert JourneyResults.from_json(found.to_json()) == found
+        for part, whole in (("converted", "sent"), ("treated_converted", "treated"), ("control_converted", "control")):
+            with pytest.raises(InputError, match=f"`n_{part}` must be <= `n_{whole}`"):
+                attrs.evolve(found, **{f"n_{part}": getattr(found, f"n_{whole}") + 1})
         frame = found.to_frame()
         assert list(frame["journey"]) == ["a", "b"]
         assert list(frame["n_opened"]) == [1, 0]
@@ -373,10 +377,20 @@ class TestOrders:
         for revenue in (["19.90", "5"], [19.9, 5], [Decimal("19.90"), Decimal(5)]):
             assert Orders(**columns, revenue=revenue) == Orders(**columns, revenue=np.array([19.9, 5.0]))
 
+    def test_what_binary_arithmetic_leaves_is_rounded_off(self):
+        revenue = [4e-16, -1e-17, 0.1 + 0.2, 19.9, 1e13 - 0.02, np.nextafter(9e9, 1e10)]
+        with np.errstate(all="raise"):
+            sold = Orders(customer=range(6), time=["2024-05-01"] * 6, revenue=revenue, benefit=1.1 * 3, margin=1)
+        assert sold.revenue.tolist() == [0.0, 0.0, 0.3, 19.9, 9_999_999_999_999.98, 9e9]
+        assert not np.signbit(sold.revenue).any()
+        assert sold.benefit.tolist() == [3.3] * 6
+
     @pytest.mark.parametrize(
         ("name", "wrong"),
         [
             ("revenue", [1.234]),
+            ("revenue", [2e-9]),
+            ("revenue", [-2e-9]),
             ("revenue", ["1.234"]),
             ("revenue", [-1]),
             ("revenue", ["1e3"]),
@@ -512,7 +526,7 @@ class TestControlGroup:
         """Most small groups miss the few large orders; Welch's interval of this one left 0 out."""
         made, sold = campaign(np.random.default_rng(5), lift=0.1, control_share=0.03)
         control = made.decision == "control group"
-        few = sold.taken(~control[sold.customer] | (sold.revenue < 10))
+        few = some_orders(sold, ~control[sold.customer] | (sold.revenue < 10))
         spend = np.zeros(800)
         spend[few.customer] = few.revenue
         found = journey_results(made, None, few, as_of="2024-07-30")
@@ -539,7 +553,7 @@ class TestControlGroup:
     def test_groups_without_an_order_show_no_effect_of_nothing(self):
         """Where no customer's money differs, nothing shows how it varies: an interval of width 0 would be certain."""
         made, sold = campaign(np.random.default_rng(6), n=20)
-        found = journey_results(made, None, sold.taken(slice(0, 0)), as_of="2024-07-30")
+        found = journey_results(made, None, some_orders(sold, np.zeros(len(sold), dtype=bool)), as_of="2024-07-30")
         assert (found.n_control[0] > 1, found.revenue_effect[0]) == (True, 0.0)
         assert np.isnan(found.revenue_effect_low[0])
         assert found.conclusion.endswith("The control group does not show it yet: too few customers or orders.")

@@ -6,6 +6,7 @@ import math
 import re
 from collections import defaultdict
 from itertools import pairwise
+from statistics import NormalDist
 
 import attrs
 import mpmath as mp
@@ -609,6 +610,20 @@ class TestUses:
         assert SeasonalFit.from_json(cdnow.to_json()) == cdnow
         assert "No level" in fit_calendar(*LOG, calendar=Calendar())._parts().title
 
+    def test_levels_that_the_data_do_not_determine(self, season):
+        with np.errstate(all="raise"):
+            low, high = attrs.evolve(season, covariance=1e100 * np.eye(12)).ends()
+            assert (low.max(), high.min()) == (0.0, np.inf)
+            low, high = season.ends(1 - 2**-53)
+        z = -NormalDist().inv_cdf(2**-54)
+        assert np.log(high / season.level) == pytest.approx(z * np.sqrt(np.diag(season.covariance)), rel=1e-9)
+        assert low * high == pytest.approx(season.level**2, rel=1e-9)
+
+    @pytest.mark.parametrize("horizon", [1e6, 1e100])
+    def test_a_horizon_after_the_last_year(self, season, horizon):
+        with pytest.raises(InputError, match="`horizon` must be such that it ends by the year 9999"):
+            season.horizon_messages(horizon)
+
 
 class TestRejections:
     @pytest.mark.parametrize(
@@ -655,6 +670,7 @@ class TestRejections:
             ({"shrinkage": 0.0}, "shrinkage"),
             ({"shrinkage": 1e9}, "shrinkage"),
             ({"as_of": "1996-12-31"}, "as_of"),
+            ({"as_of": "9999-12-31"}, "date"),
             ({"as_of": "1997-01-01"}, "date"),
             ({"time_unit": "hour"}, "time_unit"),
         ],

@@ -466,6 +466,8 @@ class TestFit:
         scale = model._level(np.zeros(0), empty).scale
         shares = [np.mean(amount <= scale * model._quantile(empty, share)) for share in (0.2, 0.7)]
         np.testing.assert_allclose(shares, [0.2, 0.7], atol=0.01)
+        with pytest.raises(InputError, match="`n_purchases` must be of at most 100,000,000 purchases in all"):
+            model.simulate([10**15], rng=np.random.default_rng(3))
 
 
 class TestMoney:

@@ -276,6 +276,8 @@ class TestCheckNextProducts:
         low, high = _interval_of_lead(ahead, 2 * stats.norm.cdf(2.0) - 1)
         half = 2 * np.sqrt(26 - 15**2 / 102) / 102
         np.testing.assert_allclose((low[1], high[1]), (15 / 102 - half, 15 / 102 + half))
+        low, high = _interval_of_lead(ahead, 1 - 2**-53)
+        assert -1 < low[1] < 0 < high[1] < 1
 
     def test_says_which_rule_is_better(self):
         names = ["next_products", "most popular", "bought before"]
@@ -316,3 +318,10 @@ class TestCheckNextProducts:
     def test_a_log_that_is_too_short(self):
         with pytest.raises(InputError, match="horizon_days"):
             check_next_products(as_lines(FIRST), as_of=DAY + 60, horizon_days=31)
+
+
+@pytest.mark.parametrize("product", ["", 1.5, None])
+def test_products_of_a_result_are_identifiers(product):
+    found = next_products(as_lines(FIRST), as_of=DAY + 60, horizon_days=20)
+    with pytest.raises(InputError, match="`product`"):
+        attrs.evolve(found, product=[product] * len(found))
