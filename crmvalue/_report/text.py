@@ -481,6 +481,8 @@ def _estimate(label: str, estimate: Estimate | None, *, note: str = "") -> str:
     low = "?" if estimate.low is None else f"{estimate.low:,.2f}"
     high = "?" if estimate.high is None else f"{estimate.high:,.2f}"
     interval = "" if low == high == "?" else f"{low} to {high}"
+    if estimate.low is not None and estimate.low == estimate.high:  # does not show that the next one is like them
+        interval = "all alike"
     return _line(label, f"{estimate.value:,.2f}", interval=interval, note=note)
 
 

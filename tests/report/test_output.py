@@ -274,3 +274,13 @@ def test_estimates_of_any_size_stay_apart():
     for size in 10.0 ** np.arange(16):
         line = _estimate("revenue per customer", Estimate(size, 0.9 * size, 1.1 * size), note="so far")
         assert len(re.split(r"  +", line.strip())) == 4
+
+
+def test_customers_who_are_all_alike_give_no_interval():
+    """Fifty orders of 10.00 do not show that the next one is of 10.00."""
+    from crmvalue._report.page.html import _interval
+    from crmvalue._report.text import _estimate
+
+    assert _estimate("average order value", Estimate(10.0, 10.0, 10.0)).endswith("10.00  all alike")
+    assert _estimate("average order value", Estimate(10.0, 9.0, 11.0)).endswith("9.00 to 11.00")
+    assert (_interval(10.0, 10.0, str), _interval(9.0, 11.0, str)) == ("", "9.0 – 11.0")  # noqa: RUF001 - as in the page

@@ -246,7 +246,7 @@ def _figure(name: str, estimate: Estimate | None, form: Any, note: str = "") -> 
 
 
 def _interval(low: float | None, high: float | None, form: Any) -> str:
-    if low is None and high is None:
+    if low == high:  # neither is known, or all customers are alike: they do not show that the next one is too
         return ""
     ends = ("?" if end is None else form(end) for end in (low, high))
     return " – ".join(ends)  # noqa: RUF001 - a dash between the ends of an interval
