@@ -20,6 +20,7 @@ from crmvalue.models import (
     choose_model,
     fit_bg_cnbd,
     fit_bg_nbd,
+    fit_correlated_pareto_nbd,
     fit_gamma_gamma,
     fit_mbg_cnbd,
     fit_mbg_nbd,
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ROW", "Rows", "count_rows", "fit", "fit_spend", "read_history"]
 
-Model: TypeAlias = Literal["bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "bg_cnbd", "mbg_cnbd", "gamma_gamma", "best"]
+Model: TypeAlias = Literal[
+    "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "correlated_pareto_nbd", "bg_cnbd", "mbg_cnbd", "gamma_gamma", "best"
+]
 
 ROW = ("frequency", "recency", "age")
 """Columns that make a row of a purchase model."""
@@ -49,6 +52,7 @@ _SPEND = f"0 to {_MOST:g}, not missing,"
 _FITS: dict[str, Any] = {
     "bg_nbd": fit_bg_nbd, "mbg_nbd": fit_mbg_nbd, "pareto_nbd": fit_pareto_nbd, "nbd": fit_nbd,
 }  # fmt: skip
+_BY_NAME: dict[str, Any] = {**_FITS, "correlated_pareto_nbd": fit_correlated_pareto_nbd}
 _REGULAR: dict[str, Any] = {"bg_cnbd": fit_bg_cnbd, "mbg_cnbd": fit_mbg_cnbd}
 _NAMES = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "pareto_nbd": "Pareto/NBD", "nbd": "NBD"}
 
@@ -75,10 +79,11 @@ def fit(
     customers : CustomerFrame, DataFrame or LazyFrame
         A result of :func:`summarise` or :func:`split`, or a frame of your own with the columns `frequency`, `recency`
         and `age`; for "gamma_gamma" `frequency` and `mean_repeat_spend`, of which means of 0 are left out and counted.
-    model : {"best", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "bg_cnbd", "mbg_cnbd", "gamma_gamma"}, optional
-        The model. "best" with `orders` is that of :func:`crmvalue.models.choose_model`: it has the best log score on
-        the last quarter of the orders. Without them it fits the first four models, leaves out fits that are not usable,
-        and takes the one with the best AIC. `comparison` of the fit says in words what was compared.
+    model : {"best", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", ...}, optional
+        The model: one of these, "correlated_pareto_nbd", "bg_cnbd", "mbg_cnbd" or "gamma_gamma". "best" with `orders`
+        is that of :func:`crmvalue.models.choose_model`: it has the best log score on the last quarter of the orders.
+        Without them it fits the first four models, leaves out fits that are not usable, and takes the one with the best
+        AIC. `comparison` of the fit says in words what was compared.
     time_unit : {"day", "week", "month", "quarter", "year"}, optional
         Unit of `recency` and `age`; needed for a frame of your own.
     orders : DataFrame or LazyFrame, optional
@@ -140,7 +145,7 @@ def fit(
     if model in _REGULAR:
         return _regular(model, history, orders, k, opened)
     if model != "best":
-        found: Fit[Any] = _FITS[model](history)
+        found: Fit[Any] = _BY_NAME[model](history)
         return found
     if orders is not None:
         who, when, options = _read_orders(orders, opened)
