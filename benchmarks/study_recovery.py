@@ -17,11 +17,13 @@ from scipy.stats import binom
 
 from crmvalue.models import (
     BgNbd,
+    CorrelatedParetoNbd,
     GammaGamma,
     MbgNbd,
     Nbd,
     ParetoNbd,
     fit_bg_nbd,
+    fit_correlated_pareto_nbd,
     fit_gamma_gamma,
     fit_mbg_nbd,
     fit_nbd,
@@ -45,6 +47,14 @@ BASES = {
     "gamma-gamma, wide": (GammaGamma(2.0, 6.0, 60.0), fit_gamma_gamma),
     "NBD, CDNOW": (Nbd(0.385, 12.07, "week"), fit_nbd),
     "NBD, regular buyers": (Nbd(1.2, 8.0, "week"), fit_nbd),
+    "correlated Pareto/NBD, CDNOW": (
+        CorrelatedParetoNbd(0.553, 10.58, 0.606, 11.67, 1.0, "week"),
+        fit_correlated_pareto_nbd,
+    ),
+    "correlated Pareto/NBD, regular buyers": (
+        CorrelatedParetoNbd(1.2, 8.0, 1.0, 20.0, -1.0, "week"),
+        fit_correlated_pareto_nbd,
+    ),
 }
 
 
@@ -102,18 +112,24 @@ def in_whole_days(exact, days, clock, rng, shape=None):
 def study(model, fit, n_bases, number=0):
     """Fit each base in the three forms of `draw_base`.
 
-    Returns the names of the parameters; the logarithms of the estimates, their standard errors, and whether the
-    interval holds the truth, each of shape (3, bases, parameters); and the number of fits in doubt, shape (3,).
+    Returns the names of the parameters and which of them are positive; the estimates (logarithms of positive ones),
+    their standard errors, and whether the interval holds the truth, each of shape (3, bases, parameters); and the
+    number of fits in doubt, shape (3,).
     """
     logs, errors, covered, doubtful = [], [], [], np.zeros(3, dtype=int)
     for base in range(n_bases):
         rng = np.random.default_rng([number, base])
         fits = [fit(history) for history in draw_base(model, N_CUSTOMERS, rng)]
-        logs.append([np.log(found.estimates) for found in fits])
+        logs.append([searched(found.estimates, found.positive) for found in fits])
         errors.append([np.sqrt(np.diag(found.search_covariance)) for found in fits])
         covered.append([holds_truth(found, model) for found in fits])
         doubtful += [not found.diagnosis.trustworthy for found in fits]
-    return fits[0].names, *(np.swapaxes(each, 0, 1) for each in (logs, errors, covered)), doubtful
+    return fits[0].names, fits[0].positive, *(np.swapaxes(each, 0, 1) for each in (logs, errors, covered)), doubtful
+
+
+def searched(values, positive):
+    """Give logarithms of positive parameters, the others as they are."""
+    return np.where(positive, np.log(np.where(positive, values, 1.0)), values)
 
 
 def holds_truth(fit, model):
@@ -132,16 +148,18 @@ def main():
     notes = []
     for number, (label, (model, fit)) in enumerate(BASES.items()):
         start = perf_counter()
-        names, logs, errors, covered, doubtful = study(model, fit, n_bases, number)
+        names, positive, logs, errors, covered, doubtful = study(model, fit, n_bases, number)
         truth = np.array([getattr(model, name) for name in names])
         covered = covered.mean(axis=1)
         error = np.median(errors[0], axis=0)
-        bias = (logs[0] - np.log(truth)).mean(axis=0) / error
+        bias = (logs[0] - searched(truth, positive)).mean(axis=0) / error
         shift, merging = (logs[1:] - logs[0]).mean(axis=1)
         for i, name in enumerate(names):
-            print(f"| {label} | {name} | {truth[i]:g} | {error[i]:.1%} | {bias[i]:+.2f} | {covered[0, i]:.1%} ", end="")
+            size = f"{error[i]:.1%}" if positive[i] else f"{error[i]:.2f} in all"
+            print(f"| {label} | {name} | {truth[i]:g} | {size} | {bias[i]:+.2f} | {covered[0, i]:.1%} ", end="")
             print(f"| {covered[1, i]:.1%} | {shift[i] / error[i]:+.2f} ", end="")
-            print(f"| {np.expm1(shift[i]):+.1%} | {np.expm1(merging[i]):+.1%} |", flush=True)
+            moved = (f"{np.expm1(by):+.1%}" if positive[i] else f"{by:+.2f} in all" for by in (shift[i], merging[i]))
+            print("|", " | ".join(moved), "|", flush=True)
         notes.append(
             f"{label}: {doubtful[0]} of the exact fits in doubt, {doubtful[1]} of those in days; "
             f"{perf_counter() - start:.0f} s"

@@ -23,6 +23,7 @@ from crmvalue.models import (
     choose_model,
     fit_bg_cnbd,
     fit_bg_nbd,
+    fit_correlated_pareto_nbd,
     fit_gamma_gamma,
     fit_gb2_spend,
     fit_ggompertz_nbd,
@@ -54,8 +55,8 @@ __all__ = [
 ]
 
 Model: TypeAlias = Literal[
-    "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "ggompertz_nbd", "bg_cnbd", "mbg_cnbd", "gamma_gamma",
-    "lognormal_spend", "gb2_spend", "best",
+    "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "ggompertz_nbd", "correlated_pareto_nbd", "bg_cnbd", "mbg_cnbd",
+    "gamma_gamma", "lognormal_spend", "gb2_spend", "best",
 ]  # fmt: skip
 
 ROW = ("frequency", "recency", "age")
@@ -70,7 +71,9 @@ _SPEND = f"0 to {_MOST:g}, not missing,"
 _FITS: dict[str, Any] = {
     "bg_nbd": fit_bg_nbd, "mbg_nbd": fit_mbg_nbd, "pareto_nbd": fit_pareto_nbd, "nbd": fit_nbd,
 }  # fmt: skip
-_AGING: dict[str, Any] = {"ggompertz_nbd": fit_ggompertz_nbd}  # named, but no candidate for "best"
+_BY_NAME: dict[str, Any] = {
+    **_FITS, "ggompertz_nbd": fit_ggompertz_nbd, "correlated_pareto_nbd": fit_correlated_pareto_nbd,
+}  # fmt: skip
 _REGULAR: dict[str, Any] = {"bg_cnbd": fit_bg_cnbd, "mbg_cnbd": fit_mbg_cnbd}
 _NAMES = {"bg_nbd": "BG/NBD", "mbg_nbd": "MBG/NBD", "pareto_nbd": "Pareto/NBD", "nbd": "NBD"}
 
@@ -100,8 +103,8 @@ def fit(
         for "lognormal_spend" the columns of :func:`summarise` with `keep_amounts`; for "gb2_spend" such a result of a
         frame in memory. Both leave out purchases of 0 and count them.
     model : str, optional
-        "best", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "ggompertz_nbd", "bg_cnbd" or "mbg_cnbd" for purchases;
-        "gamma_gamma", "lognormal_spend" or "gb2_spend" for spend. "best" with `orders` is that of
+        "best", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "ggompertz_nbd", "correlated_pareto_nbd", "bg_cnbd" or
+        "mbg_cnbd" for purchases; "gamma_gamma", "lognormal_spend" or "gb2_spend" for spend. "best" with `orders` is that of
         :func:`crmvalue.models.choose_model`: it has the best log score on the last quarter of the orders. Without them
         it fits the first four models, leaves out fits that are not usable, and takes the one with the best AIC.
         `comparison` of the fit says in words what was compared.
@@ -166,7 +169,7 @@ def fit(
     if model in _REGULAR:
         return _regular(model, history, orders, k, opened)
     if model != "best":
-        found: Fit[Any] = (_FITS | _AGING)[model](history)
+        found: Fit[Any] = _BY_NAME[model](history)
         return found
     if orders is not None:
         who, when, options = _read_orders(orders, opened)

@@ -226,6 +226,8 @@ class TestBest:
         history = purchases.summarise_purchases(who, when, as_of="1997-09-30")
         likeliest = frames.fit(customers, "mbg_cnbd", orders=orders)
         assert likeliest.comparison == models.fit_mbg_cnbd(history, regularity=regularity).comparison
+        correlated = frames.fit(customers, "correlated_pareto_nbd")
+        assert correlated.log_likelihood == pytest.approx(models.fit_correlated_pareto_nbd(history).log_likelihood)
         third = frames.fit(customers, "bg_cnbd", k=3)
         assert third.estimates == pytest.approx(models.fit_bg_cnbd(history, k=3).estimates, rel=1e-8)
 

@@ -282,8 +282,8 @@ class CorrelatedParetoNbd(ContinuousModel):
     The correlation of this family is never strong. Its range depends on r and s, and is nowhere beyond -0.25 and 0.33.
 
     Compared with integrals at 50 digits, log-likelihoods and predictions agree to 1e-10 of their size. This holds for r
-    and s from 0.01 to 20, alpha and beta from 0.01 to 10,000, a dependence from -5 to 5, up to 5,000 purchases in 5,000
-    units, and horizons up to 10,000. A probability below 1e-300 may come out as 0.
+    and s from 0.01 to 20, alpha and beta from 0.01 to 10,000, a dependence from -12 to 12, up to 5,000 purchases in
+    5,000 units, and horizons up to 10,000. A probability below 1e-300 may come out as 0.
 
     Examples
     --------

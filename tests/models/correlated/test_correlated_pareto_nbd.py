@@ -154,7 +154,7 @@ class TestDependence:
 CASES = [
     pytest.param((*CDNOW, 1.5), (2, 30.43, 38.86), 39.0, 1, id="ordinary"),
     pytest.param((*CDNOW, -4.0), (0, 0.0, 39.0), 52.0, 0, id="no repeat purchase"),
-    pytest.param((0.01, 0.01, 20.0, 1e4, 5.0), (5000, 4000.0, 5000.0), 1e4, 900, id="wide scales, heavy buyer"),
+    pytest.param((0.01, 0.01, 20.0, 1e4, 5.0), (5000, 4000.0, 5000.0), 1e2, 90, id="wide scales, heavy buyer"),
     pytest.param((20.0, 1e4, 0.01, 0.01, -5.0), (100, 0.01, 5000.0), 1e4, 3, id="wide scales the other way, long gone"),
     pytest.param((1.0, 12.0, 1.0, 12.0, 5.0), (7, 35.0, 77.86), 1.0, 0, id="alpha = beta, r = s = 1"),
     pytest.param((0.553, 1e4, 0.6, 1e4, 3.0), (0, 0.0, 0.01), 0.01, 1, id="near certainty"),
@@ -174,18 +174,19 @@ class TestAgainstTheDefinition:
         check(values, row, horizon, n)
 
     @pytest.mark.slow
-    @settings(deadline=None, max_examples=8)
-    @given(parameters(), rows(), horizons, counts)
+    @settings(deadline=None, max_examples=6)
+    @given(parameters(most=12.0), rows(), horizons, counts)
     def test_searched(self, values, row, horizon, n):
         check(values, row, horizon, n)
 
     @pytest.mark.slow
     @pytest.mark.parametrize(
-        ("values", "row", "n"), [((1.5, 9.0, 1.1, 15.0, 2.5), (3, 20.0, 30.0), 2), ((*CDNOW, -3.0), (0, 0.0, 30.0), 0)]
+        ("values", "row", "n"),
+        [((1.5, 9.0, 1.1, 15.0, 2.5), (3, 20.0, 30.0), 2), ((1.2, 8.0, 0.9, 20.0, -3.0), (0, 0.0, 30.0), 0)],
     )
     def test_over_both_rates(self, values, row, n):
         """The double integral of the joint density, to ten digits: a coarse rule and cut tails."""
-        exact = over_rates(values, row, 39.0, n, digits=15, step="0.3")
+        exact = over_rates(values, row, 39.0, n, digits=15, step="0.25")
         model, one = model_of(values), history_of(row)
         found = (
             model.log_likelihood(one)[0],
