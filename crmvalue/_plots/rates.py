@@ -157,8 +157,10 @@ def as_model(model: Any) -> Any:
     """Take a purchase model of customers of whom only the purchases are known, or the fit of one."""
     found = model.model if isinstance(model, Fit) else model
     if not isinstance(found, _ALONE):
-        hint = _HINTS.get(type(found))
+        hint = _HINTS.get(type(found), getattr(type(found), "_elsewhere", None))
         raise InputError("model", f"{_NAMES}, Ensemble, or the fit of one", found, hint=hint)
+    if isinstance(found, Ensemble) and any(isinstance(model, SeasonalModel) for model in found.models):
+        raise InputError("model", "an ensemble without a calendar", found, hint=_HINTS[SeasonalModel])
     if found.purchase_effects or found.dropout_effects:
         hint = "`for_covariates` gives the model of customers whose covariates are known"
         raise InputError("model", "one without effects of covariates", found, hint=hint)
@@ -173,7 +175,7 @@ def _as_rates(model: Any) -> Any:
         inner = found.model
         given, found = (attrs.evolve(given, model=inner) if isinstance(given, Fit) else inner), inner
     if not isinstance(found, (*_AFTER_PURCHASES, *_AT_ANY_TIME, Nbd)):
-        hint = "draw each of its `models`" if isinstance(found, Ensemble) else None
+        hint = "draw each of its `models`" if isinstance(found, Ensemble) else getattr(type(found), "_elsewhere", None)
         raise InputError("model", f"{_NAMES}, or the fit of one", model, hint=hint)
     return given
 

@@ -532,8 +532,8 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
     Raises
     ------
     InputError
-        If the fits are not nested, have priors, or differ in the number of customers, or if the larger fit is less
-        likely.
+        If the fits are not nested, have priors or a calendar, or differ in the number of customers or in k, or if the
+        larger fit is less likely.
 
     Notes
     -----
@@ -554,10 +554,14 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
         if not isinstance(fit, Fit):
             raise InputError(name, "a Fit", type(fit).__name__)
     kinds = type(smaller.model).__name__, type(larger.model).__name__
-    unit = getattr(smaller.model, "time_unit", None), getattr(larger.model, "time_unit", None)
-    nested = kinds[1] in (kinds[0], *getattr(smaller.model, "_nested_in", ())) and unit[0] == unit[1]
+    for name, fit in (("smaller", smaller), ("larger", larger)):
+        if hasattr(fit.model, "calendar"):
+            hint = "log_likelihood and log_likelihood_flat of the SeasonalFit have the levels in them"
+            raise InputError(name, "a fit without a calendar", type(fit.model).__name__, hint=hint)
+    same = all(getattr(smaller.model, of, None) == getattr(larger.model, of, None) for of in ("time_unit", "k"))
+    nested = kinds[1] in (kinds[0], *getattr(smaller.model, "_nested_in", ())) and same
     if not (nested and _is_part(smaller.names, larger.names)):
-        rule = f"nested in the larger fit: a {kinds[1]} of fewer parameters in the same time unit"
+        rule = f"nested in the larger fit: a {kinds[1]} of fewer parameters in the same time unit, with the same k"
         raise InputError("smaller", rule, f"{kinds[0]} with {', '.join(smaller.names)}")
     if smaller.priors or larger.priors:
         rule = "a fit without priors or a penalty, like the smaller"

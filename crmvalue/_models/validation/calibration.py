@@ -42,6 +42,7 @@ from crmvalue._models.pictures import calibration_parts, tracking_parts
 from crmvalue._models.seasons.seasonal_model import SeasonalModel, expected_of_arrivals
 from crmvalue._models.shared.common import check_history
 from crmvalue._models.shared.purchase_model import as_purchase_model
+from crmvalue._models.validation.ensemble import Ensemble
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseSplit
 
@@ -376,11 +377,7 @@ def purchase_tracking(
     entered = np.bincount(day[first], minlength=span)
     repeated = np.bincount(day[~first], minlength=span)
     ends = np.arange(length - 1, span, length)
-    if isinstance(known, SeasonalModel):
-        expected = expected_of_arrivals(known, start, entered, ends)
-    else:
-        curve = np.asarray(known.expected_purchases_new(horizon=np.arange(span) / DAYS_PER_UNIT[known.time_unit]))
-        expected = _expected_since_arrival(entered, curve, ends)
+    expected = _expected(known, start, entered, ends)
     actual = np.cumsum(repeated)[ends].astype(np.float64)
     return PurchaseTracking(
         end=start + ends,
@@ -389,6 +386,19 @@ def purchase_tracking(
         cumulative_actual=actual,
         cumulative_expected=expected,
     )
+
+
+def _expected(model: ContinuousModel, start: np.datetime64, entered: Integers, ends: Integers) -> Floats:
+    """Repeat purchases until each end, expected of the customers who entered on each day."""
+    if isinstance(model, Ensemble):
+        parts = [(w, one) for w, one in zip(model.weights.tolist(), model.models, strict=True) if w > 0]
+        expected = [weight * _expected(one, start, entered, ends) for weight, one in parts]
+        found: Floats = np.sum(expected, axis=0)
+        return found
+    if isinstance(model, SeasonalModel):
+        return expected_of_arrivals(model, start, entered, ends)
+    horizon = np.arange(len(entered)) / DAYS_PER_UNIT[model.time_unit]
+    return _expected_since_arrival(entered, np.asarray(model.expected_purchases_new(horizon=horizon)), ends)
 
 
 def _expected_since_arrival(entered: Integers, curve: Floats, ends: Integers) -> Floats:

@@ -111,7 +111,8 @@ class ModelScore:
     log_likelihood : float or None
         Of the calibration; None for a naive rule.
     aic : float or None
-        Of the fit to the calibration; None for a naive rule, and for a model that came without its fit.
+        Of the fit to the calibration; None for a naive rule, and for a model that came without its fit. Neither of the
+        two can be compared between models with different k, or with and without a calendar.
     purchases : HoldoutError
         Error of the foretold number of purchases.
     spend : HoldoutError or None

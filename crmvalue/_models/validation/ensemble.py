@@ -11,10 +11,11 @@ import numpy as np
 from crmvalue._core.checks import as_items, as_text, require
 from crmvalue._core.json import from_json
 from crmvalue._core.values import number_column, stay_frozen, words_field
+from crmvalue._models.seasons.seasonal_model import SeasonalModel
 from crmvalue._models.shared.common import check_history
 from crmvalue._models.shared.fit import Fit, read_model
 from crmvalue._models.shared.process import ContinuousProcess, Future, Past
-from crmvalue._models.shared.purchase_model import ContinuousModel, as_purchase_model
+from crmvalue._models.shared.purchase_model import ContinuousModel, as_purchase_model, process_of
 from crmvalue._models.validation.proper_scores import check_split
 from crmvalue.errors import InputError
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from crmvalue._models.shared.covariates import CovariateEffect
-    from crmvalue.purchases import PurchaseSplit, TimeUnit
-    from crmvalue.typing import Floats, Integers
+    from crmvalue.purchases import PurchaseHistory, PurchaseSplit, TimeUnit
+    from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["Ensemble", "fit_ensemble"]
 
@@ -258,13 +259,51 @@ class Ensemble(ContinuousModel):
         """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
         return from_json(cls, text, models=lambda given: tuple(read_model(fields) for fields in given))
 
+    def simulate(
+        self, ages: ArrayLike, *, rng: np.random.Generator, covariates: Mapping[str, ArrayLike] | None = None
+    ) -> PurchaseHistory:
+        """Draw new customers, each by one of the models, and what they have bought: see :meth:`BgNbd.simulate`.
+
+        Parameters
+        ----------
+        ages, rng, covariates
+            As there.
+
+        Returns
+        -------
+        PurchaseHistory
+            As there.
+
+        Raises
+        ------
+        InputError
+            As there, and if a model has a calendar: its customers need a last day.
+        """
+        if any(isinstance(model, SeasonalModel) for model in self.models):
+            hint = "`simulate` of each of its `models` draws customers, with `as_of` where there is a calendar"
+            raise InputError("models", "without a calendar where customers are drawn", "a SeasonalModel", hint=hint)
+        return ContinuousModel.simulate(self, ages, rng=rng, covariates=covariates)
+
+    def _past(self, history: PurchaseHistory) -> Past:
+        """Columns of a history that every model can read."""
+        past = super()._past(history)
+        for model, weight in zip(self.models, self.weights.tolist(), strict=True):
+            if weight > 0:
+                model._past(history)  # noqa: SLF001 - of the same base
+        return past
+
+    def _process(self, history: PurchaseHistory | None) -> ContinuousProcess:
+        return self._pool(lambda model: process_of(model, history))
+
     def _with(self, parameters: dict[str, Any]) -> ContinuousProcess:
         raise NotImplementedError(parameters)  # an ensemble has no parameters of its own
 
     def _moved(self, factor: Callable[[tuple[CovariateEffect, ...]], Floats | float]) -> ContinuousProcess:
+        return self._pool(lambda model: model._moved(factor))  # noqa: SLF001 - of the same base
+
+    def _pool(self, process: Callable[[ContinuousModel], ContinuousProcess]) -> ContinuousProcess:
         kept = [(m, weight) for m, weight in zip(self.models, self.weights.tolist(), strict=True) if weight > 0]
-        processes = tuple(model._moved(factor) for model, _ in kept)  # noqa: SLF001 - of the same base
-        return _Pool(processes, tuple(weight for _, weight in kept))
+        return _Pool(tuple(process(model) for model, _ in kept), tuple(weight for _, weight in kept))
 
 
 @np.errstate(under="ignore")
@@ -314,6 +353,9 @@ def fit_ensemble(split: PurchaseSplit, fits: Mapping[str, ContinuousModel | Fit[
         raise InputError("fits", "a mapping of names to fits or models, with at least one", fits)
     names = tuple(as_text("fits", name) for name in fits)
     models = [as_purchase_model(f"fits[{name!r}]", model) for name, model in fits.items()]
+    for name, model in zip(names, models, strict=True):
+        if isinstance(model, Ensemble):
+            raise InputError(f"fits[{name!r}]", "a single model, no ensemble", "Ensemble", hint="take its `models`")
     history = check_history(checked.calibration)
     came, length = checked.holdout_n_purchases, checked.holdout_length
     prob = np.array([model.prob_purchases(history, came, horizon=length) for model in models])

@@ -240,7 +240,12 @@ def rolling_holdout(
             except (ConvergenceError, InputError) as error:
                 problems.append(f"{name}, {day}: {error}")
                 continue
-            made[name] = as_purchase_model(f"models[{name!r}]", fit)
+            made[name] = fit
+            model = as_purchase_model(f"models[{name!r}]", fit)
+            if model.purchase_effects or model.dropout_effects:
+                rule = "without effects of covariates, since the log does not say who had which"
+                hint = "compare_models, with a split for each origin that has them"
+                raise InputError(f"models[{name!r}]", rule, type(model).__name__, hint=hint)
         scores = {score.name: score for score in compare_models(split, made)} if made else {}
         found += [(day, split, scores.get(name, name)) for name in dict.fromkeys([*fits, *scores])]
     return _table(found, problems)
