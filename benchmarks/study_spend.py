@@ -12,6 +12,9 @@ is not clean cannot be chosen. Both are then fitted to the whole calibration par
 Two forecasts are made of a pair of models. The mean of the money of a customer is for totals and for squared errors.
 The median is for absolute errors: with even chances, the customer brings more or less. It is 0 for those who are likely
 to bring nothing, so the medians add up to much less than the total.
+
+At the end stand the customers who decide between the mean and "same rate x own mean": those with the largest difference
+of the squared errors, and the absolute errors by the number of repeat purchases.
 """
 
 from __future__ import annotations
@@ -105,12 +108,41 @@ def line(name, foretold, came, note=""):
     print(f"| {name} | {np.abs(error).mean():,.1f} | {np.sqrt((error**2).mean()):,.1f} | {bias:+.0%} | {note} |")
 
 
+def same_rate(split):
+    """Give the money of each customer at the rate and the mean spend of the past."""
+    history = split.calibration
+    rate = np.divide(history.frequency, history.age, out=np.zeros(len(history)), where=history.age > 0)
+    return rate * split.holdout_length * history.mean_spend
+
+
+def deciders(split, mean):
+    """Print who decides between the mean of a pair of models and the rule."""
+    came, history, rule = split.holdout_spend, split.calibration, same_rate(split)
+    worse = (mean - came) ** 2 - (rule - came) ** 2
+    share = worse / ((rule - came) ** 2).sum()
+    print("\n| Customer | Repeat purchases | Age | Mean spend | Rule | Model | Came | Of the rule's squared error |")
+    print("|---|---:|---:|---:|---:|---:|---:|---:|")
+    for i in np.argsort(-np.abs(worse))[:8]:
+        figures = (history.mean_spend[i], rule[i], mean[i], came[i])
+        shown = " | ".join(f"{figure:,.0f}" for figure in figures)
+        print(
+            f"| {history.customer[i]} | {history.frequency[i]:.0f} | {history.age[i]:.1f} | {shown} | {share[i]:+.1%} |"
+        )
+    print("\n| Repeat purchases | Customers | Came | Rule: MAE | Model: MAE | Rule: total | Model: total |")
+    print("|---|---:|---:|---:|---:|---:|---:|")
+    for low, high in ((0, 0), (1, 1), (2, 3), (4, 6), (7, 10**6)):
+        some = (history.frequency >= low) & (history.frequency <= high)
+        figures = [came[some].sum(), *(np.abs(one - came)[some].mean() for one in (rule, mean))]
+        figures += [rule[some].sum(), mean[some].sum()]
+        shown = f"{low}" if low == high else f"{low} to {high}" if high < 10**6 else f"{low} and more"
+        print(f"| {shown} | {some.sum():,} | " + " | ".join(f"{figure:,.0f}" for figure in figures) + " |")
+
+
 def table(split, fits, chosen):
     """Print the errors of all pairs and of the rules."""
-    came, history, length = split.holdout_spend, split.calibration, split.holdout_length
+    came = split.holdout_spend
     print("\n| Forecast of the money | MAE | RMSE | Total | |\n|---|---:|---:|---:|---|")
-    rate = np.divide(history.frequency, history.age, out=np.zeros(len(history)), where=history.age > 0)
-    line("same rate x own mean", rate * length * history.mean_spend, came)
+    line("same rate x own mean", same_rate(split), came)
     line("same as the last period", split.last_spend, came)
     line("nothing", np.zeros(len(came)), came)
     for purchase_name, purchases in fits[0].items():
@@ -121,8 +153,12 @@ def table(split, fits, chosen):
             mean, median = money(split, purchases, spend, with_median=heavy)
             note = "chosen" if (purchase_name, spend_name) == chosen else ""
             line(f"{purchase_name} x {spend_name}, mean", mean, came, note)
+            if note:
+                decided = mean
             if median is not None:
                 line(f"{purchase_name} x {spend_name}, median", median, came, note)
+
+    deciders(split, decided)
 
 
 def fitted(history):

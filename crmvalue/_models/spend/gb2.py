@@ -109,7 +109,8 @@ class Gb2Spend(SpendModel):
         power = self.a * (log - self._log_b)
         top, sums = log_sums(power, n)
         own = n * (np.log(self.a) - gammaln(self.p)) + self.p * add_up(power, n)
-        densities: Floats = own + log_ratio(self.q, n * self.p) - (self.q + n * self.p) * (top + np.log(sums))
+        ratio = log_ratio(self.q, np.arange(n.max(initial=0.0) + 1.0) * self.p)[n.astype(np.int64)]
+        densities: Floats = own + ratio - (self.q + n * self.p) * (top + np.log(sums))
         return densities
 
     def _level(self, log: Floats, n: Floats) -> Level:

@@ -27,14 +27,13 @@ from crmvalue._core.values import (
 )
 from crmvalue._models.pictures import revenue_parts
 from crmvalue._models.shared.common import alike, as_rng, check_history
-from crmvalue._models.shared.covariates import with_estimates
 from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
 from crmvalue._models.spend.any_model import as_spend_model, month_factors, spend_ahead
 from crmvalue._models.spend.gamma_gamma import GammaGamma
 from crmvalue._models.spend.payments import payments_of
 from crmvalue._models.values.customer_values import grade_of
-from crmvalue._models.values.expected_ends import at_draws, blocks, weighted_ends
+from crmvalue._models.values.expected_ends import at_draws, weighted_ends
 from crmvalue._models.values.posterior import MOST_DRAWS, total_of_alike
 from crmvalue._models.values.value_intervals import draw_fit, draw_spending, require_fit
 from crmvalue.errors import InputError
@@ -42,7 +41,7 @@ from crmvalue.purchases import DAYS_PER_UNIT
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     import numpy.typing as npt
 
@@ -206,9 +205,10 @@ def revenue_plan(
     Here s is the factor of the season of a month: 1 in a model of spend without a season.
 
     An interval joins two sources of error. The parameters are drawn from both fits; the purchases of a month follow
-    them as parabolas of its logarithm, as in :func:`customer_values`. Chance has the variance of simulated futures, in
-    which each customer has a spend of their own; the sum over the base is taken as normal. So a plan for a few dozen
-    customers has rough intervals, and so has one with a heavy-tailed model of spend.
+    them as parabolas of its logarithm, as in :func:`customer_values`, and with a model of single amounts its money
+    does too. Chance has the variance of simulated futures, in which each customer has a spend of their own; the sum
+    over the base is taken as normal. So a plan for a few dozen customers has rough intervals, and so has one with a
+    heavy-tailed model of spend.
 
     Examples
     --------
@@ -329,7 +329,7 @@ def _intervals(
     require_fit("purchase_model", purchase_fit)
     require_fit("spend_model", spend_fit)
     purchase = draw_fit("purchase_model", purchase_fit, len(history), total_of_alike(purchase_fit, customers), n, rng)
-    spending, scale, spent_at = draw_spending(history, spend_fit, None, n, rng)
+    spending, scale, _ = draw_spending(history, spend_fit, None, n, rng)
     weight = purchase.weight * spending.weight  # the two are drawn apart
     drawn = weight > 0
     weight = weight[drawn] / weight.sum()
@@ -347,9 +347,12 @@ def _intervals(
     if isinstance(model, GammaGamma):
         by_spend = _spend_at_draws(history, customers, upto, list(draws.T))
     else:
-        by_spend = _add_up_draws(spent_at(np.arange(len(history)), draws), customers, upto, len(draws))
-        models = (with_estimates(model, spend_fit.names, values) for values in draws.tolist())
-        by_spend *= np.array([month_factors(other, start) for other in models]).T
+
+        def by_month_of_spend(other: Any) -> Floats:
+            spent = np.diff(_sum_rows(customers, spend_ahead(other, history, None)) @ upto, prepend=0.0)
+            return spent * month_factors(other, start)
+
+        by_spend = at_draws(spend_fit, draws, by_month_of_spend)
     whole = revenue[:, np.newaxis]
     values = np.divide(by_purchases * by_spend, whole, out=by_purchases.copy(), where=whole > 0)
     process = process_of(purchase_fit.model, customers.rows)
@@ -372,15 +375,6 @@ def _spend_at_draws(history: PurchaseHistory, customers: Alike, upto: Floats, dr
         below = p * x + (q - 1.0)
         mean = np.divide(p * (gamma * number + paid), below, out=np.full(len(x), np.inf), where=below > 0)
         found[:, d] = mean @ monthly if np.isfinite(mean).all() else np.inf
-    return found
-
-
-def _add_up_draws(spent: Callable[[slice], Floats], customers: Alike, upto: Floats, n_draws: int) -> Floats:
-    """Revenue of each month at draws of the spend of each customer, without a season, shape (months, draws)."""
-    monthly = np.diff(upto, axis=1, prepend=0.0)
-    found = np.zeros((upto.shape[1], n_draws))
-    for block in blocks(len(customers.place), n_draws):
-        found += monthly[customers.place[block]].T @ spent(block)
     return found
 
 

@@ -124,6 +124,21 @@ class TestRevenuePlan:
         ends = [plan.total - half[0], plan.total + half[1]]  # two independent sources of error
         np.testing.assert_allclose(plan.total_revenue, ends, rtol=0.05)
 
+    def test_intervals_move_with_the_season(self):
+        """In a season, the ends of a month keep their distance in shares of its revenue."""
+        history = paid(AMOUNTS[0], 400, np.random.default_rng(4))
+        month = history.amounts.day.astype("datetime64[M]").astype(int) % 12
+        moved = attrs.evolve(
+            history,
+            amounts=attrs.evolve(history.amounts, amount=history.amounts.amount * np.where(month < 2, 5.0, 1.0)),
+        )
+        fits = fit_nbd(history), fit_lognormal_spend(moved, season=True)
+        assert fits[1].diagnosis.trustworthy
+        plan = revenue_plan(moved, *fits, margin=1, n_months=6, level=0.9, n_draws=200, rng=np.random.default_rng(1))
+        assert plan.revenue[:2].min() > 3.0 * plan.revenue[2:].max()
+        widths = (plan.revenue_high - plan.revenue_low) / plan.revenue
+        assert widths.max() < 1.5 * widths.min()
+
     @pytest.mark.slow
     @pytest.mark.parametrize(("model", "fit"), list(zip(AMOUNTS, (fit_lognormal_spend, fit_gb2_spend), strict=True)))
     def test_intervals_cover_simulated_amounts(self, model, fit):
