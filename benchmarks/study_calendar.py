@@ -1,11 +1,12 @@
 """How well `fit_calendar` finds parameters and levels: coverage of the 95 % intervals over drawn logs.
 
-    python benchmarks/study_calendar.py [logs] [customers]
+    python benchmarks/study_calendar.py [logs] [customers] [seed]
 
 Customers of MBG/NBD come over two years. They buy by a clock with a level for each month, on whole days; the levels
 stay the same in all logs. Prints for each parameter and level the share of logs whose interval holds the truth, and the
-mean error of its logarithm. A purchase counts on the day in which it falls, and several on a day are one, which slows
-purchases down a little (`study_recovery.py` shows it without a calendar).
+mean error of its logarithm. For levels also: the error without the prior, and the share of logs whose interval around
+the estimate given the prior holds the truth. A purchase counts on the day in which it falls, and several on a day are
+one, which slows purchases down a little (`study_recovery.py` shows it without a calendar).
 """
 
 from __future__ import annotations
@@ -42,25 +43,36 @@ def draw_log(n_customers, rng, truth=TRUTH, months=MONTHS, n_days=N_DAYS):
     return customers, BEGIN + days
 
 
-def main(n_logs, n_customers):
+def main(n_logs, n_customers, seed):
     level = Calendar(month=MONTHS).level(BEGIN + np.arange(1, N_DAYS + 1))
-    truth = np.log(np.concatenate([[TRUTH.r, TRUTH.alpha, TRUTH.a, TRUTH.b], MONTHS / level.mean()]))
-    held, errors = [], []
+    levels = MONTHS / level.mean()
+    parameters = np.log([TRUTH.r, TRUTH.alpha, TRUTH.a, TRUTH.b])
+    held, posterior, errors = [], [], []
     for base in range(n_logs):
-        found = fit_calendar(*draw_log(n_customers, np.random.default_rng([4, base])), as_of=BEGIN + N_DAYS)
+        found = fit_calendar(*draw_log(n_customers, np.random.default_rng([seed, base])), as_of=BEGIN + N_DAYS)
         estimate = np.log(np.concatenate([found.fit.estimates, found.level]))
+        truth = np.concatenate([parameters, np.log(levels)])
         variance = np.concatenate([np.diag(found.fit.search_covariance), np.diag(found.covariance)])
-        errors.append(estimate - truth)
-        held.append(np.abs(estimate - truth) <= 1.959964 * np.sqrt(variance))
-    print(f"{n_logs} logs of {n_customers:,} customers\n")
-    print("| | 95 % intervals that hold the truth | Mean error of the logarithm |")
-    print("|---|---:|---:|")
+        covered = np.abs(estimate - truth) <= 1.959964 * np.sqrt(variance)
+        low, high = found.ends()
+        posterior.append(covered[4:])
+        held.append(np.concatenate([covered[:4], (low <= levels) & (levels <= high)]))
+        errors.append(np.concatenate([estimate - truth, np.log(found.data_level / levels)]))
+    held, posterior, errors = np.array(held), np.array(posterior), np.array(errors)
+    print(f"{n_logs} logs of {n_customers:,} customers, seed {seed}\n")
+    print(
+        "| | 95 % intervals that hold the truth | Mean error of the log | Of the data alone | Held, given the prior |"
+    )
+    print("|---|---:|---:|---:|---:|")
     names = ["r", "alpha", "a", "b", *found.names]
-    for name, share, error in zip(names, np.mean(held, axis=0), np.mean(errors, axis=0), strict=True):
-        print(f"| {name} | {share:.1%} | {error:+.3f} |")
-    print(f"\nAll levels: {np.mean(np.array(held)[:, 4:]):.1%}; all parameters: {np.mean(np.array(held)[:, :4]):.1%}")
+    for i, name in enumerate(names):
+        alone = f"{errors[:, i + 12].mean():+.3f} | {posterior[:, i - 4].mean():.1%}" if i >= 4 else "|"
+        print(f"| {name} | {held[:, i].mean():.1%} | {errors[:, i].mean():+.3f} | {alone} |")
+    print(f"\nAll levels: {held[:, 4:].mean():.1%}; all parameters: {held[:, :4].mean():.1%}")
+    root = [np.sqrt((errors[:, columns] ** 2).mean()) for columns in (slice(4, 16), slice(16, 28))]
+    print(f"Root mean squared error of the logarithms of the levels: {root[0]:.3f}; of the data alone {root[1]:.3f}")
 
 
 if __name__ == "__main__":
     numbers = [int(argument) for argument in sys.argv[1:]]
-    main(*(numbers + [200, 2000][len(numbers) :]))
+    main(*(numbers + [400, 2000, 20][len(numbers) :]))

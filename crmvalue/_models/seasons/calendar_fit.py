@@ -31,7 +31,7 @@ from crmvalue._models.seasons.levels import Levels, calendar_of, lay_out, rescal
 from crmvalue._models.seasons.likelihood import Family, SeasonalLikelihood
 from crmvalue._models.seasons.seasonal_fit import SeasonalFit
 from crmvalue._models.seasons.seasonal_model import SeasonalModel
-from crmvalue._models.seasons.shrinkage import Found, search
+from crmvalue._models.seasons.shrinkage import Found, search, unheld
 from crmvalue._models.shared.purchase_fit import grade_fit
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT
@@ -267,6 +267,8 @@ def _fit_known(log: DayLog, terms: Terms, calendar: Calendar) -> SeasonalFit:
         names=(),
         level=np.zeros(0),
         covariance=np.zeros((0, 0)),
+        data_level=np.zeros(0),
+        data_error=np.zeros(0),
         n_days=np.zeros(0, dtype=np.int64),
         n_repeat=np.zeros(0, dtype=np.int64),
         shrinkage={},
@@ -289,7 +291,7 @@ def fit_levels(log: DayLog, dated: DatedPurchases, terms: Terms) -> SeasonalFit:
     flat = _plain(terms, rows_of(dated, even, terms.time_unit))
     found, units = _climb(log, dated, terms, levels, flat)
     m = len(flat.names)
-    scaled = rescaled(found, levels, m)
+    scaled, of_data = (rescaled(each, levels, m) for each in (found, unheld(found, levels.groups, m)))
     for name, size in zip(levels.names, np.abs(scaled.theta[m:]), strict=True):
         if size > _LARGEST_LEVEL:
             rule = "figures in a smaller unit: the level, the factor for a value of 1, is no number"
@@ -316,6 +318,8 @@ def fit_levels(log: DayLog, dated: DatedPurchases, terms: Terms) -> SeasonalFit:
         names=levels.names,
         level=np.exp(scaled.theta[m:]),
         covariance=scaled.covariance[m:, m:],
+        data_level=np.exp(np.clip(of_data.theta[m:], -_LARGEST_LEVEL, _LARGEST_LEVEL)),
+        data_error=np.sqrt(np.diag(of_data.covariance)[m:]),
         n_days=met.sum(axis=0),
         n_repeat=(dated.n_repeat[1:] @ met).astype(np.int64),
         shrinkage=found.spread,
