@@ -585,3 +585,18 @@ class TimeVaryingMp:
             rate = (self.r + len(times)) / (self.alpha + self.grown(age, self.bought))
             bought = lambda u: mp.exp(-force * (u - age)) * self.factor(u, self.bought) * self.stay(u)  # noqa: E731 - likewise
             return alive * rate * self.over(bought, age, age + horizon) / self.stay(age)
+
+    def count(self, n, u, age, x):
+        """Probability of n purchases from an age to the moment u."""
+        shape, scale = self.r + x, self.alpha + self.grown(age, self.bought)
+        time = self.grown(u, self.bought) - self.grown(age, self.bought)
+        ways = mp.exp(mp.loggamma(shape + n) - mp.loggamma(shape) - mp.loggamma(n + 1))
+        return ways * (time / (scale + time)) ** n * (scale / (scale + time)) ** shape
+
+    def prob_purchases(self, x, age, n, horizon):
+        """Probability of n purchases of customers who are alive: they make them and stay, or make them and leave."""
+        with mp.workdps(50):
+            age, horizon = _numbers(age, horizon)
+            x, n = int(x), int(n)
+            left = self.over(lambda u: self.count(n, u, age, x) * self.leave(u), age, age + horizon)
+            return (self.count(n, age + horizon, age, x) * self.stay(age + horizon) + left) / self.stay(age)

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory, TimeUnit, UniquePurchases
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["SEARCH", "ParetoNbd", "fit_pareto_nbd"]
+__all__ = ["SEARCH", "ParetoNbd", "ParetoNbdProcess", "fit_pareto_nbd"]
 
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
 _GAIN = 1e-3  # in log-likelihood: less than a better mixture has to promise
@@ -57,7 +57,7 @@ _KIND = Kind(names=("r", "alpha", "s", "beta"), times=("alpha", "beta"), signs=(
 
 
 @attrs.frozen
-class _ParetoNbdProcess(ContinuousProcess):
+class ParetoNbdProcess(ContinuousProcess):
     """Parameters of both processes: purchases gamma(r, alpha), leaving gamma(s, beta)."""
 
     r: float
@@ -197,8 +197,8 @@ class ParetoNbd(ContinuousModel):
     _kind: ClassVar[Kind] = _KIND
     _nested_in: ClassVar[tuple[str, ...]] = ("GgompertzNbd", "TimeVaryingParetoNbd")
 
-    def _with(self, parameters: dict[str, Any]) -> _ParetoNbdProcess:
-        return _ParetoNbdProcess(**parameters)
+    def _with(self, parameters: dict[str, Any]) -> ParetoNbdProcess:
+        return ParetoNbdProcess(**parameters)
 
     def _require_end(self) -> None:
         if self.s <= 1:

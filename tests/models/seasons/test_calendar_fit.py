@@ -651,7 +651,7 @@ class TestRejections:
     @pytest.mark.parametrize(
         ("wrong", "name"),
         [
-            ({"model": "pareto_nbd"}, "model"),
+            ({"model": "bg_bb"}, "model"),
             ({"model": "mbg_cnbd"}, "k"),
             ({"k": 2}, "k"),
             ({"by": "quarter"}, "by"),
