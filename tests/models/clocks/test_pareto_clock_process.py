@@ -201,6 +201,15 @@ class TestClock:
         with pytest.raises(InputError, match="discount_rate"):
             SeasonalModel(PARETO, UNEVEN).discounted_expected_purchases(HISTORY, discount_rate=0.0)
 
+    def test_horizons_that_end_where_the_clock_changes(self):
+        """A week is seven days: seven times the horizon may be a rounding error from the end of a day."""
+        seasonal = SeasonalModel(PARETO, UNEVEN)
+        days = np.arange(130)
+        expected = [seasonal.expected_purchases(HISTORY[[0]], horizon=day / 7)[0] for day in days.tolist()]
+        each = UNEVEN.level(END + 1 + days[:-1])
+        assert (np.diff(expected) / each / expected[1] < 8.0).all()
+        assert (np.diff(np.diff(expected) / each) < 1e-12).all()
+
 
 class TestPieces:
     def test_each_row_is_cut(self):
