@@ -104,10 +104,10 @@ def fit(
         frame in memory. Both leave out purchases of 0 and count them.
     model : str, optional
         "best", "bg_nbd", "mbg_nbd", "pareto_nbd", "nbd", "ggompertz_nbd", "correlated_pareto_nbd", "bg_cnbd" or
-        "mbg_cnbd" for purchases; "gamma_gamma", "lognormal_spend" or "gb2_spend" for spend. "best" with `orders` is that of
-        :func:`crmvalue.models.choose_model`: it has the best log score on the last quarter of the orders. Without them
-        it fits the first four models, leaves out fits that are not usable, and takes the one with the best AIC.
-        `comparison` of the fit says in words what was compared.
+        "mbg_cnbd" for purchases; "gamma_gamma", "lognormal_spend" or "gb2_spend" for spend. "best" with `orders` is
+        that of :func:`crmvalue.models.choose_model`: it has the best log score on the last quarter of the orders.
+        Without them it fits the first four models, leaves out fits that are not usable, and takes the one with the best
+        AIC. `comparison` of the fit says in words what was compared.
     time_unit : {"day", "week", "month", "quarter", "year"}, optional
         Unit of `recency` and `age`; needed for a frame of your own.
     orders : DataFrame or LazyFrame, optional

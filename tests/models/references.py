@@ -606,3 +606,18 @@ class TimeVaryingMp:
                 total += mp.quad(lambda u: exactly(u) * self.leave(u), sorted(places), method="gauss-legendre")
             found = alive / self.stay(age) * (self.stay(end) * exactly(end) + total)
             return found + 1 - alive if n == 0 else found
+
+    def count(self, n, u, age, x):
+        """Probability of n purchases from an age to the moment u."""
+        shape, scale = self.r + x, self.alpha + self.grown(age, self.bought)
+        time = self.grown(u, self.bought) - self.grown(age, self.bought)
+        ways = mp.exp(mp.loggamma(shape + n) - mp.loggamma(shape) - mp.loggamma(n + 1))
+        return ways * (time / (scale + time)) ** n * (scale / (scale + time)) ** shape
+
+    def prob_purchases(self, x, age, n, horizon):
+        """Probability of n purchases of customers who are alive: they make them and stay, or make them and leave."""
+        with mp.workdps(50):
+            age, horizon = _numbers(age, horizon)
+            x, n = int(x), int(n)
+            left = self.over(lambda u: self.count(n, u, age, x) * self.leave(u), age, age + horizon)
+            return (self.count(n, age + horizon, age, x) * self.stay(age + horizon) + left) / self.stay(age)

@@ -22,7 +22,7 @@ from crmvalue._core.values import (
     tuple_of,
     words_field,
 )
-from crmvalue._models.seasons.clock import Clock
+from crmvalue._models.clocks.clock import Clock
 from crmvalue._models.shared.common import check_history
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT
@@ -256,7 +256,7 @@ class Calendar:
         return tuple(name for name in met if name in self.unseen)
 
     def operational_history(self, history: PurchaseHistory) -> PurchaseHistory:
-        """Give a history in operational time, to which any purchase model can be fitted.
+        """Give a history in operational time, to which models can be fitted whose customers leave at a purchase.
 
         Parameters
         ----------

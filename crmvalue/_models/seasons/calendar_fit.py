@@ -26,13 +26,15 @@ from crmvalue._models.regular.bg_cnbd import BgCnbd, MbgCnbd, fit_bg_cnbd, fit_m
 from crmvalue._models.repeat.bg_nbd import BgNbd, fit_bg_nbd
 from crmvalue._models.repeat.mbg_nbd import MbgNbd, fit_mbg_nbd
 from crmvalue._models.repeat.nbd import Nbd, fit_nbd
+from crmvalue._models.repeat.pareto_nbd import ParetoNbd, fit_pareto_nbd
 from crmvalue._models.seasons.calendar import SEASONS, Calendar, DayEffect, levels_on
 from crmvalue._models.seasons.day_log import DayLog, dated_purchases, history_of, log_gaps, merged, read_log, rows_of
 from crmvalue._models.seasons.levels import Levels, calendar_of, lay_out, rescaled
 from crmvalue._models.seasons.likelihood import Family, SeasonalLikelihood
+from crmvalue._models.seasons.pareto_likelihood import SeasonalParetoLikelihood
 from crmvalue._models.seasons.seasonal_fit import SeasonalFit
 from crmvalue._models.seasons.seasonal_model import SeasonalModel
-from crmvalue._models.seasons.shrinkage import Found, search
+from crmvalue._models.seasons.shrinkage import Found, search, unheld
 from crmvalue._models.shared.purchase_fit import grade_fit
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT
@@ -59,12 +61,16 @@ _NO_SEASON = 0.02  # spread of the levels that no forecast would notice
 
 
 class _Plan(NamedTuple):
-    """A model by name: its class, its fit without a calendar, chances to leave early, and whether it has a k."""
+    """A model by name: its class, its fit without a calendar, chances to leave early, and whether it has a k.
+
+    Customers of Pareto/NBD leave by the ordinary clock: `ordinary`.
+    """
 
     make: Any
     fit: Any
     early: int | None
     regular: bool
+    ordinary: bool = False
 
 
 MODELS = {
@@ -73,6 +79,7 @@ MODELS = {
     "mbg_nbd": _Plan(MbgNbd, fit_mbg_nbd, 1, regular=False),
     "bg_cnbd": _Plan(BgCnbd, fit_bg_cnbd, 0, regular=True),
     "mbg_cnbd": _Plan(MbgCnbd, fit_mbg_cnbd, 1, regular=True),
+    "pareto_nbd": _Plan(ParetoNbd, fit_pareto_nbd, None, regular=False, ordinary=True),
 }
 
 
@@ -113,9 +120,10 @@ def fit_calendar(
         Date of each row, over at most 200 years; several orders of a customer on a day are one purchase.
     as_of : date, optional
         Last day of observation; later rows are left out. By default the last date of the log.
-    model : {"mbg_nbd", "bg_nbd", "nbd", "mbg_cnbd", "bg_cnbd"}, optional
-        Model in operational time. Pareto/NBD is not among them: its customers are lost by the ordinary clock, so the
-        likelihood has no closed form.
+    model : {"mbg_nbd", "bg_nbd", "nbd", "mbg_cnbd", "bg_cnbd", "pareto_nbd"}, optional
+        Model in operational time. Customers of "pareto_nbd" buy in operational time but are lost by the ordinary clock,
+        so its likelihood is an integral in as many pieces as the calendar has in a customer's silence. The fit takes
+        about ten times as long as the others, and much longer with levels by weekday, which change every day.
     k : int, optional
         For "mbg_cnbd" and "bg_cnbd": events to a purchase, from 1 to 12.
     by : {"month", "week", "weekday"} or sequence of them, optional
@@ -260,8 +268,11 @@ def _fit_known(log: DayLog, terms: Terms, calendar: Calendar) -> SeasonalFit:
     level = levels_on(calendar, log.dates)
     clock = (np.cumsum(level) - level[0]) / ruler
     even = np.arange(log.n_days) / ruler
-    fit = _plain(terms, rows_of(dated, clock, terms.time_unit))
     flat = _plain(terms, rows_of(dated, even, terms.time_unit))
+    if terms.plan.ordinary:
+        fit = _fit_ordinary(dated, terms, level, flat)
+    else:
+        fit = _plain(terms, rows_of(dated, clock, terms.time_unit))
     seasonal = SeasonalModel(fit.model, calendar)
     reached = fit.log_likelihood + float(dated.n_repeat @ np.log(level)) + log_gaps(dated, clock, terms.k)
     flat_reached = flat.log_likelihood + log_gaps(dated, even, terms.k)
@@ -270,6 +281,8 @@ def _fit_known(log: DayLog, terms: Terms, calendar: Calendar) -> SeasonalFit:
         names=(),
         level=np.zeros(0),
         covariance=np.zeros((0, 0)),
+        data_level=np.zeros(0),
+        data_error=np.zeros(0),
         n_days=np.zeros(0, dtype=np.int64),
         n_repeat=np.zeros(0, dtype=np.int64),
         shrinkage={},
@@ -278,6 +291,38 @@ def _fit_known(log: DayLog, terms: Terms, calendar: Calendar) -> SeasonalFit:
         log_likelihood=reached,
         log_likelihood_flat=flat_reached,
     )
+
+
+def _fit_ordinary(dated: DatedPurchases, terms: Terms, level: Floats, flat: Fit[Any]) -> Fit[Any]:
+    """Fit a model whose customers leave by the ordinary clock, to purchases by a known one."""
+    ruler = DAYS_PER_UNIT[terms.time_unit]
+    likelihood = SeasonalParetoLikelihood(dated, np.zeros((len(level), 0)), ruler, level)
+    units = _units(flat, likelihood.ruler / ruler)
+    found = search(likelihood, flat.names, np.log(flat.estimates / units), [_another(dated, terms, flat)], ())
+    estimates = np.exp(found.theta) * units
+    fit = attrs.evolve(
+        flat,
+        model=terms.plan.make(*estimates.tolist(), terms.time_unit),
+        log_likelihood=found.log_likelihood - float(dated.n_repeat @ np.log(level)),
+        estimates=estimates,
+        search_covariance=found.covariance,
+        diagnosis=_with_limit(found.diagnosis, flat.diagnosis),
+    )
+    return grade_fit(fit, rows_of(dated, (np.cumsum(level) - level[0]) / ruler, terms.time_unit))
+
+
+def _units(flat: Fit[Any], ruler: float) -> Floats:
+    """Units of the parameters in a search that measures times by a ruler."""
+    units: Floats = np.where(np.isin(flat.names, ("alpha", "beta")), ruler, 1.0)
+    return units
+
+
+def _another(dated: DatedPurchases, terms: Terms, flat: Fit[Any]) -> Floats:
+    """Another point to start from, beside the fit without a calendar; times are in mean ages."""
+    pace = max(terms.k * float(dated.n_repeat.sum()) / float(dated.weight.sum()), 1e-3)
+    leaving = [0.6, 0.5] if terms.plan.ordinary else [0.7, 2.0]
+    found: Floats = np.log([0.5, 0.5 / pace, *leaving][: len(flat.names)])
+    return found
 
 
 def _compared(reached: float, flat: float) -> str:
@@ -292,7 +337,7 @@ def fit_levels(log: DayLog, dated: DatedPurchases, terms: Terms) -> SeasonalFit:
     flat = _plain(terms, rows_of(dated, even, terms.time_unit))
     found, units = _climb(log, dated, terms, levels, flat)
     m = len(flat.names)
-    scaled = rescaled(found, levels, m)
+    scaled, of_data = (rescaled(each, levels, m) for each in (found, unheld(found, levels.groups, m)))
     for name, size in zip(levels.names, np.abs(scaled.theta[m:]), strict=True):
         if size > _LARGEST_LEVEL:
             rule = "figures in a smaller unit: the level, the factor for a value of 1, is no number"
@@ -319,6 +364,8 @@ def fit_levels(log: DayLog, dated: DatedPurchases, terms: Terms) -> SeasonalFit:
         names=levels.names,
         level=np.exp(scaled.theta[m:]),
         covariance=scaled.covariance[m:, m:],
+        data_level=np.exp(np.clip(of_data.theta[m:], -_LARGEST_LEVEL, _LARGEST_LEVEL)),
+        data_error=np.sqrt(np.diag(of_data.covariance)[m:]),
         n_days=met.sum(axis=0),
         n_repeat=(dated.n_repeat[1:] @ met).astype(np.int64),
         shrinkage=found.spread,
@@ -332,25 +379,29 @@ def fit_levels(log: DayLog, dated: DatedPurchases, terms: Terms) -> SeasonalFit:
 
 def _climb(log: DayLog, dated: DatedPurchases, terms: Terms, levels: Levels, flat: Fit[Any]) -> tuple[Found, Floats]:
     """Search from the fit without a calendar; give the end, and the units of its parameters."""
-    family, ruler = Family(terms.k, terms.plan.early), DAYS_PER_UNIT[terms.time_unit]
-    likelihood = SeasonalLikelihood(family, dated, levels.design, ruler)
-    units = np.where(np.array(flat.names) == "alpha", likelihood.ruler / ruler, 1.0)
+    ruler = DAYS_PER_UNIT[terms.time_unit]
+
+    def likelihood_of(dated: DatedPurchases) -> SeasonalLikelihood | SeasonalParetoLikelihood:
+        if terms.plan.ordinary:
+            return SeasonalParetoLikelihood(dated, levels.design, ruler)
+        return SeasonalLikelihood(Family(terms.k, terms.plan.early), dated, levels.design, ruler)
+
+    likelihood = likelihood_of(dated)
+    units = _units(flat, likelihood.ruler / ruler)
     nothing = np.zeros(len(levels.names))
     start = np.concatenate([np.log(flat.estimates / units), nothing])
-    pace = max(terms.k * float(dated.n_repeat.sum()) / float(dated.weight.sum()), 1e-3)
-    another = np.concatenate([np.log([0.5, 0.5 / pace, 0.7, 2.0][: len(flat.names)]), nothing])
+    another = np.concatenate([_another(dated, terms, flat), nothing])
     names = [*flat.names, *(f"level.{name}" for name in levels.names)]
     spread: dict[str, float] = {}
     if len(dated.x) >= _MANY:
-        rough = SeasonalLikelihood(family, merged(dated, 1 + log.n_days // _CELLS), levels.design, ruler)
-        before = search(rough, names, start, [another], levels.groups)
+        before = search(likelihood_of(merged(dated, 1 + log.n_days // _CELLS)), names, start, [another], levels.groups)
         start, spread = before.theta, before.spread
     return search(likelihood, names, start, [another], levels.groups, spread), units
 
 
 def _with_limit(diagnosis: Diagnosis, flat: Diagnosis) -> Diagnosis:
     """Say that nobody can be shown to have left, where the fit without a calendar says it and this one is in doubt."""
-    in_doubt = {*diagnosis.boundary, *diagnosis.flat} & {"a", "b"}
+    in_doubt = {*diagnosis.boundary, *diagnosis.flat} & {"a", "b", "s", "beta"}
     simpler = tuple(message for message in flat.messages if "`fit_nbd`" in message)
     return attrs.evolve(diagnosis, messages=diagnosis.messages + simpler) if in_doubt else diagnosis
 

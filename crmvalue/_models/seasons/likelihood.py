@@ -21,7 +21,7 @@ from crmvalue._models.shared.climb import Evaluation
 if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["DatedPurchases", "Family", "SeasonalLikelihood"]
+__all__ = ["DatedPurchases", "Family", "SeasonalLikelihood", "from_day"]
 
 _MANY_DAYS = 2_000  # from which most pairs of days do not occur
 _BLOCK = 1 << 13  # rows at a time: temporaries stay in the cache
@@ -263,7 +263,7 @@ class SeasonalLikelihood:
         whole = elapsed[-1]
         last, first = found.last + found.gap_end, found.first + found.gap_begin
         to_end = float(found.first.sum() - found.last.sum())
-        each_day = _from_day(last) - _from_day(first) + to_end
+        each_day = from_day(last) - from_day(first) + to_end
         along = speed * each_day
         gradient[m:] = design.T @ (along + self.n_repeat)
         found.mixed_last[1], found.mixed_first[1] = found.twice_last + found.end_last, found.twice_first
@@ -303,7 +303,7 @@ class _Sums:
         self.gap_pairs: Any = None
 
 
-def _from_day(column: Floats) -> Floats:
+def from_day(column: Floats) -> Floats:
     """Sum a column of days from each day on: what is true until a day counts for all days before it.
 
     A row that ends on day d has the days up to d: its derivative belongs to each of them.

@@ -68,7 +68,10 @@ class SeasonalFit(Columns, Pictured):
         Levels, shape (k,). Those of a season have the mean 1 over the days of observation. For effects of single days,
         the factor for a value of 1.
     covariance : ndarray
-        Covariance of the logarithms of the levels, shape (k, k).
+        Covariance of the logarithms of the levels given the prior, shape (k, k).
+    data_level, data_error : ndarray
+        Levels as the data alone have them, without the prior, and the standard errors of their logarithms, each of
+        shape (k,). Intervals come from these: the prior draws `level` towards 1, a large one more than a small one.
     n_days : ndarray of int
         Days of observation of each level, shape (k,).
     n_repeat : ndarray of int
@@ -96,6 +99,8 @@ class SeasonalFit(Columns, Pictured):
     names: tuple[str, ...] = words_field("names", distinct=True)
     level: Floats = number_column("level")
     covariance: Floats = number_table("covariance", None)
+    data_level: Floats = number_column("data_level")
+    data_error: Floats = number_column("data_error")
     n_days: Integers = count_column("n_days")
     n_repeat: Integers = count_column("n_repeat")
     shrinkage: Mapping[str, float] = checked_field("shrinkage", _as_spreads)
@@ -111,12 +116,14 @@ class SeasonalFit(Columns, Pictured):
         if not isinstance(self.fit.model, SeasonalModel):
             raise InputError("fit", "the fit of a SeasonalModel", type(self.fit.model).__name__)
         k = len(self.names)
-        require_columns(self, k, ("level", "n_days", "n_repeat"), "levels")
+        require_columns(self, k, ("level", "data_level", "data_error", "n_days", "n_repeat"), "levels")
         if self.covariance.size == 0:  # JSON does not tell the shape of nothing
             object.__setattr__(self, "covariance", read_only(np.zeros((0, 0))))
         if self.covariance.shape != (k, k):
             raise InputError("covariance", f"of shape {(k, k)}, for the levels", self.covariance.shape)
-        require(self.level > 0, "level", self.level, "> 0")
+        for name in ("level", "data_level"):
+            require(getattr(self, name) > 0, name, getattr(self, name), "> 0")
+        require(self.data_error >= 0, "data_error", self.data_error, ">= 0")
         require(np.diag(self.covariance) >= 0, "covariance", np.diag(self.covariance), ">= 0 on the diagonal")
 
     @property
@@ -146,13 +153,19 @@ class SeasonalFit(Columns, Pictured):
         Returns
         -------
         tuple of ndarray
-            Low and high ends, shape (k,); symmetric in logarithms. From 0 to infinity for a level that the data do not
+            Low and high ends, shape (k,). They hold `level` too. From 0 to infinity for a level that the data do not
             determine.
 
         Raises
         ------
         InputError
             If `level` is not in (0, 1).
+
+        Notes
+        -----
+        Intervals around the levels of the data alone, in logarithms. In 95 of 100 logs such an interval holds the true
+        level, whatever it is. Around the estimates that the prior holds back, intervals hold the truth as often on
+        average over all levels, but the largest level less often, and the less so the fewer the purchases.
 
         Examples
         --------
@@ -161,14 +174,14 @@ class SeasonalFit(Columns, Pictured):
         >>> log = load_cdnow()
         >>> low, high = fit_calendar(log.customer, log.date, by="weekday").ends()
         >>> low[:2].round(2), high[:2].round(2)
-        (array([0.99, 1.  ]), array([1.12, 1.13]))
+        (array([1.01, 1.01]), array([1.16, 1.16]))
         """
         from scipy.special import ndtri
 
         z = -float(ndtri((1.0 - as_fraction("level", level)) / 2.0))
         with np.errstate(over="ignore", under="ignore"):
-            half = np.exp(z * np.sqrt(np.diag(self.covariance)))
-            return self.level / half, self.level * half
+            half = np.exp(z * self.data_error)
+            return np.minimum(self.data_level / half, self.level), np.maximum(self.data_level * half, self.level)
 
     def horizon_messages(self, horizon: ArrayLike) -> tuple[str, ...]:
         """Say which part of a horizon lies in a season that the data have not seen.

@@ -11,13 +11,15 @@ import numpy as np
 from crmvalue._core.checks import as_day
 from crmvalue._core.json import from_json
 from crmvalue._core.values import checked_field, of_class, optional, stay_frozen
+from crmvalue._models.clocks.clock import Clock
+from crmvalue._models.clocks.clock_process import clocked
+from crmvalue._models.clocks.pareto_clock_process import ParetoClockProcess
 from crmvalue._models.regular.bg_cnbd import BgCnbd, MbgCnbd
 from crmvalue._models.repeat.bg_nbd import BgNbd
 from crmvalue._models.repeat.mbg_nbd import MbgNbd
 from crmvalue._models.repeat.nbd import Nbd
+from crmvalue._models.repeat.pareto_nbd import ParetoNbd, ParetoNbdProcess
 from crmvalue._models.seasons.calendar import Calendar, DayEffect, last_day_of, levels_on
-from crmvalue._models.seasons.clock import Clock
-from crmvalue._models.seasons.clock_process import clocked
 from crmvalue._models.shared.common import check_history
 from crmvalue._models.shared.covariates import CovariateEffect
 from crmvalue._models.shared.fit import register
@@ -35,15 +37,14 @@ if TYPE_CHECKING:
 __all__ = ["SeasonalModel", "expected_of_arrivals"]
 
 _MOST_PAIRS = 1 << 17  # of days of arrival and ends that are computed at once
-_INNER = (BgNbd, MbgNbd, Nbd, BgCnbd, MbgCnbd)
+_INNER = (BgNbd, MbgNbd, Nbd, BgCnbd, MbgCnbd, ParetoNbd)
 
 
 def _as_inner(name: str, value: object) -> Any:
     if isinstance(value, _INNER):
         return value
     rule = f"one of {', '.join(kind.__name__ for kind in _INNER)}"
-    hint = "customers of other models are lost by the ordinary clock: no closed form is known for purchases by another"
-    raise InputError(name, rule, type(value).__name__, hint=hint)
+    raise InputError(name, rule, type(value).__name__)
 
 
 def _of_model(name: str) -> Any:
@@ -58,11 +59,12 @@ class SeasonalModel(ContinuousModel):
     """A purchase model whose customers buy by the clock of a calendar.
 
     While alive, a customer buys at a rate of their own times the level of the day. Whether they are lost is decided
-    after each purchase, as before. So the model holds in operational time, the sum of the levels of the days.
+    after each purchase, as before. So the model holds in operational time, the sum of the levels of the days. Customers
+    of ParetoNbd are lost at any moment, by the ordinary clock: alpha is in operational time, beta is not.
 
     Parameters
     ----------
-    model : BgNbd, MbgNbd, Nbd, BgCnbd or MbgCnbd
+    model : BgNbd, MbgNbd, Nbd, BgCnbd, MbgCnbd or ParetoNbd
         The model in operational time; its effects of covariates included.
     calendar : Calendar
         Levels of the days. A level of 1 is the pace that the parameters of the model mean.
@@ -73,7 +75,7 @@ class SeasonalModel(ContinuousModel):
     Raises
     ------
     InputError
-        If the model is another one, such as ParetoNbd: its customers are lost by the ordinary clock.
+        If the model is another one.
 
     Notes
     -----
@@ -98,7 +100,7 @@ class SeasonalModel(ContinuousModel):
     array([0.158])
     """
 
-    model: BgNbd | MbgNbd | Nbd | BgCnbd | MbgCnbd = checked_field("model", _as_inner)
+    model: BgNbd | MbgNbd | Nbd | BgCnbd | MbgCnbd | ParetoNbd = checked_field("model", _as_inner)
     calendar: Calendar = checked_field("calendar", of_class(Calendar))
     start: np.datetime64 | None = checked_field("start", optional(as_day), default=None, eq=str)
     time_unit: TimeUnit = _of_model("time_unit")
@@ -128,6 +130,16 @@ class SeasonalModel(ContinuousModel):
     def b(self) -> float:
         """Parameter b of the model, if it has one."""
         return float(getattr(self.model, "b"))  # noqa: B009 - Nbd has none, and says so
+
+    @property
+    def s(self) -> float:
+        """Parameter s of the model, if it has one."""
+        return float(getattr(self.model, "s"))  # noqa: B009 - only ParetoNbd has it, the others say so
+
+    @property
+    def beta(self) -> float:
+        """Parameter beta of the model, in ordinary time, if it has one."""
+        return float(getattr(self.model, "beta"))  # noqa: B009 - only ParetoNbd has it, the others say so
 
     def __repr__(self) -> str:
         """Write the model and the calendar, and the start where there is one."""
@@ -246,12 +258,12 @@ class SeasonalModel(ContinuousModel):
     def _process(self, history: PurchaseHistory | None) -> ContinuousProcess:
         end = self.start if history is None else last_day_of(history)
         inner: ContinuousProcess = process_of(self.model, history)
-        return inner if end is None else clocked(inner, self._clock(end))
+        return inner if end is None else _by_clock(inner, self._clock(end))
 
     def _moved(self, factor: Any) -> ContinuousProcess:
         """Give the mathematics by the clock before `start`, for what is drawn."""
         inner = self.model._moved(factor)  # noqa: SLF001 - a model too
-        return inner if self.start is None else clocked(inner, self._clock(self.start))
+        return inner if self.start is None else _by_clock(inner, self._clock(self.start))
 
     def _with(self, parameters: dict[str, Any]) -> ContinuousProcess:
         return self.model._with(parameters)  # noqa: SLF001 - a model too
@@ -260,9 +272,15 @@ class SeasonalModel(ContinuousModel):
         return Clock(partial(levels_on, self.calendar), end, DAYS_PER_UNIT[self.time_unit])
 
 
+def _by_clock(inner: ContinuousProcess, clock: Clock) -> ContinuousProcess:
+    return ParetoClockProcess(inner, clock) if isinstance(inner, ParetoNbdProcess) else clocked(inner, clock)
+
+
 def expected_of_arrivals(model: SeasonalModel, first: np.datetime64, entered: Integers, ends: Integers) -> Floats:
     """Repeat purchases until each end, expected of the newcomers of each day; days are counted from `first`."""
     level = levels_on(model.calendar, first + np.arange(len(entered)))
+    if isinstance(model.model, ParetoNbd):
+        return _expected_of_pareto(model.model, level, entered)[ends]
     clock = np.cumsum(level) / DAYS_PER_UNIT[model.time_unit]
     arrivals = np.flatnonzero(entered)
     expected = np.zeros(len(ends))
@@ -271,4 +289,12 @@ def expected_of_arrivals(model: SeasonalModel, first: np.datetime64, entered: In
         some = arrivals[start : start + step]
         ahead = np.maximum(clock[ends] - clock[some][:, np.newaxis], 0.0)  # 0 for those who come later
         expected += entered[some] @ np.asarray(model.model.expected_purchases_new(horizon=ahead))
+    return expected
+
+
+def _expected_of_pareto(model: ParetoNbd, level: Floats, entered: Integers) -> Floats:
+    """Give the same until each day: those who came so many days ago stay by the ordinary clock."""
+    even = attrs.evolve(model, purchase_effects=(), dropout_effects=())
+    upto = np.asarray(even.expected_purchases_new(horizon=np.arange(len(level)) / DAYS_PER_UNIT[model.time_unit]))
+    expected: Floats = np.cumsum(level * np.convolve(entered, np.diff(upto, prepend=0.0))[: len(level)])
     return expected

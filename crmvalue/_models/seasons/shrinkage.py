@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from crmvalue._models.shared.fit import Diagnosis
     from crmvalue.typing import Floats
 
-__all__ = ["Found", "Group", "search"]
+__all__ = ["Found", "Group", "search", "unheld"]
 
 _FIRST = 0.3  # spread of the levels at which the search for it begins
 _LEAST, _MOST = 0.01, 3.0  # spreads that are looked for
@@ -129,6 +129,30 @@ def _better(
         if all(abs(math.log(now[name] / before[name])) < 1e-4 for name in now):
             break
     return now, moved
+
+
+def unheld(found: Found, groups: Sequence[Group], m: int) -> Found:
+    """Give the levels as the data alone have them: the prior is widened until it says next to nothing.
+
+    One step of Newton's method from the mode: it draws each level by much less than its error, so the likelihood counts
+    as quadratic. The mode under a normal prior is drawn to 0, the more so the farther it is from there. This lowers the
+    mean squared error over all levels, but an interval around it misses a large level too often.
+    """
+    free = np.flatnonzero(np.isfinite(np.diag(found.covariance)))
+    spread = {name: max(value, _MOST) for name, value in found.spread.items()}
+    tight, wide = (_precision(len(found.theta), m, groups, each)[free] for each in (found.spread, spread))
+    # In the metric of the posterior, the prior is a matrix with eigenvalues from 0 to 1, but for rounding.
+    root = np.linalg.cholesky(found.covariance[np.ix_(free, free)])
+    value, vector = np.linalg.eigh(root.T @ (tight[:, np.newaxis] * root))
+    whole = root @ vector
+    remaining = 1.0 - np.clip(value, 0.0, 1.0)
+    # What is left of the prior keeps from 0 what the data say nothing of.
+    likelihood = np.linalg.inv(whole.T) * remaining @ np.linalg.inv(whole)
+    inverse = np.linalg.inv(0.5 * (likelihood + likelihood.T) + np.diag(wide))
+    theta, covariance = found.theta.copy(), found.covariance.copy()
+    theta[free] += inverse @ ((tight - wide) * found.theta[free])
+    covariance[np.ix_(free, free)] = inverse
+    return found._replace(theta=theta, covariance=covariance)
 
 
 def _precision(n: int, m: int, groups: Sequence[Group], spread: dict[str, float]) -> Floats:

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months
-from crmvalue._core.checks import as_day, as_fraction, as_whole_number, require
+from crmvalue._core.checks import as_day, as_flag, as_fraction, as_whole_number, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.per_customer import Rows, as_per_customer, as_segments
@@ -26,6 +26,7 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._models.pictures import revenue_parts
+from crmvalue._models.seasons.seasonal_model import SeasonalModel
 from crmvalue._models.shared.common import alike, as_rng, check_history
 from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import as_purchase_model, process_of
@@ -86,6 +87,8 @@ class RevenuePlan(Columns, Pictured):
         Probability of the intervals.
     as_of : datetime64[D]
         End of observation.
+    seasonal : bool
+        Whether the purchase model has a calendar. The plan then follows its season, and its levels count as known.
 
     Examples
     --------
@@ -111,6 +114,7 @@ class RevenuePlan(Columns, Pictured):
     total_revenue: Interval | None = interval_field("total_revenue", optional=True, default=None)
     level: float | None = number_field("level", low=0.0, high=1.0, default=None)
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), eq=str)
+    seasonal: bool = checked_field("seasonal", as_flag, default=False)
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.start), ("end", *_NUMBERS, *_ENDS), "months")
@@ -127,10 +131,13 @@ class RevenuePlan(Columns, Pictured):
     @property
     def caution(self) -> str:
         """Say in words what the plan leaves out."""
-        return (
-            "The plan holds the customers of today alone: what new customers bring comes on top. It knows no season "
-            "but that of its models: compare it with the same months of last year."
-        )
+        today = "The plan holds the customers of today alone: what new customers bring comes on top."
+        if not self.seasonal:
+            return f"{today} It knows no season but that of its models: compare it with the same months of last year."
+        season = "It follows the calendar of the purchase model."
+        if self.level is None:
+            return f"{today} {season}"
+        return f"{today} {season} The intervals take its levels as known: `ends` of its fit says how well they are."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, a row for each month, for a dataframe of any kind."""
@@ -268,6 +275,7 @@ def revenue_plan(
         total_revenue=total,
         level=coverage,
         as_of=history.as_of,
+        seasonal=isinstance(purchases, SeasonalModel),
     )
 
 

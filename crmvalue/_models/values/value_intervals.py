@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_items, as_whole_number, require, require_same_length
+from crmvalue._core.checks import as_flag, as_fraction, as_items, as_whole_number, require, require_same_length
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
 from crmvalue._core.values import checked_field, count_field, number_column, number_field, stay_frozen
+from crmvalue._models.seasons.seasonal_model import SeasonalModel
 from crmvalue._models.shared.common import as_rng, take
 from crmvalue._models.shared.fit import Fit
 from crmvalue._models.shared.process import Past
@@ -105,6 +106,9 @@ class ValueIntervals(Columns):
         season and misfit.
     holdout_errors : ndarray or None
         Logarithm of the money of each holdout over its forecast, from which the factor follows.
+    seasonal : bool
+        Whether the purchase model has a calendar. Its levels count as known: the intervals leave out how well the log
+        knows them.
 
     Examples
     --------
@@ -134,6 +138,7 @@ class ValueIntervals(Columns):
     effective_share: float = checked_field("effective_share", partial(as_fraction, closed=True))
     inflation: float | None = number_field("inflation", low=1.0, default=None)
     holdout_errors: Floats | None = number_column("holdout_errors", default=None)
+    seasonal: bool = checked_field("seasonal", as_flag, default=False)
 
     def __attrs_post_init__(self) -> None:
         require_same_length(**self.to_columns())
@@ -146,6 +151,12 @@ class ValueIntervals(Columns):
         return " ".join(sentence for sentence in (self._left_out(), self._roughness()) if sentence)
 
     def _left_out(self) -> str:
+        if self.inflation is None and self.seasonal:
+            return (
+                "The intervals follow the calendar of the purchase model, whose levels count as known: they leave out "
+                "how well the log knows them (`ends` of the fit with the calendar says it), a change of the market, "
+                "and what else the models miss."
+            )
         if self.inflation is None:
             return (
                 "The intervals leave out the season, a change of the market, and what else the models miss: "
@@ -233,6 +244,7 @@ def value_intervals(
         total=expected.total,
         total_outcome=outcomes.total,
         effective_share=share,
+        seasonal=isinstance(purchase_fit.model, SeasonalModel),
     )
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
 from crmvalue.models import (
+    BgBb,
     BgCnbd,
     BgNbd,
     Calendar,
@@ -18,7 +19,6 @@ from crmvalue.models import (
     MbgCnbd,
     MbgNbd,
     Nbd,
-    ParetoNbd,
     SeasonalModel,
     customer_values,
     purchase_tracking,
@@ -253,13 +253,15 @@ class TestUses:
             with pytest.raises(InputError, match="as_of"):
                 ask(SeasonalModel(MBG, UNEVEN))
 
-    def test_pareto_nbd_is_refused(self):
-        with pytest.raises(InputError, match="ordinary clock"):
-            SeasonalModel(ParetoNbd(0.553, 10.58, 0.606, 11.67, "week"), UNEVEN)
+    def test_other_models_are_refused(self):
+        with pytest.raises(InputError, match="ParetoNbd"):
+            SeasonalModel(BgBb(1.2, 0.75, 0.66, 2.8), UNEVEN)
 
     def test_an_nbd_has_no_parameters_of_leaving(self):
         assert not hasattr(SeasonalModel(MODELS[2], UNEVEN), "a")
         assert not hasattr(SeasonalModel(MODELS[2], UNEVEN), "b")
+        assert not hasattr(SeasonalModel(MODELS[2], UNEVEN), "s")
+        assert not hasattr(SeasonalModel(MODELS[2], UNEVEN), "beta")
 
     def test_is_written_with_its_start(self):
         seasonal = SeasonalModel(MBG, Calendar(month={"May": 2.0})).starting("2024-05-01")

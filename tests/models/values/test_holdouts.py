@@ -356,6 +356,9 @@ class TestCaution:
             ({"effective_share": 0.05}, ["not to be trusted", "only 10 of 200 draws"], ["rough"]),
             ({"inflation": 1.2, "holdout_errors": [0.1] * 4}, ["errors on 4 holdouts"], ["leave out the season"]),
             ({"inflation": 2.0, "holdout_errors": [0.1]}, ["one holdout"], ["leave out the season"]),
+            ({"seasonal": True}, ["calendar", "count as known"], ["leave out the season"]),
+            ({"seasonal": True, "effective_share": 0.19}, ["count as known", "are rough"], ["leave out the season"]),
+            ({"seasonal": True, "inflation": 1.2, "holdout_errors": [0.1] * 4}, ["4 holdouts"], ["count as known"]),
         ],
     )
     def test_says(self, changes, said, not_said):

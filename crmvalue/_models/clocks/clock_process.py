@@ -11,7 +11,7 @@ import numpy as np
 from crmvalue._models.shared.process import ContinuousProcess, Future, Past
 
 if TYPE_CHECKING:
-    from crmvalue._models.seasons.clock import Clock
+    from crmvalue._models.clocks.clock import Clock
     from crmvalue.typing import Floats, Integers
 
 __all__ = ["ClockProcess", "RecallingClockProcess", "clocked"]

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Dates, Floats
 
-__all__ = ["Clock", "DiscountRule"]
+__all__ = ["Clock", "DiscountRule", "Line"]
 
 _FARTHEST = 21_915  # days of sixty years from the end; farther away, each day has their mean level
 _DISCOUNTED_AWAY = 45.0  # a discount of exp(-45) leaves nothing
 _NODES = 14  # of a panel of operational time, on which expected purchases are nearly a polynomial
 _INNER = 12  # of a piece of it, on which the clock runs evenly
 _STEP = 0.5  # longest such piece, as a logarithm of the discount
+_MOMENTS = 20  # of a panel of ordinary time, on which the chance to stay is nearly a polynomial
+_GROWTH = 1.5  # of these panels, from one to the next
 
 
 class DiscountRule(NamedTuple):
@@ -28,6 +30,36 @@ class DiscountRule(NamedTuple):
 
     moment: Floats
     weight: Floats
+
+
+class Line(NamedTuple):
+    """Operational time as a function of time from the end of observation on, which may be below 0, in pieces."""
+
+    moments: Floats
+    operational: Floats
+    bends: Floats
+    only: float | None
+    """The one level of all days, if there is one."""
+
+    def at(self, time: Floats) -> Floats:
+        """Operational time at a moment; beyond the days that are known by their mean level."""
+        found: Floats = np.interp(time, self.moments, self.operational)
+        for outside, edge in ((time < self.moments[0], 0), (time > self.moments[-1], -1)):
+            if outside.any():
+                mean = self.operational[edge] / self.moments[edge]
+                found = np.where(outside, time * mean, found)
+        return found
+
+    def pace(self, begin: Floats, end: Floats) -> Floats:
+        """Level of the piece between two moments, in which it does not change."""
+        middle = 0.5 * (begin + end)
+        place = np.clip(np.searchsorted(self.moments, middle) - 1, 0, len(self.moments) - 2)
+        level = np.diff(self.operational) / np.diff(self.moments)
+        found: Floats = level[place]
+        for outside, edge in ((middle < self.moments[0], 0), (middle > self.moments[-1], -1)):
+            if outside.any():
+                found = np.where(outside, self.operational[edge] / self.moments[edge], found)
+        return found
 
 
 class _Run(NamedTuple):
@@ -89,6 +121,56 @@ class Clock:
         run = self._run(longest, ahead=True)
         return run.until(operational * self.ruler) / self.ruler if run.pace != 1.0 else operational
 
+    def pace_behind(self, time: float) -> float | None:
+        """Give the level of all days from a time before the end on, if it is one."""
+        return self._run(time, ahead=False).pace
+
+    def line_behind(self, longest: float) -> Line:
+        """Operational time, from the end of observation, of moments before it: both below 0."""
+        run = self._run(longest, ahead=False)
+        days, total = _corners(run, longest * self.ruler)
+        return Line(-days[::-1] / self.ruler, -total[::-1] / self.ruler, -days[1:-1][::-1] / self.ruler, run.pace)
+
+    def line_ahead(self, longest: float) -> Line:
+        """Operational time of moments after the end of observation."""
+        run = self._run(longest, ahead=True)
+        days, total = _corners(run, longest * self.ruler)
+        return Line(days / self.ruler, total / self.ruler, days[1:-1] / self.ruler, run.pace)
+
+    def survival_rule(self, time: float, force: float, finest: float) -> DiscountRule:
+        """Integrate exp(-force u) times the level times a function that is smooth in ordinary time, up to `time`.
+
+        On panels that grow, from one of `finest` on, the function is given by its values at Gauss-Legendre nodes. The
+        weights of the nodes are the moments of the discount and the levels, and are the same for all customers.
+        """
+        end = min(time, _DISCOUNTED_AWAY / force)
+        run = self._run(end, ahead=True)
+        last = end * self.ruler
+        finest = min(max(finest * self.ruler, 1e-9 * last), last)
+        n_panels = math.ceil(math.log(last / finest) / math.log(_GROWTH)) if last > finest else 0
+        grown = finest * _GROWTH ** np.arange(n_panels)
+        edges = np.concatenate([[0.0], grown[grown < last * (1.0 - 1e-9)], [last]])
+        days, total = _corners(run, last)
+        cuts = np.unique(np.concatenate([edges, days, np.arange(0.0, last, _STEP * self.ruler / force)]))
+        cuts = cuts[cuts <= last]
+        begin, length = cuts[:-1], np.diff(cuts)
+        middle = begin + 0.5 * length
+        panel = np.clip(np.searchsorted(edges, middle, side="right") - 1, 0, len(edges) - 2)
+        level = Line(days, total, days[1:-1], run.pace).pace(begin, cuts[1:])
+        node, weight = gauss_legendre(_MOMENTS)
+        inner, inner_weight = gauss_legendre(_INNER + 4)
+        vander, degree = np.polynomial.legendre.legvander, np.arange(_MOMENTS)
+        projection = (vander(2.0 * node - 1.0, _MOMENTS - 1) * (2.0 * degree + 1.0) * weight[:, np.newaxis]).T
+        moments = np.zeros((len(edges) - 1, _MOMENTS))
+        rate = force / self.ruler
+        for place, share in zip(inner.tolist(), inner_weight.tolist(), strict=True):
+            day = begin + place * length
+            at = (day - edges[panel]) / (edges[panel + 1] - edges[panel])
+            counts = share * length / self.ruler * level * np.exp(-rate * day)
+            np.add.at(moments, panel, vander(2.0 * at - 1.0, _MOMENTS - 1) * counts[:, np.newaxis])
+        moment = (edges[:-1, np.newaxis] + np.diff(edges)[:, np.newaxis] * node).ravel()
+        return DiscountRule(moment / self.ruler, (moments @ projection).ravel())
+
     def pace_ahead(self, time: float) -> float | None:
         """Give the level of all days up to a time after the end, if it is one."""
         return self._run(time, ahead=True).pace
@@ -145,6 +227,13 @@ class Clock:
 
 def _longest(time: Floats) -> float:
     return float(time[np.isfinite(time)].max(initial=0.0))
+
+
+def _corners(run: _Run, last: float) -> tuple[Floats, Floats]:
+    """Give the days at which the clock changes its pace, with 0 and `last`, and the operational days until each."""
+    bends = _bends(run, last)
+    days = np.concatenate([[0.0], bends[(bends > 0.0) & (bends < last * (1.0 - 1e-12))], [max(last, 1e-300)]])
+    return days, run.after(days)
 
 
 def _bends(run: _Run, last: float) -> Floats:
