@@ -622,12 +622,12 @@ class TestUses:
 
     def test_levels_that_the_data_do_not_determine(self, season):
         with np.errstate(all="raise"):
-            low, high = attrs.evolve(season, covariance=1e100 * np.eye(12)).ends()
+            low, high = attrs.evolve(season, data_error=np.full(12, 1e50)).ends()
             assert (low.max(), high.min()) == (0.0, np.inf)
             low, high = season.ends(1 - 2**-53)
         z = -NormalDist().inv_cdf(2**-54)
-        assert np.log(high / season.level) == pytest.approx(z * np.sqrt(np.diag(season.covariance)), rel=1e-9)
-        assert low * high == pytest.approx(season.level**2, rel=1e-9)
+        assert np.log(high / season.data_level) == pytest.approx(z * season.data_error, rel=1e-9)
+        assert low * high == pytest.approx(season.data_level**2, rel=1e-9)
 
     @pytest.mark.parametrize("horizon", [1e6, 1e100])
     def test_a_horizon_after_the_last_year(self, season, horizon):

@@ -140,7 +140,7 @@ class TestChooseModel:
             (["mbg_cnbd", "mbg_cnbd_3"], "different models; got 'MBG/CNBD-3'"),
             (["mbg_cnbd_1"], "from 2 to 12"),
             (["nbd_2"], "from 2 to 12"),
-            (["pareto_nbd+month"], "with a calendar"),
+            (["ggompertz_nbd+month"], "with a calendar"),
             (["nbd+year"], "one of month, week, weekday"),
             (["nbd+month+week"], "not both"),
             (["NBD"], "one of nbd"),
