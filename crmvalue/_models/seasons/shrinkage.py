@@ -27,6 +27,7 @@ _FIXED = 0.5  # spread of the prior where they are fewer
 _ROUNDS = 12
 _ALIKE = 0.02  # of the logarithm of the spread: so near, the search ends
 _STEPS = 200
+_ROUNDING = 1e-15
 
 
 class Group(NamedTuple):
@@ -142,13 +143,14 @@ def unheld(found: Found, groups: Sequence[Group], m: int) -> Found:
     spread = {name: max(value, _MOST) for name, value in found.spread.items()}
     tight, wide = (_precision(len(found.theta), m, groups, each)[free] for each in (found.spread, spread))
     # In the metric of the posterior, the prior is a matrix with eigenvalues from 0 to 1, but for rounding.
-    root = np.linalg.cholesky(found.covariance[np.ix_(free, free)])
-    value, vector = np.linalg.eigh(root.T @ (tight[:, np.newaxis] * root))
-    whole = root @ vector
-    remaining = 1.0 - np.clip(value, 0.0, 1.0)
+    variance, axes = np.linalg.eigh(found.covariance[np.ix_(free, free)])
+    scale = np.sqrt(np.maximum(variance, _ROUNDING * variance.max(initial=0.0)))
+    root = axes * scale
+    share, turn = np.linalg.eigh(root.T @ (tight[:, np.newaxis] * root))
+    inverse_root = turn.T @ (axes / scale).T
+    likelihood = (inverse_root.T * (1.0 - np.clip(share, 0.0, 1.0))) @ inverse_root
     # What is left of the prior keeps from 0 what the data say nothing of.
-    likelihood = np.linalg.inv(whole.T) * remaining @ np.linalg.inv(whole)
-    inverse = np.linalg.inv(0.5 * (likelihood + likelihood.T) + np.diag(wide))
+    inverse = np.linalg.inv(likelihood + np.diag(wide))
     theta, covariance = found.theta.copy(), found.covariance.copy()
     theta[free] += inverse @ ((tight - wide) * found.theta[free])
     covariance[np.ix_(free, free)] = inverse
