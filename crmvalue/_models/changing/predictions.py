@@ -34,6 +34,7 @@ __all__ = ["Futures", "ProcessOfKnown"]
 _PANEL = 1.0  # of the logarithm of time, in a rule for one count
 _SPREAD = 2.0  # longest panel of a rule for all counts, in standard deviations of a count and as a logarithm of time
 _NODES = 12
+_EVEN = 4.0  # nats by which an integrand may change under one such rule: that errs by less than 1e-14
 
 
 @attrs.frozen(eq=False)
@@ -184,50 +185,96 @@ class ProcessOfKnown(Process):
         return np.bincount(parts.owner, rate * np.exp(stays) * time, len(self.alpha)).astype(np.float64)
 
 
+class _Integrand(NamedTuple):
+    """Chance to leave after n purchases, but for the ways to put these, in the logarithm w of 1 + v / m of each piece.
+
+    It is s g / p (beta / p)^s times alpha^r q^n / (alpha + q)^(r + n), with dv = (m + v) dw; w is counted from `begin`.
+    """
+
+    s: float
+    n: Floats
+    r: Floats
+    alpha: Floats
+    beta: Floats
+    f: Floats
+    g: Floats
+    a: Floats
+    b: Floats
+    m: Floats
+    begin: Floats
+
+    def of_rows(self, rows: Any) -> _Integrand:
+        """Give some of the pieces."""
+        return _Integrand(self.s, *(column[rows] for column in self[1:]))
+
+    def log(self, w: Floats) -> Floats:
+        """Logarithm of the integrand."""
+        from scipy.special import xlogy
+
+        v = self.m * np.expm1(self.begin + w)
+        q, p = self.a + self.f * v, self.b + self.g * v
+        bought = xlogy(self.n, q / (self.alpha + q)) - self.r * np.log1p(q / self.alpha)
+        left = self.s * np.log1p((p - self.beta) / self.beta) - np.log(self.s * self.g * self.m / p)
+        found: Floats = self.begin + w + bought - left
+        return found
+
+    def slope(self, w: Floats) -> Floats:
+        """Slope of that logarithm."""
+        v = self.m * np.expm1(self.begin + w)
+        q, p = self.a + self.f * v, self.b + self.g * v
+        of_n = np.divide(self.n * self.alpha, q, out=np.full_like(q, np.inf), where=q > 0)
+        of_n = np.where(self.n > 0, of_n, 0.0)
+        found: Floats = 1.0 + (self.m + v) * (self.f * (of_n - self.r) / (self.alpha + q) - (self.s + 1.0) * self.g / p)
+        return found
+
+    def nats(self, width: Floats) -> Floats:
+        """By how much that logarithm changes at most: each term of the slope is largest at an end."""
+        far = self.m * np.expm1(width)
+        first = np.divide(self.f * self.m, self.a, out=np.full_like(far, np.inf), where=self.a > 0)
+        last = self.f * (self.m + far) / (self.a + self.f * far)
+        of_n = np.multiply(self.n, np.maximum(first, last), out=np.zeros_like(far), where=self.n > 0)
+        found: Floats = (of_n + self.r + self.s + 2.0) * width
+        return found
+
+
 def _log_leaves(parts: _Parts, n: Floats, r: Floats, s: float, alpha: Floats, beta: Floats) -> Floats:
     """Logarithm of the chance to leave in each piece after n purchases, but for the ways to put these.
 
-    It is the integral of s g / p (beta / p)^s times alpha^r q^n / (alpha + q)^(r + n) over v. In the logarithm of
-    alpha + q it has one peak if p = 0 comes later than alpha + q = 0 on the way back. If not, it has one in that of p
-    if q = 0 comes later than p = 0. Else it may fall before it rises to the peak: then it is cut at the lowest place,
-    which solves s q (alpha + q) = (q - e) (n alpha - r q), where q - e is p in the unit of q.
+    In the logarithm of alpha + q the integrand has one peak if p = 0 comes later than alpha + q = 0 on the way back. If
+    not, it has one in that of p if q = 0 comes later than p = 0. Else it may fall before it rises to the peak: then it
+    is cut at the lowest place, which solves s q (alpha + q) = (q - e) (n alpha - r q), where q - e is p in the unit of
+    q. Where it changes little within a piece, one short rule is enough.
     """
-    from scipy.special import xlogy
-
     n, r, alpha, beta = (column[parts.owner] for column in (n, r, alpha, beta))
     f, g, a, b, length = parts.f, parts.g, parts.a, parts.b, parts.pieces.length
     by_alpha, by_beta = (alpha + a) / f, b / g  # the way back to alpha + q = 0, and to p = 0
     of_beta = by_beta <= by_alpha
     m = np.where(of_beta, by_beta, by_alpha)
-    base = np.log(s) + np.log(g) + np.log(m)
-
-    def part(begin: Floats, width: Floats) -> Floats:
-        def log_f(w: Floats) -> Floats:
-            v = m * np.expm1(begin + w)
-            q, p = a + f * v, b + g * v
-            bought = xlogy(n, q / (alpha + q)) - r * np.log1p(q / alpha)
-            left = s * np.log1p((p - beta) / beta) + np.log(p)
-            found: Floats = base + begin + w + bought - left
-            return found
-
-        def slope(w: Floats) -> Floats:
-            v = m * np.expm1(begin + w)
-            q, p = a + f * v, b + g * v
-            of_n = np.divide(n * alpha, q, out=np.full_like(q, np.inf), where=q > 0)
-            of_n = np.where(n > 0, of_n, 0.0)
-            found: Floats = 1.0 + (m + v) * (f * (of_n - r) / (alpha + q) - (s + 1.0) * g / p)
-            return found
-
-        return log_integral(log_f, slope, width, _PANEL)
-
+    whole = _Integrand(s, n, r, alpha, beta, f, g, a, b, m, np.zeros(len(m)))
     width = np.log1p(length / m)
-    lowest = np.where(of_beta, _lowest(n, r, s, alpha, a - by_beta * f), 0.0)
-    turn = np.log1p(np.clip((lowest - a) / f, 0.0, length) / m)
-    found = part(turn, width - turn)
-    rows = np.flatnonzero(turn > 0)
+    even = (width <= _PANEL) & (whole.nats(width) <= _EVEN)
+    found = np.empty(len(m))
+    if even.any():
+        found[even] = _log_short(whole.of_rows(even), width[even])
+    rows = np.flatnonzero(~even)
     if len(rows):
-        falling = part(np.zeros_like(turn), turn)
-        found = np.logaddexp(found, falling)
+        lowest = np.where(of_beta, _lowest(n, r, s, alpha, a - by_beta * f), 0.0)
+        turn = np.log1p(np.clip((lowest - a) / f, 0.0, length) / m)
+        rising = whole.of_rows(rows)._replace(begin=turn[rows])
+        found[rows] = log_integral(rising.log, rising.slope, (width - turn)[rows], _PANEL)
+        rows = rows[turn[rows] > 0]
+    if len(rows):
+        falling = whole.of_rows(rows)
+        found[rows] = np.logaddexp(found[rows], log_integral(falling.log, falling.slope, turn[rows], _PANEL))
+    return found
+
+
+def _log_short(integrand: _Integrand, width: Floats) -> Floats:
+    """Logarithm of the integral of what changes little, by one rule."""
+    logs = [integrand.log(width * node) for node in gauss_legendre(_NODES)[0].tolist()]
+    top = np.maximum.reduce(logs)
+    terms = zip(gauss_legendre(_NODES)[1].tolist(), logs, strict=True)
+    found: Floats = top + np.log(width * sum(weight * np.exp(log - top) for weight, log in terms))
     return found
 
 
