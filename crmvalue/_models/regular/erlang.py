@@ -21,6 +21,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import require
+from crmvalue._models.regular.erlang_for_life import purchases_for_life
 from crmvalue._models.repeat.beta_geometric import tosses_until_lost
 from crmvalue._models.shared.numerics import average_over_beta, count_tails, gauss_legendre, log_rising, prob_of_count
 from crmvalue._models.shared.process import ContinuousProcess, Future, Past
@@ -97,11 +98,16 @@ class ErlangProcess(ContinuousProcess):
         return self._over_steps(past, ahead, _Sums.purchases, _purchases)
 
     def discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
-        """Discounted purchases by parts: those at the end, and the interest on those before."""
+        """Discounted purchases, for life or up to a horizon, some rows at a time."""
         found = np.empty(len(past.x))
-        for start in range(0, len(past.x), _ROWS):
-            rows = slice(start, start + _ROWS)
-            found[rows] = self.of_rows(rows)._discounted(past.of_rows(rows), ahead[rows], force)  # noqa: SLF001 - of the same class
+        for_life = force * ahead >= _DISCOUNTED_AWAY if force else np.zeros(len(found), dtype=bool)
+        for start in range(0, len(found), _ROWS):
+            rows = np.arange(start, min(start + _ROWS, len(found)))
+            far, near = rows[for_life[rows]], rows[~for_life[rows]]
+            if len(far):
+                found[far] = self.of_rows(far)._for_life(past.of_rows(far), force)  # noqa: SLF001 - of the same class
+            if len(near):
+                found[near] = self.of_rows(near)._discounted(past.of_rows(near), ahead[near], force)  # noqa: SLF001
         return found
 
     def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
@@ -259,23 +265,28 @@ class ErlangProcess(ContinuousProcess):
             found[many] = average_over_beta(function, a=loss, b=left[many], power=shape[many], w=w[many])
         return found
 
+    def _for_life(self, past: Past, force: float) -> Floats:
+        """Discounted purchases without an end."""
+        until_now = self.alpha + past.age
+        shape, left = self.r + self.k * past.x, self.b + past.x + self.early
+        return purchases_for_life(self.k, shape, (past.age - past.t_x) / until_now, force * until_now, self.a, left)
+
     def _discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
-        """Do what :meth:`discounted` does, for not too many rows."""
+        """Discounted purchases by parts: those at the end, and the interest on those before."""
         if force == 0.0:
             return self.purchases(past, ahead)
         ruler = self.alpha + past.age
         kappa = force * ruler
-        until = np.minimum(ahead, _DISCOUNTED_AWAY / force)
         rho = self.r + self.k * (past.x + 1.0) + kappa
-        span = np.log1p(rho * (until / ruler))
+        span = np.log1p(rho * (ahead / ruler))
         steps = 1.0 + 0.16 * max(self.k - 3, 0)  # very regular customers make purchases that rise in steps
         node, weight = gauss_legendre(int(steps * (14 + 4 * span.max(initial=0.0))))
         grown = np.exp(span[:, np.newaxis] * node)
         u = np.expm1(span[:, np.newaxis] * node) / rho[:, np.newaxis] * np.broadcast_to(ruler, rho.shape)[:, np.newaxis]
-        again = np.repeat(np.arange(len(until)), u.shape[1])
+        again = np.repeat(np.arange(len(ahead)), u.shape[1])
         upto = self.of_rows(again).purchases(past.of_rows(again), u.ravel()).reshape(u.shape)
         interest = (weight * grown * np.exp(-force * u) * upto).sum(axis=1) * span / rho * kappa
-        found: Floats = interest + np.exp(-force * until) * self.purchases(past, until)
+        found: Floats = interest + np.exp(-force * ahead) * self.purchases(past, ahead)
         return found
 
 

@@ -59,7 +59,9 @@ class Likelihood:
         value -= self.n_repeat * math.log(self.ruler)
         natural = np.array((r, alpha, a, b))
         slope = gradient * natural
-        return Evaluation(value, slope, hessian * natural * natural[:, np.newaxis] + np.diag(slope))
+        in_logs = hessian * natural * natural[:, np.newaxis]
+        in_logs.flat[::5] += slope
+        return Evaluation(value, slope, in_logs)
 
     def starts(self) -> list[Floats]:
         """Points to search from; NaN stands for where the first search ended.
@@ -86,9 +88,7 @@ class Likelihood:
         log_odds_per_row = np.repeat(np.log(a * inverse_toss), self.lengths)
         inverse_age = 1.0 / (alpha + self.rates.ages)
         value = 0.0
-        first = np.zeros(4)
-        gram = np.zeros((4, 4))
-        bend_r_alpha = bend_alpha = bend_b = 0.0
+        first, bend, gram = np.zeros(4), np.zeros(3), np.zeros((4, 4))
         for start in range(0, len(self.x), _BLOCK):
             rows = slice(start, start + _BLOCK)
             weight, toss = self.weight[rows], per_row[rows]
@@ -101,35 +101,22 @@ class Likelihood:
             log_odds = log_odds_per_row[rows] + shape * longer
             small = np.exp(-np.abs(log_odds))
             value += float((weight * (np.log1p(small) + np.maximum(log_odds, 0.0))).sum())
-            lost = np.where(log_odds > 0, 1.0, small) / (1.0 + small)
-            lost *= weight
-            unsure = small / (1.0 + small) ** 2
-            unsure *= weight
-            slope_alpha = shape * change
-            by = (longer, slope_alpha, toss)
-            for i, one in enumerate(by):
-                first[i] += (lost * one).sum()
-                weighted = unsure * one
-                gram[i, 3] += weighted.sum()
-                for j in range(i, 3):
-                    gram[i, j] += (weighted * by[j]).sum()
-            first[3] += lost.sum()
-            gram[3, 3] += unsure.sum()
-            bend_r_alpha += float((lost * change).sum())
-            bend_alpha -= float((lost * slope_alpha * (at_end + at_last)).sum())
-            bend_b += float((lost * toss * toss).sum())
-        # From (r, alpha, -b, a log) to (r, alpha, a, b): the log-odds are log(a) - log(b + ...) + (r + x) log(...).
-        gram = np.triu(gram) + np.triu(gram, 1).T
-        order = np.array((0, 1, 3, 2))
+            less = weight / (1.0 + small)
+            lost = np.where(log_odds > 0, 1.0, small) * less
+            unsure = small * less / (1.0 + small)
+            # Slopes of the log-odds in r, alpha, log(a) and b, but for the sign of the last; then what bends them.
+            slopes = np.stack((longer, shape * change, np.ones(len(weight)), toss))
+            first += slopes @ lost
+            gram += (slopes * unsure) @ slopes.T
+            bend += np.stack((change, slopes[1] * (at_end + at_last), toss * toss)) @ lost
         scale = np.array((1.0, 1.0, 1.0 / a, -1.0))
-        gradient = first[order] * scale
-        hessian = gram[np.ix_(order, order)] * scale * scale[:, np.newaxis]
-        hessian[0, 1] += bend_r_alpha
-        hessian[1, 0] += bend_r_alpha
-        hessian[1, 1] += bend_alpha
-        hessian[2, 2] -= first[3] / a**2
-        hessian[3, 3] += bend_b
-        return value, gradient, hessian
+        hessian = gram * scale * scale[:, np.newaxis]
+        hessian[0, 1] += bend[0]
+        hessian[1, 0] += bend[0]
+        hessian[1, 1] -= bend[1]
+        hessian[2, 2] -= first[2] / a**2
+        hessian[3, 3] += bend[2]
+        return value, first * scale, hessian
 
 
 def points_to_start(pace: float) -> list[Floats]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats
 
-__all__ = ["Evaluation", "Point", "climb"]
+__all__ = ["WEAKEST", "Evaluation", "Point", "climb"]
 
 _FARTHEST = 2.0  # longest step of the search in any direction
 _SMALL_GAIN = 1e-9  # a step that promises less log-likelihood ends the search
@@ -28,6 +28,7 @@ _SAME = 0.03  # or promises the same height but for such a share of the gain: bo
 _ROUNDING = 1e-13  # of the log-likelihood: what a shortened step has to gain at least
 _AT_WALL = 1e-6
 _STEEP = 1e-3  # a slope, in standard errors, above which a search has not arrived
+WEAKEST = 1e-8  # curvature, as a share of the largest, below which a step is not made longer
 _LONG = 8  # evaluations: a climb that takes more is perhaps on its way to the limiting model
 
 
@@ -53,19 +54,21 @@ def climb(
     high: Floats,
     known: Sequence[Point] = (),
     limit: Callable[[], Point] | None = None,
+    weakest: float = WEAKEST,
 ) -> Point:
     """Newton's method inside a box: steps are shortened until they climb, and stretched where they repeat.
 
     Towards a boundary the steps in logarithms are all alike, so without stretching it would take many of them. The
     climb is given up where it has no hope to pass the `known` ends of others, or comes to one of them. `limit` gives
-    one more end, that of the limiting model. A long climb asks for it once.
+    one more end, that of the limiting model. A long climb asks for it once. Curvatures below `weakest`, as a share of
+    the largest, count as that much.
     """
     theta = np.clip(np.asarray(start, dtype=np.float64), low, high)
     at = evaluate(theta)
     n = 1
     before, stretch = np.zeros_like(theta), 1.0
     for _ in range(_MOST_STEPS):
-        step, free = _step_inside(theta, at, low, high)
+        step, free = _step_inside(theta, at, low, high, weakest)
         gain = float(at.gradient @ step)
         if gain < 2 * _SMALL_GAIN or not math.isfinite(at.value):
             steepest = np.abs(at.gradient[free] / _units(at.hessian[np.ix_(free, free)])).max(initial=0.0)
@@ -93,13 +96,18 @@ def climb(
     return Point(theta, at, converged=False, n_evaluations=n)
 
 
-def _step_inside(theta: Floats, at: Evaluation, low: Floats, high: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def _step_inside(
+    theta: Floats, at: Evaluation, low: Floats, high: Floats, weakest: float
+) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Newton step that leaves no parameter beyond the wall at which it is, and which parameters it moves."""
     at_low, at_high = theta <= low + _AT_WALL, theta >= high - _AT_WALL
     free = ~((at_low & (at.gradient < 0)) | (at_high & (at.gradient > 0)))
     while True:
-        step = np.zeros_like(theta)
-        step[free] = _newton_step(at.gradient[free], at.hessian[np.ix_(free, free)])
+        if free.all():
+            step = _newton_step(at.gradient, at.hessian, weakest)
+        else:
+            step = np.zeros_like(theta)
+            step[free] = _newton_step(at.gradient[free], at.hessian[np.ix_(free, free)], weakest)
         beyond = (at_low & (step < 0)) | (at_high & (step > 0))
         if not beyond.any():
             return step, free
@@ -118,14 +126,14 @@ def _is_hopeless(theta: Floats, value: float, gain: float, known: Sequence[Point
     return near or behind > _HOPE * gain or abs(behind - gain) < _SAME * gain
 
 
-def _newton_step(gradient: Floats, hessian: Floats) -> Floats:
+def _newton_step(gradient: Floats, hessian: Floats, weakest: float) -> Floats:
     """Newton step where the function is concave; elsewhere curvatures are made so."""
     if len(gradient) == 0:
         return gradient
     unit = _units(hessian)  # a tight prior makes one direction steeper than the others by many orders
     curvature, axes = np.linalg.eigh(-hessian / (unit * unit[:, np.newaxis]))
     along = axes.T @ (gradient / unit)
-    safe = np.maximum(np.abs(curvature), 1e-8 * max(float(np.abs(curvature).max()), 1e-8))
+    safe = np.maximum(np.abs(curvature), weakest * max(float(np.abs(curvature).max()), 1e-8))
     step: Floats = (axes @ (along / safe)) / unit
     return step
 

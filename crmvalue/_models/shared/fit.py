@@ -28,7 +28,7 @@ from crmvalue._core.values import (
     read_only,
     stay_frozen,
 )
-from crmvalue._models.shared.climb import Evaluation, Point, climb
+from crmvalue._models.shared.climb import WEAKEST, Evaluation, Point, climb
 from crmvalue._models.shared.common import as_names
 from crmvalue._models.shared.covariates import BOTH
 from crmvalue.errors import ConvergenceError, InputError
@@ -72,6 +72,7 @@ COEFFICIENT_LIMIT = 50.0
 _AT_WALL = 1e-6
 _WIDE = 0.6  # a larger standard error of a log-parameter may hide a second peak: other starts are tried
 _SLACK = 1e-6  # by which a larger model may fall behind the one nested in it: the search, and rounding
+_WEAK_RIDGE = 1e-11  # curvature of a ridge that is still followed where the rough climb went before
 _FLAT = 0.25  # a curvature below this leaves a log-parameter uncertain by a standard error above 2
 
 
@@ -464,16 +465,7 @@ def fit_parameters(
     precision = np.array([priors[name][1] ** -2.0 if name in priors else 0.0 for name in parameters.names])
 
     def with_prior(likelihood: Callable[[Floats], Evaluation]) -> Callable[[Floats], Evaluation]:
-        def evaluated(theta: Floats) -> Evaluation:
-            plain = likelihood(theta)
-            away = theta - location
-            return Evaluation(
-                plain.value - 0.5 * float(precision @ away**2),
-                plain.gradient - precision * away,
-                plain.hessian - np.diag(precision),
-            )
-
-        return evaluated
+        return _penalised(likelihood, location, precision)
 
     low = np.where(parameters.positive, LOG_LOW, np.negative(parameters.farthest))
     high = np.where(parameters.positive, LOG_HIGH, parameters.farthest)
@@ -488,7 +480,8 @@ def fit_parameters(
         return ends[0]
 
     first = [point.theta for point in before] or starts
-    tried = [climb(objective, start, low, high, limit=limiting if limit else None) for start in first]
+    weakest = _WEAK_RIDGE if rough else WEAKEST
+    tried = [climb(objective, start, low, high, limit=limiting if limit else None, weakest=weakest) for start in first]
     tried += ends
     n_starts = len(tried)
     best = max(tried, key=lambda point: point.at.value)
@@ -513,6 +506,25 @@ def fit_parameters(
     away = best.theta - location
     log_likelihood = best.at.value + 0.5 * float(precision @ away**2)
     return parameters.natural(best.theta), covariance, log_likelihood, diagnosis
+
+
+def _penalised(
+    likelihood: Callable[[Floats], Evaluation], location: Floats, precision: Floats
+) -> Callable[[Floats], Evaluation]:
+    """Subtract what the priors say of a point of the search."""
+    if not precision.any():
+        return likelihood
+
+    def evaluated(theta: Floats) -> Evaluation:
+        plain = likelihood(theta)
+        away = theta - location
+        return Evaluation(
+            plain.value - 0.5 * float(precision @ away**2),
+            plain.gradient - precision * away,
+            plain.hessian - np.diag(precision),
+        )
+
+    return evaluated
 
 
 @np.errstate(under="ignore")

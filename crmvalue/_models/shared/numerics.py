@@ -15,13 +15,25 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["average_over_beta", "beta_rule", "count_tails", "gauss_legendre", "log_rising", "prob_of_count"]
+__all__ = [
+    "alike_blocks",
+    "average_over_beta",
+    "beta_rule",
+    "count_tails",
+    "gauss_legendre",
+    "last_true",
+    "log_rising",
+    "prob_of_count",
+    "stirling_rest",
+]
 
 _MOST_TERMS = 4096  # of a product that is summed term by term
 _STIRLING = 10.0  # from here on six terms of Stirling's series have full precision
 _MOST_CELLS = 1 << 16  # of one block: temporaries stay in the cache
 _NEGLIGIBLE = 1e-13
 _DROP = 34.0  # exp(-34) = 2e-15
+_NARROWEST = 12.0  # a rule has at least this width, in standard deviations of y where `a` is large
+_CLOSE = 1e-5  # how exactly the ends of a rule are found
 
 
 @lru_cache(maxsize=64)
@@ -50,7 +62,7 @@ def log_rising(start: Floats | float, n: Floats) -> Floats:
     # Stirling's series for both, subtracted term by term; a start below 10 is first moved up by ten.
     small = np.asarray(start) < _STIRLING
     low = np.where(small, start + 10.0, start)
-    found = n * np.log(low + n) - n + (low - 0.5) * np.log1p(n / low) + _stirling_rest(low + n) - _stirling_rest(low)
+    found = n * np.log(low + n) - n + (low - 0.5) * np.log1p(n / low) + stirling_rest(low + n) - stirling_rest(low)
     for i in range(10) if small.any() else ():
         found = found - np.where(small, np.log1p(n / (start + i)), 0.0)
     return found
@@ -82,7 +94,7 @@ def count_tails(shape: Floats, w: Floats) -> Iterator[Floats]:
         tail = np.maximum(tail - exactly, 0.0)
 
 
-def _stirling_rest(z: Floats) -> Floats:
+def stirling_rest(z: Floats) -> Floats:
     """Logarithm of the gamma function less (z - 1/2) log(z) - z + log(2 pi) / 2, for z >= 10."""
     w = 1.0 / (z * z)
     rest: Floats = (1 / 12 - w * (1 / 360 - w * (1 / 1260 - w * (1 / 1680 - w * (1 / 1188 - w * 691 / 360360))))) / z
@@ -108,23 +120,22 @@ def average_over_beta(
     """
     if np.ndim(a):
         return _average_row_by_row(function, np.broadcast_to(a, b.shape), b, power, w)
-    distinct, group = np.unique(b, return_inverse=True)
+    distinct, first, group, size = np.unique(b, return_index=True, return_inverse=True, return_counts=True)
     order = np.argsort(group, kind="stable")
-    ends = np.cumsum(np.bincount(group, minlength=len(distinct)))
-    starts = np.concatenate(([0], ends[:-1]))
-    power_of = power[order[starts]]
-    low, high = _windows(a, distinct, power_of, np.maximum.reduceat(w[order], starts))
+    ends = np.cumsum(size)
+    all_a = np.full(len(distinct), a)
+    left, right = _windows(all_a, distinct, power[first], np.maximum.reduceat(w[order], ends - size))
     found = np.empty(len(b))
-    for one_b, one_power, left, right, start, end in zip(
-        distinct.tolist(), power_of.tolist(), low.tolist(), high.tolist(), starts.tolist(), ends.tolist(), strict=True
-    ):
-        p, weight = _beta_rules(*(np.array([value]) for value in (a, one_b, left, right)))
-        step = max(1, _MOST_CELLS // p.size)
-        for i in range(start, end, step):
-            rows = order[i : min(i + step, end)]
-            values = function(p, one_power, w[rows, np.newaxis])
-            values *= weight
-            found[rows] = values.sum(axis=1)
+    for few in alike_blocks(_n_nodes(all_a, left, right), 1):
+        p, weight = _beta_rules(all_a[few], distinct[few], left[few], right[few])
+        step = max(1, _MOST_CELLS // p.shape[1])
+        rows = np.concatenate([order[start:end] for start, end in zip(ends[few] - size[few], ends[few], strict=True)])
+        rule = np.repeat(np.arange(len(few)), size[few])
+        for i in range(0, len(rows), step):
+            some, by = rows[i : i + step], rule[i : i + step]
+            values = function(p[by], power[some, np.newaxis], w[some, np.newaxis])
+            values *= weight[by]
+            found[some] = values.sum(axis=1)
     return found
 
 
@@ -142,21 +153,26 @@ def _average_row_by_row(
     """Each row with a rule of its own; rows that need about as many nodes are computed together."""
     wide = w.reshape(len(b), -1)  # a row's w share its nodes
     left, right = _windows(a, b, power, wide.max(axis=1))
-    order = np.argsort(_n_nodes(a, left, right), kind="stable")
-    n_nodes = _n_nodes(a, left, right)[order]
     found = np.empty(wide.shape)
-    start = 0
-    while start < len(order):
-        n = int(n_nodes[start])
-        alike = int(np.searchsorted(n_nodes, 1.25 * n, side="right"))
-        end = min(start + max(1, _MOST_CELLS // (n * wide.shape[1])), max(alike, start + 1))
-        rows = order[start:end]
+    for rows in alike_blocks(_n_nodes(a, left, right), wide.shape[1]):
         p, weight = _beta_rules(a[rows], b[rows], left[rows], right[rows])
         values = function(p[:, np.newaxis], power[rows, np.newaxis, np.newaxis], wide[rows, :, np.newaxis])
         values *= weight[:, np.newaxis]
         found[rows] = values.sum(axis=2)
-        start = end
     return found.reshape(w.shape)
+
+
+def alike_blocks(n_nodes: Integers, width: int) -> Iterator[Integers]:
+    """Give blocks of rows that need about as many nodes, for computations with so many numbers at each node."""
+    order = np.argsort(n_nodes, kind="stable")
+    ascending = n_nodes[order]
+    start = 0
+    while start < len(order):
+        n = int(ascending[start])
+        last = int(np.searchsorted(ascending, 1.25 * n, side="right"))
+        end = min(start + max(1, _MOST_CELLS // (n * width)), max(last, start + 1))
+        yield order[start:end]
+        start = end
 
 
 def _n_nodes(a: Floats, left: Floats, right: Floats) -> Integers:
@@ -183,37 +199,39 @@ def _beta_nodes(a: Floats, b: Floats, left: Floats, right: Floats) -> tuple[Floa
     return log_p, log_q, weight / weight.sum(axis=1, keepdims=True)
 
 
-def _windows(a: Floats | float, b: Floats, power: Floats, w: Floats) -> tuple[Floats, Floats]:
+def _windows(a: Floats, b: Floats, power: Floats, w: Floats) -> tuple[Floats, Floats]:
     """Where the trapezoidal rule in y begins and ends for each row."""
-    shape = a + b
+    shape, tilt = a + b, power + 1.0
+    plain_peak = np.log(a / b)
 
-    def height(y: Floats, tilt: Floats | float) -> Floats:
+    def height(y: Floats, tilt: Floats) -> Floats:
         p = np.exp(-np.logaddexp(0.0, -y))
         found: Floats = a * y - shape * np.logaddexp(0.0, y) - tilt * np.log1p(p * w)
         return found
 
-    def slope(y: Floats, tilt: Floats | float) -> Floats:
+    def rises(y: Floats) -> npt.NDArray[np.bool_]:
         p, q = np.exp(-np.logaddexp(0.0, -y)), np.exp(-np.logaddexp(0.0, y))
-        found: Floats = a * q - b * p - tilt * q * (p * w / (1.0 + p * w))
+        found: npt.NDArray[np.bool_] = a * q - b * p - tilt * q * (p * w / (1.0 + p * w)) > 0
         return found
 
-    far = np.full(len(b), 1500.0)
-    tilt = power + 1.0
-    peak = _last_true(lambda y: slope(y, tilt) > 0, -far, far)
-    target = height(peak, tilt) - _DROP
-    left = _last_true(lambda y: height(y, tilt) < target, -far, peak)
-    plain_peak = np.log(a / b)
-    plain_target = height(plain_peak, 0.0) - _DROP
-    right = _last_true(lambda y: height(y, 0.0) > plain_target, plain_peak, far)
+    # The height is concave: its slope is between -b and a, and where it has fallen by so much tells where it begins.
+    peak = last_true(rises, np.log(a / (b + tilt * w)), plain_peak)
+    tilts = np.stack((tilt, np.zeros(len(b))))
+    target = height(np.stack((peak, plain_peak)), tilts) - _DROP
     constant_left = math.log(_NEGLIGIBLE) - np.log(np.maximum(1.0, np.maximum(shape, tilt * w)))
     constant_right = -math.log(_NEGLIGIBLE) + np.log(np.maximum(1.0, np.maximum(shape, tilt)))
-    left, right = np.maximum(left, constant_left), np.minimum(right, constant_right)
-    return left, np.maximum(right, left + 1.0)
+    begin = np.maximum(target[0] / a, constant_left), np.maximum(peak - _DROP / a, constant_left)
+    end = np.minimum(plain_peak + _DROP / b, constant_right), np.minimum(-target[1] / b, constant_right)
+    to_left = np.array([[True], [False]])
+    low, high = np.stack((begin[0], end[0])), np.stack((begin[1], end[1]))
+    left, right = last_true(lambda y: (height(y, tilts) < target) == to_left, low, np.maximum(low, high))
+    return left, np.maximum(right, left + np.minimum(1.0, _NARROWEST / np.sqrt(a)))
 
 
-def _last_true(condition: Callable[[Floats], npt.NDArray[np.bool_]], low: Floats, high: Floats) -> Floats:
+def last_true(condition: Callable[[Floats], npt.NDArray[np.bool_]], low: Floats, high: Floats) -> Floats:
     """Bisect for where a condition that holds at `low` ceases to hold."""
-    for _ in range(28):
+    widest = float((high - low).max(initial=0.0))
+    for _ in range(math.ceil(math.log2(max(widest / _CLOSE, 1.0)))):
         middle = 0.5 * (low + high)
         holds = condition(middle)
         low, high = np.where(holds, middle, low), np.where(holds, high, middle)

@@ -158,6 +158,51 @@ class TestDefinition:
         wanted += force * (each * process.purchases(many, grown)).sum()
         assert process.discounted(past, np.array([ahead]), force)[0] == pytest.approx(wanted, rel=1e-8)
 
+    @given(cases(most=40), st.sampled_from([1e-4, 0.002, 0.1]))
+    @settings(max_examples=8)
+    def test_discounted_for_life(self, case, force):
+        """For life is up to a moment that no purchase beyond matters; that is found by parts, in another way."""
+        past = Past(*(np.array([float(value)]) for value in case[-3:]))
+        process = ErlangProcess(*case[:-3])
+        found, nearly = (process.discounted(past, np.array([ahead]), force)[0] for ahead in (np.inf, 44.9 / force))
+        assert found == pytest.approx(nearly, rel=1e-8)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(
+        ("case", "force"),
+        [
+            ((1, 0.243, 4.414, 0.793, 2.426, 0, 2, 30.43, 38.86), 0.002),
+            ((2, 0.01, 5000.0, 0.01, 0.02, 0, 0, 0.0, 0.5), 1e-5),
+            ((9, 0.0114, 0.3023, 15.34, 0.0403, 0, 5, 0.0622, 1.332), 0.00925),
+            ((12, 11.4, 5.85, 0.457, 0.449, 1, 300, 1950.0, 2000.0), 0.2),
+        ],
+    )
+    def test_discounted_for_life_at_many_digits(self, case, force):
+        """Sum over m of E[(1 - p)^(m - 1) q^(m k - j)]; over p that is a hypergeometric function of q^k."""
+        k, *_, x, t_x, age = case
+        past = Past(*(np.array([float(value)]) for value in (x, t_x, age)))
+        found = ErlangProcess(*case[:-3]).discounted(past, np.array([np.inf]), force)[0]
+        with mp.workdps(20):
+            r, alpha, a, b = (mp.mpf(value) for value in case[1:5])
+            shape, kappa, left = r + k * x, force * (alpha + age), b + x + case[5]
+            part = (mp.mpf(age) - t_x) / (alpha + age)
+            chances = [mp.rf(shape, j) / mp.factorial(j) * part**j for j in range(k)]
+
+            def worth(log_rate):
+                rate = mp.exp(log_rate)
+                q = rate / (rate + kappa)
+                of_p = mp.hyp2f1(1, left, a + left, q**k)
+                densities = (mp.exp((shape + j) * log_rate - rate - mp.loggamma(shape + j)) for j in range(k))
+                each = (
+                    chance * one * q ** (k - j) for j, (chance, one) in enumerate(zip(chances, densities, strict=True))
+                )
+                return of_p * sum(each) / sum(chances)
+
+            spread = 12 / mp.sqrt(shape + k)
+            low = min(mp.log(shape), mp.log(kappa)) - 50 if shape < 1 else mp.log(shape) - spread - 40 / shape
+            wanted = mp.quad(worth, mp.linspace(low, mp.log(shape + k) + spread, 30))
+        assert found == pytest.approx(float(wanted), rel=1e-12)
+
     def test_few_and_many_events_meet(self):
         """Sums over events, and integrals over the chance to be lost, on both sides of the change of method."""
         process = ErlangProcess(3, 0.9, 5.0, 0.8, 2.5, 1)
