@@ -13,6 +13,7 @@ from crmvalue.errors import InputError
 from crmvalue.models import (
     BgCnbd,
     BgNbd,
+    CorrelatedParetoNbd,
     Ensemble,
     Fit,
     GgompertzNbd,
@@ -33,9 +34,10 @@ if TYPE_CHECKING:
 __all__ = ["as_model", "leaving_rates", "purchase_rates"]
 
 _AFTER_PURCHASES = (BgNbd, MbgNbd, BgCnbd, MbgCnbd)
-_AT_ANY_TIME = (ParetoNbd, GgompertzNbd, TimeVaryingParetoNbd)  # customers leave
-_ALONE = (*_AFTER_PURCHASES, ParetoNbd, GgompertzNbd, Nbd, Ensemble)  # predict from purchases
-_NAMES = "a BgNbd, MbgNbd, ParetoNbd, GgompertzNbd, Nbd, BgCnbd, MbgCnbd"
+_OF_PURCHASES = (ParetoNbd, CorrelatedParetoNbd, GgompertzNbd)
+_AT_ANY_TIME = (*_OF_PURCHASES, TimeVaryingParetoNbd)  # customers leave
+_ALONE = (*_AFTER_PURCHASES, *_OF_PURCHASES, Nbd, Ensemble)  # predict from purchases
+_NAMES = "a BgNbd, MbgNbd, ParetoNbd, CorrelatedParetoNbd, GgompertzNbd, Nbd, BgCnbd, MbgCnbd"
 _HINTS: dict[type[Any], str] = {
     SeasonalModel: "its `model` is the model by the mean clock of the calendar",
     SeasonalFit: "the `model` of its `model` is the one by the mean clock of the calendar",
@@ -116,9 +118,9 @@ def leaving_rates(model: Any) -> Picture:
     -------
     Picture
         With columns `customers`, `prob_leaving` (median of each tenth of the customers) and `average`: the probability
-        to leave after a purchase. For Pareto/NBD it is that to leave within one unit of time, for GGompertz/NBD within
-        the first one. For a fit, `low` and `high` are the ends of the 95 % interval of the median, from the uncertainty
-        of the parameters.
+        to leave after a purchase. For Pareto/NBD, also with correlated rates, it is that to leave within one unit of
+        time, for GGompertz/NBD within the first one. For a fit, `low` and `high` are the ends of the 95 % interval of
+        the median, from the uncertainty of the parameters.
 
     Raises
     ------

@@ -29,11 +29,13 @@ MODELS: dict[str, Any] = {
     "BG/NBD": BG,
     "MBG/NBD": models.MbgNbd(0.5, 5.0, 0.8, 2.4, "week"),
     "Pareto/NBD": models.ParetoNbd(0.5, 5.0, 0.6, 11.0, "week"),
+    "correlated": models.CorrelatedParetoNbd(0.5, 5.0, 0.6, 11.0, 1.5, "week"),
     "GGompertz/NBD": models.GgompertzNbd(0.5, 5.0, 0.02, 0.6, 0.25, "week"),
     "BG/CNBD-2": models.BgCnbd(0.5, 2.5, 0.8, 2.4, "week", k=2),
     "MBG/CNBD-3": models.MbgCnbd(0.5, 1.7, 0.8, 2.4, "week", k=3),
     "season": SeasonalModel(BG, SEASON),
     "season of k": SeasonalModel(models.MbgCnbd(0.5, 2.5, 0.8, 2.4, "week", k=2), SEASON),
+    "season of Pareto": SeasonalModel(models.ParetoNbd(0.5, 5.0, 0.6, 11.0, "week"), SEASON),
     "ensemble": Ensemble(models=[BG, NBD], weights=[0.6, 0.4], names=["one", "two"]),
     "ensemble with season": Ensemble(models=[SeasonalModel(BG, SEASON), NBD], weights=[0.6, 0.4], names=["one", "two"]),
     "trait": BgNbd(0.5, 5.0, 0.8, 2.4, "week", purchase_effects=EFFECT),
@@ -42,7 +44,7 @@ MODELS: dict[str, Any] = {
     "opportunities": models.BgBb(1.2, 0.75, 0.66, 2.78),
 }
 POOLS = {"ensemble", "ensemble with season"}
-SEASONS = {"season", "season of k", "ensemble with season"}
+SEASONS = {"season", "season of k", "season of Pareto", "ensemble with season"}
 TRAITS = {"trait", "trait and age"}
 ODD = {"time-varying", "opportunities"}
 NAMES_ONLY = {"attribute", "choose_model", "fit", "fit_calendar", "fit_table"}
