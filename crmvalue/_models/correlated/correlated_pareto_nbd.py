@@ -428,8 +428,8 @@ def fit_correlated_pareto_nbd(
     }
     given = starts
     if given is None:
-        known = few_rows(history) if all(names in ((), []) for names in options.values()) else history
-        given = [_independent(fit_pareto_nbd(known, **options).model)]
+        plain = all(isinstance(names, tuple | list) and not names for names in options.values())
+        given = [_independent(fit_pareto_nbd(few_rows(history) if plain else history, **options).model)]
     fit = fit_purchases(_SEARCH, history, priors=priors, starts=given, l2=l2, **options)
     return _name_end(fit) if "dependence" in fit.diagnosis.boundary else fit
 
