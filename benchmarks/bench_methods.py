@@ -27,6 +27,8 @@ from crmvalue.models import (
     Nbd,
     ParetoNbd,
     customer_values,
+    fit_gamma_gamma,
+    fit_mbg_cnbd,
 )
 from crmvalue.purchases import PurchaseHistory
 
@@ -56,8 +58,8 @@ def questions(model, history, n):
         "discounted, 39 weeks": lambda: model.discounted_expected_purchases(history, discount_rate=RATE, horizon=39),
         "discounted, 10 years": lambda: model.discounted_expected_purchases(history, discount_rate=RATE, horizon=520),
         "discounted, for life": lambda: model.discounted_expected_purchases(history, discount_rate=RATE),
-        "expected_purchases_new": lambda: model.expected_purchases_new(horizon=np.linspace(1, 520, n)),
-        "prob_purchases_new of 5": lambda: model.prob_purchases_new(5, horizon=np.linspace(1, 520, n)),
+        "expected_purchases_new": lambda: model.expected_purchases_new(horizon=np.linspace(1, 520, n).round()),
+        "prob_purchases_new of 5": lambda: model.prob_purchases_new(5, horizon=np.linspace(1, 520, n).round()),
         "discounted_new, for life": lambda: model.discounted_expected_purchases_new(discount_rate=RATE),
     }
     if isinstance(model, BgBb):
@@ -91,9 +93,8 @@ def drawn(make, n, *, traits):
 
 
 def of_opportunities(n):
-    rng = np.random.default_rng(1)
     model = BgBb(1.204, 0.750, 0.657, 2.783)
-    return model, model.simulate(rng.integers(20, 100, n), rng=rng)
+    return model, model.simulate(n, n_opportunities=100, rng=np.random.default_rng(1))
 
 
 def main(n=10_000):
@@ -112,6 +113,24 @@ def main(n=10_000):
             taken = process_time() - start
             label = f"{name} with covariates" if traits else name
             print(f"| {label} | {method} | {taken:.2f}{' **' if taken > TARGET else ''} |", flush=True)
+    with_intervals(3_000)
+
+
+def with_intervals(n):
+    """Time the fit with covariates, and values with their intervals."""
+    history = drawn(MODELS["MBG/CNBD-2"], n, traits=True)[1]
+    start = process_time()
+    fit = fit_mbg_cnbd(history, k=2, purchase_covariates=["z"], dropout_covariates=["z"])
+    print(f"\nMBG/CNBD-2 with covariates, {n:,} customers: fit {process_time() - start:.2f} s", end="")
+    spend = fit_gamma_gamma(history)
+    for horizon in (39, 520, None):
+        start = process_time()
+        rng = np.random.default_rng(1)
+        customer_values(history, fit, spend, margin=0.3, discount_rate=RATE, horizon=horizon, level=0.9, rng=rng)
+        print(
+            f", intervals {f'over {horizon} weeks' if horizon else 'for life'} {process_time() - start:.2f} s", end=""
+        )
+    print()
 
 
 if __name__ == "__main__":

@@ -105,9 +105,9 @@ class ErlangProcess(ContinuousProcess):
             rows = np.arange(start, min(start + _ROWS, len(found)))
             far, near = rows[for_life[rows]], rows[~for_life[rows]]
             if len(far):
-                found[far] = self.of_rows(far)._for_life(past.of_rows(far), force)  # noqa: SLF001 - of the same class
+                found[far] = ErlangProcess._for_life(self.of_rows(far), past.of_rows(far), force)
             if len(near):
-                found[near] = self.of_rows(near)._discounted(past.of_rows(near), ahead[near], force)  # noqa: SLF001 - likewise
+                found[near] = ErlangProcess._discounted(self.of_rows(near), past.of_rows(near), ahead[near], force)
         return found
 
     def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
