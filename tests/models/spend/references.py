@@ -22,8 +22,8 @@ def _integral(log_height, weight):
 
 
 def _peak(log_height):
-    low, high = mpf(-60), mpf(60)
-    for _ in range(110):  # thirds; the peak need not be exact
+    low, high = mpf(-2000), mpf(2000)
+    for _ in range(130):  # thirds; the peak need not be exact
         a, b = low + (high - low) / 3, high - (high - low) / 3
         low, high = (a, high) if log_height(a) < log_height(b) else (low, b)
     return (low + high) / 2
