@@ -382,8 +382,8 @@ def fit_correlated_pareto_nbd(
         Customers; at least one. Distinct rows with weights are enough for a fit without covariates.
     priors : mapping of str to (float, float), optional
         For some of "r", "alpha" [time_unit], "s", "beta" [time_unit]: median and log-scale standard deviation of a
-        log-normal prior. For "dependence" mean and standard deviation of a normal one; (0, 2) leaves most of the range of
-        correlations open, but not its ends.
+        log-normal prior. For "dependence" mean and standard deviation of a normal one; (0, 2) leaves most of the range
+        of correlations open, but not its ends.
     starts : sequence of CorrelatedParetoNbd or Fit, optional
         Where to start the search: models, or fits of them. By default the fit of the Pareto/NBD.
     purchase_covariates, dropout_covariates, equal_covariates, l2
