@@ -18,7 +18,7 @@ words:
 	python -m tests.report.page.catalogue
 
 bench:
-	for file in $(or $(FILES),$(filter-out benchmarks/bench_frames_scale.py,$(wildcard benchmarks/*.py))); do \
+	for file in $(or $(FILES),$(filter-out benchmarks/bench_frames_scale.py,$(wildcard benchmarks/bench_*.py))); do \
 		echo "== $$file"; python "$$file" || exit 1; done
 
 mutants:
