@@ -176,6 +176,11 @@ class BaseValue:
         figure : float
             Such as `ltv_to_cac` or `max_acquisition_cost`.
 
+        Returns
+        -------
+        Estimate
+            The figure; without ends where those of `ltv_newcomer` are not known, or its value is not above 0.
+
         Examples
         --------
         >>> value = BaseValue(ltv_newcomer=Estimate(60.0, 30.0, None), max_acquisition_cost=20.0)
