@@ -333,7 +333,10 @@ def _base_value(
     if newcomers is not None and money_kept is not None:
         found = newcomer_value(newcomers, margin, money_kept, period.n_months, rate)
     new, beyond = (None, None) if found is None else found
-    ratio = None if new is None or acquisition_cost is None else float(ltv.ltv_to_cac(new.value, acquisition_cost))
+    ratio = lowest = None
+    if new is not None and acquisition_cost is not None:
+        ratio = float(ltv.ltv_to_cac(new.value, acquisition_cost))
+        lowest = None if new.low is None or new.low < 0 else float(ltv.ltv_to_cac(new.low, acquisition_cost))
     discounted = None
     if discount_rate is not None:
         discounted = _over_churn(kept, lambda churn: ltv.ltv_margin_churn(arpu, margin, churn, discount_rate=rate))
@@ -346,6 +349,7 @@ def _base_value(
         ltv_to_cac=ratio,
         band=None if ratio is None else cast("LtvToCacBand", ltv.ltv_to_cac_band(ratio, industry=industry)),
         max_acquisition_cost=None if new is None else float(ltv.max_acquisition_cost(new.value, 3)),
+        lowest_band=None if lowest is None else cast("LtvToCacBand", ltv.ltv_to_cac_band(lowest, industry=industry)),
     )
 
 

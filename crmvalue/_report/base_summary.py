@@ -149,6 +149,8 @@ class BaseValue:
         Band of that ratio.
     max_acquisition_cost : float or None
         Largest acquisition cost that keeps the ratio at 3.
+    lowest_band : LtvToCacBand or None
+        Band of the ratio at the lower end of the interval of `ltv_newcomer`; None if that end is not known.
 
     Examples
     --------
@@ -164,6 +166,32 @@ class BaseValue:
     ltv_to_cac: float | None = number_field("ltv_to_cac", infinite=True, default=None)
     band: LtvToCacBand | None = checked_field("band", optional(of_class(LtvToCacBand)), default=None)
     max_acquisition_cost: float | None = number_field("max_acquisition_cost", default=None)
+    lowest_band: LtvToCacBand | None = checked_field("lowest_band", optional(of_class(LtvToCacBand)), default=None)
+
+    def of_newcomer(self, figure: float) -> Estimate:
+        """Give a figure that is in proportion to the value of a newcomer, with the interval of that value.
+
+        Parameters
+        ----------
+        figure : float
+            Such as `ltv_to_cac` or `max_acquisition_cost`.
+
+        Returns
+        -------
+        Estimate
+            The figure; without ends where those of `ltv_newcomer` are not known, or its value is not above 0.
+
+        Examples
+        --------
+        >>> value = BaseValue(ltv_newcomer=Estimate(60.0, 30.0, None), max_acquisition_cost=20.0)
+        >>> value.of_newcomer(value.max_acquisition_cost)
+        Estimate(value=20.0, low=10.0, high=None)
+        """
+        new = self.ltv_newcomer
+        if new is None or not new.value > 0:
+            return Estimate(figure)
+        low, high = (None if end is None else figure * (end / new.value) for end in (new.low, new.high))
+        return Estimate(figure, low, high)
 
 
 @attrs.frozen(kw_only=True)

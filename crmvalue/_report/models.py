@@ -213,6 +213,12 @@ class ModelSummary:
         """Naive rules whose mean error of money is below that of the chosen model, the best first."""
         return self._better(lambda score: None if score.spend is None else score.spend.mean_absolute_error)
 
+    @property
+    def total_is_rough(self) -> bool:
+        """Whether the forecast missed the total of the holdout by more than a quarter."""
+        name = self.model or self.rule
+        return name is not None and abs(self.score(name).purchases.bias) > _GOOD_BIAS
+
     def _better(self, error: Callable[[ModelScore], float | None]) -> tuple[str, ...]:
         if self.model is None:
             return ()

@@ -242,10 +242,12 @@ def _value_lines(summary: BaseSummary) -> list[str]:
     lines += _newcomer_lines(summary, period)
     if value.band is not None and value.ltv_to_cac is not None:
         note = f"of a newcomer; {value.band.name}: {value.band.message}"
-        lines.append(_line("LTV:CAC", f"{value.ltv_to_cac:.2f}", note=note))
+        if value.lowest_band is not None and value.lowest_band.name != value.band.name:
+            note += f" But at the lower end: {value.lowest_band.name}."
+        lines.append(_estimate("LTV:CAC", value.of_newcomer(value.ltv_to_cac), note=note))
     if value.max_acquisition_cost is not None:
-        cost = f"{value.max_acquisition_cost:,.2f}"
-        lines.append(_line("acquisition cost", cost, note="at most, for an LTV:CAC of 3"))
+        cost = value.of_newcomer(value.max_acquisition_cost)
+        lines.append(_estimate("acquisition cost", cost, note="at most, for an LTV:CAC of 3"))
     lines += _ignored_lines(summary)
     lines += [
         f"  A customer without a purchase in the last {period.name} counts as lost.",
@@ -407,12 +409,17 @@ def _rule_lines(summary: ModelSummary) -> list[str]:
 def _grade_lines(summary: ModelSummary, score: ModelScore) -> list[str]:
     """Grade purchases and money, each by what was missed on the holdout, and say what the grade allows."""
     use = {"good": "plan with it", "usable": "use totals and ranks", "not usable": "do not plan with it"}
+    if summary.total_is_rough:
+        use["usable"] = "use ranks; the total is a rough guide"
     missed = f"total of the holdout missed by {_percent(score.purchases)}; {use.get(summary.grade or '', '')}"
     lines = [_line("grade, purchases", summary.grade or "", note=missed)]
     if score.spend is not None and summary.money_grade is not None:
         use["usable"] = "a rough guide, no basis for a budget"
         missed = f"total of the holdout missed by {_percent(score.spend)}; {use.get(summary.money_grade, '')}"
         lines.append(_line("grade, money", summary.money_grade, note=missed))
+    elif summary.value is not None:
+        note = "the holdout could not check the money: no basis for a budget"
+        lines.append(_line("grade, money", "not known", note=note))
     return lines
 
 

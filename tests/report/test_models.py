@@ -353,6 +353,27 @@ class TestEveryBaseGetsAForecast:
         assert (better, nearer) == ((), ())
         assert "log score than the model" not in text
 
+    def test_a_total_that_was_missed_is_no_total_to_use(self, found):
+        def said(bias):
+            purchases = HoldoutError(bias=bias, mean_absolute_error=1.0, best_decile_found=0.5, gini=0.5)
+            scores = tuple(attrs.evolve(score, purchases=purchases, spend=None) for score in found.scores)
+            summary = attrs.evolve(found, scores=scores, grade="usable", money_grade=None)
+            return summary, " ".join(format_models(summary).split())
+
+        for bias in (0.46, -0.26):
+            summary, text = said(bias)
+            assert summary.total_is_rough
+            assert "use ranks; the total is a rough guide" in text
+            assert "use totals" not in text
+        assert "use totals and ranks" in said(0.25)[1]
+
+    def test_money_that_no_holdout_checked_has_no_grade(self, found):
+        scores = tuple(attrs.evolve(score, spend=None) for score in found.scores)
+        unchecked = attrs.evolve(found, scores=scores, money_grade=None)
+        text = " ".join(format_models(unchecked).split())
+        assert "grade, money not known the holdout could not check the money: no basis for a budget" in text
+        assert "grade, money" not in format_models(attrs.evolve(unchecked, value=None))
+
     def test_a_money_grade_by_hand(self, found, split_of_cdnow):
         """Bias and mean error of money against those of one rule; purchases set the limit."""
         chance = 2.0 / np.sqrt(split_of_cdnow.holdout_n_purchases.sum())
@@ -372,7 +393,7 @@ class TestEveryBaseGetsAForecast:
             summary = attrs.evolve(found, model="BG/NBD", scores=(model, rule), grade=of_purchases)
             graded = attrs.evolve(summary, money_grade=model_section._money_grade(summary, split_of_cdnow))
             text = " ".join(format_models(graded).split())
-            assert ("plan with it" in text.split("grade, money")[-1]) == (graded.money_grade != "usable")
+            assert ("plan with it" in text.split("grade, money")[-1]) == (graded.money_grade not in {None, "usable"})
             assert ('In money the naive rule "rule" wins' in text) == (rule_error < error)
             return graded.money_grade
 

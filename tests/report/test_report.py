@@ -94,6 +94,29 @@ class TestSummariseBase:
         assert str(summary.recompute_on) == "1998-09-30"
         assert summary.revenue == pytest.approx(sum(amount for *_, amount in rows), rel=1e-12)
 
+    def test_what_rests_on_a_newcomer_is_as_uncertain(self, cdnow):
+        value = summarise_base(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3, acquisition_cost=8).value
+        new = value.ltv_newcomer
+        assert 0 < new.low < new.value < new.high
+        ratio, cost = value.of_newcomer(value.ltv_to_cac), value.of_newcomer(value.max_acquisition_cost)
+        assert (ratio.low, ratio.high) == pytest.approx((new.low / 8, new.high / 8), rel=1e-12)
+        assert (cost.low, cost.high) == pytest.approx((new.low / 3, new.high / 3), rel=1e-12)
+        assert value.of_newcomer(1.0).value == 1.0
+
+    def test_a_verdict_names_the_lower_end_where_it_differs(self, cdnow):
+        def said(cost):
+            found = summarise_base(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3, acquisition_cost=cost)
+            return found.value, " ".join(format_summary(found).split())
+
+        low = said(1)[0].ltv_newcomer.low
+        value, text = said(low / 2.99)  # the lower end is just below 3, the value above
+        assert (value.band.name, value.lowest_band.name) == ("healthy", "below healthy")
+        assert f"{value.ltv_to_cac:.2f} 2.99 to" in text
+        assert "But at the lower end: below healthy." in text
+        value, text = said(low / 6)
+        assert value.band == value.lowest_band
+        assert "at the lower end" not in text
+
     def test_intervals_hold_their_figure(self, cdnow):
         summary = summarise_base(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3, discount_rate=0.1)
         estimates = [

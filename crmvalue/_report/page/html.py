@@ -160,12 +160,17 @@ def _sureness(report: Report, _: Words) -> dict[str, Any] | None:
     plan, no_plan = _("Plan with it."), _("Do not plan with it.")
     names = {"good": _("good"), "usable": _("usable"), "not usable": _("not usable")}
     uses = {"good": plan, "usable": _("Use totals and ranks, not single customers."), "not usable": no_plan}
+    if models.total_is_rough:
+        uses["usable"] = _("Use the order of customers; the total is a rough guide.")
     label = _("Forecast of purchases: %(grade)s", grade=names[models.grade])
     grades = [(models.grade, label, uses[models.grade])]
     if models.money_grade is not None:
         uses["usable"] = _("Take it as a rough guide; set no budget by it.")
         label = _("Forecast of money: %(grade)s", grade=names[models.money_grade])
         grades.append((models.money_grade, label, uses[models.money_grade]))
+    elif models.value is not None:
+        label = _("Forecast of money: %(grade)s", grade=_("not tested"))
+        grades.append(("usable", label, _("Take it as a rough guide; set no budget by it.")))
     said = []
     score = models.score(models.model or models.rule or "")
     weeks = _.number(models.holdout_length or 0.0, 1)
@@ -213,17 +218,13 @@ def _figures(report: Report, _: Words) -> list[Figure]:
         _figure(_("Lifetime value, discounted"), value.ltv_discounted, _.money, _("of an active customer")),
     ]
     if value.ltv_to_cac is not None and value.band is not None:
-        found.append(
-            Figure(
-                "LTV:CAC",
-                _.number(value.ltv_to_cac),
-                "",
-                _("of a new customer: %(band)s", band=_band(value.band.name, _)),
-            )
-        )
+        note = _("of a new customer: %(band)s", band=_band(value.band.name, _))
+        if value.lowest_band is not None and value.lowest_band.name != value.band.name:
+            note += "; " + _("at the lower end: %(band)s", band=_band(value.lowest_band.name, _))
+        found.append(_figure("LTV:CAC", value.of_newcomer(value.ltv_to_cac), _.number, note))
     if value.max_acquisition_cost is not None:
-        cost = _.money(value.max_acquisition_cost)
-        found.append(Figure(_("Acquisition cost, at most"), cost, "", _("for an LTV:CAC of 3")))
+        cost = value.of_newcomer(value.max_acquisition_cost)
+        found.append(_figure(_("Acquisition cost, at most"), cost, _.money, _("for an LTV:CAC of 3")))
     return [figure for figure in found if figure.value]
 
 
