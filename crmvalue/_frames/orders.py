@@ -64,6 +64,9 @@ LOG_SPEND = ("n_paid", "mean_log_spend", "var_log_spend")
 WHOLE = "whole numbers below 2**53, where they are floats"
 """What float identifiers must be."""
 
+_BLANK = rf"^[\s\x0b\x1c-\x1f\x85\xa0{''.join(chr(n) for n in range(0x100, 0x3001) if chr(n).isspace())}]*$"
+"""Texts that Python calls blank: what engines strip, and what their \\s means, differs."""
+
 _EPOCH = dt.date(1970, 1, 1)
 _EARLY, _LATE = dt.datetime(1, 1, 3), dt.datetime(9999, 12, 29)  # noqa: DTZ001 - clocks of UTC
 _INFINITE = 2.0**31 - 1  # days from there to the date "infinity" of DuckDB, which is none
@@ -191,8 +194,8 @@ def is_named(who: nw.Expr, kind: Any) -> nw.Expr:
 
     named = ~who.is_null()
     if isinstance(kind, nw.String | nw.Categorical | nw.Enum):
-        word = who.cast(nw.String)  # only a text below "!" can be blank, and to strip each text would take long
-        return nw.when(word < "!").then(word.str.strip_chars() != "").otherwise(named)
+        word = who.cast(nw.String)  # most texts begin with neither a blank nor beyond ASCII: no search in them
+        return nw.when((word < "!") | (word >= "\x80")).then(~word.str.contains(_BLANK)).otherwise(named)
     return named & ~who.is_nan() if kind.is_float() else named
 
 
