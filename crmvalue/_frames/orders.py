@@ -235,7 +235,8 @@ def _kind_of_row(odd_id: nw.Expr | None, *, has_money: bool) -> Any:
     """Give the number of each row's kind: its place in `_KINDS`."""
     import narwhals as nw
 
-    kinds: dict[str, nw.Expr] = {"nobody": ~nw.col("_named")}
+    kinds: dict[str, nw.Expr] = {"large": nw.col("_money").abs() > LARGEST_AMOUNT} if has_money else {}
+    kinds["nobody"] = ~nw.col("_named")
     if odd_id is not None:
         kinds["odd_id"] = odd_id
     number: Any = nw.lit(float(_KINDS.index("purchase")))
@@ -245,7 +246,6 @@ def _kind_of_row(odd_id: nw.Expr | None, *, has_money: bool) -> Any:
             "missing": money.is_null(),
             "zero": money == 0,
             "residue": size < RESIDUE,
-            "large": size > LARGEST_AMOUNT,
         }
         cents = money * 100.0
         uneven = (cents - (cents + 0.5).floor()).abs() > cents.abs() * _ROUNDING
@@ -316,7 +316,8 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
         raise InputError("date", "given with a customer in at least one row", "no such row")
     require_years(by_day["_day"][used])
     days = by_day["_day"][used].astype(np.int64).astype("datetime64[D]")
-    log = Log(np.zeros(0), np.zeros(len(days), dtype=np.int64), days, None, by_day["_rows"][used].astype(np.int64))
+    n_rows = (by_day["_rows"] + by_day["_copies"])[used].astype(np.int64)
+    log = Log(np.zeros(0), np.zeros(len(days), dtype=np.int64), days, None, n_rows)
     in_cents = has_money and not by_day["_uneven"].any() and bool(by_day["_size"].sum() < _WHOLE_CENTS)
     return Orders(rows, by_day, log, has_money, in_cents)
 
