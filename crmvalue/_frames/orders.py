@@ -64,6 +64,9 @@ LOG_SPEND = ("n_paid", "mean_log_spend", "var_log_spend")
 WHOLE = "whole numbers below 2**53, where they are floats"
 """What float identifiers must be."""
 
+_BLANK = rf"^[\s\x0b\x1c-\x1f\x85\xa0{''.join(chr(n) for n in range(0x100, 0x3001) if chr(n).isspace())}]*$"
+"""Texts that Python calls blank: what engines strip, and what their \\s means, differs."""
+
 _EPOCH = dt.date(1970, 1, 1)
 _EARLY, _LATE = dt.datetime(1, 1, 3), dt.datetime(9999, 12, 29)  # noqa: DTZ001 - clocks of UTC
 _INFINITE = 2.0**31 - 1  # days from there to the date "infinity" of DuckDB, which is none
@@ -191,8 +194,8 @@ def is_named(who: nw.Expr, kind: Any) -> nw.Expr:
 
     named = ~who.is_null()
     if isinstance(kind, nw.String | nw.Categorical | nw.Enum):
-        word = who.cast(nw.String)  # only a text below "!" can be blank, and to strip each text would take long
-        return nw.when(word < "!").then(word.str.strip_chars() != "").otherwise(named)
+        word = who.cast(nw.String)  # most texts begin with neither a blank nor beyond ASCII: no search in them
+        return nw.when((word < "!") | (word >= "\x80")).then(~word.str.contains(_BLANK)).otherwise(named)
     return named & ~who.is_nan() if kind.is_float() else named
 
 
@@ -232,7 +235,8 @@ def _kind_of_row(odd_id: nw.Expr | None, *, has_money: bool) -> Any:
     """Give the number of each row's kind: its place in `_KINDS`."""
     import narwhals as nw
 
-    kinds: dict[str, nw.Expr] = {"nobody": ~nw.col("_named")}
+    kinds: dict[str, nw.Expr] = {"large": nw.col("_money").abs() > LARGEST_AMOUNT} if has_money else {}
+    kinds["nobody"] = ~nw.col("_named")
     if odd_id is not None:
         kinds["odd_id"] = odd_id
     number: Any = nw.lit(float(_KINDS.index("purchase")))
@@ -242,7 +246,6 @@ def _kind_of_row(odd_id: nw.Expr | None, *, has_money: bool) -> Any:
             "missing": money.is_null(),
             "zero": money == 0,
             "residue": size < RESIDUE,
-            "large": size > LARGEST_AMOUNT,
         }
         cents = money * 100.0
         uneven = (cents - (cents + 0.5).floor()).abs() > cents.abs() * _ROUNDING
@@ -313,7 +316,8 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
         raise InputError("date", "given with a customer in at least one row", "no such row")
     require_years(by_day["_day"][used])
     days = by_day["_day"][used].astype(np.int64).astype("datetime64[D]")
-    log = Log(np.zeros(0), np.zeros(len(days), dtype=np.int64), days, None, by_day["_rows"][used].astype(np.int64))
+    n_rows = (by_day["_rows"] + by_day["_copies"])[used].astype(np.int64)
+    log = Log(np.zeros(0), np.zeros(len(days), dtype=np.int64), days, None, n_rows)
     in_cents = has_money and not by_day["_uneven"].any() and bool(by_day["_size"].sum() < _WHOLE_CENTS)
     return Orders(rows, by_day, log, has_money, in_cents)
 

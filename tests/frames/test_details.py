@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 import numpy as np
@@ -46,6 +47,22 @@ class TestQuantity:
         assert found.columns["quantity"] == "quantity"
         assert found.guessed == ("customer", "date")
         assert_close(read(found.frame, "customer"), wanted)
+
+
+class TestBlankNames:
+    """A name of nothing but white space of any script is no customer, in every engine."""
+
+    @each_engine
+    def test_left_out_and_counted(self, engine):
+        blanks = [character for character in map(chr, range(0x3001)) if character.isspace()]
+        names = ["a", *blanks, "", "\u3000 \xa0", "\u3000x", "\xa0y ", "Їжак", "!"]
+        kept = sorted(name for name in names if name.strip())
+        days = pa.array([dt.date(2024, 1, 1)] * len(names), pa.date32())
+        found = frames.summarise(engine.make(pa.table({"customer": names, "date": days})), missing="drop")
+        assert read(found.frame, "customer")["customer"] == kept
+        assert found.counts.n_without_customer == len(blanks) + 2
+        with pytest.raises(InputError, match="customer"):
+            frames.summarise(engine.make(pa.table({"customer": ["a", "\xa0"], "date": days[:2]})))
 
 
 class TestCovariates:

@@ -43,6 +43,22 @@ def refusal(function, *args, **kwargs):
 class TestOrders:
     """Columns, their types, words and dates."""
 
+    @pytest.mark.parametrize("amount", [np.inf, -np.inf, 1e16])
+    @each_engine
+    def test_an_impossible_amount_without_a_customer(self, engine, amount):
+        table = pa.table({"customer": ["a", None, "b"], "date": ORDERS["date"], "amount": [1.0, amount, 2.0]})
+        assert refusal(frames.summarise, engine.make(table), missing="drop", refunds="drop").name == "amount"
+
+    @pytest.mark.parametrize(("n_days", "n_near", "n_far", "refused"), [(8, 2, 1, True), (9, 1, 2, False)])
+    @each_engine
+    def test_a_date_far_after_a_tenth_of_the_rows_counts_copies(self, engine, n_days, n_near, n_far, refused):
+        days = [dt.date(2024, 1, day) for day in range(1, n_days + 1)] * n_near + [dt.date(2203, 1, 1)] * n_far
+        orders = engine.make(pa.table({"customer": [1] * len(days), "date": pa.array(days, pa.date32())}))
+        if refused:
+            assert "2203-01-01" in str(refusal(frames.summarise, orders, duplicates="drop"))
+        else:
+            assert str(frames.summarise(orders, duplicates="drop").as_of) == "2203-01-01"
+
     @pytest.mark.parametrize(
         ("asked", "name", "text"),
         [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
+from crmvalue._core.labels import counted
 from crmvalue._models.seasons.calendar import LEAP_WEEK, SEASONS, Calendar, groups_of, values_on
 from crmvalue._models.seasons.shrinkage import Group
 from crmvalue.errors import InputError
@@ -64,7 +65,7 @@ def lay_out(dates: Dates, by: tuple[str, ...], days: tuple[DayEffect, ...], shri
         groups.append(Group("days", slice(start, len(names)), shrinkage))
     if not names:
         rule = "a log with at least two days, and holidays or figures within it"
-        raise InputError("date", rule, f"{len(dates)} days from {dates[0]} on")
+        raise InputError("date", rule, f"{counted(len(dates), 'day')} from {dates[0]} on")
     design = np.stack(columns, axis=1)
     return Levels(tuple(names), tuple(groups), design, np.array(unit), by, tuple(unseen), days)
 

@@ -44,7 +44,7 @@ _REGULAR: dict[str, tuple[str, int, Callable[..., Fit[Any]]]] = {
 }
 """Models by name: title, number of parameters, fit. With k = 1 the latter are BG/NBD and MBG/NBD."""
 _STEPS, _MOST_STEPS = range(2, 7), 12
-_NAME = re.compile(r"([a-z]+(?:_[a-z]+)*)(?:_(\d+))?((?:\+[a-z]+)*)")
+_NAME = re.compile(r"([a-z]+(?:_[a-z]+)*)(?:_([1-9][0-9]?))?((?:\+[a-z]+)*)")
 _TWO_YEARS = 730  # days
 
 

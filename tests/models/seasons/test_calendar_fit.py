@@ -655,6 +655,10 @@ class TestRejections:
         with pytest.raises(InputError, match=f"`{next(iter(wrong))}"):
             attrs.evolve(season, **wrong)
 
+    def test_a_log_of_one_day_is_said_in_words(self):
+        with pytest.raises(InputError, match="got '1 day from 2024-01-01 on'"):
+            fit_calendar([1, 2, 3], ["2024-01-01"] * 3, by=("month",))
+
     @pytest.mark.parametrize(
         ("wrong", "name"),
         [

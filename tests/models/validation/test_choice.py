@@ -139,6 +139,9 @@ class TestChooseModel:
         [
             (["mbg_cnbd", "mbg_cnbd_3"], "different models; got 'MBG/CNBD-3'"),
             (["mbg_cnbd_1"], "from 2 to 12"),
+            (["mbg_cnbd_" + "9" * 5000], "must be one of nbd"),
+            (["mbg_cnbd_03"], "must be one of nbd"),
+            (["mbg_cnbd_\u0663"], "must be one of nbd"),
             (["nbd_2"], "from 2 to 12"),
             (["ggompertz_nbd+month"], "with a calendar"),
             (["nbd+year"], "one of month, week, weekday"),
