@@ -107,7 +107,8 @@ class ErlangProcess(ContinuousProcess):
             if len(far):
                 found[far] = self.of_rows(far)._for_life(past.of_rows(far), force)  # noqa: SLF001 - of the same class
             if len(near):
-                found[near] = self.of_rows(near)._discounted(past.of_rows(near), ahead[near], force)  # noqa: SLF001
+                here = self.of_rows(near)
+                found[near] = here._discounted(past.of_rows(near), ahead[near], force)  # noqa: SLF001 - of the same class
         return found
 
     def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
