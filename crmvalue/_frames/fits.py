@@ -13,7 +13,7 @@ from crmvalue._core.values import hand_over
 from crmvalue._frames.columns import Roles, require_numbers, require_present
 from crmvalue._frames.customers import Opened, names_here, open_customers
 from crmvalue._frames.engines import as_frame, collect, flag, in_engine, is_known, is_whole, lazy_or_none, total
-from crmvalue._frames.log import arrays_of
+from crmvalue._frames.log import arrays_of, log_columns
 from crmvalue._frames.orders import LOG_SPEND
 from crmvalue._models.spend.gamma_gamma import fit_mean_spend
 from crmvalue._models.spend.lognormal import LogSums, fit_log_sums
@@ -326,6 +326,7 @@ def require_amounts(opened: Opened) -> None:
             type(opened.known.frame).__name__,
             hint="summarise(orders, keep_amounts=True) keeps them, where `orders` is in memory",
         )  # fmt: skip
+    require_present("customers", opened.frame, LOG_SPEND, _WITH_AMOUNTS)
 
 
 def with_amounts(history: PurchaseHistory, opened: Opened) -> PurchaseHistory:
@@ -338,6 +339,10 @@ def with_amounts(history: PurchaseHistory, opened: Opened) -> PurchaseHistory:
     n = amounts.n_purchases - 1.0
     paid = np.bincount(amounts.row[later], weights=amounts.amount[later], minlength=len(n))
     same = np.array_equal(n, history.frequency)
+    if same:  # those who bought once have no repeat spend, but a logarithm
+        logs = {name: opened.frame[name].to_numpy().astype(np.float64) for name in LOG_SPEND}
+        kept = log_columns(amounts)
+        same = all(np.allclose(logs[name], kept[name], rtol=1e-9, atol=1e-9, equal_nan=True) for name in LOG_SPEND)
     if same:
         spend = np.where(n > 0, np.nan_to_num(history.mean_repeat_spend), 0.0)  # type: ignore[arg-type]  # it was needed
         same = bool(np.allclose(n * spend, paid, rtol=1e-9, atol=1e-9))

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseAmounts, TimeUnit
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["arrays_of", "order_lines", "plain_time", "split", "summarise"]
+__all__ = ["arrays_of", "log_columns", "order_lines", "plain_time", "split", "summarise"]
 
 _HOLDOUT = ("holdout_n_purchases", "holdout_spend")
 _PRODUCTS = (
@@ -147,7 +147,7 @@ def summarise(
             missing=missing, duplicates=duplicates, keep_amounts=kept,
         )  # fmt: skip
         amounts = history.amounts
-        columns = history.to_columns() | _log_columns(amounts)
+        columns = history.to_columns() | log_columns(amounts)
         made = from_columns({who: columns.pop("customer"), **columns}, frame)
         end, counts = history.as_of, history.counts
         result: Any = made.to_native()
@@ -226,7 +226,7 @@ def split(
         amounts = parts.calibration.amounts
         columns = parts.to_columns()
         later_columns = {name: columns.pop(name) for name in _HOLDOUT if name in columns}
-        columns |= _log_columns(amounts) | later_columns
+        columns |= log_columns(amounts) | later_columns
         made = from_columns({who: columns.pop("customer"), **columns}, frame)
         end, counts, length = parts.calibration.as_of, parts.calibration.counts, parts.holdout_length
         result: Any = made.to_native()
@@ -367,7 +367,7 @@ def _read_kept(keep_amounts: object, roles: Roles) -> bool:
     return kept
 
 
-def _log_columns(amounts: PurchaseAmounts | None) -> dict[str, Floats]:
+def log_columns(amounts: PurchaseAmounts | None) -> dict[str, Floats]:
     """Give number, mean and variance of the logarithms of the purchases of some money of each customer."""
     if amounts is None:
         return {}

@@ -210,6 +210,17 @@ class TestCustomers:
             assert (error.name, error.value) == ("customers", "others")
             assert refusal(frames.fit, moved, "gb2_spend").name == "customers"
 
+    def test_amounts_of_customers_who_bought_once(self):
+        """They have no repeat spend by which another order shows, so the logarithms of their amounts are compared."""
+        orders = pd.DataFrame({"customer": [1, 2], "date": pd.to_datetime(DAYS[:1] * 2), "amount": [5.0, 7.0]})
+        customers = frames.summarise(orders, keep_amounts=True)
+        model = LognormalSpend(3.0, 0.8, 0.5)
+        moved = attrs.evolve(customers, frame=customers.frame[::-1])
+        error = refusal(frames.value, moved, MODEL, model, **TERMS)
+        assert (error.name, error.value) == ("customers", "others")
+        without = attrs.evolve(customers, frame=customers.frame.drop(columns="mean_log_spend"))
+        assert "mean_log_spend" in str(refusal(frames.value, without, MODEL, model, **TERMS))
+
     @pytest.mark.parametrize(
         ("column", "value"),
         [("n_paid", -1.0), ("n_paid", 1.5), ("n_paid", 9.0), ("n_paid", None), ("mean_log_spend", None),

@@ -70,8 +70,10 @@ class SeasonalFit(Columns, Pictured):
     covariance : ndarray
         Covariance of the logarithms of the levels given the prior, shape (k, k).
     data_level, data_error : ndarray
-        Levels as the data alone have them, without the prior, and the standard errors of their logarithms, each of
-        shape (k,). Intervals come from these: the prior draws `level` towards 1, a large one more than a small one.
+        Levels as the data alone have them, and the standard errors of their logarithms, each of shape (k,). Intervals
+        come from these: the prior draws `level` towards 1, a large one more than a small one. What is left of the prior
+        is a standard deviation of 3, or of `shrinkage` where that is larger, which keeps finite what the data say
+        nothing of.
     n_days : ndarray of int
         Days of observation of each level, shape (k,).
     n_repeat : ndarray of int
@@ -153,8 +155,8 @@ class SeasonalFit(Columns, Pictured):
         Returns
         -------
         tuple of ndarray
-            Low and high ends, shape (k,). They hold `level` too. From 0 to infinity for a level that the data do not
-            determine.
+            Low and high ends, shape (k,). They hold the estimate of each level too. For a level of which the data say
+            nothing, the high end of 95 % is hundreds of times the low one or more; see `data_level`.
 
         Raises
         ------

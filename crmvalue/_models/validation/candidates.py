@@ -10,6 +10,7 @@ import attrs
 
 from crmvalue._core.checks import as_items, as_text
 from crmvalue._models.aging.ggompertz_nbd import fit_ggompertz_nbd
+from crmvalue._models.correlated.correlated_pareto_nbd import fit_correlated_pareto_nbd
 from crmvalue._models.regular.bg_cnbd import fit_bg_cnbd, fit_mbg_cnbd
 from crmvalue._models.repeat.bg_nbd import fit_bg_nbd
 from crmvalue._models.repeat.mbg_nbd import fit_mbg_nbd
@@ -37,6 +38,7 @@ _PLAIN: dict[str, tuple[str, int, Callable[..., Fit[Any]]]] = {
     "mbg_nbd": ("MBG/NBD", 4, fit_mbg_nbd),
     "pareto_nbd": ("Pareto/NBD", 4, fit_pareto_nbd),
     "ggompertz_nbd": ("GGompertz/NBD", 5, fit_ggompertz_nbd),
+    "correlated_pareto_nbd": ("correlated Pareto/NBD", 5, fit_correlated_pareto_nbd),
 }
 _REGULAR: dict[str, tuple[str, int, Callable[..., Fit[Any]]]] = {
     "bg_cnbd": ("BG/CNBD", 5, fit_bg_cnbd),

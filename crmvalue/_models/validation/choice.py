@@ -133,9 +133,10 @@ def choose_model(
     customer, date, as_of, time_unit, grain, missing
         As in :func:`crmvalue.purchases.summarise_purchases`. Nothing after `as_of` takes part.
     models : sequence of str, optional
-        Models to choose from: "nbd", "bg_nbd", "mbg_nbd", "pareto_nbd", "ggompertz_nbd", "bg_cnbd", "mbg_cnbd". The
-        last two stand for five candidates each, with k from 2 to 6; "mbg_cnbd_3" is the one with k = 3. All but
-        "ggompertz_nbd" may have a calendar: "mbg_nbd+month", "nbd+weekday", "mbg_cnbd_3+week+weekday".
+        Models to choose from: "nbd", "bg_nbd", "mbg_nbd", "pareto_nbd", "ggompertz_nbd", "correlated_pareto_nbd",
+        "bg_cnbd", "mbg_cnbd". The last two stand for five candidates each, with k from 2 to 6; "mbg_cnbd_3" is the one
+        with k = 3. All but "ggompertz_nbd" and "correlated_pareto_nbd" may have a calendar: "mbg_nbd+month",
+        "nbd+weekday", "mbg_cnbd_3+week+weekday".
     criterion : {"log_score", "crps", "mean_absolute_error"}, optional
         What to compare: see :class:`ProperScores`. The mean absolute error is of the expected purchases. It is smallest
         for medians, so it prefers forecasts that are too low; take it only if that is the error that you pay for.

@@ -17,6 +17,7 @@ from crmvalue.models import (
     choose_model,
     fit_bg_nbd,
     fit_calendar,
+    fit_correlated_pareto_nbd,
     fit_ggompertz_nbd,
     fit_mbg_cnbd,
     fit_nbd,
@@ -100,17 +101,20 @@ class TestChooseModel:
         """More parameters stand behind fewer, whatever the order given; a year that was seen once is not usable."""
         few = log.customer < 600
         who, when = log.customer[few], log.date[few]
-        names = ["nbd+weekday", "mbg_nbd+month", "ggompertz_nbd", "mbg_cnbd_2", "nbd"]
+        names = ["nbd+weekday", "mbg_nbd+month", "ggompertz_nbd", "correlated_pareto_nbd", "mbg_cnbd_2", "nbd"]
         choice = choose_model(who, when, as_of="1997-09-30", models=names)
-        order = ("NBD", "GGompertz/NBD", "MBG/CNBD-2", "NBD by weekday", "MBG/NBD by month")
+        order = (
+            "NBD", "GGompertz/NBD", "correlated Pareto/NBD", "MBG/CNBD-2", "NBD by weekday", "MBG/NBD by month",
+        )  # fmt: skip
         assert choice.candidates == order
-        assert np.isnan(choice.scores).tolist() == [False] * 4 + [True]
+        assert np.isnan(choice.scores).tolist() == [False] * 5 + [True]
         assert choice.conclusion.endswith("MBG/NBD by month: the log has 0.6 years: what was seen once is no season.")
         split = split_purchases(who, when, calibration_end="1997-07-24", holdout_end="1997-09-30")
         season = fit_calendar(who, when, as_of="1997-07-24", model="nbd", by="weekday")
-        fits = fit_nbd(split.calibration), fit_ggompertz_nbd(split.calibration), fit_mbg_cnbd(split.calibration, k=2)
+        functions = (fit_nbd, fit_ggompertz_nbd, fit_correlated_pareto_nbd, partial(fit_mbg_cnbd, k=2))
+        fits = [function(split.calibration) for function in functions]
         scores = [proper_scores(split, fit).log_score for fit in (*fits, season.fit)]
-        np.testing.assert_allclose(choice.scores[:4], scores, rtol=1e-12)
+        np.testing.assert_allclose(choice.scores[:5], scores, rtol=1e-12)
 
     def test_a_calendar_that_was_seen_often_enough(self, log):
         few = log.customer < 300
@@ -144,6 +148,7 @@ class TestChooseModel:
             (["mbg_cnbd_\u0663"], "must be one of nbd"),
             (["nbd_2"], "from 2 to 12"),
             (["ggompertz_nbd+month"], "with a calendar"),
+            (["correlated_pareto_nbd+month"], "with a calendar"),
             (["nbd+year"], "one of month, week, weekday"),
             (["nbd+month+week"], "not both"),
             (["NBD"], "one of nbd"),
