@@ -13,6 +13,7 @@ from crmvalue.errors import InputError
 from crmvalue.models import (
     BgCnbd,
     BgNbd,
+    CorrelatedParetoNbd,
     Ensemble,
     Fit,
     GgompertzNbd,
@@ -33,9 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["as_model", "leaving_rates", "purchase_rates"]
 
 _AFTER_PURCHASES = (BgNbd, MbgNbd, BgCnbd, MbgCnbd)
-_AT_ANY_TIME = (ParetoNbd, GgompertzNbd, TimeVaryingParetoNbd)  # customers leave
-_ALONE = (*_AFTER_PURCHASES, ParetoNbd, GgompertzNbd, Nbd, Ensemble)  # predict from purchases
-_NAMES = "a BgNbd, MbgNbd, ParetoNbd, GgompertzNbd, Nbd, BgCnbd, MbgCnbd"
+_AT_ANY_TIME = (ParetoNbd, CorrelatedParetoNbd, GgompertzNbd, TimeVaryingParetoNbd)  # customers leave
+_ALONE = (*_AFTER_PURCHASES, ParetoNbd, CorrelatedParetoNbd, GgompertzNbd, Nbd, Ensemble)  # predict from purchases
+_NAMES = "a BgNbd, MbgNbd, ParetoNbd, CorrelatedParetoNbd, GgompertzNbd, Nbd, BgCnbd, MbgCnbd"
 _HINTS: dict[type[Any], str] = {
     SeasonalModel: "its `model` is the model by the mean clock of the calendar",
     SeasonalFit: "the `model` of its `model` is the one by the mean clock of the calendar",
