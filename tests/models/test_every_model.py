@@ -31,7 +31,6 @@ MODELS: dict[str, Any] = {
     "Pareto/NBD": models.ParetoNbd(0.5, 5.0, 0.6, 11.0, "week"),
     "correlated": models.CorrelatedParetoNbd(0.5, 5.0, 0.6, 11.0, 1.5, "week"),
     "GGompertz/NBD": models.GgompertzNbd(0.5, 5.0, 0.02, 0.6, 0.25, "week"),
-    "correlated rates": models.CorrelatedParetoNbd(0.5, 5.0, 0.6, 10.0, 1.0, "week"),
     "BG/CNBD-2": models.BgCnbd(0.5, 2.5, 0.8, 2.4, "week", k=2),
     "MBG/CNBD-3": models.MbgCnbd(0.5, 1.7, 0.8, 2.4, "week", k=3),
     "season": SeasonalModel(BG, SEASON),
