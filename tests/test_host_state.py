@@ -148,6 +148,7 @@ def answers_of_threads():
 class TestInterpreter:
     """`python -O` takes out every assert, `-W error` makes every warning an error; threads give the same answers."""
 
+    @pytest.mark.slow
     def test_answers_are_the_same(self):
         script = (
             "import json, sys; from tests.test_host_state import answers_of_threads\n"

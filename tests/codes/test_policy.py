@@ -256,6 +256,7 @@ class TestGenerateCodes:
         new = generate_codes(policy, 1000, existing=iter(typed), rng=np.random.default_rng(1))
         assert not {*old} & {*new.tolist()}
 
+    @pytest.mark.slow
     def test_a_million(self):
         codes = generate_codes(CodePolicy(), 1_000_000, rng=np.random.default_rng(6))
         assert len(np.unique(codes)) == 1_000_000

@@ -125,6 +125,7 @@ class TestService:
 class TestNotebooks:
     """They show what they store, and store nothing of the machine that ran them."""
 
+    @pytest.mark.slow
     def test_show_what_they_store(self):
         need("IPython", "nbformat", "matplotlib")
         command = [sys.executable, "-m", "tests.examples.notebooks", "--check"]

@@ -73,6 +73,7 @@ class TestScorePairs:
         with pytest.raises(ModuleNotFoundError, match="crmvalue\\[match\\]"):
             score_pairs([1], {"first_name": ["a"], "last_name": ["a"], "email": [None]})
 
+    @pytest.mark.slow
     def test_the_process_is_left_as_it_was(self):
         person = [n % 300 for n in range(400)]
         columns = {

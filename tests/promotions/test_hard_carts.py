@@ -46,6 +46,7 @@ class TestManyThatCombine:
         assert priced.optimal
         assert len(priced.applied) == MANY
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("on", ["line", "order"])
     def test_one_of_each_family_of_three(self, on):
         offers = [Promotion.percent(f"{i:02}", 1 + i % 3, on=on, **in_threes(i)) for i in range(48)]
@@ -68,6 +69,7 @@ class TestManyThatCombine:
 class TestManyGroups:
     """More groups of units than can be looked at."""
 
+    @pytest.mark.slow
     def test_a_search_that_stops_is_not_dearer_than_one_promotion(self):
         offers = [Promotion.n_for_m(f"{i:02}", 2 + i % 5, 1, **STACK) for i in range(MANY)]
         priced = best_price(cart(20), offers, node_limit=20_000)

@@ -1077,6 +1077,7 @@ class TestCdnow:
         np.testing.assert_allclose(history.recency, table[:, 2], rtol=0, atol=0.005 + 1e-9)
         np.testing.assert_allclose(history.age, table[:, 3], rtol=0, atol=0.005 + 1e-9)
 
+    @pytest.mark.slow
     def test_the_full_file(self):
         """69,659 orders of 23,570 customers; the sample is every tenth of them."""
         table = np.loadtxt(published("CDNOW_master.txt"), skiprows=1)

@@ -283,6 +283,7 @@ class TestReadOrders:
         with pytest.raises(InputError, match=r"cannot open .*orders\.csv': Permission denied"):
             read_orders(path)
 
+    @pytest.mark.slow
     def test_own_words_for_every_damage(self, tmp_path):
         path = tmp_path / "orders.csv"
         path.write_text("customer,date,amount\n" + "".join(f"c{i},2024-01-{1 + i % 28:02},{i}.5\n" for i in range(500)))

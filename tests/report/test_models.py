@@ -277,6 +277,7 @@ class TestEveryBaseGetsAForecast:
         assert abs(summary.score("NBD").purchases.bias) < 0.15
         assert "within this log no customer can be shown to have left" in " ".join(format_models(summary).split())
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(("n", "most"), [(50, 1), (500, 1)])
     def test_the_grade_changes_at_most_once_in_a_month(self, n, most):
         log = staying_buyers(n, 2)

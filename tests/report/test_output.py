@@ -194,6 +194,7 @@ class TestTable:
         assert (tmp_path / "far" / "the-page").read_text() == "new"
         assert sorted(file.name for file in (tmp_path / "far").iterdir()) == ["the-page", "the-tabl"]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("form", ["csv", "parquet"])
     def test_a_full_disk(self, log, tmp_path, form):
         """A file may not grow beyond 4 kB, as if the disk were full then."""

@@ -140,6 +140,7 @@ class TestSteps:
         with pytest.raises(InputError, match="at most 1,200 offers"):
             Cascade(offers=[object()] * 1201)  # no item is looked at
 
+    @pytest.mark.slow
     def test_a_table_beyond_the_limit_is_refused_before_any_work(self):
         cascade = Cascade(first_month=1, every_months=1, end_month=1200)
         with pytest.raises(InputError, match="at most 16,680 customers with 1,199 steps"):

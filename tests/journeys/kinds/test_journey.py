@@ -437,6 +437,7 @@ class TestAgainstTheReference:
         columns = (runs.customer, runs.entered, runs.step, runs.since, runs.outcome, runs.ended)
         assert list(zip(*(column.tolist() for column in columns), strict=True)) == expected
 
+    @pytest.mark.slow
     @settings(max_examples=20)
     @given(log=logs, reentry=st.sampled_from(["always", "after exit"]))
     def test_messages_of_all_days(self, log, reentry):

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import attrs
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +86,7 @@ def day_by_day(journey, customers, did, history, policy, start, n_days):
 class TestDaysTogether:
     """A plan of several days is the plans of its days, one after the other."""
 
+    @pytest.mark.slow
     @settings(max_examples=25)
     @given(
         log=events,

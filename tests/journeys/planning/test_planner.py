@@ -358,6 +358,7 @@ class TestWholePlans:
         second = plan(journeys, base_of(order), events_of(acts, shuffled), None, policy, TODAY, days=3)
         assert second == first
 
+    @pytest.mark.slow
     @given(VISITS)
     @example([(0, "visit", 0), (0, "cart", 180), (1, "visit", 0), (2, "visit", 0)])
     @settings(max_examples=20)
@@ -379,6 +380,7 @@ class TestWholePlans:
         assert max(Counter(days.tolist()).values(), default=0) <= 9
         assert (whole.reason != "").all()
 
+    @pytest.mark.slow
     @given(VISITS)
     @settings(max_examples=50)
     def test_a_purchase_silences_the_cascade_until_its_first_month_comes_again(self, acts):

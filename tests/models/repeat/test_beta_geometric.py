@@ -108,6 +108,7 @@ class TestExactness:
         found = case.kind(*values, "week").prob_purchases(history_of(row), n, horizon=horizon)[0]
         assert close(found, reference.prob_purchases_mp(*values, *row, n, horizon, early=case.early), 1e-8)
 
+    @pytest.mark.slow
     @settings(max_examples=10)
     @given(parameters, customers(most=50), log_uniform(1e-5, 1), st.one_of(st.none(), horizons))
     def test_discounted_expected_purchases(self, case, values, row, rate, horizon):

@@ -138,6 +138,7 @@ class TestPurchaseTracking:
             found.cumulative_expected, np.cumsum(curve)[1::2], rtol=1e-9, atol=1e-9
         )  # of 938,272
 
+    @pytest.mark.slow
     def test_all_days_of_the_calendar(self):
         model = ParetoNbd(0.553, 10.578, 0.606, 11.669, "week")  # the fastest
         found = purchase_tracking([1, 1], ["0001-01-01", "9999-12-31"], model, period_days=1)

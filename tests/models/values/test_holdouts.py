@@ -210,6 +210,7 @@ class TestInflate:
         assert fits[1].left_out["zero spend"] > 0
         assert valued(history, fits, inflate="holdout", holdout=last_quarters(free)).intervals.inflation > 1
 
+    @pytest.mark.slow
     def test_covers_the_next_quarter(self):
         """Of 40 bases about 36; 31 or fewer have a chance below 2 %."""
         assert 32 <= share_covered(40, 0.25) <= 40

@@ -44,6 +44,7 @@ def posterior_by_quadrature(log_likelihood, prior):
 class TestDrawPosterior:
     """Normal draws on the logarithms, weighed by the true posterior over the normal density."""
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("priors", [None, {"alpha": (1.0, 0.3)}])
     def test_means_equal_those_of_quadrature(self, priors):
         churned = -np.diff(COHORT)

@@ -282,6 +282,7 @@ class TestValueIntervals:
             widths.append((high - low) / found.total)
         assert 2.5 < widths[0] / widths[1] < 6.5
 
+    @pytest.mark.slow
     def test_cover_the_true_expected_value(self):
         """At 80 % some 24 of 30 bases; 17 or fewer have a chance below 1 %."""
         hits = 0
@@ -514,6 +515,7 @@ class TestMixedEnds:
 class TestTotals:
     """The sum over a base: those with the largest spread are drawn one by one, the sum of the others is normal."""
 
+    @pytest.mark.slow
     def test_is_that_of_drawing_all(self, monkeypatch):
         history = simulated_base(3000, 21)
         both = fit_mbg_nbd(history), fit_gamma_gamma(history)

@@ -288,6 +288,7 @@ class TestCheckNextProducts:
             "next_products is behind most popular, beyond chance; not shown to be ahead of bought before."
         )
 
+    @pytest.mark.slow
     def test_the_probabilities_are_about_right(self):
         """Customers buy at fixed rates: what is expected is what is found, within a tenth."""
         rng = np.random.default_rng(9)

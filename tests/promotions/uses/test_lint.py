@@ -192,6 +192,7 @@ class TestLintPromotions:
         }
     )
 
+    @pytest.mark.slow
     @given(PERIODS, PERIODS)
     def test_periods_against_every_half_hour(self, one, other):
         """From 16 February to 22 March, over all periods that are searched."""
