@@ -320,7 +320,7 @@ def _encode(customer: ArrayLike, *, gaps: bool) -> tuple[npt.NDArray[Any], Integ
         return *encode_customers("customer", customer), None
     except InputError as error:
         if not gaps:
-            raise _with_advice(error) from error
+            raise _with_advice(error) from None
     filled, nobody = fill_missing("customer", customer)
     if nobody.all():
         raise InputError("customer", "given in at least one row", "no such row")
@@ -342,11 +342,11 @@ def _read_times(date: ArrayLike, *, gaps: bool) -> Dates:
     try:
         return as_time_column("date", date, allow_missing=gaps)
     except InputError as error:
-        raise _with_advice(error) from error
+        raise _with_advice(error) from None
 
 
 def _with_advice(error: InputError) -> InputError:
-    """Say what to do about a missing customer or date."""
+    """Add to the error what to do about a missing customer or date."""
     if error.rule not in {"an identifier, not missing", "an identifier, not empty", "a date, not missing"}:
         return error
     hint = say_alternatives("missing")
