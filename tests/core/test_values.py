@@ -9,6 +9,7 @@ import itertools
 import pickle
 import pkgutil
 import re
+from contextlib import suppress
 
 import attrs
 import numpy as np
@@ -36,6 +37,7 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue.errors import InputError
+from crmvalue.plots import Picture
 
 
 @stay_frozen
@@ -627,3 +629,16 @@ class TestTables:
                     except Exception as error:  # noqa: BLE001 - the test is about these
                         broken.append((type(value).__name__, name, repr(error)))
         assert broken == []
+
+    def test_pictures_of_tables_without_rows_are_refused(self):
+        """What is accepted without rows has a picture, or refuses to draw one with an InputError."""
+        for value in importlib.import_module("tests.core.public_values").VALUES:
+            fields = [field for field in attrs.fields(type(value)) if field.init]
+            if not hasattr(value, "plot_data") or isinstance(value, Picture):
+                continue
+            columns = {field.alias: getattr(value, field.name) for field in fields}
+            columns = {name: part for name, part in columns.items() if isinstance(part, np.ndarray | tuple)}
+            columns = {name: part for name, part in columns.items() if np.ndim(part) and not hasattr(part, "_fields")}
+            for n in {len(part) for part in columns.values()} - {0}:
+                with suppress(InputError):
+                    attrs.evolve(value, **{k: part[:0] for k, part in columns.items() if len(part) == n}).plot_data()
