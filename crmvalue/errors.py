@@ -13,11 +13,20 @@ from typing import Any
 __all__ = ["ConvergenceError", "DataWarning", "InputError"]
 
 
+_LONGEST = 1000
+"""A longer rule or hint is shown without its middle."""
+
+
 def broken_rule(subject: str, rule: str, *, got: str = "", hint: str | None = None) -> str:
     """Write the sentence of an :class:`InputError`; the command writes its own with the names of its options."""
     found = f"; got {got}" if got else ""
-    advice = f". Hint: {hint}" if hint else ""
-    return f"{subject} must be {rule}{found}{advice}"
+    advice = f". Hint: {_at_most(hint)}" if hint else ""
+    return f"{_at_most(subject)} must be {_at_most(rule)}{found}{advice}"
+
+
+def _at_most(text: str) -> str:
+    """Leave out the middle of a text that is too long to be read, such as a rule with a long name in it."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
 
 
 class InputError(ValueError):

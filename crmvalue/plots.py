@@ -24,6 +24,7 @@ and `plot_data` need nothing.
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -476,6 +477,7 @@ def sensitivity(
     numbers = [name for name, value in given.items() if _is_number(value)]
     for name in given:
         as_text("inputs", name)
+    _require_arguments(function, given)
     names = numbers if vary is None else [as_text("vary", name) for name in as_items("vary", vary, "a list of names")]
     if not names or any(name not in numbers for name in names):
         raise InputError("vary", f"some of the inputs that are numbers, {numbers}", vary)
@@ -524,6 +526,18 @@ def sensitivity(
 def _around(base: float, low: Floats, high: Floats) -> dict[str, Any]:
     """Fix the ends of an axis on which nothing differs."""
     return {} if np.any(low < high) else {"low": base - 1.0, "high": base + 1.0}
+
+
+def _require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -> None:
+    """Check that a function takes what it is given; functions in C may not say what they take."""
+    try:
+        signature = inspect.signature(function)
+    except ValueError:
+        return
+    try:
+        signature.bind(**inputs)
+    except TypeError as error:
+        raise InputError("inputs", "the arguments of `function`", list(inputs), hint=str(error)) from error
 
 
 def _is_number(value: Any) -> bool:

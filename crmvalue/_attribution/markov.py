@@ -68,6 +68,8 @@ class RemovalEffects(Columns):
     def __attrs_post_init__(self) -> None:
         if len(self.prob_without) != len(self.channels):
             raise InputError("prob_without", f"one for each of the {len(self.channels)} channels", self.prob_without)
+        if self.prob_conversion == 0:
+            raise InputError("prob_conversion", "> 0", self.prob_conversion)
 
     @property
     def removal_effect(self) -> Floats:

@@ -71,7 +71,7 @@ class RetentionProjection:
 
     def __attrs_post_init__(self) -> None:
         n = len(self.n_active)
-        require_columns(self, n, ("n_observed",), "cohorts")
+        require_columns(self, n, ("n_observed",), "cohorts", least=1)
         for name in ("holdout_actual", "holdout_predicted"):
             if getattr(self, name).shape != (n, self.n_holdout):
                 raise InputError(name, f"of shape ({n}, {self.n_holdout})", getattr(self, name).shape)

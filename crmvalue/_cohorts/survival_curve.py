@@ -97,7 +97,7 @@ class SurvivalCurve(Columns, Pictured):
 
     def __attrs_post_init__(self) -> None:
         names = ("survival", "low", "high", "n_at_risk", "n_events", "n_censored")
-        require_columns(self, len(self.time), names, "times")
+        require_columns(self, len(self.time), names, "times", least=1)
 
     def _parts(self) -> Parts:
         lived = float((self.time * (self.n_events + self.n_censored)).sum())

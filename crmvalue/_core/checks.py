@@ -146,6 +146,8 @@ def as_results(name: str, value: ArrayLike, *, allow_missing: bool = False, any_
 
 def as_float(name: str, value: ArrayLike) -> float:
     """Cast one number; arrays with a dimension raise."""
+    if value is None:
+        raise InputError(name, "one number", None)
     array = _finite(name, value)
     if array.ndim:
         raise InputError(name, "one number, not an array", value)
@@ -227,13 +229,18 @@ def as_outcomes(
             if is_missing_object(item):
                 raise InputError(name, f"{rule}, not missing", item, index=index, hint=if_missing)
             known = isinstance(item, bool | np.bool_ | int | float | np.integer | np.floating)
-            if not known or not -_MOST_WHOLE <= item <= _MOST_WHOLE:
+            if not known or not -_MOST_WHOLE <= _wide(item) <= _MOST_WHOLE:
                 raise InputError(name, rule, item, index=index)
         array = array.astype(np.float64)
     if array.dtype.kind == "f":
         require(~np.isnan(array), name, array, f"{rule}, not missing", hint=if_missing)
     require((array == 0) | (array == 1), name, array, "True or False, 1 or 0")
     return array.astype(bool)
+
+
+def _wide(item: Any) -> Any:
+    """Give a float of few bits as one of 64, which reaches 2**53."""
+    return float(item) if isinstance(item, np.floating) else item
 
 
 def as_fraction(name: str, value: ArrayLike, *, closed: bool = False) -> float:

@@ -1,13 +1,15 @@
 """Frozen values as JSON text: one writer, one reader.
 
 A value is an object with its class under "kind" and its fields by name; the outermost one also says the "schema".
-Arrays are lists, days and times ISO text. Mappings are lists of pairs, because their order counts and some stores of
-JSON sort keys. JSON has no infinity and no NaN: "inf", "-inf" and null stand for them. Text is not escaped.
-A field that is itself named "kind" or "schema" is written as "kind_" or "schema_".
+Arrays are lists, days and times ISO text; a day among values of any type says that it is one. Mappings are lists of
+pairs, because their order counts and some stores of JSON sort keys. JSON has no infinity and no NaN: "inf", "-inf" and
+null stand for them. Text is not escaped. A field that is itself named "kind" or "schema" is written as "kind_" or
+"schema_".
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 import re
@@ -35,6 +37,9 @@ SCHEMA = 1
 
 _TAKEN = {"kind": "kind_", "schema": "schema_"}
 """Keys with a meaning of their own, and what a field of that name is written as."""
+
+_DAY, _MOMENT = "date", "datetime"
+"""The "kind" of a day and of a moment that stand among values of any type."""
 
 _INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 
@@ -85,9 +90,11 @@ def _require_schema(schema: Any) -> None:
         raise InputError("text", f"JSON of schema {SCHEMA}", schema, hint="another version of crmvalue wrote it")
 
 
-def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _each_key_once(pairs: list[tuple[str, Any]]) -> Any:
     """Make an object of its pairs; Python's reader would silently take the last of two values."""
     fields = dict(pairs)
+    if len(pairs) == 2 and fields.keys() == {"kind", "value"} and fields["kind"] in {_DAY, _MOMENT}:
+        return (dt.date if fields["kind"] == _DAY else dt.datetime).fromisoformat(_text(fields["value"]))
     if len(fields) != len(pairs):
         raise InputError("text", "without a key that occurs twice", [key for key, _ in pairs])
     return fields
@@ -121,6 +128,8 @@ def _plain_scalar(value: Any) -> Any:
         return str(value)
     if isinstance(value, float | np.floating):
         return _plain_number(float(value))
+    if isinstance(value, dt.date):
+        return {"kind": _DAY if type(value) is dt.date else _MOMENT, "value": value.isoformat()}
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -130,8 +139,15 @@ def _plain_list(array: npt.NDArray[Any]) -> list[Any]:
     elif array.dtype.kind == "f" and not np.isfinite(array).all():
         flat = [_plain_number(number) for number in array.ravel().tolist()]
         array = np.array(flat, dtype=object).reshape(array.shape)
+    elif array.dtype.kind == "O":
+        return _plain_objects(array.tolist())
     plain: list[Any] = array.tolist()
     return plain
+
+
+def _plain_objects(items: list[Any]) -> list[Any]:
+    """Turn objects, in lists in lists, into plain data."""
+    return [_plain_objects(item) if isinstance(item, list) else _plain_scalar(item) for item in items]
 
 
 def _plain_number(number: float) -> float | str | None:

@@ -11,7 +11,7 @@ from typing import Any
 from crmvalue._core.checks import as_items
 from crmvalue.errors import InputError
 
-__all__ = ["by_name", "columns_of", "counted", "labelled"]
+__all__ = ["by_name", "columns_of", "counted", "has_columns", "labelled"]
 
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:
@@ -58,14 +58,23 @@ def _pairs(name: str, value: object) -> dict[Any, Any] | None:
     return dict(pairs)
 
 
-def columns_of(name: str, value: object) -> Mapping[str, Any]:
+def columns_of(name: str, value: Any) -> Mapping[str, Any]:
     """Give the columns by name of a mapping or of a dataframe of any kind."""
     if isinstance(value, Mapping):
         return value
-    columns = getattr(value, "column_names", getattr(value, "columns", None))
-    if columns is None or not hasattr(value, "__getitem__"):
-        raise InputError(name, "a mapping from names to columns, or a dataframe", type(value).__name__)
-    return {column: value[column] for column in columns}
+    rule = "a mapping from names to columns, or a dataframe"
+    if callable(getattr(value, "collect", None)):
+        raise InputError(name, rule, type(value).__name__, hint="collect the lazy frame first")
+    columns: Any = getattr(value, "column_names", getattr(value, "columns", None))
+    try:
+        return {column: value[column] for column in columns}
+    except Exception as error:  # whatever the value's own code raises
+        raise InputError(name, rule, type(value).__name__) from error
+
+
+def has_columns(value: object) -> bool:
+    """Whether a value is a dataframe, lazy ones included: asking one of them for its columns would run its query."""
+    return hasattr(type(value), "columns")
 
 
 def counted(n: int, one: str, many: str | None = None) -> str:

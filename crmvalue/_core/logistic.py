@@ -72,7 +72,8 @@ def solve_logistic(z: Floats, y: Floats, penalty: float) -> Solved:
             return Solved(beta, step_number)
         hessian = (x * (p * (1 - p))[:, np.newaxis]).T @ x
         hessian[np.diag_indices_from(hessian)] += ridge + 1e-12 * len(y)
-        step = linalg.solve(hessian, gradient, assume_a="pos")
+        scale = 1.0 / np.sqrt(np.diag(hessian))  # a large penalty is no bad condition
+        step = scale * linalg.solve(scale[:, np.newaxis] * hessian * scale, scale * gradient, assume_a="pos")
         size = 1.0
         while (new := _loss(x, y, beta - size * step, ridge)) > loss * (1 + _ROUNDING) and size > 1e-10:
             size /= 2

@@ -94,7 +94,10 @@ def hand_over(array: npt.NDArray[Any]) -> Any:
 
 def read_only(value: Any) -> npt.NDArray[Any]:
     """Return a read-only copy, or a view of the very array that :func:`hand_over` gave away."""
-    return _fixed(value.array if isinstance(value, Given) else np.array(value))
+    array = value.array if isinstance(value, Given) else np.array(value)
+    if not array.dtype.isnative:  # bytes in the other order are no columns of Arrow
+        array = array.astype(array.dtype.newbyteorder("="))
+    return _fixed(array)
 
 
 def _fixed(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -326,11 +329,13 @@ def label_column(
     """
 
     def check(value: Any) -> npt.NDArray[Any]:
-        array, _ = to_array(name, value, "a column of labels")
+        array = _labels(name, value)
         kinds = str | int | float | np.generic | dt.date
         others = array.dtype == object and not all(isinstance(label, kinds) for label in array.ravel())
         if (array.ndim != 1 and not any_shape) or others or array.dtype.kind in "cS":
             raise InputError(name, "a column of labels", value)
+        if array.dtype.kind == "f":
+            require(np.isfinite(array), name, array, "a column of labels, without NaN and infinities")
         if identifiers and array.size:
             encode_customers(name, value)
             encode_customers(name, array)  # numpy cuts off null characters at the end of a text
@@ -339,6 +344,16 @@ def label_column(
         return array.copy()
 
     return _given_or(check, options)
+
+
+def _labels(name: str, value: Any) -> npt.NDArray[Any]:
+    """Make an array of labels; numpy would cut off null characters at the end of a text."""
+    array, _ = to_array(name, value, "a column of labels")
+    if array.dtype.kind == "U" and not isinstance(value, np.ndarray):
+        objects, _ = to_array(name, value, "a column of labels", as_objects=True)
+        if any(isinstance(label, str) and label.endswith("\0") for label in objects.ravel()):
+            return objects
+    return array
 
 
 def words_field(name: str, *, distinct: bool = False, **options: Any) -> Any:
@@ -403,8 +418,10 @@ def tuple_of(*kinds: type[Any]) -> Callable[[str, Any], tuple[Any, ...]]:
     return check
 
 
-def require_columns(value: Any, n: int, names: Iterable[str], what: str) -> None:
+def require_columns(value: Any, n: int, names: Iterable[str], what: str, *, least: int = 0) -> None:
     """Check that the named columns of a value, None left out, have one element for each of the `n` rows."""
+    if n < least:
+        raise InputError(next(iter(names)), f"at least one row, one for each of the {what}", n)
     for name in names:
         column = getattr(value, name)
         if column is not None and len(column) != n:

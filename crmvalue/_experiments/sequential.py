@@ -11,7 +11,7 @@ from crmvalue._core.checks import as_counts, as_floats, as_outcomes, as_positive
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, columns_of
+from crmvalue._core.labels import by_name, columns_of, has_columns
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
 from crmvalue._experiments.arms import (
@@ -421,7 +421,7 @@ def sequential_test(
     >>> print(result.conclusion)
     B against A after 3 looks: +5.3 points (95 % interval +0.5 to +10.3), p 0.0043: B is higher, decided at look 3. Exact for any number of looks.
     """  # noqa: E501 - the conclusion is one line
-    if hasattr(successes, "columns") or hasattr(trials, "columns"):
+    if has_columns(successes) or has_columns(trials):
         tables = {"successes": columns_of("successes", successes), "trials": columns_of("trials", trials)}
         looks = {f"{name}[{arm!r}]": column for name, table in tables.items() for arm, column in table.items()}
         require_same_index(**looks)

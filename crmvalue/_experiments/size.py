@@ -224,9 +224,9 @@ def sample_size_means(
         low = max(2, math.ceil(2 / r))
         n = max(n, low)
         level = float(significance_level) / k
-        while _power_of_means(n, r, effect, level) < power:
+        while _power_of_means(n, r, effect, level) < float(power):
             n += 1
-        while n > low and _power_of_means(n - 1, r, effect, level) >= power:
+        while n > low and _power_of_means(n - 1, r, effect, level) >= float(power):
             n -= 1
     return SampleSize(n_control=n, n_variant=math.ceil(n * r), n_variants=k)
 
@@ -351,16 +351,17 @@ def minimum_detectable_effect_means(
     z_alpha, z_power, r, k = _settings(significance_level, power, ratio, n_variants)
     if n * r < 2:
         raise InputError("ratio", "large enough for at least 2 customers in a variant", r)
+    goal = float(power)
     normal = (z_alpha + z_power) * math.sqrt((1 + 1 / r) / n)
     if n >= _LARGE:
         return sigma * normal
     high = normal
-    while (reached := _power_of_means(n, r, high, float(significance_level) / k)) < power:
+    while (reached := _power_of_means(n, r, high, float(significance_level) / k)) < goal:
         high *= 2
     if math.isnan(reached):
         raise InputError("significance_level", "less extreme for so few customers", significance_level)
     found = optimize.bisect(
-        lambda effect: _power_of_means(n, r, effect, float(significance_level) / k) - power, 0.0, high, rtol=1e-12
+        lambda effect: _power_of_means(n, r, effect, float(significance_level) / k) - goal, 0.0, high, rtol=1e-12
     )
     return sigma * float(found)
 

@@ -11,7 +11,7 @@ from crmvalue._core.checks import as_counts, as_fraction, as_items, as_text, req
 from crmvalue._core.comparisons import fisher_p, p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, columns_of, labelled
+from crmvalue._core.labels import by_name, columns_of, has_columns, labelled
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import Given, array_field, checked_field, hand_over, optional, read_only, stay_frozen
 from crmvalue._funnels.pictures import groups_parts, stages_parts
@@ -377,7 +377,7 @@ def _require_group_for_each_row(name: str, groups: tuple[str, ...] | None, count
 
 def _by_stage(funnel: Funnel | None, groups: Any, counts: Any) -> tuple[Funnel | None, Any, Any]:
     """Put counts that are given by the names of the stages into their order."""
-    found = dict(columns_of("counts", counts)) if hasattr(counts, "columns") else labelled("counts", counts)
+    found = dict(columns_of("counts", counts)) if has_columns(counts) else labelled("counts", counts)
     if found is None:
         return funnel, groups, counts
     if len(found) < 2:

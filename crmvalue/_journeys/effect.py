@@ -216,6 +216,10 @@ class LastStep(Pictured):
 
     gain_by_last_step: Floats = number_table("gain_by_last_step", None)
 
+    def __attrs_post_init__(self) -> None:
+        if self.gain_by_last_step.shape[-1:] in {(), (0,)}:
+            raise InputError("gain_by_last_step", "of at least one column, for no step", self.gain_by_last_step.shape)
+
     def _parts(self) -> Parts:
         return last_step_parts(self.gain_by_last_step)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, evenly, nothing, shown
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -79,6 +80,8 @@ def _plain(word: str) -> str:
 
 def steps_parts(gain: Floats, n_paying: Integers) -> Parts:
     """Draw what each step earns if all get it and if only those get it for whom it pays."""
+    if gain.ndim and not gain.shape[-1]:
+        raise InputError("gain", "of at least one step, for a picture", gain.shape)
     table = gain.reshape(-1, gain.shape[-1]) if gain.ndim else gain.reshape(1, 1)
     for_all, for_some = table.sum(axis=0), np.maximum(table, 0.0).sum(axis=0)
     losing = np.nonzero(for_all <= 0)[0]

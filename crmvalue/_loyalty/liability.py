@@ -472,7 +472,7 @@ def redemption_rates(
     ([200], [80])
     """
     require_choice("period", period, get_args(CohortPeriod))
-    as_fraction("level", level)
+    level = as_fraction("level", level)
     member, day, issued, spent, expired = _ledger(ledger).issues(as_of)
     if not len(day):
         raise InputError("as_of", "a day by which points were issued", as_of)

@@ -85,7 +85,7 @@ class BudgetSplit(Columns, Pictured):
     target_ratio: float = checked_field("target_ratio", as_positive)
 
     def __attrs_post_init__(self) -> None:
-        require_columns(self, len(self.channels), _FIGURES, "channels")
+        require_columns(self, len(self.channels), _FIGURES, "channels", least=1)
 
     @property
     def total_ratio(self) -> float:

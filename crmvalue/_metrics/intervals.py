@@ -186,7 +186,7 @@ def ratio_interval(
     require(len(x) >= 2, "numerator", len(x), "at least two rows")
     require_choice("method", method, get_args(RatioMethod))
     t = _student_quantile(level, len(x) - 1)
-    if method == "bootstrap" and not isinstance(rng, np.random.Generator):
+    if (method == "bootstrap" or rng is not None) and not isinstance(rng, np.random.Generator):
         raise InputError("rng", "a numpy.random.Generator for the bootstrap", rng)
     noise = max(rounding_part(x), rounding_part(y), 8 * np.finfo(float).eps)  # sums are rounded, too
     x_scale, y_scale = np.abs(x).max() or 1.0, np.abs(y).max() or 1.0

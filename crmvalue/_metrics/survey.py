@@ -238,12 +238,12 @@ class ScoreDrivers(Columns, Pictured):
     importance: Floats = number_column("importance")
     mean: Floats = number_column("mean")
     explained: float = number_field("explained", low=0.0, high=1.0)
-    n_answers: int = count_field("n_answers")
+    n_answers: int = count_field("n_answers", low=2)
     n_incomplete: int = count_field("n_incomplete")
     level: float = checked_field("level", as_fraction)
 
     def __attrs_post_init__(self) -> None:
-        require_columns(self, len(self.question), _DRIVER_COLUMNS, "questions")
+        require_columns(self, len(self.question), _DRIVER_COLUMNS, "questions", least=1)
 
     @property
     def strongest(self) -> str:
@@ -465,7 +465,9 @@ class ResponseBySegment(Columns):
     level: float = checked_field("level", as_fraction)
 
     def __attrs_post_init__(self) -> None:
-        require_columns(self, len(self.segment), ("n_asked", "n_answered", "low", "high", "p_value"), "segments")
+        require_columns(
+            self, len(self.segment), ("n_asked", "n_answered", "low", "high", "p_value"), "segments", least=1
+        )
 
     @property
     def rate(self) -> Floats:

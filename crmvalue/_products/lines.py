@@ -63,6 +63,10 @@ class Labels:
     distinct: npt.NDArray[Any] = array_field()
     code: npt.NDArray[np.int32] = array_field()
 
+    def __attrs_post_init__(self) -> None:
+        require(self.code.dtype.kind == "i", "code", str(self.code.dtype), "whole numbers")
+        require((self.code >= 0) & (self.code < len(self.distinct)), "code", self.code, "the place of a value")
+
     def __len__(self) -> int:
         return len(self.code)
 

@@ -17,6 +17,7 @@ from crmvalue._core.values import (
     label_column,
     number_column,
     number_field,
+    require_columns,
     stay_frozen,
     words_field,
 )
@@ -113,6 +114,10 @@ class ProductTrends(Table):
     item_kind: str = checked_field("item_kind", as_text)
     level: float = number_field("level", low=0.0, high=1.0)
     days_missing: int = count_field("days_missing", default=0)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        require_columns(self, len(self.item), ("change",), "rows")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, `change` at the end, for a dataframe of any kind."""

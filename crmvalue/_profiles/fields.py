@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import warnings
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -113,7 +115,11 @@ def _listed(name: str, value: Any) -> tuple[Any, ...]:
 
 
 def _mapped(name: str, value: Any) -> FixedMapping[str, Any]:
-    return FixedMapping(columns_of(name, value))
+    fields = {as_text(name, key): part for key, part in columns_of(name, value).items()}
+    for key, part in fields.items():
+        if not (part is None or isinstance(part, str | int | dt.date) or (isinstance(part, float) and isfinite(part))):
+            raise InputError(f"{name}[{key!r}]", "a text, a number, a day, True, False or None", part)
+    return FixedMapping(fields)
 
 
 def _contacts(name: str, value: Any) -> FixedMapping[str, tuple[str, ...]]:

@@ -111,6 +111,9 @@ class RefusedKeys(Columns):
     n_records: Integers = count_column("n_records")
     reason: tuple[str, ...] = words_field("reason")
 
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.rule), ("value", "n_records", "reason"), "rules")
+
     def __len__(self) -> int:
         return len(self.rule)
 
@@ -158,6 +161,9 @@ class IdentityEvents(Columns):
     into: Integers = count_column("into")
     n_records: Integers = count_column("n_records")
 
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.event), ("profile", "into", "n_records"), "events")
+
     def __len__(self) -> int:
         return len(self.event)
 
@@ -173,6 +179,13 @@ class IdentityEvents(Columns):
     def from_json(cls, text: str | bytes) -> IdentityEvents:
         """Read what `to_json` wrote."""
         return from_json(cls, text)
+
+
+def _identifier(name: str, value: Any) -> int | str:
+    plain = value.item() if isinstance(value, np.integer) else value
+    if not isinstance(plain, int | str) or isinstance(plain, bool):
+        raise InputError(name, "a whole number or a text", value)
+    return plain
 
 
 @attrs.frozen
@@ -194,8 +207,8 @@ class MergeStep:
     shop-1 and web-1 share phone +380671234567
     """
 
-    first: Any
-    second: Any
+    first: Any = checked_field("first", _identifier)
+    second: Any = checked_field("second", _identifier)
     rule: str = checked_field("rule", as_text)
     value: str = checked_field("value", as_text)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_text, require_choice, require_same_index
+from crmvalue._core.checks import as_text, require, require_choice, require_same_index
 from crmvalue._core.encoding.customers import as_words, fill_missing
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -61,6 +61,7 @@ class ContactQuality(Columns):
         require_columns(
             self, len(self.source), ("key", "n_records", "n_missing", "n_invalid", "n_duplicate"), "sources and keys"
         )
+        require(self.n_records > 0, "n_records", self.n_records, "> 0")
 
     def __len__(self) -> int:
         return len(self.source)

@@ -17,6 +17,7 @@ from crmvalue._core.values import (
     label_column,
     number_field,
     of_class,
+    require_columns,
     stay_frozen,
 )
 from crmvalue._purchases.history import DAYS_PER_UNIT, PurchaseHistory
@@ -78,6 +79,11 @@ class PurchaseSplit(Columns):
     holdout_counts: OrderLogCounts = checked_field("holdout_counts", of_class(OrderLogCounts))
     last_n_purchases: Floats | None = float_column("last_n_purchases", optional=True)
     last_spend: Floats | None = float_column("last_spend", optional=True)
+
+    def __attrs_post_init__(self) -> None:
+        known = ("holdout_n_purchases", "holdout_spend", "last_n_purchases", "last_spend")
+        require_columns(self, len(self.calibration), known, "customers of the calibration")
+        require_columns(self, len(self.new_customer), ("new_n_purchases", "new_spend"), "new customers")
 
     def with_covariates(self, columns: Mapping[str, ArrayLike], *, customer: ArrayLike | None = None) -> PurchaseSplit:
         """Add known traits of the customers of the calibration: see :meth:`PurchaseHistory.with_covariates`.

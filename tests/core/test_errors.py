@@ -61,6 +61,13 @@ class TestInputError:
         assert str(InputError("x", "a number", nested)).endswith("got a list that cannot be shown")
         assert str(InputError("x", "a number", 10**5000)).endswith("got a int that cannot be shown")
 
+    def test_a_long_rule_is_shown_without_its_middle(self):
+        error = InputError("x", f"one of {'a' * 20_000}, b", 5, hint="c" * 20_000)
+        assert str(error).startswith("`x` must be one of aaa")
+        assert "aaa, b; got 5. Hint: ccc" in str(error)
+        assert len(str(error)) < 2500
+        assert len(error.rule) > 20_000
+
     def test_is_caught_as_value_error(self):
         with pytest.raises(ValueError, match="must be finite"):
             raise InputError("x", "finite", 1.5)

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue import segmentation
+from crmvalue import profiles, segmentation
 from crmvalue._core.checks import as_fraction
 from crmvalue._core.json import SCHEMA, from_json, read_json, to_json
 from crmvalue._core.values import FixedMapping, array_field, checked_field, count_field, optional, stay_frozen
@@ -617,3 +617,51 @@ class TestResultsOfServiceAndCampaigns:
         with pytest.raises(InputError) as caught:
             StepsThatPay.from_json(json.dumps({"gain": gain}))
         assert caught.value.name == "text"
+
+
+class TestDaysAmongOtherValues:
+    """Fields of customers hold values of any type: days and moments come back as they were."""
+
+    @pytest.mark.parametrize(
+        "values",
+        [
+            [dt.date(1990, 3, 17), dt.date(2024, 2, 29)],
+            [dt.date(1990, 3, 17), None],
+            [dt.datetime(2024, 2, 29, 12, 30, 0, 5), "text"],
+            np.array(["1990-03-17", "2024-02-29"], dtype="datetime64[D]"),
+            ["1990-03-17", "text"],
+            [1.5, 2.25],
+            ["ends in null\0", "b"],
+        ],
+    )
+    def test_round_trip(self, values):
+        found = profiles.resolve_profiles([1, 2], {"card": ["a", "b"]}, ["card"])
+        field = profiles.choose_values(found, [1, 2], values, choose="first")
+        table = profiles.profile_table(found, {"x": field})
+        for value in (field, table, table.of(0), table.of(1)):
+            again = type(value).from_json(value.to_json())
+            assert again == value
+            assert again.to_json() == value.to_json()
+        assert type(table.of(0).fields["x"]) is type(
+            profiles.CustomerProfile.from_json(table.of(0).to_json()).fields["x"]
+        )
+
+    @pytest.mark.parametrize("text", ['"2024-02-30"', "5", '"x"', "null", '["2024-01-01"]'])
+    def test_no_day(self, text):
+        whole = '{"profile": 0, "value": [{"kind": "date", "value": ' + text + "}]}"
+        with pytest.raises(InputError, match="`text`"):
+            profiles.ProfileField.from_json(whole.replace('"profile": 0', '"profile": [0]'))
+
+    @pytest.mark.parametrize("value", [[1], {}, np.nan, np.inf, b"x", object(), np.zeros(2)])
+    def test_no_value_of_a_field(self, value):
+        given = {"profile": 0, "records": [1], "contacts": {}, "fields": {}, "sources": {}}
+        for name in ("fields", "sources"):
+            with pytest.raises(InputError, match="must be a text, a number"):
+                profiles.CustomerProfile(**{**given, name: {"a": value}})
+        with pytest.raises(InputError, match="`first` must be"):
+            profiles.MergeStep(value, 1, "card", "a")
+
+    @pytest.mark.parametrize("label", [np.nan, np.inf])
+    def test_labels_are_finite(self, label):
+        with pytest.raises(InputError, match="`first` must be"):
+            profiles.ScoredPairs(first=[label], second=[1], prob=[0.5])

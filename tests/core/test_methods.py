@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from crmvalue.errors import ConvergenceError, InputError
@@ -123,3 +126,54 @@ def test_names_of_columns_are_no_arguments(name):
         else:
             with pytest.raises(InputError):
                 function(columns)
+
+
+def test_a_lazy_frame_is_asked_for_nothing():
+    """Polars warns where a lazy frame is asked for its columns, and cannot give one of them."""
+    from crmvalue import experiments, funnels, metrics
+
+    lazy = pl.LazyFrame({"a": [5, 4], "b": [3, 2]})
+    plan = {"start": ["2024-01-01"], "end": ["2024-01-31"], "target": [1.0]}
+    for call in (
+        lambda: funnels.funnel_conversion(lazy),
+        lambda: funnels.fit_lead_score(lazy, [0, 1], rng=np.random.default_rng(1)),
+        lambda: experiments.sequential_test(lazy, lazy),
+        lambda: metrics.score_drivers([1, 2], lazy),
+        lambda: metrics.plan_and_actual(lazy, lazy, as_of="2024-01-10"),
+        lambda: metrics.plan_and_actual(plan, lazy, as_of="2024-01-10"),
+    ):
+        with pytest.raises(InputError, match="collect the lazy frame first"):
+            call()
+
+
+@pytest.mark.parametrize(
+    "value", [pd.Series([1, None], dtype="Int64"), pd.DataFrame({"a": [1]}), np.zeros((2, 2)), pd.NA]
+)
+def test_words_and_mappings_are_checked_before_they_are_compared(value):
+    from crmvalue import ltv, models, plots, promotions
+    from tests.core.public_values import PRICED
+
+    with pytest.raises(InputError, match="`items` must be"):
+        promotions.return_items(PRICED, value, policy="reprice")
+    with pytest.raises(InputError, match="`missing` must be"):
+        models.rolling_holdout(
+            [1], ["2024-01-01"], models=["bg_nbd"], origins=["2024-01-01"], horizon=1, time_unit="week", missing=value
+        )
+    with pytest.raises(InputError, match="`inputs` must be the arguments of `function`"):
+        plots.sensitivity(ltv.ltv_simple, {"arpu": 1.0, "x": 2.0})
+
+
+@pytest.mark.parametrize("kind", [Fraction, Decimal, np.float16])
+def test_numbers_of_other_types(kind):
+    from crmvalue import experiments, loyalty
+    from tests.core.public_values import POINTS
+
+    half = kind(0.5)
+    assert experiments.minimum_detectable_effect_means(10.0, 64, power=half, significance_level=kind(0.25)) == (
+        experiments.minimum_detectable_effect_means(10.0, 64, power=0.5, significance_level=0.25)
+    )
+    assert experiments.sample_size_means(10.0, 5.0, power=half) == experiments.sample_size_means(10.0, 5.0, power=0.5)
+    as_of = "2024-03-01"
+    assert loyalty.redemption_rates(POINTS, as_of, level=half) == loyalty.redemption_rates(POINTS, as_of, level=0.5)
+    with np.errstate(all="raise"), pytest.raises(InputError, match="1 or 0"):
+        loyalty.member_effect([True, np.float16(0.5)] * 20, range(40), before={"x": range(40)})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 import importlib
+import inspect
 import itertools
 import pickle
 import pkgutil
 import re
+from contextlib import suppress
 
 import attrs
 import numpy as np
@@ -35,6 +37,7 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue.errors import InputError
+from crmvalue.plots import Picture
 
 
 @stay_frozen
@@ -443,6 +446,14 @@ class TestPublicValues:
         assert n_arrays > 100
 
 
+def test_bytes_of_the_other_order_become_columns_of_every_library():
+    log = (np.array([1, 1, 700], dtype=">i8"), ["2024-01-01", "2024-01-02", "2024-01-03"])
+    history = purchases.summarise_purchases(*log, as_of="2024-02-01", time_unit="week")
+    for backend in ("pandas", "polars", "pyarrow"):
+        assert len(history.to_frame(backend)) == 2
+    assert history.customer.tolist() == [1, 700]
+
+
 class Broken:
     """A value whose own code raises, whatever is asked of it."""
 
@@ -572,3 +583,62 @@ class TestTables:
                 table = frame(columns)
                 assert len(table) == n_rows
                 assert list(table.columns) == list(columns)
+
+    def test_columns_of_another_length_are_refused(self):
+        """What is accepted gives columns of one length, whichever field has too few rows or too many."""
+        n_refused, uneven = 0, []
+        for value in importlib.import_module("tests.core.public_values").VALUES:
+            if not hasattr(value, "to_columns"):
+                continue
+            for field in [field for field in attrs.fields(type(value)) if field.init]:
+                part = getattr(value, field.name)
+                if not isinstance(part, np.ndarray | tuple) or np.ndim(part) == 0 or not len(part):
+                    continue
+                for other in (part[:0], np.concatenate([part, part]) if isinstance(part, np.ndarray) else part + part):
+                    try:
+                        twin = attrs.evolve(value, **{field.alias: other})
+                    except InputError:
+                        n_refused += 1
+                        continue
+                    if len({column.shape for column in twin.to_columns().values()}) > 1:
+                        uneven.append((type(value).__name__, field.name))
+        assert uneven == []
+        assert n_refused > 300
+
+    def test_a_table_without_rows_is_refused_or_works(self):
+        """All columns of one length cut to nothing: an InputError, or a value whose properties and JSON work."""
+        broken = []
+        for value in importlib.import_module("tests.core.public_values").VALUES:
+            fields = [field for field in attrs.fields(type(value)) if field.init]
+            parts = {field.alias: getattr(value, field.name) for field in fields}
+            columns = {name: part for name, part in parts.items() if isinstance(part, np.ndarray | tuple)}
+            columns = {name: part for name, part in columns.items() if np.ndim(part) and not hasattr(part, "_fields")}
+            for n in {len(part) for part in columns.values()} - {0}:
+                cut = {name: part[:0] for name, part in columns.items() if len(part) == n}
+                try:
+                    empty = attrs.evolve(value, **cut)
+                except InputError:
+                    continue
+                for name in dir(type(value)):
+                    if name.startswith("_") or not isinstance(inspect.getattr_static(value, name), property):
+                        continue
+                    try:
+                        getattr(empty, name)
+                    except (InputError, AttributeError):
+                        continue
+                    except Exception as error:  # noqa: BLE001 - the test is about these
+                        broken.append((type(value).__name__, name, repr(error)))
+        assert broken == []
+
+    def test_pictures_of_tables_without_rows_are_refused(self):
+        """What is accepted without rows has a picture, or refuses to draw one with an InputError."""
+        for value in importlib.import_module("tests.core.public_values").VALUES:
+            fields = [field for field in attrs.fields(type(value)) if field.init]
+            if not hasattr(value, "plot_data") or isinstance(value, Picture):
+                continue
+            columns = {field.alias: getattr(value, field.name) for field in fields}
+            columns = {name: part for name, part in columns.items() if isinstance(part, np.ndarray | tuple)}
+            columns = {name: part for name, part in columns.items() if np.ndim(part) and not hasattr(part, "_fields")}
+            for n in {len(part) for part in columns.values()} - {0}:
+                with suppress(InputError):
+                    attrs.evolve(value, **{k: part[:0] for k, part in columns.items() if len(part) == n}).plot_data()

@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import columns_of, counted, has_columns
 from crmvalue._core.logistic import expit, solve_logistic, standardise
 from crmvalue._core.values import (
     FixedMapping,
@@ -115,7 +115,7 @@ class LeadScoreFit(Columns):
     n_steps: int = count_field("n_steps")
 
     def __attrs_post_init__(self) -> None:
-        require_columns(self, len(self.names), ("coefficient", "standardised"), "names")
+        require_columns(self, len(self.names), ("coefficient", "standardised"), "names", least=1)
 
     @property
     def conclusion(self) -> str:
@@ -269,7 +269,10 @@ def fit_lead_score(
     {'visits': 4, 'asked for a price': 20}
     """
     require_same_index(X=X, y=y)
-    names = getattr(X, "columns", None) if names is None else tuple(as_items("names", names, _NAMES_RULE))
+    if names is not None:
+        names = tuple(as_items("names", names, _NAMES_RULE))
+    elif has_columns(X):
+        names = list(columns_of("X", X))
     x = _matrix(_in_order(X, names))
     won = as_outcomes("y", y)
     if len(won) != len(x):
@@ -315,13 +318,13 @@ def fit_lead_score(
 
 def _in_order(X: Any, names: object) -> Any:  # noqa: N803 - the usual name of a matrix of columns
     """Columns of a dataframe in the order of the names; a plain array passes as it is."""
-    if not hasattr(X, "columns") or isinstance(names, str) or not isinstance(names, Iterable):
+    if not has_columns(X) or isinstance(names, str) or not isinstance(names, Iterable):
         return X
-    columns, wanted = list(X.columns), list(names)
+    columns, wanted = columns_of("X", X), list(names)
     for name in wanted:
         if name not in columns:
-            raise InputError("X", f"a dataframe with the column {name!r}", columns)
-    return np.column_stack([np.asarray(X[name]) for name in wanted]) if wanted else X
+            raise InputError("X", f"a dataframe with the column {name!r}", list(columns))
+    return np.column_stack([np.asarray(columns[name]) for name in wanted]) if wanted else X
 
 
 def _matrix(value: ArrayLike) -> Floats:

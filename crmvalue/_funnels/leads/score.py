@@ -312,7 +312,7 @@ class LeadScores(Columns):
         InputError
             If the customer was not scored.
         """
-        kinds = str if isinstance(self.customer[0], str) else int | float | np.number
+        kinds = str if len(self.customer) and isinstance(self.customer[0], str) else int | float | np.number
         comparable = isinstance(customer, kinds)
         rows = np.nonzero(np.asarray(self.customer == customer))[0] if comparable else np.zeros(0, dtype=np.int64)
         if len(rows) != 1:

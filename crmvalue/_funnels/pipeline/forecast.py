@@ -129,7 +129,10 @@ def _with_months(name: str, table: PipelineTable) -> PipelineTable:
         return table
     if table.label.dtype.kind != "U":
         raise InputError(name, "a table by month", table.label.tolist())
-    return attrs.evolve(table, label=table.label.astype("datetime64[M]"))
+    months = table.label.tolist()
+    if not all(map(_is_month, months)):
+        raise InputError(name, "a table by month", months)
+    return attrs.evolve(table, label=as_day_column(name, [f"{month}-01" for month in months]).astype("datetime64[M]"))
 
 
 @stay_frozen
@@ -178,7 +181,7 @@ class PipelineForecast:
     by_group: PipelineTable | None = checked_field("by_group", optional(of_class(PipelineTable)), default=None)
 
     def __attrs_post_init__(self) -> None:
-        require_columns(self, len(self.total), ("prob_total",), "totals")
+        require_columns(self, len(self.total), ("prob_total",), "totals", least=1)
 
     @property
     def interval(self) -> Interval:

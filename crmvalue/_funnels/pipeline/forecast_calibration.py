@@ -35,6 +35,7 @@ from crmvalue._core.values import (
 from crmvalue._funnels.counts import share, share_interval
 from crmvalue._funnels.pictures import forecast_parts
 from crmvalue._funnels.pipeline.forecast import distribution_of_total
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -102,6 +103,9 @@ class ForecastCalibration(Columns, Pictured):
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.edge) - 1, ("n_deals", "n_won", "expected"), "bins")
         require(self.n_won <= self.n_deals, "n_won", self.n_won, "at most `n_deals`")
+        money = (self.amount_expected, self.amount_won, self.p_value_amount)
+        if any(part is None for part in money) and any(part is not None for part in money):
+            raise InputError("amount_expected", "given with `amount_won` and `p_value_amount`, or all None", money)
 
     @property
     def mean_prob(self) -> Floats:

@@ -27,6 +27,7 @@ from crmvalue._core.values import (
     hand_over,
     label_column,
     optional,
+    require_columns,
     stay_frozen,
     tuple_of,
     whole_table,
@@ -136,6 +137,11 @@ class CascadeState(Columns):
     silent_months: Integers = whole_table("silent_months", None)
     next_date: Dates = date_table("next_date", None)
 
+    def __attrs_post_init__(self) -> None:
+        for name in ("month", "silent_months", "next_date"):
+            if getattr(self, name).shape != self.state.shape:
+                raise InputError(name, f"of the shape of `state`, {self.state.shape}", getattr(self, name).shape)
+
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""
         return array_columns(self)
@@ -168,6 +174,9 @@ class CascadeDue(Columns):
     month: Integers = whole_table("month")
     date: Dates = date_table("date")
     offer: tuple[Offer | None, ...] = checked_field("offer", tuple_of(Offer, type(None)))
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.row), ("month", "date", "offer"), "rows")
 
     def __len__(self) -> int:
         return len(self.row)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from crmvalue._core.frames import Columns
-from crmvalue._core.values import array_columns, date_table, label_column, stay_frozen
+from crmvalue._core.values import array_columns, date_table, label_column, require_columns, stay_frozen
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +54,9 @@ class JourneyRuns(Columns):
     since: Dates = date_table("since")
     outcome: npt.NDArray[np.str_] = label_column("outcome", texts=True)
     ended: Dates = date_table("ended")
+
+    def __attrs_post_init__(self) -> None:
+        require_columns(self, len(self.customer), ("entered", "step", "since", "outcome", "ended"), "runs")
 
     def __len__(self) -> int:
         return len(self.entered)

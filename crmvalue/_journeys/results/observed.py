@@ -122,7 +122,7 @@ class ObservedEffect(Columns, Pictured):
     level: float = checked_field("level", as_fraction)
 
     def __attrs_post_init__(self) -> None:
-        require_columns(self, len(self.names), ("balance_before", "balance_after"), "columns")
+        require_columns(self, len(self.names), ("balance_before", "balance_after"), "columns", least=1)
         require_columns(self, _BINS, ("overlap_treated", "overlap_control"), "tenths")
 
     def _parts(self) -> Parts:

@@ -22,6 +22,7 @@ from crmvalue._core.comparisons import FEW_LOST, holm, log_rank, p_text
 from crmvalue._core.encoding.customers import as_words, encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -350,7 +351,7 @@ class WorstTicketRetention(Columns):
                 self.worst, self.retained, self.n_customers, self.low, self.high, strict=True
             )
         ]
-        text = f"Retained {self.horizon_days} days after the first {self.landmark_days}: {'; '.join(parts)}."
+        text = f"Retained {counted(self.horizon_days, 'day')} after the first {self.landmark_days}: {'; '.join(parts)}."
         if math.isnan(self.p_value):
             return text
         shown = "the groups differ beyond chance" if self.p_value < 1 - self.level else "no difference is shown"

@@ -16,6 +16,10 @@ import numpy as np
 from crmvalue._models.shared.numerics import alike_blocks, average_over_beta, last_true, stirling_rest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
     from crmvalue.typing import Floats
 
 __all__ = ["purchases_for_life"]
@@ -50,7 +54,7 @@ def _worth(k: int, s: Floats, shape: Floats, part: Floats, kappa: Floats, a: Flo
     rate = wide * np.exp(s)
     wait = k * np.log1p(kappa[:, np.newaxis] / rate)  # minus the logarithm of q^k
     again = np.exp(-wait) / -np.expm1(-wait)  # q^k / (1 - q^k)
-    density = np.exp(wide * (s - np.expm1(s)) + _log_height(shape)[:, np.newaxis])
+    density = np.exp(wide * _bend(s) + _log_height(shape)[:, np.newaxis])
     found: Floats = density * _events(k, silence, rate + kappa[:, np.newaxis], shape) * again * _kept(again, a, left)
     return found
 
@@ -83,6 +87,14 @@ def _events(k: int, part: Floats, rate: Floats, shape: Floats) -> Floats:
     return found
 
 
+def _bend(s: Floats) -> Floats:
+    """Give s + 1 - exp(s), by its series where the difference would cancel."""
+    near = np.clip(s, -1e-3, 1e-3)
+    series = -0.5 * near**2 * (1.0 + near / 3.0 * (1.0 + near / 4.0 * (1.0 + near / 5.0)))
+    found: Floats = np.where(np.abs(s) < 1e-3, series, s - np.expm1(s))
+    return found
+
+
 def _log_height(shape: Floats) -> Floats:
     """Logarithm of the density of the logarithm of a gamma variate at its mode."""
     from scipy.special import gammaln
@@ -98,19 +110,24 @@ def _window(k: int, shape: Floats, kappa: Floats) -> tuple[Floats, Floats]:
     """Where the rule in s begins and ends: beyond, the integrand has fallen by exp(-36)."""
 
     def slowest(s: Floats) -> Floats:
-        found: Floats = shape * (s - np.expm1(s)) - k * np.log1p(kappa * np.exp(-s) / shape)
+        found: Floats = shape * _bend(s) - k * np.log1p(kappa * np.exp(-s) / shape)
         return found
 
     def fastest(s: Floats) -> Floats:
-        found: Floats = (shape + k) * s - shape * np.expm1(s)
+        found: Floats = k * s + shape * _bend(s)
         return found
+
+    unit = 1.0 / np.sqrt(shape + k)  # about a standard deviation, in which the ends are looked for
+
+    def last(condition: Callable[[Floats], npt.NDArray[np.bool_]], begin: Floats, end: Floats) -> Floats:
+        return last_true(lambda u: condition(u * unit), begin / unit, end / unit) * unit
 
     # Both are concave. The slope of the first is at most `shape`, or `shape + k` where interest outweighs the rate.
     zero, top = np.zeros(len(shape)), np.log1p(k / shape)
-    peak = last_true(lambda s: k * kappa / (kappa + shape * np.exp(s)) > shape * np.expm1(s), zero, top)
+    peak = last(lambda s: k * kappa / (kappa + shape * np.exp(s)) > shape * np.expm1(s), zero, top)
     target = slowest(peak) - _DROP
     begin = np.maximum(target / shape - 1.0, (target - shape - k * np.log(shape / kappa)) / (shape + k))
-    low = last_true(lambda s: slowest(s) < target, begin, peak)
+    low = last(lambda s: slowest(s) < target, begin, peak)
     goal = fastest(top) - _DROP
-    high = last_true(lambda s: fastest(s) > goal, top, top + np.sqrt(2.0 * _DROP / (shape + k)))
+    high = last(lambda s: fastest(s) > goal, top, top + np.sqrt(2.0 * _DROP / (shape + k)))
     return low, high

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import attrs
 import numpy as np
@@ -31,7 +31,7 @@ from crmvalue._models.shared.purchase_model import as_purchase_model
 from crmvalue._models.validation.candidates import MODELS, options_of, require_log
 from crmvalue._models.validation.comparison import NAIVE_RULES, compare_models
 from crmvalue.errors import ConvergenceError, InputError
-from crmvalue.purchases import DAYS_PER_UNIT, split_purchases
+from crmvalue.purchases import DAYS_PER_UNIT, Missing, split_purchases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from crmvalue._models.shared.fit import Fit
     from crmvalue._models.validation.comparison import ModelScore
-    from crmvalue.purchases import Grain, Missing, PurchaseHistory, PurchaseSplit, TimeUnit
+    from crmvalue.purchases import Grain, PurchaseHistory, PurchaseSplit, TimeUnit
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = ["RollingHoldout", "rolling_holdout"]
@@ -214,6 +214,7 @@ def rolling_holdout(
     if not len(days) or len(np.unique(days)) < len(days):
         raise InputError("origins", "different days, at least one", days)
     require_choice("time_unit", time_unit, DAYS_PER_UNIT)
+    require_choice("missing", missing, get_args(Missing))
     ahead = np.timedelta64(max(1, round(min(length * DAYS_PER_UNIT[time_unit], _MOST_DAYS))), "D")
     found: list[tuple[np.datetime64, PurchaseSplit, ModelScore | str]] = []
     first = _first_day(as_day_column("date", date, allow_missing=missing == "drop"))

@@ -168,6 +168,9 @@ class CustomerValues(Columns, Pictured):
         return len(self.clv)
 
     def __attrs_post_init__(self) -> None:
+        cost = self.acquisition_cost
+        if isinstance(cost, np.ndarray) and cost.shape not in {(), (len(self),)}:
+            raise InputError("acquisition_cost", f"as long as `clv` ({len(self)} rows)", cost.shape)
         columns = {name: column for name, column in self.to_columns().items() if name != "clv"}
         require_same_length(clv=self.clv, **columns)
 
@@ -447,7 +450,7 @@ def customer_values(
         winning = as_per_customer(
             "acquisition_cost", acquisition_cost, len(history), kind="amount", segments=segments, rows=rows
         )
-    as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
+    n_draws = as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     splits = _read_splits(inflate, holdout, level, history, terms)
     intervals = None
     with np.errstate(under="ignore"):

@@ -240,7 +240,7 @@ def revenue_plan(
     if history.as_of is None:
         raise InputError("history", "one with `as_of`, the day from which the months are counted", None)
     n = as_whole_number("n_months", n_months, low=1, high=_MOST_MONTHS)
-    as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
+    n_draws = as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     rows = Rows(history.customer)
     segments = as_segments(segment, len(history), rows=rows)
     share = np.broadcast_to(

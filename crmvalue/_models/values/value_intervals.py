@@ -13,6 +13,7 @@ import numpy as np
 from crmvalue._core.checks import as_flag, as_fraction, as_items, as_whole_number, require, require_same_length
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
+from crmvalue._core.labels import counted
 from crmvalue._core.values import checked_field, count_field, number_column, number_field, stay_frozen
 from crmvalue._models.seasons.seasonal_model import SeasonalModel
 from crmvalue._models.shared.common import as_rng, take
@@ -172,7 +173,7 @@ class ValueIntervals(Columns):
             return ""
         n, share = self.effective_share * self.n_draws, self.effective_share
         verdict = "are not to be trusted" if share < _USELESS else "are rough"
-        return f"Those of the expected values {verdict}: they rest on only {n:.0f} of {self.n_draws} draws."
+        return f"Those of the expected values {verdict}: they rest on only {n:.0f} of {counted(self.n_draws, 'draw')}."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the ends of the intervals of the customers by name, for a dataframe of any kind."""

@@ -134,7 +134,7 @@ class PromotionComparison(Columns, Pictured):
     odd: tuple[str, ...] = words_field("odd")
 
     def __attrs_post_init__(self) -> None:
-        require_columns(self, len(self.by), [*array_columns(self)], "rows")
+        require_columns(self, len(self.by), [*array_columns(self)], "rows", least=1)
 
     def _parts(self) -> Parts:
         kind = self.by == "promotion"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 import attrs
 
@@ -17,9 +18,6 @@ from crmvalue._promotions.promotion import Items, Promotion
 from crmvalue._promotions.result import Applied, Discount, Gift, PricedCart, PricedLine, Rejected
 from crmvalue.errors import InputError
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 __all__ = ["Refund", "RefundedLine", "return_items"]
 
 ReturnPolicy = Literal["prorated", "reprice"]
@@ -31,7 +29,7 @@ def _whole(name: str, value: Any) -> int:
 
 
 def _quantities(name: str, value: Any) -> FixedMapping[str, int]:
-    if not hasattr(value, "items") or not value:
+    if not isinstance(value, Mapping) or not value:
         raise InputError(name, "a mapping from lines to numbers of units, not empty", value)
     return FixedMapping({as_text(name, line): as_whole_number(name, n, low=1) for line, n in value.items()})
 

@@ -203,6 +203,22 @@ class TestDefinition:
             wanted = mp.quad(worth, mp.linspace(low, mp.log(shape + k) + spread, 30))
         assert found == pytest.approx(float(wanted), rel=1e-12)
 
+    @pytest.mark.parametrize("r", [1e9, 1e11, 1e12, 1e14, 1e20, 1e50])
+    def test_one_rate_for_all(self, r):
+        """As r grows, all customers buy at the rate r / alpha: q^k / (1 - (1 - p) q^k), averaged over p alone."""
+        k, a, b, rate = 2, mp.mpf("0.8"), mp.mpf("2.4"), mp.mpf("0.25")
+        worth = (rate / (rate + mp.log("1.001"))) ** k
+
+        def average(left):
+            def weighted(p):
+                return p ** (a - 1) * (1 - p) ** (left - 1) / mp.beta(a, left) * worth / (1 - (1 - p) * worth)
+
+            return mp.quad(weighted, [0, 1e-4, 1e-2, 1])
+
+        for model, expected in ((BgCnbd, average(b)), (MbgCnbd, b / (a + b) * average(b + 1))):
+            found = model(r, 4 * r, 0.8, 2.4, "week", k=k).discounted_expected_purchases_new(discount_rate=0.001)
+            np.testing.assert_allclose(found, float(expected), rtol=1e-8)  # r is not infinite
+
     def test_few_and_many_events_meet(self):
         """Sums over events, and integrals over the chance to be lost, on both sides of the change of method."""
         process = ErlangProcess(3, 0.9, 5.0, 0.8, 2.5, 1)
