@@ -274,6 +274,17 @@ class TestReasons:
         (rejected,) = best_price(cart(1000), [Promotion.fixed_price("A", "90.00")], caps=Caps(line_percent=50)).rejected
         assert (rejected.kind, rejected.reason) == ("no_benefit", "takes nothing more off this cart")
 
+    def test_what_is_rounded_away_beside_others_was_applied_too(self):
+        lines = [CartLine(id=name, product=name, unit_price=price) for name, price in (("a", 30), ("b", 99))]
+        bought = Cart(lines=lines, currency="JPY")
+        stack = {"on": "order", "family": "f", "combines_with": ["f"]}
+        offers = [Promotion.percent("A", 5, **stack), Promotion.amount("B", 1, **stack)]
+        priced = best_price(bought, offers, rounded_per="order")
+        assert best_price(bought, offers[:1], rounded_per="order").total == 123
+        assert priced.total == 122
+        assert [(one.promotion, one.amount) for one in priced.applied] == [("A", 7), ("B", 0)]
+        assert priced.rejected == ()
+
     def test_cap_that_binds_is_counted(self):
         limits = Caps(brand_percent={"b0": 10})
         (applied,) = best_price(cart(1000, 1000), [Promotion.percent("A", 20)], caps=limits).applied
