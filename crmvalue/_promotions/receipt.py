@@ -54,9 +54,14 @@ def write_receipt(pricer: Pricer, choice: Choice) -> Receipt:
 
 
 def line_discounts(pricer: Pricer, choice: Choice) -> list[dict[int, int]]:
-    """Give what each promotion takes off each line, by its bit [minor units], without writing a receipt."""
+    """Give what each promotion takes off each line, by its bit [minor units], without writing a receipt.
+
+    A promotion that takes nothing off a line is left out; one whose part was rounded to 0 beside others is there.
+    """
     wanted = [_wanted(pricer, choice, i) for i in range(len(pricer.problem.quantity))]
-    return _in_minor_units(pricer.problem, _granted(pricer, choice, wanted))
+    granted = _granted(pricer, choice, wanted)
+    whole = _in_minor_units(pricer.problem, granted)
+    return [{bit: off for bit, off in part.items() if before[bit]} for part, before in zip(whole, granted, strict=True)]
 
 
 def _wanted(pricer: Pricer, choice: Choice, i: int) -> dict[int, int]:

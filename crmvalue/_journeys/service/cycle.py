@@ -92,8 +92,8 @@ def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
     Raises
     ------
     InputError
-        If a date is missing, an interval is not a whole number from 1 to 1200, the shapes do not broadcast, or a service
-        would be after the year 9999.
+        If a date is missing, an interval is not a whole number from 1 to 1200, the shapes do not broadcast, or a
+        service would be after the year 9999.
 
     Notes
     -----
