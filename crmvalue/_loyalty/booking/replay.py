@@ -287,6 +287,8 @@ def _take_back(book: _Book, event: _Event, lot: int) -> None:
     book.left[lot] -= own
     book.write(row, member, lot, day, -own)
     short = event.points - own
+    if not short:  # mostly; and a member may have thousands of lots to add up
+        return
     others = min(short, max(book.spendable(member, day), 0))
     book.take(row, member, day, others)
     if short > others:
