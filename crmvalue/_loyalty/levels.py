@@ -181,8 +181,13 @@ def walk_levels(
     level, collected, kept = np.zeros((3, n), dtype=np.int64)
     falls: list[tuple[Integers, Dates, Integers]] = []
     totals: list[Integers] = []
+    is_last = np.bincount(last, minlength=1) > 0
+    n_same = 0  # periods in a row without a row and without a change
     for p in range(int(last.max(initial=0)) + 1):
         rows = order[ends[p] : ends[p + 1]]
+        if n_same >= scheme.months and not len(rows) and not is_last[p]:
+            totals.append(np.zeros(1, dtype=np.int64))
+            continue
         if each_row:
             row_carried[rows], row_base[rows] = carried[member[rows]], base[member[rows]]
         total = np.bincount(member[rows], amount[rows], minlength=n).astype(np.int64)
@@ -201,6 +206,8 @@ def walk_levels(
         carried = _level(scheme, stays)
         if scheme.soft_landing:
             carried = np.maximum(carried, held - 1)
+        is_same = not len(rows) and np.array_equal(carried, held) and np.array_equal(base, next_base)
+        n_same = n_same + 1 if is_same else 0
         base = next_base
         if not each_row:
             continue

@@ -369,6 +369,6 @@ def membership_break_even(
     return {
         "spend_from": start,
         "share_gaining": float(joins.mean()),
-        "gain": -lost,
+        "gain": 0.0 - lost,  # never -0.0
         "extra_spend": lost / (total * (part - off)) if total else 0.0,
     }

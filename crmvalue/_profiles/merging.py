@@ -62,10 +62,12 @@ def merge(
         joined = _join(label, groups, fate)
         large = np.bincount(joined, minlength=n) > most_records
         fate[large[joined[head]]] = TOO_LARGE
-        broken = np.unique(joined[apart[joined[apart[:, 0]] == joined[apart[:, 1]], 0]])
-        for place in broken[~large[broken]].tolist():
-            places = np.nonzero(joined[head] == place)[0]
-            fate[places] = _one_by_one(label, groups, places, apart)
+        meets = apart[joined[apart[:, 0]] == joined[apart[:, 1]]]
+        meets = meets[~large[joined[meets[:, 0]]]]
+        sizes, of_pair = groups.size, joined[meets[:, 0]]
+        broken = np.unique(of_pair)
+        for places, pairs in zip(_rows_of(broken, joined[head]), _rows_of(broken, of_pair), strict=True):
+            fate[places] = _one_by_one(label, groups, sizes[places], places, meets[pairs])
         label = joined if not fate.any() else _join(label, groups, fate)
         fates.append(fate)
     return label, fates
@@ -88,10 +90,17 @@ def _join(label: Integers, groups: Groups, fate: npt.NDArray[np.int8]) -> Intege
     return joined
 
 
+def _rows_of(wanted: Integers, column: Integers) -> list[Integers]:
+    """Give for each wanted value, ascending, the rows of a column that have it, in their order."""
+    order = np.argsort(column, kind="stable")
+    begins, ends = (np.searchsorted(column[order], wanted, side=side) for side in ("left", "right"))
+    return [order[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+
+
 def _one_by_one(
-    label: Integers, groups: Groups, places: Integers, apart: npt.NDArray[np.int64]
+    label: Integers, groups: Groups, size: Integers, places: Integers, apart: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.int8]:
-    size = groups.size[places]
+    """Give the fate of the groups at some places, which would join the pairs of `apart` with one another."""
     fate = np.zeros(len(places), dtype=np.int8)
     parent: dict[int, int] = {}
 
@@ -101,8 +110,7 @@ def _one_by_one(
         return node
 
     members = [label[groups.row[groups.start[place] :][:n]].tolist() for place, n in zip(places, size, strict=True)]
-    inside = {node for group in members for node in group}
-    pairs = [pair for pair in label[apart].tolist() if inside.issuperset(pair)]
+    pairs = label[apart].tolist()
     for index in np.argsort(-size, kind="stable").tolist():
         tried = dict(parent)
         for node in members[index]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["NameCheck", "check_names"]
 
+_MARGIN = 0.05
+"""Below the least similarity, names are not even listed; a cut-off next to it loses names that just reach it."""
+
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
@@ -144,8 +147,10 @@ def _similar(unknown: list[str], known: dict[str, str], limit: int, least: float
     fuzz = _rapidfuzz()
     forms = sorted(known)
     found = {}
+    scorer = fuzz.distance.OSA.normalized_similarity
+    cutoff = max(least - _MARGIN, 0.0)
     for form in unknown:
-        scored = fuzz.process.extract(form, forms, scorer=fuzz.distance.OSA.normalized_similarity, limit=None)
+        scored = fuzz.process.extract(form, forms, scorer=scorer, limit=None, score_cutoff=cutoff)
         best = [match for match in scored if match[1] >= least - 1e-9]  # 1 - 2 / 5 is a little below 0.6
         best.sort(key=lambda match: (-match[1], match[0]))
         found[form] = ", ".join(known[match[0]] for match in best[:limit])

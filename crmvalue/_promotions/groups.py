@@ -192,19 +192,32 @@ def _most_of_bundles(problem: Problem, active: Active, found: list[Bundle] | Non
 
 def _most_of_single(problem: Problem, active: Active, ordered: list[int]) -> int:
     buy, get, lines_to_get = _rules(active)
-    each = [_off_unit(problem, active, i) for i in ordered for _ in range(problem.quantity[i]) if active.lines >> i & 1]
+    units = sum(problem.quantity[i] for i in ordered if active.lines >> i & 1)
     if lines_to_get:
-        each = [_off_unit(problem, active, i) for i in bits(lines_to_get) for _ in range(problem.quantity[i])]
-        times = min(sum(problem.quantity[i] for i in bits(active.lines)) // buy, len(each) // get)
+        times = min(units // buy, sum(problem.quantity[i] for i in bits(lines_to_get)) // get)
         times = times if active.times is None else min(times, active.times)
-        most = sum(sorted(each, reverse=True)[: times * get])
+        most = _most_of_units(problem, active, bits(lines_to_get), times * get)
     elif buy == 0:
-        most = sum(sorted(each, reverse=True)[: active.times])
+        most = _most_of_units(problem, active, bits(active.lines), units if active.times is None else active.times)
     else:
         size = buy + get
-        times = len(each) // size if active.times is None else min(len(each) // size, active.times)
-        most = sum(off for place, off in enumerate(each[: times * size]) if place % size >= buy)
+        end = size * (units // size if active.times is None else min(units // size, active.times))
+        most = place = 0
+        for i in ordered:
+            if active.lines >> i & 1:
+                after = min(place + problem.quantity[i], end)
+                n = _rewarded(after, buy, size) - _rewarded(place, buy, size)
+                most, place = most + n * _off_unit(problem, active, i), after
     return most if active.limit is None else min(most, active.limit)
+
+
+def _most_of_units(problem: Problem, active: Active, lines: list[int], n: int) -> int:
+    """Give what so many units of some lines get at most: those with the largest discounts."""
+    most = 0
+    for off, quantity in sorted(((_off_unit(problem, active, i), problem.quantity[i]) for i in lines), reverse=True):
+        most += off * min(quantity, n)
+        n -= min(quantity, n)
+    return most
 
 
 def _rules(active: Active) -> tuple[int, int, int]:
@@ -458,14 +471,13 @@ class _Search:
             rest = self.problem.quantity[i] - used[i]
             following: dict[tuple[tuple[int, int, int], ...], tuple[int, tuple[Any, ...]]] = {}
             for state, (value, chain) in states.items():
-                n_moves = 0
-                for after, more_mask, more_off, moves in self._moves(i, rest, state):
-                    n_moves += 1
+                self.budget.spend()
+                for n, (after, more_mask, more_off, moves) in enumerate(self._moves(i, rest, state)):
+                    self.budget.spend(n % 2)  # as it goes, because a line may have a million units
                     gain = value + self.price(i, mask | more_mask, off + more_off)
                     known = following.get(after)
                     if known is None or gain > known[0]:
                         following[after] = (gain, (chain, i, moves) if moves else chain)
-                self.budget.spend(1 + n_moves // 2)
             states = following
         ends = [(value, chain) for state, (value, chain) in states.items() if self._is_end(state)]
         return max(ends, key=lambda end: end[0])

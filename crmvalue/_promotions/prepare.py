@@ -43,9 +43,11 @@ __all__ = [
     "fits",
     "least_units",
     "line_limit",
+    "line_limits",
     "missing_of",
     "named",
     "not_now",
+    "order_limits",
     "prepare",
     "ready",
     "refusal",
@@ -285,29 +287,45 @@ def _limits(cart: Cart, caps: Caps | None, amount: list[int], scale: int) -> tup
             lines = sum(1 << i for i, line in enumerate(cart.lines) if getattr(line, key) == name)
             if lines:
                 nodes.append((lines, cart.minor(most) * scale))
-    orders = []
-    if caps.order_amount is not None:
-        orders.append(cart.minor(caps.order_amount) * scale)
-    if caps.order_percent is not None:
-        orders.append(sum(amount) // scale * _millionths(caps.order_percent) // MILLION * scale)
+    orders = order_limits(cart, caps, sum(amount) // scale)
     if orders:
-        nodes.append(((1 << len(amount)) - 1, min(orders)))
+        nodes.append(((1 << len(amount)) - 1, min(orders.values()) * scale))
     return largest, nodes
 
 
+def order_limits(cart: Cart, caps: Caps, amount: int) -> dict[str, int]:
+    """Give the largest discount that each cap leaves to the whole order, by the name of the cap."""
+    limits = {}
+    if caps.order_amount is not None:
+        limits["order_amount"] = cart.minor(caps.order_amount)
+    if caps.order_percent is not None:
+        limits["order_percent"] = amount * _millionths(caps.order_percent) // MILLION
+    return limits
+
+
 def line_limit(cart: Cart, caps: Caps, line: CartLine, amount: int) -> int:
-    percents = [caps.line_percent, caps.brand_percent.get(line.brand), caps.product_percent.get(line.product)]
-    limits = [amount * _millionths(percent) // MILLION for percent in percents if percent is not None]
+    return max(0, min([amount, *line_limits(cart, caps, line, amount).values()]))
+
+
+def line_limits(cart: Cart, caps: Caps, line: CartLine, amount: int) -> dict[str, int]:
+    """Give the largest discount that each cap leaves to one line by itself, by the name of the cap."""
+    percents = {
+        "product_percent": caps.product_percent.get(line.product),
+        "brand_percent": caps.brand_percent.get(line.brand),
+        "line_percent": caps.line_percent,
+    }
+    limits = {
+        name: amount * _millionths(percent) // MILLION for name, percent in percents.items() if percent is not None
+    }
     if caps.line_amount is not None:
-        limits.append(cart.minor(caps.line_amount))
-    floors = [0]
+        limits["line_amount"] = cart.minor(caps.line_amount)
     if line.product in caps.floor_price:
-        floors.append(cart.minor(caps.floor_price[line.product]) * line.quantity)
+        limits["floor_price"] = amount - cart.minor(caps.floor_price[line.product]) * line.quantity
     if caps.margin_percent is not None and line.unit_cost is not None:
         kept = MILLION - _millionths(caps.margin_percent)
         cost = cart.minor(line.unit_cost) * line.quantity
-        floors.append(-(-cost * MILLION // kept) if kept else amount)
-    return max(0, min([amount - max(floors), *limits]))
+        limits["margin_percent"] = amount + -cost * MILLION // kept if kept else 0
+    return limits
 
 
 def _activate(problem: Problem, ready: Ready, lines_of: Callable[[Items], int]) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crmvalue._core.money import money_text
 from crmvalue._promotions.cart import exponent_in
 from crmvalue._promotions.groups import Budget, Grouping, OutOfSteps, group_parts
-from crmvalue._promotions.prepare import bits
+from crmvalue._promotions.prepare import bits, line_limits, order_limits
+from crmvalue._promotions.receipt import line_discounts
 from crmvalue._promotions.result import Rejected
 from crmvalue._promotions.search import Choice, together
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from crmvalue._promotions.caps import Caps
+    from crmvalue._promotions.cart import Cart, CartLine
     from crmvalue._promotions.prepare import Active, Problem
     from crmvalue._promotions.pricing import Pricer
 
@@ -45,7 +50,8 @@ def why_not(pricer: Pricer, choice: Choice, promotion: str) -> Rejected:
             beaten_by=tuple(sorted(gone)),
             difference=max(0, difference),
         )
-    cap = next((text for i in bits(active.lines) if (text := _binding(problem, i))), None)
+    off = [sum(part.values()) for part in line_discounts(pricer, other)]
+    cap = next((text for i in bits(active.lines) if (text := _binding(problem, off, i))), None)
     if cap is not None:
         return Rejected(promotion=promotion, kind="capped", reason=cap)
     return Rejected(promotion=promotion, kind="no_benefit", reason="takes nothing more off this cart")
@@ -105,29 +111,40 @@ def _without(grouping: Grouping, gone: int) -> Grouping:
     )
 
 
-def _binding(problem: Problem, i: int) -> str | None:
-    """Name the cap that limits a line; None without one."""
+def _binding(problem: Problem, off: list[int], i: int) -> str | None:
+    """Name the cap that a line has reached with the discounts of all lines: one of its own, or of several lines."""
     caps, line, cart = problem.caps, problem.cart.lines[i], problem.cart
     if caps is None:
         return None
-    percents = (
-        (caps.product_percent.get(line.product), f"product {line.product}"),
-        (caps.brand_percent.get(line.brand), f"brand {line.brand}"),
-        (caps.line_percent, "each line"),
-    )
-    known = [(percent, what) for percent, what in percents if percent is not None]
-    if known:
-        percent, what = min(known)
-        return f"cap of {percent} % on {what} binds"
-    amounts = (
-        (caps.product_amount.get(line.product), f"product {line.product}"),
-        (caps.brand_amount.get(line.brand), f"brand {line.brand}"),
-        (caps.line_amount, "each line"),
-        (caps.order_amount, "the order"),
-    )
-    for amount, what in amounts:
-        if amount is not None:
-            return f"cap of {money_text(cart.minor(amount), exponent_in(cart))} on {what} binds"
-    if caps.order_percent is not None:
-        return f"cap of {caps.order_percent} % on the order binds"
-    return "the floor price binds" if problem.largest[i] < problem.amount[i] else None
+    amount = problem.amount[i] // problem.scale
+    if off[i] * problem.scale >= problem.largest[i]:
+        limits = line_limits(cart, caps, line, amount)
+        name = min(limits, key=lambda name: limits[name], default="")
+        return f"{_cap_of_line(caps, line, cart)[name]()} binds" if limits.get(name, amount) < amount else None
+    for key, amounts in (("product", caps.product_amount), ("brand", caps.brand_amount)):
+        own = getattr(line, key)
+        so_far = sum(part for part, one in zip(off, cart.lines, strict=True) if getattr(one, key) == own)
+        if own in amounts and so_far >= cart.minor(amounts[own]):
+            return f"cap of {_money(cart, amounts[own])} on {key} {own} binds"
+    limits = order_limits(cart, caps, sum(problem.amount) // problem.scale)
+    name = min(limits, key=lambda name: limits[name], default="")
+    if not name or sum(off) < limits[name]:
+        return None
+    most = f"{caps.order_percent} %" if name == "order_percent" else _money(cart, caps.order_amount)
+    return f"cap of {most} on the order binds"
+
+
+def _cap_of_line(caps: Caps, line: CartLine, cart: Cart) -> dict[str, Callable[[], str]]:
+    """Give the words for each cap of one line by itself."""
+    return {
+        "product_percent": lambda: f"cap of {caps.product_percent[line.product]} % on product {line.product}",
+        "brand_percent": lambda: f"cap of {caps.brand_percent[line.brand]} % on brand {line.brand}",
+        "line_percent": lambda: f"cap of {caps.line_percent} % on each line",
+        "line_amount": lambda: f"cap of {_money(cart, caps.line_amount)} on each line",
+        "floor_price": lambda: f"the floor price of product {line.product}",
+        "margin_percent": lambda: f"the lowest margin of {caps.margin_percent} %",
+    }
+
+
+def _money(cart: Cart, amount: Any) -> str:
+    return money_text(cart.minor(amount), exponent_in(cart))

@@ -35,7 +35,8 @@ def write_receipt(pricer: Pricer, choice: Choice) -> Receipt:
     """Write the discounts of a choice line by line."""
     problem = pricer.problem
     wanted = [_wanted(pricer, choice, i) for i in range(len(problem.quantity))]
-    whole = _in_minor_units(problem, _granted(pricer, choice, wanted))
+    granted = _granted(pricer, choice, wanted)
+    whole = _in_minor_units(problem, granted)
     lines = [_line(problem, i, parts) for i, parts in enumerate(whole)]
     delivery, off_delivery = delivery_paid(pricer, choice)
     gifts = [
@@ -48,14 +49,19 @@ def write_receipt(pricer: Pricer, choice: Choice) -> Receipt:
         for active in problem.active
         if active.bit & choice.order and active.ready.kind == "gift"
     ]
-    applied = _applied(pricer, choice, whole, wanted, off_delivery)
+    applied = _applied(pricer, choice, whole, (wanted, granted), off_delivery)
     return Receipt(lines, applied, gifts, delivery)
 
 
 def line_discounts(pricer: Pricer, choice: Choice) -> list[dict[int, int]]:
-    """Give what each promotion takes off each line, by its bit [minor units], without writing a receipt."""
+    """Give what each promotion takes off each line, by its bit [minor units], without writing a receipt.
+
+    A promotion that takes nothing off a line is left out; one whose part was rounded to 0 beside others is there.
+    """
     wanted = [_wanted(pricer, choice, i) for i in range(len(pricer.problem.quantity))]
-    return _in_minor_units(pricer.problem, _granted(pricer, choice, wanted))
+    granted = _granted(pricer, choice, wanted)
+    whole = _in_minor_units(pricer.problem, granted)
+    return [{bit: off for bit, off in part.items() if before[bit]} for part, before in zip(whole, granted, strict=True)]
 
 
 def _wanted(pricer: Pricer, choice: Choice, i: int) -> dict[int, int]:
@@ -273,18 +279,24 @@ def _applied(
     pricer: Pricer,
     choice: Choice,
     whole: list[dict[int, int]],
-    wanted: list[dict[int, int]],
+    before: tuple[list[dict[int, int]], list[dict[int, int]]],
     off_delivery: dict[int, int],
 ) -> list[Applied]:
-    """Give the promotions that took something off, in the order in which they did."""
+    """Give the promotions that took something off, in the order in which they did.
+
+    `before` are the discounts before the caps, and before they are rounded. What is rounded with others to nothing has
+    still changed the sum.
+    """
     problem = pricer.problem
+    wanted, granted = before
     found = []
     chosen = choice.promotions()
     for active in sorted(problem.active, key=lambda active: (_LAYERS[active.ready.kind], active.step[0], active.id)):
         if not active.bit & chosen:
             continue
         amount = sum(parts.get(active.bit, 0) for parts in whole) + off_delivery.get(active.bit, 0)
-        if not amount and active.ready.kind != "gift":
+        took = amount or any(parts.get(active.bit, 0) for parts in granted)
+        if not took and active.ready.kind != "gift":
             continue
         asked = sum(parts.get(active.bit, 0) for parts in wanted) // problem.scale
         if active.ready.kind == "money" and not active.bit & pricer.free:

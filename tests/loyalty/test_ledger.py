@@ -105,6 +105,20 @@ class TestPointsLedger:
             7,
         ]  # fmt: skip - one row of days, one of balances
 
+    @pytest.mark.parametrize("spent", [99, 100])
+    def test_points_that_come_back_after_inactivity_have_ended_with_the_others(self, spent):
+        ledger = PointsLedger(
+            policy=PointsPolicy(if_spent="negative", inactive_months=1),
+            event=[1, 2, 3, 4],
+            member=["ann"] * 4,
+            kind=["earn", "spend", "earn", "reverse"],
+            time=["2024-01-01", "2024-01-02", "2024-06-01", "2024-06-02"],
+            points=[100, spent, 10, spent],
+            refers_to=[None, None, None, 2],
+        )
+        assert ledger.balance("ann", "2024-06-02") == 10
+        assert ledger.totals("2024-06-02")["expire"] == -100
+
     def test_the_last_day_before_inactivity_counts(self):
         policy = PointsPolicy(if_spent="negative", inactive_months=6)
         rows = [EARN, ("s", "ann", "spend", "2024-07-10", 30)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 
 import numpy as np
@@ -48,6 +49,30 @@ def histories(draw):
 
 class TestMemberLevels:
     """Upgrade at once, downgrade at the end of a period, and with a soft landing by one level at most."""
+
+    @pytest.mark.parametrize("window", ["year", "rolling"])
+    @pytest.mark.parametrize("soft_landing", [False, True])
+    def test_years_without_a_row_change_nothing_and_are_passed_over(self, window, soft_landing):
+        made = programme(window, rolling_months=3, soft_landing=soft_landing)
+        logs = [[("1990-01-31", 30)], [("1990-01-31", 12), ("2025-11-30", 26)], [("2026-01-01", 9)]]
+        logs = [[(np.datetime64(day, "D"), amount) for day, amount in log] for log in logs]
+        member, day, amount = zip(*((i, *row) for i, log in enumerate(logs) for row in log), strict=True)
+        options = {"window": window, "months": 3, "soft_landing": soft_landing, "leap_day": "backward"}
+        slow = [slow_levels(log, NEEDS, joined=log[0][0], as_of=AS_OF, **options)[0] for log in logs]
+        for end in ["1990-06-01", "2025-12-31", "2026-03-01"]:
+            kept = np.array(day) <= np.datetime64(end)
+            found = made.member_levels(*(np.array(c)[kept] for c in (member, day, amount)), as_of=end)
+            for number, level, collected in zip(found.member.tolist(), found.tier, found.collected, strict=True):
+                assert (level, collected) == slow[number][np.datetime64(end)]
+
+    def test_one_order_of_another_age_costs_no_time(self):
+        n = 20_000
+        day = np.full(n, np.datetime64("2025-03-01"))
+        day[0] = np.datetime64("0203-01-01")
+        begun = time.process_time()
+        found = programme("rolling").member_levels(np.arange(n), day, np.full(n, 12), as_of="2026-01-31")
+        assert time.process_time() - begun < 2  # it was 4 seconds, and 16 for 100,000 members
+        assert found.tier[:2].tolist() == [0, 1]
 
     @pytest.mark.parametrize("window", ["year", "anniversary", "rolling"])
     @pytest.mark.parametrize("soft_landing", [False, True])

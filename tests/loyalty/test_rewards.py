@@ -134,6 +134,7 @@ class TestMembershipBreakEven:
     def test_nobody_gains(self):
         found = membership_break_even([1, 2], fee=50, discount=0.1, margin=0.3)
         assert found["share_gaining"] == found["gain"] == found["extra_spend"] == 0
+        assert str(found["gain"]) == "0.0"
 
     def test_a_discount_above_the_margin_is_refused(self):
         with pytest.raises(InputError, match="discount"):

@@ -252,6 +252,39 @@ class TestReasons:
         (rejected,) = best_price(cart(1000), [Promotion.percent("A", 10)], caps=limits).rejected
         assert (rejected.kind, rejected.reason) == ("capped", "cap of 0 % on brand b0 binds")
 
+    @pytest.mark.parametrize(
+        ("limits", "text"),
+        [
+            (Caps(margin_percent=30), "the lowest margin of 30 % binds"),
+            (Caps(floor_price={"p": 9500}, line_percent=90), "the floor price of product p binds"),
+            (Caps(brand_percent={"b": 60}, line_amount=1000), "cap of 10.00 on each line binds"),
+            (Caps(brand_percent={"b": 60}, order_amount=1000), "cap of 10.00 on the order binds"),
+            (Caps(line_amount=4000, order_percent=1, order_amount=200), "cap of 1 % on the order binds"),
+            (Caps(brand_amount={"b": 300}, product_amount={"p": 900}), "cap of 3.00 on brand b binds"),
+            (Caps(product_percent={"p": 40}, brand_percent={"b": 30}), "cap of 30 % on brand b binds"),
+        ],
+    )
+    def test_the_cap_that_is_named_is_the_one_that_binds(self, limits, text):
+        line = CartLine(id="1", product="p", brand="b", unit_price=10000, unit_cost=7000)
+        offers = [Promotion.percent(name, 50, on="order", family="f", combines_with=["f"]) for name in "AB"]
+        rejected = best_price(Cart(lines=[line], currency="UAH"), offers, caps=limits).rejected
+        assert {(one.kind, one.reason) for one in rejected} == {("capped", text)}
+
+    def test_a_cap_far_away_is_not_named(self):
+        (rejected,) = best_price(cart(1000), [Promotion.fixed_price("A", "90.00")], caps=Caps(line_percent=50)).rejected
+        assert (rejected.kind, rejected.reason) == ("no_benefit", "takes nothing more off this cart")
+
+    def test_what_is_rounded_away_beside_others_was_applied_too(self):
+        lines = [CartLine(id=name, product=name, unit_price=price) for name, price in (("a", 30), ("b", 99))]
+        bought = Cart(lines=lines, currency="JPY")
+        stack = {"on": "order", "family": "f", "combines_with": ["f"]}
+        offers = [Promotion.percent("A", 5, **stack), Promotion.amount("B", 1, **stack)]
+        priced = best_price(bought, offers, rounded_per="order")
+        assert best_price(bought, offers[:1], rounded_per="order").total == 123
+        assert priced.total == 122
+        assert [(one.promotion, one.amount) for one in priced.applied] == [("A", 7), ("B", 0)]
+        assert priced.rejected == ()
+
     def test_cap_that_binds_is_counted(self):
         limits = Caps(brand_percent={"b0": 10})
         (applied,) = best_price(cart(1000, 1000), [Promotion.percent("A", 20)], caps=limits).applied

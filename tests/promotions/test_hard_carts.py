@@ -95,6 +95,24 @@ class TestManyGroups:
         assert value(few) <= min(value(best_price(bought, [offer], caps=limits)) for offer in offers)
 
 
+class TestManyUnits:
+    """The time does not grow with the units of a line."""
+
+    def test_a_hundred_million_units_in_groups(self):
+        n = 10**8
+        priced = best_price(cart(2, n), [Promotion.n_for_m("a", 3, 2)])
+        free = n // 3, 2 * n // 3 - n // 3  # of the dearer and the cheaper line, in one row of all units
+        assert priced.optimal
+        assert priced.discount == 10037 * free[0] + 10000 * free[1]
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("rules", [{"max_discount": 10**12}, {"limit_per_order": 10**7}])
+    def test_the_search_stops_within_a_line(self, rules):
+        priced = best_price(cart(2, 10**8), [Promotion.n_for_m("a", 3, 2, **rules)], node_limit=10_000)
+        assert not priced.optimal
+        assert priced.possible_saving > 0
+
+
 def test_a_line_that_just_reaches_its_limit_keeps_the_split():
     assert split_amount(10, [1, 7, 7, 5], minima=0) == split_amount(10, [1, 7, 7, 5]) == (1, 4, 3, 2)
 

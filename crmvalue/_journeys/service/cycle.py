@@ -70,6 +70,7 @@ _MOST_MONTHS = 1200
 _MOST_DAYS = 3660
 _KINDS = ("reminder", "overdue", "after a visit", "after a deferred sale")
 _DAY = np.timedelta64(1, "D")
+_LAST_DAY = np.datetime64("9999-12-31", "D")
 _NEVER = np.datetime64("NaT", "D")
 
 
@@ -91,7 +92,8 @@ def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
     Raises
     ------
     InputError
-        If a date is missing, an interval is not a whole number from 1 to 1200, or the shapes do not broadcast.
+        If a date is missing, an interval is not a whole number from 1 to 1200, the shapes do not broadcast, or a
+        service would be after the year 9999.
 
     Notes
     -----
@@ -109,7 +111,10 @@ def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
         np.broadcast_shapes(last.shape, months.shape)
     except ValueError as error:
         raise InputError("interval_months", f"as many as `last_service` {last.shape}", months.shape) from error
-    return add_months(last, months)[()]
+    due = add_months(last, months)
+    rule = "so early that the next one is by 9999-12-31"
+    require(due <= _LAST_DAY, "last_service", np.broadcast_to(last, due.shape), rule)
+    return due[()]
 
 
 @stay_frozen

@@ -30,6 +30,7 @@ __all__ = ["AssignedVisits", "Technician", "assign_visits"]
 
 _LAST_DAY = np.datetime64("9999-12-31", "D")
 _MOST_DAYS = 366
+_MOST_TOGETHER = 3660
 _MOST_PAIRS = 20_000_000
 _SAME = 1e-9  # hours
 _A_DAY_AWAY = 10_000.0  # a visit on another day costs more than the latest hour of the planned one
@@ -317,6 +318,9 @@ def _slots(
     """Technician and start of each slot of the days on which a visit is possible."""
     begin = max(planned.min() - np.timedelta64(early, "D"), first)
     end = planned.max() + np.timedelta64(late, "D")
+    if (end - begin).astype(np.int64) > _MOST_TOGETHER:
+        rule = f"so near to each other that all visits are within {_MOST_TOGETHER:,} days, early and late ones included"
+        raise InputError("dates", rule, str(planned.max()), hint="give the visits of one week at a time")
     slots = [one.hours.slots(begin, end, minutes=length) for one in team]
     n_slots = [len(each) for each in slots]
     if len(planned) * sum(n_slots) > _MOST_PAIRS:

@@ -68,6 +68,7 @@ class _Book:
         self.left: list[int] = []
         self.back: dict[int, int] = {}  # lot: the last day on which points came back to it
         self.open: list[list[tuple[int, int, int]]] = [[] for _ in range(n_members)]  # last day, first day, lot
+        self.spent: list[list[int]] = [[] for _ in range(n_members)]  # lots that a member has emptied
         self.debt = [0] * n_members
         self.debt_day = [0] * n_members
         self.ends = [_NEVER] * n_members
@@ -97,9 +98,12 @@ class _Book:
         if self.debt[member]:
             self.settle(row, member, day)
         if self.ends[member] < day:
-            for last, _, lot in self.open[member]:
-                self.last[lot] = min(last, self.ends[member])
-            self.open[member] = []
+            for lot in (
+                *(lot for _, _, lot in self.open[member]),
+                *self.spent[member],
+            ):  # points may come back to these
+                self.last[lot] = min(self.last[lot], self.ends[member])
+            self.open[member], self.spent[member] = [], []
         lots = self.open[member]
         gone = 0
         while gone < len(lots) and lots[gone][0] < day:
@@ -139,6 +143,7 @@ class _Book:
                 self.write(row, member, lot, day, -part)
                 emptied = emptied or not self.left[lot]
         if emptied:
+            self.spent[member] += [lot for lot, _ in taken if not self.left[lot]]
             self.open[member] = [item for item in self.open[member] if self.left[item[2]]]
         return taken
 
@@ -282,6 +287,8 @@ def _take_back(book: _Book, event: _Event, lot: int) -> None:
     book.left[lot] -= own
     book.write(row, member, lot, day, -own)
     short = event.points - own
+    if not short:  # mostly; and a member may have thousands of lots to add up
+        return
     others = min(short, max(book.spendable(member, day), 0))
     book.take(row, member, day, others)
     if short > others:

@@ -425,11 +425,10 @@ class _Priced:
                 sums[_DISCOUNT] += off
                 sums[_MARGIN] += margin
             for bit, part in parts.items():
-                if part:
-                    one = promotions.setdefault(bit, [1, 0, 0, 0, 0])
-                    one[_REVENUE] += paid
-                    one[_DISCOUNT] += part
-                    one[_MARGIN] += margin
+                one = promotions.setdefault(bit, [1, 0, 0, 0, 0])
+                one[_REVENUE] += paid
+                one[_DISCOUNT] += part
+                one[_MARGIN] += margin
         for bit, part in self.off_delivery.items():
             if part:
                 promotions.setdefault(bit, [1, 0, 0, 0, 0])[_DISCOUNT] += part

@@ -55,6 +55,11 @@ class TestNextService:
         with pytest.raises(InputError, match="interval_months"):
             next_service(["2024-01-01", "2024-01-01"], months)
 
+    def test_no_service_is_after_the_end_of_the_calendar(self):
+        assert str(next_service("9999-11-30", 1)) == "9999-12-30"
+        with pytest.raises(InputError, match="last_service"):
+            next_service(["2024-01-01", "9999-12-01"], 1)
+
 
 class TestServiceCycle:
     """`ServiceCycle.due`: reminder before the service, overdue after it, follow-ups 1, 6 and 12 months after."""

@@ -231,6 +231,7 @@ class TestAssignVisits:
             ({"at_home": [None, "evenings"]}, "at_home"),
             ({"minutes": 0}, "minutes"),
             ({"days_late": 400}, "days_late"),
+            ({"dates": ["2024-06-10", "2050-06-10"]}, "dates"),
         ],
     )
     def test_rejections(self, changes, name):
