@@ -21,7 +21,16 @@ from crmvalue._core.values import array_field, hand_over
 from crmvalue._purchases.order_log import RESIDUE, main_span
 from crmvalue._report.reading.encodings import as_utf8, say_encoding
 from crmvalue._report.reading.places import FileError, FileProblemsError, find_files, raise_all
-from crmvalue._report.reading.sources import Union, folder_of, import_duckdb, literal, open_database, open_file, reason
+from crmvalue._report.reading.sources import (
+    NUMBERS,
+    Union,
+    folder_of,
+    import_duckdb,
+    literal,
+    open_database,
+    open_file,
+    reason,
+)
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -487,7 +496,7 @@ def _read_numbers(database: Database, column: Column | None, role: str, asked: s
     """Find the decimal sign of the amounts or quantities, and the SQL for their numbers."""
     if column is None:
         return None, "cast(NULL as double)"
-    if re.match(r"U?(TINY|SMALL|BIG|HUGE)?INT|FLOAT|DOUBLE|DECIMAL", column.kind):
+    if re.match(NUMBERS, column.kind):
         if asked is not None and role == "amount":
             raise FileError("--decimal", f"--decimal is for text, and column {column.name!r} holds numbers", asked)
         return None, f"case when {role}_text is not null then cast({role}_raw as double) end"
