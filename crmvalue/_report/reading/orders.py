@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import Dates, Floats, Integers
 
 __all__ = [
+    "MISSING",
     "FileError",
     "FileProblemsError",
     "OrderFile",
@@ -54,7 +55,8 @@ _TOTALS = {"total", "totals", "grand total", "sum", "итого", "всего", 
 _ROUNDED = re.compile(r"\d([.,]\d{1,5})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets show numbers of 12 and more digits
 
 _LOST = re.compile(r"\?(\?|[^\W\d_])")  # a question mark is written for each letter that an encoding does not have
-_MISSING = ("", "NA", "N/A", "#N/A", "NULL", "null", "NaN", "nan", "NaT", "None", "<NA>")
+MISSING = ("", "NA", "N/A", "#N/A", "NULL", "null", "NaN", "nan", "NaT", "None", "<NA>")
+"""Texts that stand for a missing value."""
 _ISO = "%Y-%m-%d"
 _DATES = (
     _ISO, "%Y%m%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y",
@@ -419,7 +421,7 @@ def _view_texts(database: Database, chosen: dict[str, Column], *, several: bool)
     for role in ROLES:
         raw = chosen[role].sql if role in chosen else "NULL"
         text = f"trim(cast({raw} as varchar))"
-        given = f"{text} not in ({', '.join(map(literal, _MISSING))})"
+        given = f"{text} not in ({', '.join(map(literal, MISSING))})"
         if role in {"amount", "quantity"}:  # what a division by 0 has left in a table is no number
             given += f" and lower(ltrim({text}, '+-')) not in ('inf', 'infinity')"
         columns.append(f"{raw} as {role}_raw")
