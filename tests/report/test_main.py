@@ -239,7 +239,7 @@ class TestReadOrders:
             (b"customer,date\na," + b"x" * 9_000 + b"\n", "column date", r"^'x{57}\.\.\.' in column"),
             (b"customer,date,n\xe9\0\na,2024-01-01,x\n", "FILE", "line 1 .* not UTF-8"),
             (b"customer,date\na,2024-01-01\n\xe9,2024-01-01\n", "FILE", "line 3 is not UTF-8: save the file as UTF-8"),
-            (b"customer,date\na,2024-01-01\nb\n", "FILE", "line 3 has 1 fields instead of the 2 of the header"),
+            (b"customer,date\na,2024-01-01\nb\n", "FILE", "line 3 has 1 field instead of the 2 of the header"),
             (b"customer,date\na,2024-01-01,5\n", "FILE", "line 2 has 3 fields instead of the 2 of the header"),
             (b'customer,date\na,2024-01-01\n"b,2024-01-01\n', "FILE", "line 3 has a quote"),
             (b"customer,date,date\na,2024-01-01,2024-01-01\n", "FILE", "2 columns of the file are called 'date'"),
