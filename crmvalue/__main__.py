@@ -388,7 +388,7 @@ def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | No
 
 
 def _describe_unmatched(terms: CustomerTerms | None) -> list[str]:
-    """Say how many customers are in one of the two files only."""
+    """Say how many customers are in one of the two files only, and how many rows are of no customer."""
     lines = []
     if terms is not None and terms.n_absent:
         lines.append(f"  Not in the file of --terms: {terms.n_absent:,} of {len(terms.customer):,} customers.")
@@ -396,6 +396,10 @@ def _describe_unmatched(terms: CustomerTerms | None) -> list[str]:
     if terms is not None and terms.n_unknown:
         rows = "1 customer" if terms.n_unknown == 1 else f"{terms.n_unknown:,} customers"
         lines.append(f"  In the file of --terms, but not in the orders: {rows}.")
+    if terms is not None and terms.n_nameless:
+        lines.append(
+            f"  Left out of the file of --terms, because the customer is missing: {terms.n_nameless:,} of the rows."
+        )
     return lines
 
 

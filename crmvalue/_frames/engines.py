@@ -60,7 +60,10 @@ def as_frame(name: str, value: Any) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
     try:
         frame = nw.from_native(value)
     except (TypeError, ValueError) as error:  # narwhals refuses what is no frame, and pandas' names that come twice
-        raise InputError(name, _KINDS, type(value).__name__, hint=" ".join(str(error).split())) from error
+        if getattr(getattr(value, "columns", None), "is_unique", True):
+            raise InputError(name, _KINDS, type(value).__name__) from error
+        twice = value.columns[value.columns.duplicated()]
+        raise InputError(name, "a frame whose columns have different names", twice[0]) from error
     if not isinstance(frame, nw.DataFrame | nw.LazyFrame):
         raise InputError(name, _KINDS, type(value).__name__)
     return frame

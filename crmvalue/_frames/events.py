@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from crmvalue._core.checks import as_time, require_choice
 from crmvalue._frames.columns import TIMES, find_customer, find_named, require_name, require_present
 from crmvalue._frames.customers import FrameResult
 from crmvalue._frames.engines import as_frame, collect, flag, from_columns, native, total, upload
-from crmvalue._frames.log import plain_time
+from crmvalue._frames.log import offset_at, utc_time, zone_of
 from crmvalue._frames.orders import WHOLE, day_number, is_named, no_id, require_ids
 from crmvalue._funnels.counts import stage_columns, to_all_stages
 from crmvalue._funnels.steps import as_window, read_steps
@@ -77,6 +78,12 @@ def funnel(
         As :func:`crmvalue.funnels.funnel_from_events`. Of a lazy frame, the engine follows first attempts through
         ordered steps with different events; for anything else, and for `by`, collect the events first.
 
+    Notes
+    -----
+    Times with a time zone are put on one clock, which is that of their zone at `as_of`. So the time between two events
+    is the time that has passed, also where the clocks changed in between. Engines that keep no zone with a column
+    (DuckDB, Spark) use the clock of the session as it was at each event.
+
     Examples
     --------
     >>> import pandas as pd
@@ -110,8 +117,8 @@ def funnel(
     lazy = frame if isinstance(frame, nw.LazyFrame) else None
     result: Any
     if lazy is None:
-        columns = {role: (plain_time(frame[name]) if role == "time" else frame[name]) for role, name in roles.items()}
-        arrays = {role: column.to_native() for role, column in columns.items()}
+        arrays = {role: frame[name].to_native() for role, name in roles.items()}
+        arrays["time"] = _on_one_clock(frame[when], as_of).to_native()
         checked: dict[str, Any] = {
             **options, "window": window, "exclude": exclude, "duplicates": duplicates, "absent": absent,
         }  # fmt: skip
@@ -130,6 +137,14 @@ def funnel(
             result = FunnelConversion(counts=matured, stages=course.stages)
     guessed = tuple(role for role, asked in (("customer", customer), ("event", event), ("time", time)) if asked is None)
     return FrameResult(frame=native(table, frame), result=result, columns=roles, guessed=guessed)
+
+
+def _on_one_clock(column: Any, as_of: ArrayLike) -> Any:
+    """Give times without their zone, by its clock at `as_of`, so that their differences are times that passed."""
+    zone = zone_of(column)
+    if zone is None:
+        return column
+    return utc_time(column) + dt.timedelta(seconds=offset_at(zone, as_time("as_of", as_of)))
 
 
 class _Course(NamedTuple):
@@ -223,7 +238,7 @@ def _read_events(
     schema = lazy.collect_schema()
     who, words = schema[roles["customer"]], schema[roles["event"]]
     require_ids(roles["customer"], who)
-    moment = _moment(roles["time"], schema[roles["time"]])
+    moment = _moment(roles["time"], schema[roles["time"]], lazy, course.as_of)
     event, are_texts = nw.col(roles["event"]), isinstance(words, nw.String | nw.Categorical | nw.Enum)
     if not (are_texts or words.is_integer()):
         raise InputError("event", f"texts or whole numbers in column {roles['event']!r}", str(words))
@@ -248,15 +263,18 @@ def _read_events(
     return rows.filter(nw.col("_time") <= course.as_of)
 
 
-def _moment(column: str, kind: Any) -> nw.Expr:
-    """Give microseconds since 1970 of a date or a time."""
+def _moment(column: str, kind: Any, lazy: nw.LazyFrame[Any], as_of: float) -> nw.Expr:
+    """Give microseconds since 1970 of a date or a time; zoned times of Polars are put on one clock."""
     import narwhals as nw
 
     if not isinstance(kind, nw.Date | nw.Datetime):
         hint = "cast the column first, so that the engine knows the form of its dates"
         raise InputError("time", f"dates or times in column {column!r}", str(kind), hint=hint)
-    when = nw.col(column)
-    moment = day_number(when) * _DAY
+    when, ahead = nw.col(column), 0
+    if isinstance(kind, nw.Datetime) and kind.time_zone and lazy.implementation is nw.Implementation.POLARS:
+        when = when.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+        ahead = offset_at(kind.time_zone, np.datetime64(int(as_of), "us"))
+    moment = day_number(when) * _DAY + ahead * 1e6
     if isinstance(kind, nw.Datetime):
         part = when.dt
         second = (part.hour().cast(nw.Float64) * 60.0 + part.minute().cast(nw.Float64)) * 60.0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from typing import TYPE_CHECKING, Any, Literal, get_args
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_day, as_flag, require_choice
+from crmvalue._core.clock.zones import as_zone
 from crmvalue._frames.columns import (
     Roles,
     find_named,
@@ -48,7 +52,17 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseAmounts, TimeUnit
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["arrays_of", "log_columns", "order_lines", "plain_time", "split", "summarise"]
+__all__ = [
+    "arrays_of",
+    "log_columns",
+    "offset_at",
+    "order_lines",
+    "plain_time",
+    "split",
+    "summarise",
+    "utc_time",
+    "zone_of",
+]
 
 _HOLDOUT = ("holdout_n_purchases", "holdout_spend")
 _PRODUCTS = (
@@ -406,5 +420,35 @@ def plain_time(column: Any) -> Any:
     if zoned or column.implementation is not nw.Implementation.PANDAS:
         return column.dt.replace_time_zone(None) if zoned else column
     series = column.to_native()  # of pandas' zones, narwhals knows only those whose name has letters alone
-    kind = getattr(series.dtype, "pyarrow_dtype", series.dtype)
-    return nw.from_native(series.dt.tz_localize(None), series_only=True) if getattr(kind, "tz", None) else column
+    return nw.from_native(series.dt.tz_localize(None), series_only=True) if zone_of(column) else column
+
+
+def zone_of(column: Any) -> Any:
+    """Give the time zone of a column of a frame in memory, a name or an object; None if it has none."""
+    import narwhals as nw
+
+    if column.implementation is nw.Implementation.PANDAS:
+        kind = column.to_native().dtype
+        return getattr(getattr(kind, "pyarrow_dtype", kind), "tz", None)
+    return column.dtype.time_zone if isinstance(column.dtype, nw.Datetime) else None
+
+
+def utc_time(column: Any) -> Any:
+    """Give times with a zone as the clock of UTC shows them."""
+    import narwhals as nw
+
+    if column.implementation is not nw.Implementation.PANDAS:
+        return column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    return nw.from_native(column.to_native().dt.tz_convert("UTC").dt.tz_localize(None), series_only=True)
+
+
+def offset_at(zone: Any, moment: np.datetime64) -> int:
+    """Give the local time of a zone less UTC at a local time [seconds]."""
+    clock = zone
+    if isinstance(zone, str):
+        fixed = re.fullmatch(r"([+-])(\d\d):?(\d\d)", zone)
+        if fixed:
+            return int(f"{fixed[1]}1") * (int(fixed[2]) * 60 + int(fixed[3])) * 60
+        clock = ZoneInfo(as_zone("time", zone))
+    local: dt.datetime = moment.astype("datetime64[us]").item()
+    return (clock.utcoffset(local) or dt.timedelta()) // dt.timedelta(seconds=1)

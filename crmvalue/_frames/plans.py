@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
+import numpy as np
 
-from crmvalue._core.checks import as_float, as_items
+from crmvalue._core.checks import as_float, as_items, as_time_column
 from crmvalue._frames.columns import TIMES, find_customer, find_named, find_roles, require_name, require_present
 from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.engines import as_frame, from_columns
-from crmvalue._frames.log import plain_time
+from crmvalue._frames.log import plain_time, utc_time, zone_of
+from crmvalue._journeys.zones import Clocks
 from crmvalue.errors import InputError
 from crmvalue.journeys import CreditRule, Customers, Events, MessageHistory, Orders, Plan, Policy, Responses
 from crmvalue.journeys import journey_results as results_of_messages
@@ -70,7 +72,8 @@ def plan(
     consent : mapping to str, or sequence of str, optional
         Columns of consent by channel, or by (channel, purpose).
     time_zone : str, optional
-        Column of the time zone of each customer; without it, times are those of UTC.
+        Column of the time zone of each customer; without it, times are those of UTC. Events and history have local
+        times of the customers, or times with a zone, which become local times of the customers.
     send_hour : str, optional
         Column of the hour at which each customer is best written to, for ``send_hour="best"`` of a journey or a policy.
 
@@ -120,7 +123,8 @@ def plan(
     base = Customers(customer=frame[who].to_native(), **columns)
     rules = Policy() if policy is None else policy
     guesses: dict[str, str] = {}
-    made = plan_messages(journeys, base, _read_events(events, guesses), _read_history(history), rules, as_of, days=days)
+    done, sent = _read_events(events, base, guesses), _read_history(history, base)
+    made = plan_messages(journeys, base, done, sent, rules, as_of, days=days)
     table = from_columns(made.to_columns(), frame)
     guessed = (*(("customer",) if customer is None and known is None else ()), *guesses)
     return FrameResult(frame=table.to_native(), result=made, columns={"customer": who, **guesses}, guessed=guessed)
@@ -177,7 +181,12 @@ def journey_results(
     Raises
     ------
     InputError
-        As :func:`crmvalue.journeys.journey_results`; if a column is missing; for a frame that is still lazy.
+        As :func:`crmvalue.journeys.journey_results`; if a column is missing; for a frame that is still lazy; if times
+        of messages, responses and orders have different time zones.
+
+    Notes
+    -----
+    All times are local times of the customers. Those with a time zone count as its clock shows them.
 
     Examples
     --------
@@ -210,9 +219,10 @@ def journey_results(
         require_present("segment", table, ("segment",), "one row per customer, with the column `segment`")
         who = _guessed("segment", "customer", table, guesses)
         owner = {"segment_customer": table[who].to_native(), "segment": table["segment"].to_native()}
+    zones = {roles.columns["date"]: zone_of(frame[roles.columns["date"]])}
     found = results_of_messages(
-        _read_messages(messages, guesses),
-        _read_responses(responses, guesses),
+        _read_messages(messages, guesses, zones),
+        _read_responses(responses, guesses, zones),
         Orders(**columns),
         as_of=as_of,
         by=by,
@@ -267,15 +277,25 @@ def _guessed(name: str, role: str, frame: Any, guesses: dict[str, str], usual: S
     return column
 
 
-def _read_events(given: Any, guesses: dict[str, str]) -> Events | None:
+def _local_time(name: str, column: Any, customer: Any, base: Customers) -> Any:
+    """Give times with a zone as the clock of each customer shows them; others are local times already."""
+    if zone_of(column) is None:
+        return column.to_native()
+    times = as_time_column(name, utc_time(column).to_native()).astype("datetime64[s]")
+    row = base.rows_of(customer)
+    return np.where(row >= 0, Clocks(base).to_local(np.maximum(row, 0), times), times)
+
+
+def _read_events(given: Any, base: Customers, guesses: dict[str, str]) -> Events | None:
     if given is None or isinstance(given, Events):
         return given
     frame = _eager("events", given)
     who = _guessed("events", "customer", frame, guesses)
     name = _guessed("events", "name", frame, guesses, _NAMES)
     time = _guessed("events", "time", frame, guesses, TIMES)
-    moments = plain_time(frame[time]).to_native()
-    return Events(customer=frame[who].to_native(), name=frame[name].to_native(), time=moments)
+    customer = frame[who].to_native()
+    moments = _local_time("time", frame[time], customer, base)
+    return Events(customer=customer, name=frame[name].to_native(), time=moments)
 
 
 def _margin(frame: Any, margin: Any) -> Any:
@@ -290,10 +310,22 @@ def _margin(frame: Any, margin: Any) -> Any:
     return share
 
 
-def _read_messages(given: Any, guesses: dict[str, str]) -> Plan | MessageHistory:
+def _require_one_zone(name: str, column: Any, zones: dict[str, Any]) -> None:
+    """Refuse times of another zone than those of another column, since each counts as its own clock shows it."""
+    known = [zone for zone in (*zones.values(), zone_of(column)) if zone is not None]
+    if len({str(zone) for zone in known}) > 1:
+        hint = "make them local times of the customers"
+        raise InputError(name, f"a frame whose times are those of {known[0]}, as others are", str(known[-1]), hint=hint)
+    zones[column.name] = zone_of(column)
+
+
+def _read_messages(given: Any, guesses: dict[str, str], zones: dict[str, Any]) -> Plan | MessageHistory:
     if isinstance(given, Plan | MessageHistory):
         return given
     frame = _eager("messages", given)
+    for column in ("sent_at", "send_time", "anchor"):
+        if column in frame.columns:
+            _require_one_zone("messages", frame[column], zones)
     found: Plan | MessageHistory
     if not {"decision", "anchor", "group"} & set(frame.columns):
         return _read_sent(frame, guesses)
@@ -312,30 +344,38 @@ def _read_sent(frame: Any, guesses: dict[str, str]) -> MessageHistory:
     return MessageHistory.from_log(**{name: column.to_native() for name, column in columns.items()})
 
 
-def _read_responses(given: Any, guesses: dict[str, str]) -> Responses | None:
+def _read_responses(given: Any, guesses: dict[str, str], zones: dict[str, Any]) -> Responses | None:
     if given is None or isinstance(given, Responses):
         return given
     frame = _eager("responses", given)
     columns = {
         "customer": frame[_guessed("responses", "customer", frame, guesses)],
         "name": frame[_guessed("responses", "name", frame, guesses, _REACTIONS)],
-        "time": plain_time(frame[_guessed("responses", "time", frame, guesses, TIMES)]),
     }
+    time = frame[_guessed("responses", "time", frame, guesses, TIMES)]
+    _require_one_zone("responses", time, zones)
+    columns["time"] = plain_time(time)
     columns |= {name: frame[name].fill_null("") for name in ("message", "channel") if name in frame.columns}
     return Responses(**{name: column.to_native() for name, column in columns.items()})
 
 
-def _read_history(given: Any) -> MessageHistory | None:
+def _read_history(given: Any, base: Customers) -> MessageHistory | None:
     if given is None or isinstance(given, MessageHistory):
         return given
-    found: MessageHistory = _read_table("history", _eager("history", given), MessageHistory)
+    found: MessageHistory = _read_table("history", _eager("history", given), MessageHistory, base)
     return found
 
 
-def _read_table(name: str, frame: Any, kind: type[Any]) -> Any:
-    """Read a history or a plan from its columns; those that came later may be missing."""
+def _read_table(name: str, frame: Any, kind: type[Any], base: Customers | None = None) -> Any:
+    """Read a history or a plan from its columns; those that came later may be missing.
+
+    Times with a zone become local times of the customers, where these are known.
+    """
     arrays = [field for field in attrs.fields(kind) if not field.name.startswith("n_")]
     needed = tuple(field.name for field in arrays if field.default is attrs.NOTHING)
     require_present(name, frame, needed, "Plan.history makes it, and its to_columns gives the columns")
-    names = (field.name for field in arrays if field.name in frame.columns)
-    return kind(**{column: plain_time(frame[column]).to_native() for column in names})
+    names = [field.name for field in arrays if field.name in frame.columns]
+    if base is None:
+        return kind(**{column: plain_time(frame[column]).to_native() for column in names})
+    who = frame["customer"].to_native()
+    return kind(**{column: _local_time(column, frame[column], who, base) for column in names})

@@ -42,11 +42,13 @@ def values_parts(clv: Floats, ends: tuple[Floats, Floats] | None, level: float) 
     if n == 1:
         title = f"One customer is worth {shown(total, 'money')}"
     elif total > 0:
-        share = shown(clv[parts[0]].sum() / total, "share")
-        best = "The best customer holds"
+        share = float(clv[parts[0]].sum()) / total
+        best, verb = "The best customer", ("holds", "is")
         if n >= _N_PARTS:
-            best = f"The best {shown(upto[0], 'share')} of the customers hold"
-        title = f"{best} {share} of the future value"
+            best, verb = f"The best {shown(upto[0], 'share')} of the customers", ("hold", "are")
+        title = f"{best} {verb[0]} {shown(share, 'share')} of the future value"
+        if share > 1:  # others cost more than they bring
+            title = f"{best} {verb[1]} worth more than all customers together"
         if float(clv.max()) <= 1.05 * total / n:
             title = f"All customers are worth about the same: {shown(total / n, 'money')}"
     columns = {"customers": np.array(labels, dtype=np.str_), "mean_clv": mean}

@@ -448,9 +448,9 @@ def _error_table(summary: ModelSummary, name: str) -> list[str]:
     head = f"  {'on the holdout':<28}{'bias, purchases':>16}{'mean error':>12}"
     lines = [head + (f"{'bias, money':>14}{'mean error':>12}" if has_money else "")]
     for score in scores:
-        line = f"  {score.name:<28}{_percent(score.purchases):>16}{_mean_error(score.purchases):>12}"
+        line = f"  {score.name:<27} {_percent(score.purchases):>15} {_mean_error(score.purchases):>11}"
         if score.spend is not None and has_money:
-            line += f"{_percent(score.spend):>14}{_mean_error(score.spend):>12}"
+            line += f" {_percent(score.spend):>13} {_mean_error(score.spend):>11}"
         lines.append(line)
     if has_money and any(math.isinf(score.spend.bias) for score in scores if score.spend is not None):
         lines.append("  Not known: the holdout has no money to compare with.")

@@ -236,6 +236,39 @@ class TestFunnel:
         found = frames.funnel(engine.make(table), steps=["a", "b"], as_of="2024-01-02T02:00")
         assert read(found.frame, "stage")["entered"] == [2, 1]
 
+    @pytest.mark.parametrize("name", ["pandas", "pandas of Arrow", "Polars", "Polars, lazy", "PyArrow"])
+    @pytest.mark.parametrize("day", ["2024-11-02", "2024-12-01"])
+    def test_time_passes_evenly_where_the_clocks_change(self, name, day):
+        """On 3 November 2024 01:50 is followed by 01:10 in New York, and on 10 March 01:50 by 03:10: 20 minutes each.
+
+        Times stand on the clock at `as_of`, so that the end of observation is a time of that zone too.
+        """
+        engine = next(engine for engine in ENGINES if engine.name == name)
+        needs(engine)
+        times = ["2024-11-03T05:50", "2024-11-03T06:10", "2024-03-10T06:50", "2024-03-10T07:10"]
+        moments = pa.array([dt.datetime.fromisoformat(f"{time}+00:00") for time in times])
+        moments = moments.cast(pa.timestamp("us", tz="America/New_York"))
+        table = pa.table({"customer": [1, 1, 2, 2], "event": ["a", "b"] * 2, "time": moments})
+        for minutes, converted in ((19, 0), (20, 2)):
+            window = dt.timedelta(minutes=minutes)
+            found = frames.funnel(engine.make(table), steps=["a", "b"], as_of=day, window=window)
+            n_seen = 2 if day > "2024-11-03" else 1
+            assert read(found.frame, "stage")["entered"] == [n_seen, min(converted, n_seen)]
+        end = "2024-11-03T01:10"  # comes twice: the first time stands for it, before the event at the second
+        with_end = frames.funnel(engine.make(table), steps=["a", "b"], as_of=end)
+        assert read(with_end.frame, "stage")["entered"] == [1, 1]
+
+    @pytest.mark.parametrize("zone", ["+05:30", "-03:00", "Etc/GMT-5"])
+    def test_zones_of_pandas_and_arrow(self, zone):
+        moments = pa.array([0, 3600, 7200], pa.timestamp("s", tz=zone))
+        table = pa.table({"customer": [1, 1, 1], "event": ["a", "b", "a"], "time": moments})
+        hours = {"+05:30": 5.5, "-03:00": -3, "Etc/GMT-5": 5}[zone]
+        end = np.datetime64(int((hours + 1) * 3600), "s")
+        for frame in (table, table.to_pandas()):
+            for as_of, entered in ((end, [1, 1]), (end - np.timedelta64(1, "s"), [1, 0])):
+                found = frames.funnel(frame, steps=["a", "b"], as_of=as_of)
+                assert read(found.frame, "stage")["entered"] == entered
+
     @searched
     def test_kinds_of_events(self, engine):
         table = events_table([("u", "a", 0), ("v", "b", 1), ("u", "b", 2)])
@@ -311,6 +344,30 @@ class TestPlan:
             sent = engine.make(pa.table({name: pa.array(column) for name, column in history.to_columns().items()}))
         assert len(history) or "duplicate" in wanted["decision"]
 
+    @pytest.mark.parametrize("zone", ["UTC", "Europe/Kyiv", "America/New_York"])
+    @pytest.mark.parametrize("name", ["pandas", "pandas of Arrow", "Polars", "PyArrow"])
+    def test_times_with_a_zone_become_local_times_of_the_customers(self, name, zone):
+        """A cart at 20:30 UTC, that is 23:30 in Kyiv: its message goes out an hour later, not two hours before."""
+        engine = next(engine for engine in ENGINES if engine.name == name)
+        needs(engine)
+        times = [dt.datetime(2024, 6, 1, 20, 30, tzinfo=dt.UTC)] * 3
+        carts = {"customer": ["ann", "bob", "nobody"], "event": ["cart"] * 3}
+        done = engine.make(pa.table({**carts, "time": pa.array(times, pa.timestamp("us", tz=zone))}))
+        mapped = {"consent": {"email": "email_ok"}, "as_of": "2024-06-01", "days": 3}
+        people, cart = engine.make(pa.table(PEOPLE)), [TriggerJourney.abandoned_cart()]
+        found = frames.plan(cart, people, done, time_zone="zone", **mapped).result
+        sent = found.decision == "send"
+        assert found.customer[sent].tolist() == ["bob", "ann"]
+        assert [str(time) for time in found.anchor[sent]] == ["2024-06-01T20:30:00", "2024-06-01T23:30:00"]
+        assert {str(time) for time in found.send_time_utc[sent]} == {"2024-06-01T21:30:00"}
+        history = found.history().to_columns()
+        moments = pa.array([dt.datetime(2024, 6, 1, 21, 30, tzinfo=dt.UTC)] * 2, pa.timestamp("us", tz=zone))
+        seen = engine.make(pa.table({**{key: pa.array(column) for key, column in history.items()}, "sent_at": moments}))
+        again = frames.plan(cart, people, done, seen, time_zone="zone", **mapped).result
+        assert "send" not in again.decision
+        plain = frames.plan(cart, people, done, **mapped).result  # without zones, times are those of UTC
+        assert {str(time) for time in plain.anchor} == {"2024-06-01T20:30:00"}
+
     @searched
     def test_a_lazy_frame_is_refused(self, engine):
         frame = engine.make(pa.table(PEOPLE))
@@ -375,3 +432,24 @@ class TestResults:
             assert {"customer", "responses.name", "segment.customer"} < set(found.guessed)
             rows = read(found.frame, "segment")
             assert sorted(rows["revenue"]) == sorted(expected.revenue.tolist())
+
+    @pytest.mark.parametrize("name", ["pandas", "Polars", "PyArrow"])
+    def test_times_of_two_zones_are_refused(self, name):
+        """Each counts as its own clock shows it, so that an order before a message could be credited to it."""
+        engine = next(engine for engine in ENGINES if engine.name == name)
+        needs(engine)
+        made = self.messages()
+
+        def at(zone):
+            return pa.array([dt.datetime(2024, 6, 2, 9, tzinfo=dt.UTC)], pa.timestamp("us", tz=zone))
+
+        sold = engine.make(pa.table({"customer": [1], "date": at("UTC"), "amount": [5.0]}))
+        for zone in ("UTC", "Europe/Kyiv"):
+            seen = engine.make(pa.table({"customer": [1], "name": ["opened"], "time": at(zone)}))
+            log = pa.table({"customer": [1], "journey": ["birthday"], "channel": ["email"], "sent_at": at(zone)})
+            for messages, responses in ((made, seen), (engine.make(log), None)):
+                call = functools.partial(frames.journey_results, as_of="2024-06-30", margin=0.5)
+                found = outcome(functools.partial(call, messages, responses, sold))
+                assert isinstance(found, InputError) is (zone != "UTC")
+                if zone != "UTC":
+                    assert "a frame whose times are those of UTC, as others are; got 'Europe/Kyiv'" in str(found)

@@ -389,3 +389,20 @@ class TestFunnel:
         events = {"customer": [1, 1, 2], "event": ["lead", "deal", "lead"], "time": orders()["date"]}
         frame = engine.make(pa.table(events | changes))
         assert refusal(frames.funnel, frame, steps=["lead", "deal"], as_of="2024-03-01").name == name
+
+
+class TestWordsOfOthers:
+    """An error speaks of what was given; options of the library that reads frames mean nothing here."""
+
+    def test_a_column_is_no_frame(self):
+        with pytest.raises(InputError, match=r"or Spark; got 'Series'$"):
+            frames.summarise(pd.Series([1]))
+
+    @pytest.mark.parametrize("names", [["customer", "date", "date"], [("a", 1), ("a", 1), "b"], [1, 2, 2]])
+    def test_names_that_come_twice(self, names):
+        frame = pd.DataFrame([[1, 2, 3]])
+        frame.columns = pd.Index(names, tupleize_cols=False)
+        twice = next(name for name in names if names.count(name) > 1)
+        with pytest.raises(InputError) as caught:
+            frames.summarise(frame)
+        assert str(caught.value) == f"`orders` must be a frame whose columns have different names; got {twice!r}"

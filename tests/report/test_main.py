@@ -239,7 +239,7 @@ class TestReadOrders:
             (b"customer,date\na," + b"x" * 9_000 + b"\n", "column date", r"^'x{57}\.\.\.' in column"),
             (b"customer,date,n\xe9\0\na,2024-01-01,x\n", "FILE", "line 1 .* not UTF-8"),
             (b"customer,date\na,2024-01-01\n\xe9,2024-01-01\n", "FILE", "line 3 is not UTF-8: save the file as UTF-8"),
-            (b"customer,date\na,2024-01-01\nb\n", "FILE", "line 3 has 1 fields instead of the 2 of the header"),
+            (b"customer,date\na,2024-01-01\nb\n", "FILE", "line 3 has 1 field instead of the 2 of the header"),
             (b"customer,date\na,2024-01-01,5\n", "FILE", "line 2 has 3 fields instead of the 2 of the header"),
             (b'customer,date\na,2024-01-01\n"b,2024-01-01\n', "FILE", "line 3 has a quote"),
             (b"customer,date,date\na,2024-01-01,2024-01-01\n", "FILE", "2 columns of the file are called 'date'"),
@@ -1049,6 +1049,21 @@ class TestTermsOfEachCustomer:
         printed = capsys.readouterr().out
         assert "Not in the file of --terms: 2 of 20 customers." in printed
         assert "In the file of --terms, but not in the orders: 4 customers." in printed
+
+    def test_rows_without_a_customer_are_left_out_and_counted(self, tmp_path, capsys):
+        """Spreadsheets write empty rows below a table."""
+        log = "".join(f"{n},2024-0{month}-1{n % 9},{n}.5\n" for n in range(1, 21) for month in range(1, 7))
+        (tmp_path / "orders.csv").write_text(f"customer,date,amount\n{log}")
+        terms = "".join(f"{n}.0,0.3\n" for n in range(1, 21))
+        (tmp_path / "terms.csv").write_text(f"customer,margin\n{terms},\nNA,0.4\n,\n")
+        orders, table = (str(tmp_path / name) for name in ("orders.csv", "terms.csv"))
+        assert main([orders, "--terms", table]) == 0
+        printed = capsys.readouterr().out
+        assert "Left out of the file of --terms, because the customer is missing: 3 of the rows." in printed
+        assert "Not in the file of --terms" not in printed
+        (tmp_path / "terms.csv").write_text("customer,margin\n,0.3\n")
+        assert main([orders, "--terms", table]) == 2
+        assert capsys.readouterr().err.endswith("Hint: it has no row with a customer\n")
 
     def test_the_table_of_terms_is_not_written_over(self, cdnow_csv, capsys):
         orders, terms = (str(cdnow_csv / name) for name in ("orders.csv", "terms.csv"))

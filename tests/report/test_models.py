@@ -477,6 +477,21 @@ class TestFormatModels:
         with pytest.raises(InputError, match="`summary` must be a ModelSummary"):
             format_models(summary)
 
+    def test_large_amounts_do_not_run_together(self, found):
+        """Money in a small currency: `+9.9 %1,289,686,522,735.59` was one word."""
+
+        def larger(error):
+            return None if error is None else attrs.evolve(error, bias=1e12, mean_absolute_error=1.25e12)
+
+        scores = tuple(
+            attrs.evolve(score, purchases=larger(score.purchases), spend=larger(score.spend)) for score in found.scores
+        )
+        text = format_models(attrs.evolve(found, scores=scores))
+        rows = [line.split() for line in text.splitlines() if "1,250,000,000,000.00" in line]
+        assert len(rows) == 1 + len(found.rules)
+        error = ["+100,000,000,000,000.0", "%", "1,250,000,000,000.00"]
+        assert all(row[-6:] == error + error for row in rows)
+
 
 class TestOutput:
     """`--output` writes the table of all customers, or says in one sentence why not."""

@@ -69,10 +69,18 @@ def _values(parts: Parts, report: Report, _: Words) -> Parts:
     n, mean = report.base.n_customers, parts.columns["mean_clv"]
     sizes = np.array([len(part) for part in np.array_split(np.arange(n), min(n, _TENTHS))])
     total = float((mean * sizes).sum())
-    best = _.share(float(mean[0] * sizes[0]) / total)
-    title = _("The best %(part)s of the customers hold %(share)s of the future value", part=_.share(0.1), share=best)
+    share = float(mean[0] * sizes[0]) / total
+    best = _.share(share)
     if n < _TENTHS:
         title = _("The best customer holds %(share)s of the future value", share=best)
+        if share > 1:
+            title = _("The best customer is worth more than all customers together")
+    elif share > 1:  # others cost more than they bring
+        title = _("The best %(part)s of the customers are worth more than all customers together", part=_.share(0.1))
+    else:
+        title = _(
+            "The best %(part)s of the customers hold %(share)s of the future value", part=_.share(0.1), share=best
+        )
     if mean.max() <= (1 + _ALIKE) * total / n:
         title = _("All customers are worth about the same: %(value)s", value=_.money(total / n))
     labels = {

@@ -21,7 +21,16 @@ from crmvalue._core.values import array_field, hand_over
 from crmvalue._purchases.order_log import RESIDUE, main_span
 from crmvalue._report.reading.encodings import as_utf8, say_encoding
 from crmvalue._report.reading.places import FileError, FileProblemsError, find_files, raise_all
-from crmvalue._report.reading.sources import Union, folder_of, import_duckdb, literal, open_database, open_file, reason
+from crmvalue._report.reading.sources import (
+    NUMBERS,
+    Union,
+    folder_of,
+    import_duckdb,
+    literal,
+    open_database,
+    open_file,
+    reason,
+)
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +40,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import Dates, Floats, Integers
 
 __all__ = [
+    "MISSING",
     "FileError",
     "FileProblemsError",
     "OrderFile",
@@ -45,7 +55,8 @@ _TOTALS = {"total", "totals", "grand total", "sum", "итого", "всего", 
 _ROUNDED = re.compile(r"\d([.,]\d{1,5})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets show numbers of 12 and more digits
 
 _LOST = re.compile(r"\?(\?|[^\W\d_])")  # a question mark is written for each letter that an encoding does not have
-_MISSING = ("", "NA", "N/A", "#N/A", "NULL", "null", "NaN", "nan", "NaT", "None", "<NA>")
+MISSING = ("", "NA", "N/A", "#N/A", "NULL", "null", "NaN", "nan", "NaT", "None", "<NA>")
+"""Texts that stand for a missing value."""
 _ISO = "%Y-%m-%d"
 _DATES = (
     _ISO, "%Y%m%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y",
@@ -410,7 +421,7 @@ def _view_texts(database: Database, chosen: dict[str, Column], *, several: bool)
     for role in ROLES:
         raw = chosen[role].sql if role in chosen else "NULL"
         text = f"trim(cast({raw} as varchar))"
-        given = f"{text} not in ({', '.join(map(literal, _MISSING))})"
+        given = f"{text} not in ({', '.join(map(literal, MISSING))})"
         if role in {"amount", "quantity"}:  # what a division by 0 has left in a table is no number
             given += f" and lower(ltrim({text}, '+-')) not in ('inf', 'infinity')"
         columns.append(f"{raw} as {role}_raw")
@@ -487,7 +498,7 @@ def _read_numbers(database: Database, column: Column | None, role: str, asked: s
     """Find the decimal sign of the amounts or quantities, and the SQL for their numbers."""
     if column is None:
         return None, "cast(NULL as double)"
-    if re.match(r"U?(TINY|SMALL|BIG|HUGE)?INT|FLOAT|DOUBLE|DECIMAL", column.kind):
+    if re.match(NUMBERS, column.kind):
         if asked is not None and role == "amount":
             raise FileError("--decimal", f"--decimal is for text, and column {column.name!r} holds numbers", asked)
         return None, f"case when {role}_text is not null then cast({role}_raw as double) end"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import glob
 import gzip
 import re
 import tempfile
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from crmvalue._core.headings import listed
+from crmvalue._core.labels import counted
 from crmvalue._report.reading.encodings import is_packed, is_parquet, parse_heading, read_head
 from crmvalue._report.reading.places import FileError
 from crmvalue.errors import InputError
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from crmvalue._report.reading.encodings import Heading
 
 __all__ = [
+    "NUMBERS",
     "Column",
     "Database",
     "Union",
@@ -52,7 +55,8 @@ _REASONS = (  # words in an error of DuckDB, and ours
 _MOST_COLUMNS = 10_000
 _LONGEST_LINE = 1 << 24  # bytes; DuckDB loses the last row of a packed file if that is longer than its buffer
 _ALONE = "hive_partitioning = false"  # the names of the folders above a file say nothing about its rows
-_NUMBERS = "U?(TINY|SMALL|BIG|HUGE)?INT|FLOAT|DOUBLE|DECIMAL"
+_ERROR_LINE = r"CSV Error on Line: (\d+)"
+NUMBERS = r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL)\b"  # INTERVAL is none
 _DECIMAL = r"(-?\d+)(?:\.(\d+))?(?:e([+-]?\d+))?"
 _MOST_FILES = 5  # files that are named for one missing column
 _SHARE = 0.5  # the rest is for the columns that come out of the database
@@ -109,7 +113,10 @@ def _layout(database: Database, place: Path, shown: str) -> _Layout:
     if is_parquet(place):
         layout = _Layout((), "read_parquet", _ALONE)
         described = database.execute(f"describe select * from {layout.scan([place])}").fetchall()  # noqa: S608 - the path is quoted
-        columns = (Column(column, '"' + column.replace('"', '""') + '"', kind) for column, kind, *_ in described)
+        columns = (
+            Column(name, '"' + column.replace('"', '""') + '"', kind)
+            for name, (column, kind, *_) in zip(_parquet_names(database, place), described, strict=True)
+        )
         return layout._replace(columns=tuple(columns))
     packed = is_packed(place)
     delimiter, header, n_before = _header(place, shown)
@@ -122,7 +129,35 @@ def _layout(database: Database, place: Path, shown: str) -> _Layout:
         f"auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
         f"compression = '{compression}', skip = {n_before}, columns = {{{types}}}, {_ALONE}"
     )
-    return _Layout(csv_columns, "read_csv", options)
+    layout = _Layout(csv_columns, "read_csv", options)
+    _require_heading(database, layout, place, shown, n_before + 1)
+    return layout
+
+
+def _parquet_names(database: Database, place: Path) -> list[str]:
+    """List the columns as the file names them; DuckDB gives the second of `Amount` and `amount` another name."""
+    schema = database.execute("select name, num_children from parquet_schema(?)", [glob.escape(str(place))]).fetchall()
+    names, n_inside = [], 0
+    for name, n_children in schema[1:]:  # the first row is the file; a column stands before what is inside it
+        if not n_inside:
+            names.append(name)
+        n_inside += (n_children or 0) - bool(n_inside)
+    return names
+
+
+def _require_heading(database: Database, layout: _Layout, place: Path, shown: str, line: int) -> None:
+    """Refuse a heading row at which DuckDB would give up: it goes on in silence megabytes further."""
+    as_row = layout._replace(options=layout.options.replace("header = true", "header = false"))
+    try:
+        database.execute(f"select * from {as_row.scan([place])} limit 1").fetchone()  # noqa: S608 - the path is quoted
+    except import_duckdb("reading files").Error as error:
+        found = re.search(_ERROR_LINE, str(error))
+        if found is None:
+            raise
+        if int(found[1]) > line:  # in a column that may not be used
+            return
+        sentence = f"the first line of {shown!r} is no list of column names"
+        raise FileError("FILE", f"{sentence}: is a quote not closed, or does text follow one?") from error
 
 
 class Union:
@@ -210,7 +245,7 @@ def _common(kinds: set[str]) -> str:
         return next(iter(kinds))
     if all(re.fullmatch(r"U?(TINY|SMALL|BIG)?INT(EGER)?", kind) for kind in kinds):
         return "HUGEINT" if "UBIGINT" in kinds else "BIGINT"
-    return "DOUBLE" if all(re.match(_NUMBERS, kind) for kind in kinds) else "VARCHAR"
+    return "DOUBLE" if all(re.match(NUMBERS, kind) for kind in kinds) else "VARCHAR"
 
 
 def _cast(column: Column, kind: str) -> str:
@@ -262,11 +297,11 @@ def reason(error: Exception) -> str:
     if isinstance(error, import_duckdb("reading files").OutOfMemoryException):
         return "there is too little memory or room on the disk"
     message = str(error)
-    found = re.search(r"CSV Error on Line: (\d+)", message)
+    found = re.search(_ERROR_LINE, message)
     line = f"line {found[1]}" if found else "a line"
     fields = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
     if fields:
-        return f"{line} has {fields[2]} fields instead of the {fields[1]} of the header"
+        return f"{line} has {counted(int(fields[2]), 'field')} instead of the {fields[1]} of the header"
     return next(said.format(line=line) for words, said in _REASONS if words in message.lower())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 from crmvalue._core.checks import LARGEST_AMOUNT, require
 from crmvalue._core.headings import listed
 from crmvalue._report.reading.encodings import as_utf8, say_encoding
+from crmvalue._report.reading.orders import MISSING
 from crmvalue._report.reading.places import FileError, find_files, raise_all
 from crmvalue._report.reading.sources import Union, folder_of, import_duckdb, open_database, reason
 from crmvalue.errors import InputError
@@ -38,7 +40,8 @@ _WHOLE = re.compile(r"(-?\d+)\.0+", re.ASCII)
 class CustomerTerms(NamedTuple):
     """Terms of each customer of the log, in its order; a term that nothing is known of is None.
 
-    `n_absent` customers are not in the file, and `n_unknown` of the file are not in the log.
+    `n_absent` customers are not in the file, `n_unknown` of the file are not in the log, and `n_nameless` rows of the
+    file have no customer.
     """
 
     customer: npt.NDArray[Any]
@@ -48,6 +51,7 @@ class CustomerTerms(NamedTuple):
     acquisition_cost: Floats | None
     n_absent: int = 0
     n_unknown: int = 0
+    n_nameless: int = 0
 
     def mean(self, name: str, weight: Floats | None = None) -> float | None:
         """Give the weighted mean of a term."""
@@ -61,8 +65,8 @@ class CustomerTerms(NamedTuple):
         """Give the terms of some customers of the log."""
         place = np.searchsorted(self.customer, customer)
         columns = {name: getattr(self, name) for name in TERMS}
-        taken = {name: None if column is None else column[place] for name, column in columns.items()}
-        return CustomerTerms(customer, **taken, n_absent=self.n_absent, n_unknown=self.n_unknown)
+        taken: dict[str, Any] = {name: None if column is None else column[place] for name, column in columns.items()}
+        return self._replace(customer=customer, **taken)
 
 
 def read_terms_file(
@@ -73,10 +77,10 @@ def read_terms_file(
 ) -> CustomerTerms:
     """Read the terms of customers: a column of the file, else a number for all or one for each segment.
 
-    A customer who is not in the file gets the number for all; without one they are an error. `encoding` is that of a
-    CSV file without a byte order mark.
+    A customer who is not in the file gets the number for all; without one they are an error. Rows of the file without a
+    customer are left out, and counted. `encoding` is that of a CSV file without a byte order mark.
     """
-    table = {} if path is None else _read(path, encoding)
+    table, n_nameless = ({}, 0) if path is None else _of_customers(_read(path, encoding))
     place = np.full(len(customer), -1)
     if table:
         ids = table[_CUSTOMER]
@@ -87,12 +91,21 @@ def read_terms_file(
             raise FileError(_OPTION, f"{path!r} has customers in more than one row")
         place = np.array([rows.get(str(who), -1) for who in customer.tolist()], dtype=np.int64)
         if len(place) and (place < 0).all():
-            hint = f"it has {ids[0]!r}, the orders have {str(customer[0])!r}" if ids else "it has no rows"
+            hint = (
+                f"it has {ids[0]!r}, the orders have {str(customer[0])!r}" if ids else "it has no row with a customer"
+            )
             raise InputError(_OPTION, "a file with customers of the orders", path, hint=hint)
     columns = {name: _column(name, given.get(name), table, place, customer) for name in TERMS}
     n_absent = int(np.count_nonzero(place < 0)) if table else 0
     n_unknown = len(table[_CUSTOMER]) - (len(place) - n_absent) if table else 0
-    return CustomerTerms(customer, **columns, n_absent=n_absent, n_unknown=n_unknown)
+    return CustomerTerms(customer, **columns, n_absent=n_absent, n_unknown=n_unknown, n_nameless=n_nameless)
+
+
+def _of_customers(table: dict[str, list[str]]) -> tuple[dict[str, list[str]], int]:
+    """Leave out the rows without a customer, such as those that spreadsheets write below a table; count them."""
+    named = [who not in MISSING for who in table[_CUSTOMER]]
+    kept = {name: list(itertools.compress(column, named)) for name, column in table.items()}
+    return kept, named.count(False)
 
 
 def _column(

@@ -1,0 +1,38 @@
+"""Titles of the pictures of the page: what they say is so."""
+
+from __future__ import annotations
+
+import re
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from crmvalue._models.pictures import values_parts
+from crmvalue._report.page.captions import _values
+from crmvalue._report.page.words import LANGUAGES, words_of
+
+SEVERAL = np.repeat([100.0, 20.0, -5.0, -8.0], [2, 3, 10, 5])  # in all 170, the best tenth 200
+FEW = np.array([100.0, 10.0, -40.0])
+
+
+class TestShareOfTheBest:
+    """Where others cost more than they bring, the best may be worth more than all: that is no share of the whole."""
+
+    @pytest.mark.parametrize(
+        ("clv", "title"),
+        [
+            (SEVERAL, "The best 10 % of the customers are worth more than all customers together"),
+            (np.maximum(SEVERAL, 0.0), "The best 10 % of the customers hold 77 % of the future value"),
+            (FEW, "The best customer is worth more than all customers together"),
+            (np.maximum(FEW, 0.0), "The best customer holds 91 % of the future value"),
+        ],
+    )
+    def test_titles(self, clv, title):
+        parts = values_parts(clv, None, 0.95)
+        assert parts.title == title
+        report = SimpleNamespace(base=SimpleNamespace(n_customers=len(clv)))
+        for language in LANGUAGES:
+            said = " ".join(_values(parts, report, words_of(language)).title.split())
+            assert (said == title) is (language == "en")
+            assert re.findall(r"\d+", said) == re.findall(r"\d+", title)

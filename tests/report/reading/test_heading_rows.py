@@ -1,0 +1,101 @@
+"""Heading rows at which the reader of files gives up, and names of columns that differ in case or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from crmvalue.__main__ import main
+from crmvalue._report.reading.orders import read_orders
+from crmvalue.errors import InputError
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+pytest.importorskip("duckdb")
+
+ROWS = "".join(f"{i},2024-01-{i:02d},5,x\n" for i in range(1, 11))
+
+
+def write(path, heading, rows=ROWS):
+    path.write_text(f"{heading}\n{rows}")
+    return str(path)
+
+
+class TestHeadingRow:
+    """A heading row is a list of names, or the file is refused: its rows are never left out in silence."""
+
+    @pytest.mark.parametrize(
+        "heading",
+        [
+            'customer,date,amount,"note"x',
+            'customer,date,amount,"note" x',
+            'customer,date,amount,"no"te"',
+            'customer,date,amount,"note',
+            'customer,date,amount,"""',
+            'customer,"date"x,amount,note',
+            'customer,date,amount,"no\nte"x',
+        ],
+    )
+    def test_refuses_a_quote_that_is_not_closed_or_that_text_follows(self, tmp_path, heading):
+        path = write(tmp_path / "a.csv", heading)
+        with pytest.raises(InputError, match=r"the first line of 'a\.csv' is no list of column names: is a quote"):
+            read_orders(path)
+        good = write(tmp_path / "b.csv", "customer,date,amount,note")
+        with pytest.raises(InputError, match=r"a\.csv' is no list of column names"):
+            read_orders([good, path])
+
+    def test_a_heading_before_which_the_delimiter_is_named(self, tmp_path):
+        with pytest.raises(InputError, match="no list of column names"):
+            read_orders(write(tmp_path / "a.csv", 'sep=,\ncustomer,date,amount,"note"x'))
+
+    @pytest.mark.parametrize(
+        "heading",
+        ['"customer" , "date", amount,note', 'customer,date,amount,"no ""te"""', 'customer,date,amount,12" LP'],
+    )
+    def test_takes_other_quotes(self, tmp_path, heading):
+        assert read_orders(write(tmp_path / "a.csv", heading)).n_rows == 10
+
+    def test_a_row_with_one_field(self, tmp_path):
+        with pytest.raises(InputError, match="line 12 has 1 field instead of the 4 of the header"):
+            read_orders(write(tmp_path / "a.csv", "customer,date,amount,note", ROWS + "\x1a"))
+
+
+class TestParquetNames:
+    """Columns are named as the file names them: `Amount` and `amount` are two, and two `amount` are refused."""
+
+    def write(self, path, names, **more):
+        columns = [pa.array([1, 2]), pa.array(["2024-01-01", "2024-02-01"]), pa.array([5.0, 6.0]), pa.array([100, 200])]
+        table = pa.table([*columns, *more.values()], names=[*names, *more])
+        pq.write_table(table, path)
+        return str(path)
+
+    @pytest.mark.parametrize(("name", "revenue"), [("Amount", 11), ("amount", 300)])
+    def test_names_that_differ_in_case(self, tmp_path, name, revenue):
+        path = self.write(tmp_path / "a.parquet", ["customer", "date", "Amount", "amount"])
+        orders = read_orders(path, amount=name)
+        assert (orders.columns["amount"], orders.amount.sum()) == (name, revenue)
+        other = self.write(tmp_path / "b.parquet", ["customer", "date", "Amount", "amount"])
+        assert read_orders([path, other], amount=name).amount.sum() == 2 * revenue
+
+    def test_the_same_name_twice(self, tmp_path):
+        path = self.write(tmp_path / "a.parquet", ["customer", "date", "amount", "amount"])
+        with pytest.raises(InputError, match="2 columns of the file are called 'amount': rename them"):
+            read_orders(path)
+
+    def test_names_beside_lists_and_records(self, tmp_path):
+        nested = pa.array([[{"amount": 1, "of": {"date": 2}}]] * 2)
+        path = self.write(
+            tmp_path / "[a].parquet", ["customer", "date", "amount", "n"], lines=nested, last=pa.array([1, 1])
+        )
+        orders = read_orders(path)
+        assert (orders.n_columns, orders.amount.sum()) == (6, 11)
+        with pytest.raises(InputError, match="column 'lines' has a list or a record in each row"):
+            read_orders(path, amount="lines")
+        assert read_orders(path, amount="last").amount.sum() == 2
+
+
+def test_durations_are_no_amounts(tmp_path, capsys):
+    duckdb = pytest.importorskip("duckdb")
+    path = tmp_path / "a.parquet"
+    duckdb.sql(f"copy (select 1 as customer, date '2024-01-01' as date, interval 3 days as amount) to '{path}'")
+    assert main([str(path)]) == 2
+    assert capsys.readouterr().err.startswith("crmvalue: '3 days' in column 'amount' is no number (1 such row)")
