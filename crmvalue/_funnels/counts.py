@@ -274,7 +274,7 @@ class FunnelConversion(Columns, Pictured):
         lines = []
         for g, (name, row) in enumerate(zip(names, rows, strict=True)):
             lines.append(
-                f"{name}{row[-1]} of {row[0]} reached {self.stages[-1]} ({row[-1] / row[0]:.1%}, "
+                f"{name}{row[-1]:,} of {row[0]:,} reached {self.stages[-1]} ({row[-1] / row[0]:.1%}, "
                 f"{100 * self.level:.4g} % interval {low[g]:.1%} to {high[g]:.1%}). "
                 f"{self._about_weakest(row, weakest[g], tests[g])}"
             )
@@ -330,7 +330,7 @@ class FunnelConversion(Columns, Pictured):
         if row[0] == row[-1]:
             return "No prospect was lost at any step."
         step = f"{self.stages[k]} to {self.stages[k + 1]}"
-        said = f"The weakest step is {step}: {row[k + 1]} of {row[k]} ({row[k + 1] / row[k]:.1%})"
+        said = f"The weakest step is {step}: {row[k + 1]:,} of {row[k]:,} ({row[k + 1] / row[k]:.1%})"
         if np.isnan(p).all():
             return f"{said}; there is no other step to compare it with."
         alpha = 1 - self.level

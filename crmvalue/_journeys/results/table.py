@@ -389,7 +389,7 @@ class JourneyResults(Columns, Pictured):
         shown = order[(low[order] > 0) | (high[order] < 0)]
         said = []
         for i in (shown if len(shown) else order)[:_MOST_NAMED].tolist():
-            numbers = f"{self.incremental_revenue[i]:+,.2f} ({low[i]:+,.2f} to {high[i]:+,.2f})"
+            numbers = f"{self.incremental_revenue[i]:+z,.2f} ({low[i]:+z,.2f} to {high[i]:+z,.2f})"
             said.append(f"{self.label[i]} brought {numbers}" if len(shown) else f"{self.label[i]} {numbers}")
         rest = len(known) - len(shown)
         if not len(shown):
