@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CohortLtv", "cohort_ltv"]
 
+_ROUNDING = 1e-12  # of the cost: a shortfall of less counts as covered, as in payback_periods
+
 
 def _ltv_table(value: Any) -> Floats:
     """Take a table of numbers, cohorts by periods; NaN where not observed."""
@@ -130,6 +132,9 @@ class CohortLtv(Columns, Pictured):
         spell = f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
         whose = "has paid back its" if n == 1 else "have paid back their"
         text = f"{n} of {k} {'cohort' if k == 1 else 'cohorts'} {whose} acquisition, in {spell}"
+        short = self.latest < self.acquisition_cost * (1 - _ROUNDING)
+        again = ", ".join(self.cohort[paid & short].astype(str).tolist())
+        text += f"; below it again, after returns: {again}" if again else ""
         return f"{text}; not yet: {waiting}." if waiting else f"{text}."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

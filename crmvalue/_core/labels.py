@@ -11,7 +11,7 @@ from typing import Any
 from crmvalue._core.checks import as_items
 from crmvalue.errors import InputError
 
-__all__ = ["by_name", "columns_of", "counted", "has_columns", "labelled"]
+__all__ = ["by_name", "columns_of", "counted", "figure", "has_columns", "labelled"]
 
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:
@@ -80,3 +80,9 @@ def has_columns(value: object) -> bool:
 def counted(n: int, one: str, many: str | None = None) -> str:
     """Write a number with its thing, such as "1 row" and "2,000 rows"; `many` is `one` with an s unless given."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def figure(x: Any, *, sign: bool = False, digits: int = 4) -> str:
+    """Write a quantity of any size with so many significant digits, and with all whole ones: "0.1235", "+123,457"."""
+    form = ",.0f" if 10.0 ** (digits - 1) <= abs(x) < 1e15 else f",.{digits}g"  # :g alone writes 1.2e+05
+    return format(float(x), f"{'+' if sign else ''}z{form}")

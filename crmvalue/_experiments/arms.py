@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.labels import figure
 from crmvalue._core.values import array_field, hand_over, read_only
 from crmvalue.errors import InputError
 
@@ -261,7 +262,7 @@ def choice_text(
     elif loss < _NOTHING * size:
         loses = "choosing it loses practically nothing on average"
     else:
-        loses = f"choosing it loses {loss:.2g}{unit} on average"
+        loses = f"choosing it loses {figure(loss, digits=2)}{unit} on average"
     return f"{names[top]} has the highest {quantity} with probability {prob} (flat priors); {loses}."
 
 

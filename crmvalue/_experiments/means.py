@@ -12,7 +12,7 @@ from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, a
 from crmvalue._core.comparisons import p_text, rounding_part, welch_degrees, welch_quantile
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name
+from crmvalue._core.labels import by_name, figure
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, number_column, of_class, stay_frozen
 from crmvalue._experiments.arms import (
@@ -218,8 +218,8 @@ class MeanComparison(Columns, Pictured):
         control = self.names[self.control]
         told = [
             (
-                f"{name} has a {self.quantity} of {value:.4g} against {base:.4g} of {control}: {d:+.4g}",
-                f"{a:+.4g} to {b:+.4g}",
+                f"{name} has a {self.quantity} of {figure(value)} against {figure(base)} of {control}: {_signed(d)}",
+                f"{_signed(a)} to {_signed(b)}",
                 "Welch",
             )
             for name, value, d, a, b in zip(self.variants, values, self.difference, low, high, strict=True)
@@ -634,6 +634,10 @@ def adjust_by_covariate(
     return CovariateAdjustment(
         theta=theta, variance_reduction=reduction, adjusted=made[0], unadjusted=made[1], covariate=made[2]
     )
+
+
+def _signed(x: float) -> str:
+    return figure(x, sign=True)
 
 
 def _within(x: Floats, rows: ArmRows) -> tuple[Floats, Floats]:

@@ -11,7 +11,7 @@ from crmvalue._core.checks import as_counts, as_floats, as_outcomes, as_positive
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, columns_of, has_columns
+from crmvalue._core.labels import by_name, columns_of, figure, has_columns
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
 from crmvalue._experiments.arms import (
@@ -157,7 +157,7 @@ class SequentialTest(Columns, Pictured):
         """What can be concluded at the last look, and what not: a line for each variant."""
         low, high = map(np.asarray, self._interval(slice(-1, None)))
         told = [
-            (f"{100 * d:+.1f} points", f"{100 * a:+.1f} to {100 * b:+.1f}")
+            (f"{100 * d:+z.1f} points", f"{100 * a:+z.1f} to {100 * b:+z.1f}")
             for d, a, b in zip(self.difference[-1], low[-1], high[-1], strict=True)
         ]
         return _sentences(self, told, "Exact for any number of looks.")
@@ -309,7 +309,10 @@ class SequentialMeans(Columns, Pictured):
         """What can be concluded at the last look, and what not: a line for each variant."""
         (low, high), unknown = map(np.asarray, self.difference_interval), "not yet known"
         told = [
-            (f"{d:+.4g}" if np.isfinite(d) else unknown, f"{a:+.4g} to {b:+.4g}" if np.isfinite(a) else unknown)
+            (
+                figure(d, sign=True) if np.isfinite(d) else unknown,
+                f"{figure(a, sign=True)} to {figure(b, sign=True)}" if np.isfinite(a) else unknown,
+            )
             for d, a, b in zip(self.difference[-1], low[-1], high[-1], strict=True)
         ]
         return _sentences(self, told, f"Approximate, from {self.min_n} customers in each arm on.")

@@ -27,6 +27,7 @@ __all__ = [
     "Rows",
     "all_attempts",
     "first_attempts",
+    "independent",
     "is_first",
     "near_first_entry",
     "takes_first_in_order",
@@ -455,3 +456,28 @@ def _skips(log: Log, rules: Rules, found: Attempts) -> tuple[Bools, Integers]:
         so_far = np.append(0, np.cumsum(_among(log.symbol, rules.opens[stage])))
         n_returns[:, stage] = np.where(beyond < n, so_far[end] - so_far[np.minimum(beyond, end)], 0)
     return skipped, n_returns
+
+
+def independent(
+    customer: npt.NDArray[Any],
+    n_reached: Integers,
+    n_stages: int,
+    group: Integers | None,
+    groups: tuple[Any, ...] | None,
+) -> Integers | None:
+    """Count how many customers tell as much as the attempts at each stage (Kish); None for one attempt each.
+
+    The result has the shape (stages,), or (groups, stages) with groups.
+    """
+    _, person = np.unique(customer, return_inverse=True)
+    if len(person) == person.max(initial=-1) + 1:
+        return None
+    n = 1 if groups is None else len(groups)
+    of = np.zeros(len(person), dtype=np.int64) if group is None else group
+    found = np.zeros((n, n_stages), dtype=np.int64)
+    for stage in range(n_stages):
+        here = n_reached > stage
+        pair, weight = np.unique(of[here] * len(person) + person[here], return_counts=True)
+        total, squares = (np.bincount(pair // len(person), weight**power, minlength=n) for power in (1, 2))
+        found[:, stage] = total**2 // np.maximum(squares, 1)
+    return found[0] if groups is None else found

@@ -141,6 +141,13 @@ def _counts(value: Any) -> Integers:
     return read_only(hand_over(counts.astype(np.int64)))
 
 
+def _independent(value: Any) -> Integers | None:
+    if value is None:
+        return None
+    (numbers,) = as_counts(n_independent=value)
+    return read_only(hand_over(numbers.astype(np.int64)))
+
+
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class FunnelConversion(Columns, Pictured):
@@ -156,6 +163,9 @@ class FunnelConversion(Columns, Pictured):
         Names of the groups; None without groups.
     level : float, default 0.95
         Level of the intervals, and one minus the level of the tests.
+    n_independent : ndarray of int or None, default None
+        How many independent prospects those at each stage count for in intervals and tests, in the shape of `counts`:
+        fewer than `counts` where one customer stands behind several attempts. None if each stands for itself.
 
     Examples
     --------
@@ -170,10 +180,17 @@ class FunnelConversion(Columns, Pictured):
     stages: tuple[str, ...] = attrs.field(converter=_stages)
     groups: tuple[str, ...] | None = checked_field("groups", optional(_group_names), default=None)
     level: float = checked_field("level", as_fraction, default=0.95)
+    n_independent: Integers | None = array_field(_independent, default=None)
 
     def __attrs_post_init__(self) -> None:
         if len(self.stages) != self.counts.shape[-1]:
             raise InputError("counts", f"one for each of the {len(self.stages)} stages", self.counts.shape)
+        own = self.n_independent
+        if own is not None and own.shape != self.counts.shape:
+            raise InputError("n_independent", f"of shape {self.counts.shape}", own.shape)
+        if own is not None:
+            fits = (own <= self.counts) & ((own > 0) == (self.counts > 0))
+            require(fits, "n_independent", own, "at most `counts`, and at least 1 where there are any")
         _require_group_for_each_row("groups", self.groups, self.counts)
 
     def _parts(self) -> Parts:
@@ -194,7 +211,16 @@ class FunnelConversion(Columns, Pictured):
     @property
     def step_interval(self) -> Interval:
         """Wilson's interval for each step conversion; NaN where nobody reached the stage."""
-        return share_interval(self.counts[..., 1:], self.counts[..., :-1], self.level)
+        passed, at = self.independent_steps
+        return _around(self.step_conversion, share_interval(passed, at, self.level))
+
+    @property
+    def independent_steps(self) -> tuple[Integers, Integers]:
+        """Prospects who moved on from each stage, and those at it, as intervals and tests count them."""
+        at = self.counts[..., :-1]
+        if self.n_independent is None:
+            return self.counts[..., 1:], at
+        return self._as_independent(self.step_conversion, self.n_independent[..., :-1])
 
     @property
     def overall_conversion(self) -> FloatOrArray:
@@ -204,7 +230,15 @@ class FunnelConversion(Columns, Pictured):
     @property
     def overall_interval(self) -> Interval:
         """Wilson's interval for the overall conversion."""
-        return proportion_interval(self.counts[..., -1], self.counts[..., 0], level=self.level)
+        if self.n_independent is None:
+            return proportion_interval(self.counts[..., -1], self.counts[..., 0], level=self.level)
+        passed, at = self._as_independent(self.overall_conversion, self.n_independent[..., 0])
+        return _around(self.overall_conversion, proportion_interval(passed, at, level=self.level))
+
+    @staticmethod
+    def _as_independent(share: FloatOrArray, n: Integers) -> tuple[Integers, Integers]:
+        """Give a share of independent prospects as counts, rounded to whole ones."""
+        return np.rint(np.nan_to_num(share) * n).astype(np.int64), n
 
     @property
     def weakest_step(self) -> tuple[str, str] | tuple[tuple[str, str], ...]:
@@ -240,10 +274,12 @@ class FunnelConversion(Columns, Pictured):
         lines = []
         for g, (name, row) in enumerate(zip(names, rows, strict=True)):
             lines.append(
-                f"{name}{row[-1]} of {row[0]} reached {self.stages[-1]} ({row[-1] / row[0]:.1%}, "
+                f"{name}{row[-1]:,} of {row[0]:,} reached {self.stages[-1]} ({row[-1] / row[0]:.1%}, "
                 f"{100 * self.level:.4g} % interval {low[g]:.1%} to {high[g]:.1%}). "
                 f"{self._about_weakest(row, weakest[g], tests[g])}"
             )
+        if self.n_independent is not None:
+            lines.append("Attempts of one customer are alike, so intervals and tests count fewer prospects.")
         return "\n".join(lines)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -281,19 +317,20 @@ class FunnelConversion(Columns, Pictured):
 
     def _tests(self) -> Floats:
         rows = np.atleast_2d(self.counts)
+        passed, at = map(np.atleast_2d, self.independent_steps)
         n_pairs = max(len(rows) * (rows.shape[1] - 2), 1)
         p = np.full((len(rows), 2), np.nan)
         for g, k in enumerate(self._weakest()):
             for side, other in enumerate((k - 1, k + 1)):
                 if 0 <= other < rows.shape[1] - 1 and rows[g, other] > 0:
-                    p[g, side] = min(1.0, n_pairs * _two_proportions(rows[g], k, other))
+                    p[g, side] = min(1.0, n_pairs * _two_proportions(passed[g], at[g], k, other))
         return p
 
     def _about_weakest(self, row: Integers, k: int, p: Floats) -> str:
         if row[0] == row[-1]:
             return "No prospect was lost at any step."
         step = f"{self.stages[k]} to {self.stages[k + 1]}"
-        said = f"The weakest step is {step}: {row[k + 1]} of {row[k]} ({row[k + 1] / row[k]:.1%})"
+        said = f"The weakest step is {step}: {row[k + 1]:,} of {row[k]:,} ({row[k + 1] / row[k]:.1%})"
         if np.isnan(p).all():
             return f"{said}; there is no other step to compare it with."
         alpha = 1 - self.level
@@ -411,14 +448,19 @@ def share_interval(part: Integers, whole: Integers, level: float) -> Interval:
     return Interval(np.where(whole > 0, low, np.nan), np.where(whole > 0, high, np.nan))
 
 
-def _two_proportions(row: Integers, one: int, other: int) -> float:
+def _around(share: FloatOrArray, interval: Interval) -> Interval:
+    """Let an interval hold its share, which rounding to whole prospects may have put outside."""
+    return Interval(np.minimum(interval.low, share)[()], np.maximum(interval.high, share)[()])
+
+
+def _two_proportions(passed: Integers, at: Integers, one: int, other: int) -> float:
     """Two-sided p-value of no difference between two steps of a funnel."""
     from scipy import stats
 
-    table = np.array([[row[k + 1], row[k] - row[k + 1]] for k in (one, other)], dtype=np.float64)
+    table = np.array([[passed[k], at[k] - passed[k]] for k in (one, other)], dtype=np.float64)
     expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
     if expected.min() < _FEW:
-        return fisher_p(int(row[one + 1]), int(row[one]), int(row[other + 1]), int(row[other]))
+        return fisher_p(int(passed[one]), int(at[one]), int(passed[other]), int(at[other]))
     return float(stats.chi2_contingency(table, correction=False).pvalue)
 
 

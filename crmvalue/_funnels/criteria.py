@@ -9,10 +9,12 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_items, as_whole_number
+from crmvalue._core.comparisons import holm
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     FixedMapping,
+    array_columns,
     checked_field,
     flag_table,
     hand_over,
@@ -247,6 +249,11 @@ class StepAlarms(Columns):
         Share below which a step needs attention.
     is_below : ndarray of bool
         Whether the share is below it.
+    p_value : ndarray
+        Chance that so few or fewer move on at the least share, corrected by Holm for all rows; 1 where nobody was at
+        the stage.
+    level : float, default 0.95
+        Level of the intervals, and one minus the level of the test of all rows together.
 
     Examples
     --------
@@ -265,15 +272,17 @@ class StepAlarms(Columns):
     high: Floats = number_column("high", missing=True)
     least: Floats = number_column("least")
     is_below: npt.NDArray[np.bool_] = flag_table("is_below")
+    p_value: Floats = number_column("p_value")
+    level: float = checked_field("level", as_fraction, default=0.95)
 
     def __attrs_post_init__(self) -> None:
-        names = ("stage", "next_stage", "n_at", "n_passed", "low", "high", "least", "is_below")
+        names = ("stage", "next_stage", "n_at", "n_passed", "low", "high", "least", "is_below", "p_value")
         require_columns(self, len(self.group), names, "steps")
 
     @property
     def is_beyond_chance(self) -> npt.NDArray[np.bool_]:
-        """Whether the whole interval is below the least share."""
-        return np.asarray(self.is_below & (self.high < self.least))
+        """Whether the whole interval is below the least share, and the p-value below one minus the level."""
+        return np.asarray(self.is_below & (self.high < self.least) & (self.p_value < 1 - self.level))
 
     @property
     def conclusion(self) -> str:
@@ -290,8 +299,7 @@ class StepAlarms(Columns):
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind."""
-        fields = {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
-        return {**fields, "is_beyond_chance": self.is_beyond_chance}
+        return array_columns(self) | {"is_beyond_chance": self.is_beyond_chance}
 
     def to_json(self) -> str:
         """Write the table as JSON text."""
@@ -324,6 +332,12 @@ def step_alarms(conversion: FunnelConversion, least: float | Mapping[str, float]
     InputError
         If `conversion` is of another kind, a share is outside [0, 1], or a stage is not one that can be left.
 
+    Notes
+    -----
+    Among many steps and groups some are below their least share by chance. A step is beyond chance if its interval is
+    below the least share, and the chance of so few or fewer at that share (a binomial tail) is below one minus the
+    level after Holm's correction for all rows.
+
     Examples
     --------
     >>> from crmvalue.funnels import funnel_conversion
@@ -341,6 +355,7 @@ def step_alarms(conversion: FunnelConversion, least: float | Mapping[str, float]
     groups = [""] if conversion.groups is None else conversion.groups
     low, high = (np.atleast_2d(end)[:, steps].ravel() for end in conversion.step_interval)
     at, passed = counts[:, steps].ravel(), counts[:, steps + 1].ravel()
+    passed_alone, at_alone = (np.atleast_2d(part)[:, steps].ravel() for part in conversion.independent_steps)
     wanted = np.tile([levels[stages[k]] for k in steps.tolist()], len(groups))
     return StepAlarms(
         group=hand_over(np.repeat(np.array(groups), len(steps))),
@@ -352,7 +367,19 @@ def step_alarms(conversion: FunnelConversion, least: float | Mapping[str, float]
         high=hand_over(high),
         least=hand_over(wanted),
         is_below=hand_over((at > 0) & (passed / np.maximum(at, 1) < wanted)),  # 7 / 100 is 0.07, 0.07 * 100 is above 7
+        p_value=hand_over(_too_few(passed_alone, at_alone, wanted)),
+        level=conversion.level,
     )
+
+
+def _too_few(passed: Integers, at: Integers, least: Floats) -> Floats:
+    """Find the binomial chance of so few or fewer at the least share, corrected by Holm for all rows with anybody."""
+    from scipy import special
+
+    p_value, known = np.ones(len(at)), at > 0
+    with np.errstate(under="ignore"):
+        p_value[known] = holm(np.clip(special.bdtr(passed[known], at[known], least[known]), 0.0, 1.0))
+    return p_value
 
 
 def _least(value: Any, stages: tuple[str, ...]) -> dict[str, float]:

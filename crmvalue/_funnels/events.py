@@ -40,6 +40,7 @@ from crmvalue._funnels.attempts import (
     Rows,
     all_attempts,
     first_attempts,
+    independent,
     is_first,
     near_first_entry,
     takes_first_in_order,
@@ -238,7 +239,9 @@ class EventFunnel(Columns, Pictured):
         Returns
         -------
         FunnelConversion
-            Conversion of each step and overall, for each group where there are groups.
+            Conversion of each step and overall, for each group where there are groups. Where customers have several
+            attempts, intervals and tests count them as the number of customers who tell as much if attempts of one
+            customer all end alike (Kish): the square of the sum of their attempts over the sum of the squares.
 
         Raises
         ------
@@ -255,7 +258,13 @@ class EventFunnel(Columns, Pictured):
             hint = "give a later `as_of`, or take the other groups one by one with `of_group`"
             raise InputError("window", "over by `as_of` for at least one attempt of every group", who, hint=hint)
         names = None if self.groups is None else tuple(str(name) for name in self.groups)
-        return FunnelConversion(counts=self.matured, stages=self.stages, groups=names, level=level)
+        return FunnelConversion(
+            counts=self.matured, stages=self.stages, groups=names, level=level, n_independent=self._independent()
+        )
+
+    def _independent(self) -> Integers | None:
+        done, group = self.is_matured, None if self.group is None else self.group[self.is_matured]
+        return independent(self.customer[done], self.n_reached[done], len(self.stages), group, self.groups)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the counts of the stages column by column, for a dataframe of any kind.

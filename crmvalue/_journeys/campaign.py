@@ -173,22 +173,20 @@ class CampaignEffect:
         treated, control = self.n_treated_responded / self.n_treated, self.n_control_responded / self.n_control
         low, high = self.response_interval
         text = (
-            f"Response {treated:.1%} against {control:.1%}, {100 * self.response_difference:+.1f} points "
-            f"({100 * self.level:.4g} % interval {100 * low:+.1f} to {100 * high:+.1f})"
+            f"Response {treated:.1%} against {control:.1%}, {100 * self.response_difference:+z.1f} points "
+            f"({100 * self.level:.4g} % interval {100 * low:+z.1f} to {100 * high:+z.1f})"
         )
         if not self.shows_causes:
             return f"{text}. {self._about_groups()}"
         text = f"{text}, {self._about_response()}"
         if self.net_difference is None or self.net_interval is None:
             return text
-        low, high = self.net_interval
         shown = _direction(self.net_interval, self.n_treated, self.n_control)
         said = {1: "it pays", -1: "it loses money", 0: "whether it pays is not shown"}[shown]
         if self.too_few and shown:
             said = "a group is too small to show how its money varies, so whether it pays is not shown"
-        return (
-            f"{text} Net of its costs a contact brings {self.net_difference:+.2f} ({low:+.2f} to {high:+.2f}): {said}."
-        )
+        net = f"{self.net_difference:+z.2f} ({_range(self.net_interval)})"
+        return f"{text} Net of its costs a contact brings {net}: {said}."
 
     @property
     def _counts(self) -> tuple[Integers, Integers, Integers, Integers]:
@@ -220,9 +218,10 @@ class CampaignEffect:
         if min(self.n_treated, self.n_control) < _FEWEST:
             alike = f"groups of fewer than {_FEWEST} customers do not show whether they were alike"
         more = "more" if self.before_difference >= 0 else "less"
+        apart = f"{self.balance:+z.2f} standard deviations" if math.isfinite(self.balance) else "all of a group alike"
         text = (
             f"{text} In the period before, a treated customer brought {abs(self.before_difference):.2f} {more} than a "
-            f"customer of the control group ({self.balance:+.2f} standard deviations): {alike}."
+            f"customer of the control group ({apart}): {alike}."
         )
         if self.did_interval is None or self.adjusted_interval is None:
             return text
@@ -240,9 +239,9 @@ class CampaignEffect:
                 "can tell whether it comes from the campaign."
             )
         return (
-            f"{text} Against the period before, the difference changed by {self.did_difference:+.2f} "
+            f"{text} Against the period before, the difference changed by {self.did_difference:+z.2f} "
             f"({_range(self.did_interval)}). Among customers with the same period before, it is "
-            f"{self.adjusted_difference:+.2f} ({_range(self.adjusted_interval)}). {said}"
+            f"{self.adjusted_difference:+z.2f} ({_range(self.adjusted_interval)}). {said}"
         )
 
     def to_json(self) -> str:
@@ -481,7 +480,7 @@ def _variance(amounts: Floats) -> float:
 
 
 def _range(interval: Interval) -> str:
-    return f"{interval.low:+.2f} to {interval.high:+.2f}"
+    return f"{interval.low:+z.2f} to {interval.high:+z.2f}"
 
 
 def _before(

@@ -11,7 +11,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_column, as_fraction, as_outcomes, as_text, require_same_index, require_same_length
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, figure
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import count_field, interval_field, number_field
 from crmvalue._loyalty.pictures import matched_parts
@@ -99,9 +99,10 @@ class MemberEffect(Pictured):
     def conclusion(self) -> str:
         """What can be concluded, and what not."""
         low, high = self.interval
-        names = f"{self.effect:,.4g} ({low:,.4g} to {high:,.4g})"
+        names = f"{figure(self.effect)} ({figure(low)} to {figure(high)})"
         verdict = (
-            f"Members and non-members who did the same before differ by {self.effect:,.4g}. {_unknown(self.n_matched)}"
+            f"Members and non-members who did the same before differ by {figure(self.effect)}. "
+            f"{_unknown(self.n_matched)}"
             if math.isinf(high)
             else f"Members and non-members who did the same before differ by {names}, which may be chance."
             if low <= 0 <= high
@@ -116,8 +117,8 @@ class MemberEffect(Pictured):
             else ""
         )
         return (
-            f"{verdict}{left_out} Without matching the difference is {self.naive_difference:,.4g}; that is no effect, "
-            "because members chose to join. What made them join and is not in `before` may still be the reason."
+            f"{verdict}{left_out} Without matching the difference is {figure(self.naive_difference)}; that is no "
+            "effect, because members chose to join. What made them join and is not in `before` may still be the reason."
         )
 
     def to_json(self) -> str:
@@ -259,10 +260,10 @@ class ReferredValue(Pictured):
     def conclusion(self) -> str:
         """What can be concluded, and what not."""
         low, high = self.interval
-        names = f"{self.difference:,.4g} ({low:,.4g} to {high:,.4g})"
-        fewer = f"{-self.difference:,.4g} ({-high:,.4g} to {-low:,.4g})"
+        names = f"{figure(self.difference)} ({figure(low)} to {figure(high)})"
+        fewer = f"{figure(-self.difference)} ({figure(-high)} to {figure(-low)})"
         verdict = (
-            f"Referred customers and others who began in the same way differ by {self.difference:,.4g}. "
+            f"Referred customers and others who began in the same way differ by {figure(self.difference)}. "
             f"{_unknown(self.n_matched)}"
             if math.isinf(high)
             else f"Referred customers and others who began in the same way differ by {names}, which may be chance."
@@ -278,8 +279,9 @@ class ReferredValue(Pictured):
             else ""
         )
         return (
-            f"{verdict}{left_out} Without matching the difference is {self.naive_difference:,.4g}; that mixes in when "
-            "and how they began. People recommend a shop to people like themselves, so this is no effect of the reward."
+            f"{verdict}{left_out} Without matching the difference is {figure(self.naive_difference)}; that mixes in "
+            "when and how they began. People recommend a shop to people like themselves, so this is no effect of the "
+            "reward."
         )
 
     def to_json(self) -> str:

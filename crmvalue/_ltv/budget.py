@@ -98,7 +98,7 @@ class BudgetSplit(Columns, Pictured):
         """What to move where, and what remains."""
         change = self.spend - self.spend_now
         more = [
-            f"{name} {step:+,.2f}" for name, step in zip(self.channels, change.tolist(), strict=True) if round(step, 2)
+            f"{name} {step:+z,.2f}" for name, step in zip(self.channels, change.tolist(), strict=True) if round(step, 2)
         ]
         if not self.spend.any():
             return f"No channel reaches the ratio of {self.target_ratio:g}. Spend nothing, or lower the target."

@@ -251,10 +251,12 @@ def plan_and_actual(
     counts for the next working day. So that the first days of a period are not alone, as many calendar days before its
     start are added as the period has, if `actual` reaches so far back.
 
-    .. math:: \text{rest} \sim d \bar{x} \pm t_{n-1} \, s \sqrt{d + d^2 / n}
+    .. math:: \text{rest} \sim d \bar{x} \pm t_{m-1} \, s \sqrt{d + d^2 / n}, \quad
+        m = \left(\sum |x|\right)^2 / \sum x^2
 
-    for d days left and n days that show the pace: Student's prediction of a sum. It supposes days that are alike and
-    independent. A few large deals make it rough, and it knows no season.
+    for d days left and n days x that show the pace: Student's prediction of a sum. Few large days say little of how
+    days vary, so they count as m days (Kish 1965), at least two. It supposes days that are alike and independent. Large
+    deals that no day shows yet make it rough, and it knows no season.
 
     Examples
     --------
@@ -272,7 +274,7 @@ def plan_and_actual(
     ... }
     >>> found = plan_and_actual(plan, sales, as_of="2025-03-10")
     >>> found.needed_per_day.round(2), found.prob_reached.round(2)
-    (array([100.  ,  80.95]), array([0.5 , 0.04]))
+    (array([100.  ,  80.95]), array([0.5 , 0.15]))
     >>> found.conclusion
     'Of 2 targets: 1 open, 1 unlikely (below 20 %).'
     """
@@ -410,7 +412,9 @@ def _forecast(days: Floats, came: float, left: int, target: float, level: float)
     if float(np.ptp(days)) <= _ROUNDING * float(np.abs(days).max()):  # nothing shows how days vary that are all alike
         return came + rest, math.nan, math.nan, math.nan
     error = float(days.std(ddof=1)) * math.sqrt(left + left * left / n)
-    half = -float(special.stdtrit(n - 1, (1.0 - level) / 2.0)) * error
+    share = np.abs(days) / np.abs(days).max()
+    degrees = max(float(share.sum()) ** 2 / float(share @ share) - 1.0, 1.0)  # a few large days tell little
+    half = -float(special.stdtrit(degrees, (1.0 - level) / 2.0)) * error
     short = target - came - rest
-    prob = float(special.stdtr(n - 1, -short / error))
+    prob = float(special.stdtr(degrees, -short / error))
     return came + rest, came + rest - half, came + rest + half, prob

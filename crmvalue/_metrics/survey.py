@@ -114,8 +114,8 @@ class NpsChange:
         low, high = self.interval
         shown = "a change is shown" if self.is_beyond_chance else "no change is shown"
         return (
-            f"NPS {self.before.score:.1f} before and {self.after.score:.1f} after, {self.change:+.1f} points "
-            f"({100 * self.level:.4g} % interval {low:+.1f} to {high:+.1f}), {p_text(self.p_value)}: {shown}."
+            f"NPS {self.before.score:.1f} before and {self.after.score:.1f} after, {self.change:+z.1f} points "
+            f"({100 * self.level:.4g} % interval {low:+z.1f} to {high:+z.1f}), {p_text(self.p_value)}: {shown}."
         )
 
     def to_json(self) -> str:
@@ -270,8 +270,8 @@ class ScoreDrivers(Columns, Pictured):
         clear = order[self.is_shown[order]]
         at = int(clear[0] if len(clear) else order[0])
         numbers = (
-            f"one point more goes with {self.effect[at]:+.2f} points "
-            f"({100 * self.level:.4g} % interval {self.low[at]:+.2f} to {self.high[at]:+.2f})"
+            f"one point more goes with {self.effect[at]:+z.2f} points "
+            f"({100 * self.level:.4g} % interval {self.low[at]:+z.2f} to {self.high[at]:+z.2f})"
         )
         name = self.question[at]
         if self.n_answers - len(self.question) - 1 < _LEFT_OVER:

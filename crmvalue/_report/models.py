@@ -377,7 +377,7 @@ def _look_ahead(
             if chosen.grade != "not usable":
                 chosen = attrs.evolve(chosen, money_grade=_money_grade(chosen, split))
                 return _value(history, chosen, refits[name], terms)
-            failed = {name: f"it missed the total of the holdout by {chosen.score(name).purchases.bias:+.0%}"}
+            failed = {name: f"it missed the total of the holdout by {chosen.score(name).purchases.bias:+z.0%}"}
             break
     best = min(summary.rules, key=lambda rule: rule.purchases.mean_absolute_error)
     grade = "usable" if abs(best.purchases.bias) <= _usable_bias(split) else "not usable"

@@ -504,7 +504,7 @@ def _break(line: str, *, width: int, indent: str) -> list[str]:
 
 
 def _percent(error: HoldoutError) -> str:
-    return "not known" if math.isinf(error.bias) else f"{100.0 * error.bias:+,.1f} %"
+    return "not known" if math.isinf(error.bias) else f"{100.0 * error.bias:+z,.1f} %"
 
 
 def _mean_error(error: HoldoutError) -> str:

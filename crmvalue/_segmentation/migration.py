@@ -228,7 +228,7 @@ class Migration(Columns, Pictured):
         for i, (state, before, now) in enumerate(
             zip(self.states, self.size_before.tolist(), self.size_now.tolist(), strict=True)
         ):
-            worth = "" if money is None else f", and its value changed by {money[i]:+,.2f}"
+            worth = "" if money is None else f", and its value changed by {money[i]:+z,.2f}"
             said.append(f"{state} {_movement(before, now)}{worth}")
         unfair = "" if self.window_before is None else self.caution
         return (*said, unfair) if unfair else tuple(said)

@@ -933,6 +933,17 @@ class TestCohortLtv:
             "1 of 3 cohorts has paid back its acquisition, in 2 months; not yet: 2024-02-01, 2024-03-01."
         )
 
+    def test_says_what_returns_took_back(self):
+        """Paid back in the first month, and far below the cost after the refund of the third."""
+        dates = ["2024-01-05", "2024-02-09", "2024-03-20"]
+        triangle = retention_triangle([1, 1, 1], dates, [100, 10, -90], period="month", as_of="2024-04-30")
+        found = cohort_ltv(triangle, margin=1, acquisition_cost=50)
+        assert found.ltv_to_cac.tolist() == [0.4]
+        assert found.conclusion == (
+            "1 of 1 cohort has paid back its acquisition, in 1 month; below it again, after returns: 2024-01-01."
+        )
+        assert "again" not in cohort_ltv(triangle, margin=1, acquisition_cost=20).conclusion
+
     def test_discounts_by_age(self):
         found = cohort_ltv(self.triangle(), margin=0.5, discount_rate=0.1)
         assert found.ltv[0, 1] == pytest.approx(15 + 7.5 / 1.1)

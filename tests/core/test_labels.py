@@ -7,6 +7,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
+from crmvalue._core.labels import figure
 from crmvalue.attribution import Paths, attribute, channel_returns
 from crmvalue.cohorts import cohort_ltv, retention_triangle
 from crmvalue.errors import InputError
@@ -18,6 +19,7 @@ from crmvalue.experiments import (
     sequential_test,
 )
 from crmvalue.funnels import FitRule, Grade, LeadScore, Signal, fit_lead_score, funnel_conversion, stage_probabilities
+from crmvalue.loyalty import referred_value
 
 PATHS = Paths.from_lists([["ads"], ["mail", "search"], ["search"]], [1, 1, 1], value=[10, 20, 30])
 
@@ -30,6 +32,34 @@ def refused(function, *arguments, **options):
     with pytest.raises(InputError) as caught:
         function(*arguments, **options)
     return caught.value.name
+
+
+class TestFigure:
+    """Four significant digits, all whole digits, and no sign of a zero."""
+
+    @pytest.mark.parametrize(
+        ("x", "said", "signed"),
+        [
+            (0.12346, "0.1235", "+0.1235"),
+            (999.96, "1,000", "+1,000"),
+            (9999.7, "10,000", "+10,000"),
+            (-123456.7, "-123,457", "-123,457"),
+            (1e20, "1e+20", "+1e+20"),
+            (-0.0, "0", "+0"),
+            (np.inf, "inf", "+inf"),
+        ],
+    )
+    def test_known(self, x, said, signed):
+        assert (figure(x), figure(np.float64(x), sign=True)) == (said, signed)
+        assert figure(130.4, digits=2) == "130"
+
+    def test_sentences_of_ordinary_money(self):
+        """Twelve thousand is no 1.235e+04."""
+        found = compare_means_from_summary([12_345.6, 12_001], [10, 10], [50, 60])
+        assert "B has a mean of 12,001 against 12,346 of A: -344.6 (95 % interval -" in found.conclusion
+        chosen = np.arange(60) < 30
+        worth = referred_value(chosen, np.arange(60) % 7 * 1000.0 + 50_000 * chosen, start={"x": np.ones(60)})
+        assert "e+" not in worth.conclusion
 
 
 class TestArms:

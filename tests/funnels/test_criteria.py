@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -105,7 +106,36 @@ class TestStepAlarms:
                 assert found.is_below[k] == (passed < least * at)
             low, high = (end[k, 1] for end in result.step_interval)
             np.testing.assert_array_equal((found.low[k], found.high[k]), (low, high))
-            assert found.is_beyond_chance[k] == (at > 0 and bool(found.is_below[k]) and high < least)
+            few = at > 0 and bool(found.is_below[k]) and high < least
+            assert found.is_beyond_chance[k] == (few and found.p_value[k] < 0.05)
+        tails = sorted(
+            (sum(math.comb(at, j) * least**j * (1 - least) ** (at - j) for j in range(passed + 1)), k)
+            for k, (_, at, passed) in enumerate(rows)
+            if at
+        )
+        largest = 0.0
+        for place, (tail, k) in enumerate(tails):  # Holm
+            largest = min(max(largest, tail * (len(tails) - place)), 1.0)
+            assert found.p_value[k] == pytest.approx(largest, rel=1e-9, abs=1e-12)
+        assert all(found.p_value[k] == 1 for k, (_, at, _) in enumerate(rows) if not at)
+
+    def test_one_prospect_shows_nothing(self):
+        """One of one at 80 % fails by chance once in five times, though Wilson's interval ends at 0.79."""
+        found = step_alarms(funnel_conversion([1, 0]), 0.8)
+        assert found.high[0] < 0.8
+        assert found.p_value[0] == pytest.approx(0.2)
+        assert found.conclusion.endswith("which may be chance.")
+
+    def test_many_groups_that_pass_just_enough(self):
+        """At the least share itself, 5 of 100 tables of 20 groups may name a step; intervals alone named 82."""
+        rng = np.random.default_rng(3)
+        named = 0
+        for _ in range(100):
+            counts = np.full((20, 4), 100)
+            for k in range(1, 4):
+                counts[:, k] = rng.binomial(counts[:, k - 1], 0.5)
+            named += bool(step_alarms(funnel_conversion(counts, by=range(20)), 0.5).is_beyond_chance.any())
+        assert named <= 12
 
     @pytest.mark.parametrize("percent", range(1, 100))
     def test_what_just_passes_is_no_alarm(self, percent):

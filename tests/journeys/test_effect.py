@@ -332,6 +332,27 @@ class TestCampaignEffect:
         assert "no difference is shown" not in effect.conclusion
 
 
+class TestSentencesOfEqualCustomers:
+    """Nothing is infinite or a negative zero in words."""
+
+    def test_groups_that_do_not_vary_before(self):
+        ones, zeros = np.ones(20), np.zeros(20)
+        found = campaign_effect(
+            20, 10, 20, 10, assignment="observed", margin=0.1, revenue_treated=ones, revenue_control=zeros,
+            before_treated=ones, before_control=zeros,
+        )  # fmt: skip
+        assert found.balance == np.inf
+        assert "(all of a group alike): the groups were not alike." in found.conclusion
+        assert "inf" not in found.conclusion
+
+    def test_a_loss_of_a_ten_thousandth(self):
+        found = campaign_effect(
+            20, 10, 20, 10, assignment="random", margin=0.1, contact_cost=1e-4, revenue_treated=np.ones(20),
+            revenue_control=np.ones(20),
+        )  # fmt: skip
+        assert "a contact brings +0.00 (+0.00 to +0.00)" in found.conclusion
+
+
 class TestSmallControlGroups:
     """A small group of skewed orders shows too little of how money varies: nothing is said to pay."""
 

@@ -342,6 +342,10 @@ class TestMigration:
         assert len(moved.statements()) == 2
         assert moved.value_change is None
 
+    def test_no_change_has_no_sign_of_a_loss(self):
+        moved = migration_matrix(["a"] * 3, ["a"] * 3, value_before=[0, 0, 0], value_now=[-0.001, 0, 0])
+        assert moved.statements() == ("a stayed at 3 customers, and its value changed by +0.00",)
+
     def test_statements_with_money(self):
         moved = migration_matrix(
             ["a", "a", "b"], ["a", "b", "b"], value_before=[1000, 500.25, 3], value_now=[1200.5, 0, 3]

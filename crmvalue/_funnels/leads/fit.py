@@ -126,7 +126,9 @@ class LeadScoreFit(Columns):
             told = "tells buyers from others"
         elif high < 0.5:
             told = "puts buyers behind others, so do not use it"
-        gain = "better" if self.brier_score < self.brier_score_constant else "no better"
+        gain = "no better"
+        if self.brier_score < self.brier_score_constant:  # a score that tells nothing apart may be so by chance
+            gain = "better" if low > 0.5 else "not shown to be better"
         slope = f"{self.calibration_slope:.2f}" if math.isfinite(self.calibration_slope) else "not known"
         return (
             f"On {counted(self.n_holdout, 'held-out lead')} the score {told}: AUC {self.auc:.3f} "

@@ -18,7 +18,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.comparisons import p_text
+from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
@@ -123,7 +123,7 @@ class ForecastCalibration(Columns, Pictured):
         return share_interval(self.n_won, self.n_deals, self.level)
 
     def _parts(self) -> Parts:
-        is_off = self.p_value_total < 1 - self.level
+        is_off = self._adjusted()[0] < 1 - self.level
         return forecast_parts(self.n_deals, self.n_won, self.expected, self.interval, is_off=is_off)
 
     @property
@@ -131,26 +131,43 @@ class ForecastCalibration(Columns, Pictured):
         """Whether the past shows errors of the forecasts, in two or three sentences."""
         won, expected, n = int(self.n_won.sum()), float(self.expected.sum()), int(self.n_deals.sum())
         alpha = 1 - self.level
+        of_total, of_single, of_amount = self._adjusted()
         side = "more" if won > expected else "fewer"
-        total = f"{side} than chance explains" if self.p_value_total < alpha else "within what chance explains"
+        total = f"{side} than chance explains" if of_total < alpha else "within what chance explains"
         if math.isnan(self.p_value):
             single = "The single probabilities cannot be tested ("
-        elif self.p_value < alpha:
-            single = f"The single probabilities do not fit the results ({p_text(self.p_value)}, "
+        elif of_single < alpha:
+            single = f"The single probabilities do not fit the results ({self._p(self.p_value, of_single)}, "
         else:
-            single = f"Nothing shows that the single probabilities are wrong ({p_text(self.p_value)}, "
+            p = self._p(self.p_value, of_single)
+            single = f"Nothing shows that the single probabilities are wrong ({p}, "
         money = ""
         if self.p_value_amount is not None:
-            side = "beyond" if self.p_value_amount < alpha else "within"
+            side = "beyond" if of_amount < alpha else "within"
             money = (
                 f"Of {self.amount_expected:,.0f} that were forecast, {self.amount_won:,.0f} came, {side} what chance "
-                f"explains ({p_text(self.p_value_amount)}). "
+                f"explains ({self._p(self.p_value_amount, of_amount)}). "
             )
         return (
             f"{money}Of {counted(n, 'deal')}, {expected:,.1f} were expected to be won and "
-            f"{counted(won, 'was won', 'were won')}, {total} ({p_text(self.p_value_total)}). "
+            f"{counted(won, 'was won', 'were won')}, {total} ({self._p(self.p_value_total, of_total)}). "
             f"{single}Brier score {self.brier_score:.3f})."
         )
+
+    def _adjusted(self) -> tuple[float, float, float]:
+        """P-values of the total, the single probabilities and the money, corrected by Holm for all that are made."""
+        given = [self.p_value_total, self.p_value, math.nan if self.p_value_amount is None else self.p_value_amount]
+        p = np.array(given)
+        made = ~np.isnan(p)
+        p[made] = holm(p[made])
+        total, single, amount = p.tolist()
+        return total, single, amount
+
+    def _p(self, p_value: float, adjusted: float) -> str:
+        """Write a p-value, and the corrected one where it alone says that chance is enough."""
+        if p_value < 1 - self.level <= adjusted:
+            return f"{p_text(p_value)}, {p_text(adjusted)[2:]} corrected for several tests"
+        return p_text(p_value)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind.

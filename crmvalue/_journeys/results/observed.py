@@ -166,15 +166,15 @@ class ObservedEffect(Columns, Pictured):
         others = f"others who were as likely to be chosen ({self.n_effective:,.0f} of {self.n_control:,} in effect)"
         text = (
             f"{counted(self.n_compared, 'treated customer')} against {others}: "
-            f"{self.effect:+,.2f} each ({_range(self.interval)}). Without weighting it would be "
-            f"{self.naive_difference:+,.2f}."
+            f"{self.effect:+z,.2f} each ({_range(self.interval)}). Without weighting it would be "
+            f"{self.naive_difference:+z,.2f}."
         )
         if self.n_outside:
             are = "is" if self.n_outside == 1 else "are"
             text += f" {counted(self.n_outside, 'treated customer')} had nobody like them and {are} left out."
         if not self.is_balanced:
             return f"{text} After weighting the groups are still not alike: do not build on this figure."
-        text += f" Difference in differences: {self.did_difference:+,.2f} ({_range(self.did_interval)})"
+        text += f" Difference in differences: {self.did_difference:+z,.2f} ({_range(self.did_interval)})"
         if self.trends_differ is None:
             text += "; give more than one period before to see whether the groups moved alike."
         elif self.trends_differ:
@@ -456,4 +456,4 @@ def _sign(interval: Interval) -> int:
 def _range(interval: Interval) -> str:
     if math.isinf(interval.high):
         return "no interval: customers of one group do not differ"
-    return f"{interval.low:+,.2f} to {interval.high:+,.2f}"
+    return f"{interval.low:+z,.2f} to {interval.high:+z,.2f}"

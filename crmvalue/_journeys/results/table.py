@@ -53,6 +53,7 @@ _PARTS_OF = {
 """Counts of a result, and those that cannot be larger."""
 
 _SEND = DECISIONS.index("send")
+_MOST_NAMED = 3  # rows in the conclusion
 
 
 def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
@@ -373,18 +374,31 @@ class JourneyResults(Columns, Pictured):
             return f"{text} The control group cannot show it here: that needs {needs}."
         if not len(known):
             return f"{text} The control group does not show it yet: too few customers or orders."
-        low, high = map(np.asarray, self.incremental_revenue_interval)
-        said = [
-            f"{self.label[i]} brought {self.incremental_revenue[i]:+,.2f} ({low[i]:+,.2f} to {high[i]:+,.2f})"
-            for i in known[np.argsort(-self.incremental_revenue[known], kind="stable")][:3].tolist()
-        ]
-        text = f"{text} Against the control group, {'; '.join(said)}."
+        text = f"{text} Against the control group, {self._about_rows(known)}."
         alone = int(np.count_nonzero((self.n_control == 0) & (self.n_sent > 0)))
         if alone:
             text += f" {counted(alone, 'row')} without customers in the control group: nothing shows it there."
         if len(known) > 1:
             text += f" Of {len(known)} rows, about {100 * (1 - self.level):.4g} % show a difference by chance alone."
         return text
+
+    def _about_rows(self, known: Integers) -> str:
+        """Name up to three rows whose difference is shown, the largest first; otherwise the largest differences."""
+        low, high = map(np.asarray, self.incremental_revenue_interval)
+        order = known[np.argsort(-np.abs(self.incremental_revenue[known]), kind="stable")]
+        shown = order[(low[order] > 0) | (high[order] < 0)]
+        said = []
+        for i in (shown if len(shown) else order)[:_MOST_NAMED].tolist():
+            numbers = f"{self.incremental_revenue[i]:+z,.2f} ({low[i]:+z,.2f} to {high[i]:+z,.2f})"
+            said.append(f"{self.label[i]} brought {numbers}" if len(shown) else f"{self.label[i]} {numbers}")
+        rest = len(known) - len(shown)
+        if not len(shown):
+            return f"no difference is shown: {'; '.join(said)}"
+        if len(shown) > _MOST_NAMED:
+            said.append(f"{counted(len(shown) - _MOST_NAMED, 'more row shows', 'more rows show')} a difference")
+        if rest:
+            said.append(f"{counted(rest, 'row shows', 'rows show')} none")
+        return "; ".join(said)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind, with shares and intervals."""

@@ -175,7 +175,8 @@ def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> 
     too often, and the intervals too short. Where each agent has one answer, nothing tells agents apart: all get the
     overall mean, and the interval is as wide as if all the variation were that between agents.
 
-    :math:`\sigma^2` is pooled over all agents, so an agent whose answers are all equal gets an interval too. If no
+    :math:`\sigma^2` is pooled over all agents, so an agent whose answers are all equal gets an interval too. The
+    intervals are Student's, with as many degrees of freedom as there are answers beyond one for each agent. If no
     agent has two different answers, there is nothing to pool. Then a share *p* of the answers is taken to lie one step
     away from the others, as many as *n* equal answers leave possible: :math:`(1 - p)^n = 0.05`, at most a half. That is
     the rule of three [3]_. A step is the smallest difference between two answers that were given, or 1.
@@ -195,6 +196,8 @@ def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> 
 
     The score of Bob rests on one answer. Agents in `best` are better than a typical one beyond chance.
     """
+    from scipy import special
+
     require_same_index(agent=agent, score=score)
     names, code = encode_customers("agent", agent)
     answers = as_column("score", score)
@@ -222,7 +225,8 @@ def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> 
         overall += weight * middle
         first += weight * (expected - centre)
         second += weight * ((expected - centre) ** 2 + tau**2 * (1 - kept) + ((1 - kept) * error) ** 2)
-    half = z * np.sqrt(np.maximum(second - first**2, 0))
+    quantile = -special.stdtrit(n_rows - k, (1 - level) / 2)  # few answers know their variance badly
+    half = quantile * np.sqrt(np.maximum(second - first**2, 0))
     return _scores(names, n, mean, first + centre, half, overall, float(spread @ prob), level)
 
 

@@ -407,6 +407,25 @@ class TestForecastCalibration:
         assert "within what chance explains" in good.conclusion
         assert "Nothing shows" in good.conclusion
 
+    @pytest.mark.slow
+    def test_right_forecasts_are_seldom_called_wrong(self):
+        """Of 100 logs whose forecasts are right, at most 5 may name an error, in any of the three tests."""
+        named = 0
+        for seed in range(200):
+            rng = np.random.default_rng(seed)
+            p = rng.beta(0.7, 1.5, 30).clip(0.02, 0.98).round(2)
+            said = forecast_calibration(p, rng.random(30) < p, amount=rng.lognormal(8, 1, 30).round()).conclusion
+            named += any(
+                word in said for word in ("more than chance", "fewer than chance", "do not fit", "beyond what chance")
+            )
+        assert named <= 19  # 10 and three standard errors
+
+    def test_several_tests_share_the_level(self):
+        made = forecast_calibration([0.5] * 8, [1] * 7 + [0])
+        one = attrs.evolve(made, p_value_total=0.03, p_value=0.5)
+        assert "within what chance explains (p 0.03, 0.06 corrected for several tests)" in one.conclusion
+        assert "than chance explains (p 0.02)" in attrs.evolve(made, p_value_total=0.02, p_value=0.5).conclusion
+
     def test_round_probabilities_lie_in_the_bin_they_begin(self):
         assert forecast_calibration([0.3, 0.6, 0.7], [1, 1, 1]).n_deals.tolist() == [0, 0, 0, 1, 0, 0, 1, 1, 0, 0]
 

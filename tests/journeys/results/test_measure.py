@@ -516,11 +516,36 @@ class TestControlGroup:
         bought = [np.mean(spend[~control] > 0), np.mean(spend[control] > 0)]
         assert found.converted_effect[0] == pytest.approx(bought[0] - bought[1])
         assert "Against the control group" in found.conclusion
+        assert (found.revenue_effect_low[0] > 0) == ("win-back brought +" in found.conclusion)
         assert "by chance alone" not in found.conclusion
         parts = {"by": "segment", "segment_customer": np.arange(800), "segment": ["a", "b"] * 400}
         split = journey_results(made, None, sold, as_of="2024-07-30", **parts)
         assert "Of 2 rows, about 5 % show a difference by chance alone." in split.conclusion
         assert split.n_control.sum() == found.n_control.sum()
+
+    def test_rows_without_a_shown_difference_brought_nothing_in_words(self):
+        """Gains that are shown, losses that are shown, and differences that may be chance."""
+        made, sold = campaign(np.random.default_rng(5))
+        parts = {"by": "segment", "segment_customer": np.arange(800), "segment": [*"abcdefgh"] * 100}
+        split = journey_results(made, None, sold, as_of="2024-07-30", **parts)
+        effects = np.array([1.0, 5, 4, 3, 2, -1, 9, -9])
+        width = np.array([0.5, 1, 1, 1, 1, 0.5, 10, 10])
+        low, high = effects - width, effects + width
+        known = {"revenue_effect": effects, "revenue_effect_low": low, "revenue_effect_high": high}
+        said = attrs.evolve(split, n_treated=np.full(8, 100), **known).conclusion
+        assert (
+            "Against the control group, b brought +500.00 (+400.00 to +600.00); c brought +400.00 (+300.00 to "
+            "+500.00); d brought +300.00 (+200.00 to +400.00); 3 more rows show a difference; 2 rows show none. Of 8"
+        ) in said
+        losing = {"revenue_effect": -effects, "revenue_effect_low": -high, "revenue_effect_high": -low}
+        assert (
+            "group, b brought -500.00 (-600.00 to -400.00)"
+            in attrs.evolve(split, n_treated=np.full(8, 100), **losing).conclusion
+        )
+        none = {"revenue_effect": effects, "revenue_effect_low": effects - 20, "revenue_effect_high": effects + 20}
+        said = attrs.evolve(split, n_treated=np.full(8, 100), **none).conclusion
+        assert "group, no difference is shown: g +900.00 (-1,100.00 to +2,900.00); h -900.00" in said
+        assert "brought" not in said
 
     def test_a_small_control_group_varies_no_less_than_all_customers(self):
         """Most small groups miss the few large orders; Welch's interval of this one left 0 out."""
