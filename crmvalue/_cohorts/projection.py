@@ -18,6 +18,7 @@ from crmvalue._core.values import (
     number_table,
     of_class,
     require_columns,
+    require_some,
     stay_frozen,
     whole_table,
 )
@@ -72,6 +73,8 @@ class RetentionProjection:
     def __attrs_post_init__(self) -> None:
         n = len(self.n_active)
         require_columns(self, n, ("n_observed",), "cohorts")
+        require_some(self, "n_active")
+        require(self.n_active[:, :1] > 0, "n_active", self.n_active[:, :1], "> 0 in the first period of each cohort")
         for name in ("holdout_actual", "holdout_predicted"):
             if getattr(self, name).shape != (n, self.n_holdout):
                 raise InputError(name, f"of shape ({n}, {self.n_holdout})", getattr(self, name).shape)

@@ -36,6 +36,7 @@ from crmvalue._core.values import (
     hand_over,
     number_column,
     require_columns,
+    require_some,
     stay_frozen,
     whole_table,
     words_field,
@@ -98,6 +99,7 @@ class SurvivalCurve(Columns, Pictured):
     def __attrs_post_init__(self) -> None:
         names = ("survival", "low", "high", "n_at_risk", "n_events", "n_censored")
         require_columns(self, len(self.time), names, "times")
+        require_some(self, "time")
 
     def _parts(self) -> Parts:
         lived = float((self.time * (self.n_events + self.n_censored)).sum())

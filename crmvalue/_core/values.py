@@ -52,6 +52,7 @@ __all__ = [
     "plain_array",
     "read_only",
     "require_columns",
+    "require_some",
     "stay_frozen",
     "tuple_of",
     "whole_table",
@@ -409,6 +410,12 @@ def require_columns(value: Any, n: int, names: Iterable[str], what: str) -> None
         column = getattr(value, name)
         if column is not None and len(column) != n:
             raise InputError(name, f"one for each of the {n} {what}", len(column))
+
+
+def require_some(value: Any, name: str) -> None:
+    """Check that a column of a value has at least one element, because its methods take the first or the largest."""
+    if not len(getattr(value, name)):
+        raise InputError(name, "not empty", 0)
 
 
 def _given_or(check: Callable[[Any], npt.NDArray[Any]], options: dict[str, Any]) -> Any:

@@ -379,6 +379,9 @@ def _checked(given: PointsLedger) -> tuple[dict[str, Any], Links, npt.NDArray[An
     require(kind >= 0, "kind", kinds, f"one of {', '.join(KINDS)}")
     time = as_time_column("time", raw["time"])
     amount = as_column("points", raw["points"])
+    rows = {"event": code, "member": person, "kind": kind, "time": time, "points": amount}
+    if any(map(len, rows.values())):
+        require_same_length(**rows)
     require(amount == np.floor(amount), "points", amount, "a whole number")
     require(np.abs(amount) <= _MOST_POINTS, "points", amount, "at most 10**12")
     require(np.where(kind == ADJUST, amount != 0, amount >= 1), "points", amount, "at least 1 (an adjustment: not 0)")
@@ -392,8 +395,8 @@ def _checked(given: PointsLedger) -> tuple[dict[str, Any], Links, npt.NDArray[An
     if raw["last_day"] is not None:
         optional["last_day"] = as_day_column("last_day", raw["last_day"], allow_missing=True)
     present = {name: column for name, column in optional.items() if column is not None}
-    if any(map(len, (code, person, kind, time, points, *present.values()))):
-        require_same_length(event=code, member=person, kind=kind, time=time, points=points, **present)
+    if any(map(len, (code, *present.values()))):
+        require_same_length(event=code, **present)
 
     day = time.astype("datetime64[D]")
     people, person, receiver = _receivers(people, person, np.nonzero(kind == TRANSFER)[0], optional["to_member"])

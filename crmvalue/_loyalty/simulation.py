@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -119,8 +120,8 @@ class ProgrammeSimulation(Columns, Pictured):
 
     @property
     def share_rewarded(self) -> float:
-        """Share of the customers who get any points."""
-        return float((self.member_points > 0).mean())
+        """Share of the customers who get any points; NaN without customers."""
+        return float((self.member_points > 0).mean()) if len(self.member) else math.nan
 
     def share_of_top(self, share: float = 0.1) -> float:
         """Share of all points that goes to this share of the customers, those with the most points; NaN without points.

@@ -32,6 +32,7 @@ from crmvalue._core.values import (
     number_field,
     of_class,
     require_columns,
+    require_some,
     stay_frozen,
     whole_table,
     words_field,
@@ -238,12 +239,13 @@ class ScoreDrivers(Columns, Pictured):
     importance: Floats = number_column("importance")
     mean: Floats = number_column("mean")
     explained: float = number_field("explained", low=0.0, high=1.0)
-    n_answers: int = count_field("n_answers")
+    n_answers: int = count_field("n_answers", low=2)
     n_incomplete: int = count_field("n_incomplete")
     level: float = checked_field("level", as_fraction)
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.question), _DRIVER_COLUMNS, "questions")
+        require_some(self, "question")
 
     @property
     def strongest(self) -> str:
@@ -466,6 +468,7 @@ class ResponseBySegment(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.segment), ("n_asked", "n_answered", "low", "high", "p_value"), "segments")
+        require_some(self, "segment")
 
     @property
     def rate(self) -> Floats:

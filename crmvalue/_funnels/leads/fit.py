@@ -32,6 +32,7 @@ from crmvalue._core.values import (
     number_column,
     number_field,
     require_columns,
+    require_some,
     stay_frozen,
     words_field,
 )
@@ -116,6 +117,7 @@ class LeadScoreFit(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.names), ("coefficient", "standardised"), "names")
+        require_some(self, "names")
 
     @property
     def conclusion(self) -> str:

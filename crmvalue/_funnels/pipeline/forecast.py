@@ -36,6 +36,7 @@ from crmvalue._core.values import (
     of_class,
     optional,
     require_columns,
+    require_some,
     stay_frozen,
     whole_table,
 )
@@ -179,6 +180,7 @@ class PipelineForecast:
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.total), ("prob_total",), "totals")
+        require_some(self, "total")
 
     @property
     def interval(self) -> Interval:

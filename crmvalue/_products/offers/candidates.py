@@ -97,6 +97,10 @@ class NextProducts(Table, Pictured):
     as_of: np.datetime64 = checked_field("as_of", as_day)
     kinds: tuple[str, ...] = words_field("kinds")
 
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        require(np.isin(self.kind, self.kinds), "kind", self.kind, "one of `kinds`")
+
     def _parts(self) -> Parts:
         return offers_parts(self.product, self.kind, self.prob, self.expected_margin, self.kinds, self.horizon_days)
 

@@ -17,6 +17,7 @@ from crmvalue._core.values import (
     label_column,
     number_column,
     number_field,
+    require_some,
     stay_frozen,
 )
 from crmvalue._products.counting import as_lines, is_among
@@ -107,6 +108,10 @@ class NextProductsCheck(Table, Pictured):
     as_of: np.datetime64 = checked_field("as_of", as_day)
     horizon_days: int = count_field("horizon_days", low=1)
     level: float = number_field("level", low=0.0, high=1.0)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        require_some(self, "rule")
 
     def _parts(self) -> Parts:
         ends, lead = (self.hit_low, self.hit_high), (self.lead_low, self.lead_high)

@@ -24,6 +24,7 @@ from crmvalue._core.values import (
     of_class,
     optional,
     require_columns,
+    require_some,
     stay_frozen,
     whole_table,
     words_field,
@@ -135,6 +136,7 @@ class PromotionComparison(Columns, Pictured):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.by), [*array_columns(self)], "rows")
+        require_some(self, "by")
 
     def _parts(self) -> Parts:
         kind = self.by == "promotion"
