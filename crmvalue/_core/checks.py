@@ -146,6 +146,8 @@ def as_results(name: str, value: ArrayLike, *, allow_missing: bool = False, any_
 
 def as_float(name: str, value: ArrayLike) -> float:
     """Cast one number; arrays with a dimension raise."""
+    if type(value) is float and 1 / _LARGEST <= abs(value) <= _LARGEST:  # models are made by the thousand
+        return value
     array = _finite(name, value)
     if array.ndim:
         raise InputError(name, "one number, not an array", value)
