@@ -316,7 +316,8 @@ def _by_step(given: dict[str, ArrayLike]) -> dict[str, ArrayLike]:
     """Bring columns with an index of steps into the order of the columns of the tables, or of the first such column."""
     named: dict[str, dict[Any, Any]] = {}
     for name, column in given.items():
-        if getattr(column, "ndim", 0) == 1 and (index := index_of(column)) is not None:
+        index = index_of(column) if getattr(column, "ndim", 0) == 1 else None
+        if index is not None and not any(map(np.ndim, column)):  # elements that are lists are rows of customers
             named[name] = dict(zip(index, column, strict=True))
             if len(named[name]) != len(index):
                 raise InputError(name, "with different labels in its index", list(index[:3]))
