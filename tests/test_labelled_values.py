@@ -220,6 +220,28 @@ class TestTables:
         with pytest.raises(InputError, match="`prob_return_without` must be with the column 'second'"):
             function([100.0, 200.0], table(self.STEPS), table(other), [5.0, 6.0])
 
+    @pytest.mark.parametrize("table", [lambda given: given, pl.from_pandas, pa.Table.from_pandas])
+    @pytest.mark.parametrize("function", [steps_that_pay, best_last_step])
+    def test_columns_of_steps_are_matched_by_name(self, function, table):
+        value = labelled([100.0, 200.0], "xy")
+        tables = (
+            (table(self.STEPS), table(self.STEPS / 2))
+            if table(self.STEPS) is not self.STEPS
+            else (self.STEPS.set_axis(value.index), self.STEPS.set_axis(value.index) / 2)
+        )
+        plain = function(value.to_numpy(), self.STEPS.to_numpy(), self.STEPS.to_numpy() / 2, [5.0, 6.0], [1.0, 2.0])
+        benefit, cost = pd.Series({"second": 6.0, "first": 5.0}), pd.Series({"first": 1.0, "second": 2.0})
+        assert function(value, *tables, benefit, cost) == plain
+        assert function(value, *tables, benefit, [1.0, 2.0]) == plain
+        by_step = [labelled([0.5, 0.4], ["first", "second"]), labelled([0.2, 0.25], ["second", "first"])]
+        found = function(value, *by_step, benefit, cost)
+        assert found == function(value.to_numpy(), [0.5, 0.4], [0.25, 0.2], [5.0, 6.0], [1.0, 2.0])
+        for wrong in (labelled([5.0, 6.0], "xy"), pd.Series([5.0, 6.0]), pd.Series({"first": 5.0})):
+            with pytest.raises(InputError, match="`benefit` must be of the steps first, second"):
+                function(value, *tables, wrong)
+        with pytest.raises(InputError, match="different labels"):
+            function(value, *tables, labelled([5.0, 6.0], ["first", "first"]))
+
     def test_looks_of_a_test(self):
         n = pd.DataFrame({"A": [500, 1000], "B": [500, 1000]}, index=["Monday", "Tuesday"])
         x = n // 10

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._attribution.touch_paths import as_paths, names_field, path_of_touch
-from crmvalue._core.checks import as_whole_number
+from crmvalue._core.checks import as_whole_number, require
 from crmvalue._core.encoding.keys import distinct_keys
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -68,8 +68,7 @@ class RemovalEffects(Columns):
     def __attrs_post_init__(self) -> None:
         if len(self.prob_without) != len(self.channels):
             raise InputError("prob_without", f"one for each of the {len(self.channels)} channels", self.prob_without)
-        if self.prob_conversion == 0:
-            raise InputError("prob_conversion", "> 0", self.prob_conversion)
+        require(self.prob_conversion > 0, "prob_conversion", self.prob_conversion, "> 0")
 
     @property
     def removal_effect(self) -> Floats:

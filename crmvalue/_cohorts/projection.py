@@ -72,6 +72,7 @@ class RetentionProjection:
     def __attrs_post_init__(self) -> None:
         n = len(self.n_active)
         require_columns(self, n, ("n_observed",), "cohorts", least=1)
+        require(self.n_active[:, :1] > 0, "n_active", self.n_active[:, :1], "> 0 in the first period of each cohort")
         for name in ("holdout_actual", "holdout_predicted"):
             if getattr(self, name).shape != (n, self.n_holdout):
                 raise InputError(name, f"of shape ({n}, {self.n_holdout})", getattr(self, name).shape)

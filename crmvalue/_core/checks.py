@@ -49,6 +49,7 @@ __all__ = [
     "as_time_column",
     "as_times",
     "as_whole_number",
+    "column_labels",
     "first_moment_after",
     "index_of",
     "is_missing_object",
@@ -146,6 +147,8 @@ def as_results(name: str, value: ArrayLike, *, allow_missing: bool = False, any_
 
 def as_float(name: str, value: ArrayLike) -> float:
     """Cast one number; arrays with a dimension raise."""
+    if type(value) is float and 1 / _LARGEST <= abs(value) <= _LARGEST:  # models are made by the thousand
+        return value
     if value is None:
         raise InputError(name, "one number", None)
     array = _finite(name, value)
@@ -395,14 +398,14 @@ def require_same_index(**inputs: object) -> None:
             raise other_index(name, indexed[0][0], index)
     first: dict[object, tuple[int, str]] = {}  # place of a column and its table
     for name, value in inputs.items():
-        for place, label in enumerate(_column_labels(value)):
+        for place, label in enumerate(column_labels(value)):
             other, table = first.setdefault(label, (place, name))
             if other != place:
                 rule = f"with the column {label!r} at the same place as in `{table}`"
                 raise InputError(name, rule, place, hint=f"the columns of `{table}` are matched by their places")
 
 
-def _column_labels(value: object) -> list[Any]:
+def column_labels(value: object) -> list[Any]:
     """Give the labels of the columns of a dataframe of any kind; none for what is no dataframe."""
     labels = getattr(value, "column_names", getattr(value, "columns", ())) if hasattr(value, "shape") else ()
     return [] if callable(labels) else list(labels)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FEW_LOST",
     "few_expected",
+    "fieller",
     "fisher_p",
     "holm",
     "log_rank",
@@ -25,6 +26,7 @@ __all__ = [
     "rates_p",
     "rates_z",
     "rounding_part",
+    "spread_alike",
     "welch_degrees",
     "welch_quantile",
     "with_spread",
@@ -61,6 +63,23 @@ def newcombe(rate: FloatOrArray | float, own: Interval, other_rate: FloatOrArray
     low = difference - np.hypot(rate - own.low, other.high - other_rate)
     high = difference + np.hypot(own.high - rate, other_rate - other.low)
     return Interval(low, high)
+
+
+def fieller(
+    mean: Floats, other_mean: Floats, error: Floats, other_error: Floats, quantile: Floats
+) -> tuple[Floats, Floats]:
+    """Give the ends of Fieller's interval for the ratio of two means; infinite if the second mean may be 0."""
+    # In units of the largest number of each group, because fourth powers leave the range of floats.
+    tiny = np.finfo(float).tiny
+    unit, base = (np.maximum(np.maximum(np.abs(m), s), tiny) for m, s in ((mean, error), (other_mean, other_error)))
+    with np.errstate(under="ignore"):
+        m1, s1, m0, s0 = mean / unit, error / unit, other_mean / base, other_error / base
+        leading = m0**2 - (quantile * s0) ** 2
+        half = quantile * np.sqrt(np.maximum(0.0, m0**2 * s1**2 + m1**2 * s0**2 - quantile**2 * s1**2 * s0**2))
+        bounded = leading > 0
+        scale = unit / base / np.where(bounded, leading, 1.0)
+        low, high = (m1 * m0 - half) * scale, (m1 * m0 + half) * scale
+    return np.where(bounded, low, -np.inf), np.where(bounded, high, np.inf)
 
 
 def welch_quantile(
@@ -133,6 +152,14 @@ def with_spread_of_both(
         own = np.where(small, np.maximum(variance, both / n), variance)
         other = np.where(small, np.maximum(other_variance, both / other_n), other_variance)
     return own[()], other[()]
+
+
+def spread_alike(error: Floats, n: Floats, other_error: Floats, other_n: Floats) -> Floats:
+    """Give the standard deviation that two groups have in common, from the standard error of each mean."""
+    size = np.maximum(error, other_error)  # squares of errors leave the range of floats
+    with np.errstate(under="ignore"):
+        squares = (error / size) ** 2 * n * (n - 1.0) + (other_error / size) ** 2 * other_n * (other_n - 1.0)
+        return np.asarray(size * np.sqrt(squares / (n + other_n - 2.0)))
 
 
 def p_text(p: float) -> str:

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, as_text, require, require_same_index
-from crmvalue._core.comparisons import p_text, rounding_part, welch_degrees, welch_quantile
+from crmvalue._core.comparisons import fieller, p_text, rounding_part, spread_alike, welch_degrees
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, figure
@@ -144,8 +144,11 @@ class MeanComparison(Columns, Pictured):
 
     @property
     def difference_interval(self) -> Interval:
-        """Welch's interval for each difference; with a correction all together hold at the level (Bonferroni)."""
-        half = self._quantile() * self._error()
+        """Interval for each difference: Welch's or, where wider, Student's for arms that vary alike.
+
+        With a correction all together hold at the level (Bonferroni).
+        """
+        half = np.max([t * np.hypot(s1, s0) for (s1, s0, _), t in self._ways()], axis=0)
         return Interval(self.difference - half, self.difference + half)
 
     @property
@@ -155,32 +158,30 @@ class MeanComparison(Columns, Pictured):
 
     @property
     def ratio_interval(self) -> Interval:
-        """Fieller's interval for each ratio; from minus to plus infinity if the control's mean may be 0."""
-        m1, m0 = against_control(self.mean, self.control)
-        s1, s0 = against_control(self.standard_error, self.control)
-        t = self._quantile()
-        # In units of the largest number of each arm, because fourth powers leave the range of floats.
-        unit, base = (np.maximum(np.maximum(np.abs(m), s), np.finfo(float).tiny) for m, s in ((m1, s1), (m0, s0)))
-        with np.errstate(under="ignore"):
-            m1, s1, m0, s0 = m1 / unit, s1 / unit, m0 / base, s0 / base
-            leading = m0**2 - (t * s0) ** 2
-            half = t * np.sqrt(np.maximum(0.0, m0**2 * s1**2 + m1**2 * s0**2 - t**2 * s1**2 * s0**2))
-            bounded = leading > 0
-            scale = unit / base / np.where(bounded, leading, 1.0)
-            low, high = (m1 * m0 - half) * scale, (m1 * m0 + half) * scale
-        return Interval(np.where(bounded, low, -np.inf), np.where(bounded, high, np.inf))
+        """Fieller's interval for each ratio; from minus to plus infinity if the control's mean may be 0.
+
+        It spans the two of Welch and of Student, as `difference_interval` does.
+        """
+        ends = [fieller(*against_control(self.mean, self.control), s1, s0, t) for (s1, s0, _), t in self._ways()]
+        return Interval(np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0))
 
     @property
     def t(self) -> Floats:
         """Welch's statistic of each difference."""
-        return self.difference / self._error()
+        return self.difference / np.hypot(*against_control(self.standard_error, self.control))
 
     @property
     def p_value(self) -> Floats:
-        """Two-sided p-value of no difference from the control, not corrected, by Welch's test."""
-        from scipy import special
+        """Two-sided p-value of no difference from the control, not corrected.
 
-        return np.asarray(2.0 * special.stdtr(welch_degrees(*self._variances()), -np.abs(self.t)))
+        It is that of Welch's test or, where larger, of Student's, for which both arms vary alike.
+        """
+        return np.asarray(np.max(self._p_values(), axis=0))
+
+    @property
+    def welch_p_value(self) -> Floats:
+        """Two-sided p-value of Welch's test alone, not corrected; it is too small where `too_few` is true."""
+        return self._p_values()[0]
 
     @property
     def adjusted_p_value(self) -> Floats:
@@ -195,7 +196,7 @@ class MeanComparison(Columns, Pictured):
         both arms varied alike, the difference would be within chance, and `conclusion` claims none.
         """
         alpha = 1 - self.level
-        return np.asarray((self.adjusted_p_value < alpha) & (self._p_of_both() >= alpha))
+        return np.asarray((adjusted(self.welch_p_value, self.correction) < alpha) & (self.adjusted_p_value >= alpha))
 
     @property
     def prob_best(self) -> Floats:
@@ -216,13 +217,14 @@ class MeanComparison(Columns, Pictured):
         low, high = map(np.asarray, self.difference_interval)
         values, (base,) = against_control(self.mean, self.control)
         control = self.names[self.control]
+        tests = np.where(self.p_value > self.welch_p_value, "Student", "Welch").tolist()
         told = [
             (
                 f"{name} has a {self.quantity} of {figure(value)} against {figure(base)} of {control}: {_signed(d)}",
                 f"{_signed(a)} to {_signed(b)}",
-                "Welch",
+                test,
             )
-            for name, value, d, a, b in zip(self.variants, values, self.difference, low, high, strict=True)
+            for name, value, d, a, b, test in zip(self.variants, values, self.difference, low, high, tests, strict=True)
         ]
         if not few_enough(len(self.names)) or self.too_few.any():
             return "\n".join(variant_lines(self, told, self.too_few))
@@ -254,32 +256,34 @@ class MeanComparison(Columns, Pictured):
 
     def _bayes(self) -> tuple[Floats, Floats]:
         require_few_arms("mean", len(self.names))
-        return best_of_means(self.mean, self.standard_error, self.n.astype(np.float64))
+        error, few, own = self.standard_error.copy(), self.too_few, np.arange(len(self.names)) != self.control
+        if few.any():
+            alike, base, _ = self._errors()[1]
+            error[own] = np.where(few, np.maximum(error[own], alike), error[own])
+            error[self.control] = max(error[self.control], base[few].max())
+        return best_of_means(self.mean, error, self.n.astype(np.float64))
 
-    def _p_of_both(self) -> Floats:
-        """Corrected p-values of Welch's test or, where larger, of Student's, for which both arms vary alike."""
+    def _errors(self) -> list[tuple[Floats, Floats, Floats]]:
+        """Errors of each variant and the control with the degrees of freedom, by Welch and for arms that vary alike."""
+        (s1, s0), (n1, n0) = against_control(self.standard_error, self.control), against_control(self.n, self.control)
+        with np.errstate(under="ignore"):
+            welch = np.asarray(welch_degrees(s1**2, n1, s0**2, n0))
+        both = spread_alike(s1, n1, s0, n0)
+        return [(s1, s0, welch), (both / np.sqrt(n1), both / np.sqrt(n0), n1 + n0 - 2.0)]
+
+    def _ways(self) -> list[tuple[tuple[Floats, Floats, Floats], Floats]]:
+        """Errors by both tests, and the half-width of an interval in units of the error of the difference."""
         from scipy import special
 
-        (s1, s0), (n1, n0) = against_control(self.standard_error, self.control), against_control(self.n, self.control)
-        size = np.maximum(s1, s0)  # squares of errors leave the range of floats
-        with np.errstate(under="ignore"):
-            squares = (s1 / size) ** 2 * n1 * (n1 - 1.0) + (s0 / size) ** 2 * n0 * (n0 - 1.0)
-            error = np.sqrt(squares / (n1 + n0 - 2.0) * (1.0 / n1 + 1.0 / n0))
-            alike = 2.0 * special.stdtr(n1 + n0 - 2.0, -np.abs(self.difference) / size / error)
-        return np.maximum(self.adjusted_p_value, adjusted(np.asarray(alike), self.correction))
-
-    def _error(self) -> Floats:
-        return np.hypot(*against_control(self.standard_error, self.control))
-
-    def _quantile(self) -> Floats:
         level = interval_level(self.level, len(self.names) - 1, self.correction)
-        return np.asarray(welch_quantile(*self._variances(), level))
+        return [(found, -special.stdtrit(found[2], (1 - level) / 2)) for found in self._errors()]
 
-    def _variances(self) -> tuple[Any, Any, Any, Any]:
-        """Variance of each variant's mean and its customers, then those of the control."""
-        (s1, s0), (n1, n0) = against_control(self.standard_error, self.control), against_control(self.n, self.control)
-        with np.errstate(under="ignore"):
-            return s1**2, n1, s0**2, n0
+    def _p_values(self) -> list[Floats]:
+        """P-values of Welch's and of Student's test."""
+        from scipy import special
+
+        d = np.abs(self.difference)
+        return [np.asarray(2.0 * special.stdtr(degrees, -d / np.hypot(s1, s0))) for s1, s0, degrees in self._errors()]
 
 
 @stay_frozen
@@ -318,7 +322,7 @@ class CovariateAdjustment:
     def conclusion(self) -> str:
         """How much the covariate explains, a warning if it differs between arms, and the adjusted conclusion."""
         text = f"The covariate explains {self.variance_reduction:.1%} of the variance within the arms."
-        p = self.covariate._p_of_both()  # noqa: SLF001 - the classes of this file share it
+        p = self.covariate.adjusted_p_value
         if p.min() < 0.01:
             text += (
                 f" It differs between the arms ({p_text(float(p.min()))}). Check that it "
@@ -372,11 +376,12 @@ def compare_means(
 
     Notes
     -----
-    Welch's test and interval for unequal variances [1]_; Fieller's interval for the ratio of two independent means,
-    with Welch's degrees of freedom. Spend is skewed: below some hundred customers in each arm the level is approximate.
-    Beside a large arm, a small one of 20 to 100 customers misses the few large amounts: Welch's test then finds a
-    difference in up to a fifth of tests without effect. So `conclusion` claims a difference only where Student's test
-    with one spread for both arms shows it too; `too_few` tells where it does not.
+    Welch's test for unequal variances [1]_ and Student's for equal ones: p-values are the larger, intervals the wider
+    of both; that of the ratio is Fieller's. Spend is skewed: below some hundred customers in each arm the level is
+    approximate. Beside a large arm, a small one of 20 to 100 customers misses the few large amounts: Welch's test alone
+    then finds a difference in a sixth to a third of tests without effect, both together in at most a twentieth. So
+    p-values, intervals and `conclusion` show a difference only where both tests do. `welch_p_value` is Welch's alone,
+    and `too_few` tells where only that shows one; there `prob_best` takes the spread of both arms together too.
     An arm whose values are all equal, such as five customers without an order, gets the spread of the other arms: a few
     equal values do not show that all would be.
 

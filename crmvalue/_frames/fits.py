@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     import narwhals as nw
 
     from crmvalue.models import Fit
-    from crmvalue.purchases import TimeUnit
+    from crmvalue.purchases import PurchaseAmounts, TimeUnit
     from crmvalue.typing import Integers
 
 __all__ = [
@@ -305,10 +305,9 @@ def _fit_gb2(customers: Any, time_unit: TimeUnit | None) -> Fit[Any]:
     """Fit the heavy-tailed model to the amounts that a result keeps."""
     needed = ("frequency", "mean_repeat_spend")
     opened = open_customers(customers, needed, time_unit, timed=False)
-    require_amounts(opened)
-    return fit_gb2_spend(
-        with_amounts(read_history(opened.frame, opened.time_unit or "week", needed), opened), zeros="drop"
-    )
+    amounts = require_amounts(opened)
+    history = read_history(opened.frame, opened.time_unit or "week", needed)
+    return fit_gb2_spend(with_amounts(history, opened.frame, amounts), zeros="drop")
 
 
 _SPEND_FITS: dict[str, Callable[[Any, TimeUnit | None], Fit[Any]]] = {
@@ -318,29 +317,28 @@ _SPEND_FITS: dict[str, Callable[[Any, TimeUnit | None], Fit[Any]]] = {
 }
 
 
-def require_amounts(opened: Opened) -> None:
-    """Refuse customers without their single amounts."""
-    if opened.known.amounts is None or lazy_or_none(opened.frame) is not None:
+def require_amounts(opened: Opened) -> PurchaseAmounts:
+    """Give the single amounts of customers; those without them are refused."""
+    amounts = opened.known.amounts
+    if amounts is None or lazy_or_none(opened.frame) is not None:
         raise InputError(
             "customers", "a result in memory with the amounts of purchases, for this model of spend",
             type(opened.known.frame).__name__,
             hint="summarise(orders, keep_amounts=True) keeps them, where `orders` is in memory",
         )  # fmt: skip
     require_present("customers", opened.frame, LOG_SPEND, _WITH_AMOUNTS)
+    return amounts
 
 
-def with_amounts(history: PurchaseHistory, opened: Opened) -> PurchaseHistory:
-    """Add the single amounts to a history, if they are those of its rows."""
-    amounts = opened.known.amounts
-    if amounts is None:  # pragma: no cover - required before
-        raise AssertionError
+def with_amounts(history: PurchaseHistory, frame: Any, amounts: PurchaseAmounts) -> PurchaseHistory:
+    """Add the single amounts to a history, if they are those of the rows of the frame that it was read from."""
     later = np.ones(len(amounts.amount), dtype=bool)
     later[amounts.start] = False
     n = amounts.n_purchases - 1.0
     paid = np.bincount(amounts.row[later], weights=amounts.amount[later], minlength=len(n))
     same = np.array_equal(n, history.frequency)
     if same:  # those who bought once have no repeat spend, but a logarithm
-        logs = {name: opened.frame[name].to_numpy().astype(np.float64) for name in LOG_SPEND}
+        logs = {name: frame[name].to_numpy().astype(np.float64) for name in LOG_SPEND}
         kept = log_columns(amounts)
         same = all(np.allclose(logs[name], kept[name], rtol=1e-9, atol=1e-9, equal_nan=True) for name in LOG_SPEND)
     if same:

@@ -75,9 +75,9 @@ _NOT_COUNTED = (
     "n_customers_after_as_of", "n_duplicates_kept", "n_purchases", "n_purchases_cancelled",
     "n_customers_without_purchase", "unmatched_refunds",
 )  # fmt: skip
-_KINDS = (
-    "nobody", "odd_id", "missing", "zero", "residue", "large", "purchase", "refund", "uneven", "uneven_refund",
-)  # fmt: skip
+_ODD = ("large", "nobody", "odd_id", "missing", "zero", "residue")  # the first that holds is the kind of a row
+_KINDS = (*_ODD, "purchase", "refund", "uneven", "uneven_refund")  # of the others, by two flags
+_KIND = {name: float(number) for number, name in enumerate(_KINDS)}
 _WITH_FIRST = frozenset({"polars", "duckdb", "ibis"})  # engines that give the first value of a group, by name
 _FIRST_DAY, _LAST_DAY = -719_162.0, 2_932_896.0  # of the years 1 and 9999
 _WHOLE_CENTS = 9e13  # up to here, money is added up in whole cents, of which floats lose none
@@ -206,6 +206,9 @@ def require_ids(column: str, kind: Any, name: str = "customer") -> None:
     no_ids = (nw.Boolean, nw.Date, nw.Datetime, nw.Duration, nw.Time, nw.List, nw.Array, nw.Struct, nw.Binary)
     if isinstance(kind, no_ids):
         raise InputError(name, f"whole numbers or text in column {column!r}", str(kind))
+    if isinstance(kind, nw.Decimal):  # as arrays of them are: Decimal("1.00") and 1 are one number, but two texts
+        hint = "cast the column to whole numbers or to text first"
+        raise InputError(name, f"whole numbers or text in column {column!r}", str(kind), hint=hint)
 
 
 def no_id(rows: nw.LazyFrame[Any]) -> nw.Expr | None:
@@ -235,23 +238,16 @@ def _kind_of_row(odd_id: nw.Expr | None, *, has_money: bool) -> Any:
     """Give the number of each row's kind: its place in `_KINDS`."""
     import narwhals as nw
 
-    kinds: dict[str, nw.Expr] = {"large": nw.col("_money").abs() > LARGEST_AMOUNT} if has_money else {}
-    kinds["nobody"] = ~nw.col("_named")
-    if odd_id is not None:
-        kinds["odd_id"] = odd_id
-    number: Any = nw.lit(float(_KINDS.index("purchase")))
+    money, size = nw.col("_money"), nw.col("_money").abs()
+    holds = (size > LARGEST_AMOUNT, ~nw.col("_named"), odd_id, money.is_null(), money == 0, size < RESIDUE)
+    number: Any = nw.lit(_KIND["purchase"])
     if has_money:
-        money, size = nw.col("_money"), nw.col("_money").abs()
-        kinds |= {
-            "missing": money.is_null(),
-            "zero": money == 0,
-            "residue": size < RESIDUE,
-        }
         cents = money * 100.0
         uneven = (cents - (cents + 0.5).floor()).abs() > cents.abs() * _ROUNDING
         number = number + flag(money < 0).cast(nw.Float64) + flag(uneven).cast(nw.Float64) * 2.0
-    for kind, condition in reversed(kinds.items()):
-        number = nw.when(condition).then(nw.lit(float(_KINDS.index(kind)))).otherwise(number)
+    for kind, condition in zip(_ODD[::-1], holds[::-1], strict=True):
+        if condition is not None and (has_money or kind in {"nobody", "odd_id"}):
+            number = nw.when(condition).then(nw.lit(_KIND[kind])).otherwise(number)
     return number
 
 
@@ -268,8 +264,8 @@ def _counts_by_day(found: Arrays) -> Arrays:
     rows, copies = spread(found["_rows"]), spread(found["_copies"])
     by_day = {
         "_day": days.astype(np.float64),
-        "_rows": np.sum([rows[name] for name in _KINDS[1:]], axis=0),
-        "_copies": np.sum([copies[name] for name in _KINDS[1:]], axis=0),
+        "_rows": np.sum([rows[name] for name in _KINDS if name != "nobody"], axis=0),
+        "_copies": np.sum([copies[name] for name in _KINDS if name != "nobody"], axis=0),
         "_nobody": rows["nobody"] + copies["nobody"],
         "_odd_id": rows["odd_id"],
         "_missing": rows["missing"],

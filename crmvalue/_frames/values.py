@@ -325,8 +325,7 @@ def _with_money(history: PurchaseHistory, opened: Opened, spending: AnySpend) ->
     """Add to a history the single amounts, where a model needs them."""
     if isinstance(spending, GammaGamma):
         return history
-    require_amounts(opened)
-    return with_amounts(history, opened)
+    return with_amounts(history, opened.frame, require_amounts(opened))
 
 
 def _paid_columns(spending: AnySpend, frame: nw.LazyFrame[Any]) -> tuple[Any, ...]:

@@ -266,7 +266,7 @@ class StepAlarms(Columns):
     group: npt.NDArray[np.str_] = label_column("group", texts=True)
     stage: npt.NDArray[np.str_] = label_column("stage", texts=True)
     next_stage: npt.NDArray[np.str_] = label_column("next_stage", texts=True)
-    n_at: Integers = whole_table("n_at")
+    n_at: Integers = whole_table("n_at", low=1)
     n_passed: Integers = whole_table("n_passed")
     low: Floats = number_column("low", missing=True)
     high: Floats = number_column("high", missing=True)

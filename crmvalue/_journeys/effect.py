@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_floats, require, require_same_index
+from crmvalue._core.checks import as_floats, column_labels, index_of, require, require_same_index
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import hand_over, number_table, stay_frozen
@@ -164,7 +164,8 @@ def steps_that_pay(
         Probability that a customer who has been silent until the step returns before the next one, with and without the
         offer of the step, in [0, 1]: shape (k,) for k steps, or (n, k).
     benefit : array_like
-        Cost of the benefit if the customer returns [money], >= 0; one number, shape (k,) or (n, k).
+        Cost of the benefit if the customer returns [money], >= 0; one number, shape (k,) or (n, k). A column with an
+        index of the names of the steps is matched by name.
     contact_cost : array_like, optional
         Cost of making the offer [money], >= 0; in the same shapes as `benefit`.
 
@@ -315,6 +316,24 @@ def _require_ranges(value: Floats, with_offer: Floats, without: Floats, cost: Fl
     require(cost >= 0, "contact_cost", cost, ">= 0")
 
 
+def _by_step(given: dict[str, ArrayLike]) -> dict[str, ArrayLike]:
+    """Bring columns with an index of steps into the order of the columns of the tables, or of the first such column."""
+    named: dict[str, dict[Any, Any]] = {}
+    for name, column in given.items():
+        index = index_of(column) if getattr(column, "ndim", 0) == 1 else None
+        if index is not None and not any(map(np.ndim, column)):  # elements that are lists are rows of customers
+            named[name] = dict(zip(index, column, strict=True))
+            if len(named[name]) != len(index):
+                raise InputError(name, "with different labels in its index", list(index[:3]))
+    tables = [labels for table in given.values() if (labels := column_labels(table))]
+    orders = tables + [list(own) for own in named.values()]
+    for name, own in named.items():
+        if set(own) != set(orders[0]):
+            hint = "label it by the steps, or give plain arrays"
+            raise InputError(name, f"of the steps {', '.join(map(str, orders[0]))}", list(own)[:3], hint=hint)
+    return given | {name: [own[step] for step in orders[0]] for name, own in named.items()}
+
+
 def _step_inputs(
     value: ArrayLike, with_offer: ArrayLike, without: ArrayLike, benefit: ArrayLike, cost: ArrayLike
 ) -> tuple[Floats, ...]:
@@ -324,7 +343,7 @@ def _step_inputs(
     tables = {name: table for name, table in given.items() if getattr(table, "ndim", 0) == 2}
     require_same_index(value=value, **tables)
     (worth,) = as_floats(value=value)
-    arrays = as_floats(**given)
+    arrays = as_floats(**_by_step(given))
     p1, p0, given_away, spent = arrays
     steps = np.broadcast_shapes(*(array.shape for array in arrays))
     if not steps:

@@ -39,6 +39,8 @@ _FEWEST_OTHERS = 6  # in a cell: with fewer the interval was too short in simula
 class MemberEffect(Pictured):
     """Difference between members and non-members who did the same before joining.
 
+    No figure of it proves a cause: what makes people join and is not in `before` may be the reason for any difference.
+
     Parameters
     ----------
     effect : float
@@ -75,7 +77,7 @@ class MemberEffect(Pictured):
     interval: Interval = interval_field("interval")
     naive_difference: float = number_field("naive_difference")
     naive_interval: Interval = interval_field("naive_interval")
-    before_difference: float = number_field("before_difference")
+    before_difference: float = number_field("before_difference", low=0)
     n_members: int = count_field("n_members")
     n_matched: int = count_field("n_matched")
     n_others: int = count_field("n_others")
@@ -118,7 +120,10 @@ class MemberEffect(Pictured):
         )
         return (
             f"{verdict}{left_out} Without matching the difference is {figure(self.naive_difference)}; that is no "
-            "effect, because members chose to join. What made them join and is not in `before` may still be the reason."
+            "effect, because members chose to join. Before joining, the groups differed by "
+            f"{_size_of(self.before_difference)}. What made members join and is not in `before` may be the reason for "
+            "any difference. Only a group that could not join, drawn by chance, can tell whether membership has an "
+            "effect."
         )
 
     def to_json(self) -> str:
@@ -170,8 +175,10 @@ def member_effect(
     together. With fewer than 500, and at most half of the other group, no group of a cell varies less than both
     groups of the cell. With fewer than 10, there is no interval.
 
-    Customers who join look better than others with or without a programme. Only a group that could not join, drawn by
-    chance, shows the effect without doubt (:func:`crmvalue.experiments.compare_means`).
+    Customers who join look better than others with or without a programme. If a trait that is not in `before` makes
+    people both join and buy, the interval leaves 0 out where membership does nothing. No rows of observed customers
+    can tell this from an effect. Only a group that could not join, drawn by chance, shows the effect without doubt
+    (:func:`crmvalue.experiments.compare_means`).
 
     References
     ----------
@@ -240,7 +247,7 @@ class ReferredValue(Pictured):
     interval: Interval = interval_field("interval")
     naive_difference: float = number_field("naive_difference")
     naive_interval: Interval = interval_field("naive_interval")
-    start_difference: float = number_field("start_difference")
+    start_difference: float = number_field("start_difference", low=0)
     n_referred: int = count_field("n_referred")
     n_matched: int = count_field("n_matched")
     n_others: int = count_field("n_others")
@@ -280,8 +287,8 @@ class ReferredValue(Pictured):
         )
         return (
             f"{verdict}{left_out} Without matching the difference is {figure(self.naive_difference)}; that mixes in "
-            "when and how they began. People recommend a shop to people like themselves, so this is no effect of the "
-            "reward."
+            f"when and how they began. At the start, the groups differed by {_size_of(self.start_difference)}. People "
+            "recommend a shop to people like themselves, so this is no effect of the reward."
         )
 
     def to_json(self) -> str:
@@ -422,6 +429,17 @@ def _compared(
         n_matched=int(n_in[used].sum()),
         n_others=int((~joins).sum()),
         level=confidence,
+    )
+
+
+def _size_of(gap: float) -> str:
+    """Say how far apart two groups were."""
+    return (
+        "nothing"
+        if gap == 0
+        else f"up to {gap:,.2g} standard deviations"
+        if gap >= 0.01
+        else "less than 0.01 standard deviations"
     )
 
 

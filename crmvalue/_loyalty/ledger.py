@@ -379,8 +379,9 @@ def _checked(given: PointsLedger) -> tuple[dict[str, Any], Links, npt.NDArray[An
     require(kind >= 0, "kind", kinds, f"one of {', '.join(KINDS)}")
     time = as_time_column("time", raw["time"])
     amount = as_column("points", raw["points"])
-    if any(map(len, (code, person, kind, time, amount))):
-        require_same_length(event=code, member=person, kind=kind, time=time, points=amount)
+    rows = {"event": code, "member": person, "kind": kind, "time": time, "points": amount}
+    if any(map(len, rows.values())):
+        require_same_length(**rows)
     require(amount == np.floor(amount), "points", amount, "a whole number")
     require(np.abs(amount) <= _MOST_POINTS, "points", amount, "at most 10**12")
     require(np.where(kind == ADJUST, amount != 0, amount >= 1), "points", amount, "at least 1 (an adjustment: not 0)")

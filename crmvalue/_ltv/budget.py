@@ -14,7 +14,14 @@ from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, cut, shown, stretch
 from crmvalue._core.pictures.pictured import Pictured
-from crmvalue._core.values import checked_field, hand_over, number_column, require_columns, stay_frozen, words_field
+from crmvalue._core.values import (
+    checked_field,
+    hand_over,
+    number_column,
+    require_columns,
+    stay_frozen,
+    words_field,
+)
 from crmvalue._ltv.checks import in_cents
 from crmvalue.errors import InputError
 

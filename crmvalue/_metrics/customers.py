@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import attrs
@@ -93,12 +94,16 @@ class CustomerMovements:
 
     @property
     def retention_rate(self) -> float:
-        """Share of the customers active at the start who are active at the end."""
+        """Share of the customers active at the start who are active at the end; NaN if there are none."""
+        if not self.n_start:
+            return math.nan
         return float(retention_rate(self.n_start, self.n_end, self.n_new + self.n_returned))
 
     @property
     def churn_rate(self) -> float:
-        """Share of the customers active at the start who are not active at the end; 1 less the retention rate."""
+        """Share of the customers active at the start who are not active at the end; 1 less `retention_rate`, or NaN."""
+        if not self.n_start:
+            return math.nan
         return float(churn_rate(self.n_lost, self.n_start))
 
     def to_json(self) -> str:

@@ -80,16 +80,20 @@ class RecurringRevenueMovements:
 
     @property
     def net_revenue_retention(self) -> float:
-        """Revenue of the former subscribers as a share of `start`: above 1 if expansion outweighs losses."""
+        """Revenue of the former subscribers as a share of `start`: above 1 if expansion outweighs losses.
+
+        Without revenue at the start, none can be retained: both shares are NaN then.
+        """
         return self._share_of_start(self.start, self.expansion, -self.contraction, -self.lost)
 
     @property
     def gross_revenue_retention(self) -> float:
-        """Revenue of the former subscribers without expansion, as a share of `start`, in [0, 1]."""
+        """Revenue of the former subscribers without expansion, as a share of `start`, in [0, 1] or NaN."""
         return self._share_of_start(self.start, -self.contraction, -self.lost)
 
     def _share_of_start(self, *parts: float) -> float:
-        require(self.start > 0, "start", self.start, "> 0", hint="without revenue at the start, none can be retained")
+        if not self.start:
+            return math.nan
         return max(math.fsum(parts), 0.0) / self.start  # rounded sums may leave a little less than nothing
 
     def to_json(self) -> str:

@@ -220,14 +220,10 @@ def product_pairs(
     n_a, n_b, n_both = n_with[a], n_with[b], found.n
     lift = n_both * (n / (n_a * n_b.astype(np.float64)))
     interval = interval_of_ratio(lift, lift_variance(n_both, n_a, n_b, n), level)
-    n_rare = np.minimum(n_a, n_b)
-    share = _share_by_chance(table, a, b)
-    p_value = chance_of_more(n_both, n_rare, share)
-    if within == "order":
-        bought_by = order_starts(row.astype(np.int64), lines.customer.code)
-        others = bought_by != np.bincount(bought_by).argmax()
-        share = np.maximum(share, _share_by_chance(table[np.nonzero(others)[0]], a, b)) if others.any() else share
-        p_value = chance_for_customers(p_value, (n_both, n_rare, share), table, table, (a, b), bought_by)
+    key = np.minimum(a, b) * np.int64(len(item.distinct)) + np.maximum(a, b)
+    _, once, both_ways = np.unique(key, return_index=True, return_inverse=True)  # each pair is there in both directions
+    buyers = order_starts(row.astype(np.int64), lines.customer.code) if within == "order" else None
+    p_value = _chances(table, (a[once], b[once]), n_both[once], buyers)[both_ways]
     order = np.lexsort((b, a, -lift, -np.asarray(interval.low)))
     n_directed = len(often) * (len(often) - 1)
     columns = {
@@ -252,6 +248,21 @@ def product_pairs(
         within=within,
         level=level,
     )
+
+
+def _chances(
+    table: Any, pairs: tuple[Integers, Integers], n_both: Integers, bought_by: npt.NDArray[Any] | None
+) -> Floats:
+    """Chance of each pair to meet so often; `bought_by` is the customer of each row, where rows are orders."""
+    n_with = np.asarray(table.sum(axis=0)).astype(np.int64)
+    n_rare = np.minimum(n_with[pairs[0]], n_with[pairs[1]])
+    share = _share_by_chance(table, *pairs)
+    p_value = chance_of_more(n_both, n_rare, share)
+    if bought_by is None:
+        return p_value
+    others = bought_by != np.bincount(bought_by).argmax()
+    share = np.maximum(share, _share_by_chance(table[np.nonzero(others)[0]], *pairs)) if others.any() else share
+    return chance_for_customers(p_value, (n_both, n_rare, share), table, table, pairs, bought_by)
 
 
 def _apart(found: Together) -> Together:

@@ -12,7 +12,7 @@ from crmvalue._core.encoding.customers import as_words, fill_missing
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of
-from crmvalue._core.values import count_column, require_columns, stay_frozen, words_field
+from crmvalue._core.values import count_column, require_columns, stay_frozen, whole_table, words_field
 from crmvalue._profiles.keys import codes_of, key_column, kind_of, normal_keys
 from crmvalue._profiles.profiles import texts_of
 from crmvalue.errors import InputError
@@ -52,7 +52,7 @@ class ContactQuality(Columns):
 
     source: tuple[str, ...] = words_field("source")
     key: tuple[str, ...] = words_field("key")
-    n_records: Integers = count_column("n_records")
+    n_records: Integers = whole_table("n_records", low=1)
     n_missing: Integers = count_column("n_missing")
     n_invalid: Integers = count_column("n_invalid")
     n_duplicate: Integers = count_column("n_duplicate")

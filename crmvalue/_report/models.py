@@ -180,6 +180,13 @@ class ModelSummary:
     log_scores: Mapping[str, float] | None = checked_field("log_scores", optional(_as_parameters), default=None)
     unseen_months: tuple[str, ...] = words_field("unseen_months", default=())
 
+    def __attrs_post_init__(self) -> None:
+        names = [score.name for score in self.scores]
+        for field in ("model", "rule"):
+            name = getattr(self, field)
+            if name is not None and name not in names:
+                raise InputError(field, f"one of the names in `scores`: {', '.join(names) or 'none'}", name)
+
     def score(self, name: str) -> ModelScore:
         """Give the score of a model or a naive rule by its name; another name is an InputError."""
         for score in self.scores:

@@ -7,6 +7,7 @@ import inspect
 from decimal import Decimal
 from fractions import Fraction
 
+import attrs
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -50,6 +51,9 @@ HOSTILE = {
 WITHOUT_CHECKS = {"candidates", "plot"}
 """Methods for other parts of the package, which hand in what they have checked, and one that draws."""
 
+NOT_WALKED = {*WITHOUT_CHECKS, "from_json", "to_frame", "a", "b", "s", "beta"}
+"""What one value is read by, frames of other packages, and parameters that not every model has."""
+
 FILLERS = (1, "2024-06-01", ["a"])
 """Values of the other arguments that are needed: one of them is of the right kind for most."""
 
@@ -88,6 +92,52 @@ def test_they_raise_nothing_else():
                         continue
                     except Exception as error:  # noqa: BLE001 - the test is about these
                         found.add((method.__qualname__, hostile.name, what, type(error).__name__))
+    assert found == set()
+
+
+def smaller(value):
+    """Give values of each kind that a constructor may take in place of one of its own: nothing, or none of it."""
+    if isinstance(value, np.ndarray):
+        return [value[:0], *([np.zeros_like(value), np.ones_like(value)] if value.dtype.kind in "iufb" else [])]
+    if isinstance(value, bool | int | float):
+        return [type(value)(0), type(value)(1)]
+    return ["nobody", None] if isinstance(value, str) else [(), value[:1], None] if type(value) is tuple else [None]
+
+
+def odd_values():
+    """Give each public value with one field changed, and with all of its columns empty, if the class takes it."""
+    for value in importlib.import_module("tests.core.public_values").VALUES:
+        if not attrs.has(type(value)):
+            continue
+        fields = {field.alias: getattr(value, field.name) for field in attrs.fields(type(value)) if field.init}
+        columns = {name: own for name, own in fields.items() if type(own) in (tuple, np.ndarray) and np.ndim(own)}
+        each = [{name: other} for name, own in fields.items() for other in smaller(own)]
+        for change in [*each, {name: own[:0] for name, own in columns.items()}]:
+            try:
+                made = attrs.evolve(value, **change)
+            except InputError:
+                continue
+            yield made, sorted(change)
+
+
+@pytest.mark.slow
+def test_what_a_class_takes_its_methods_take():
+    found = set()
+    for value, changed in odd_values():
+        for name in sorted(set(dir(type(value))) - NOT_WALKED):
+            static = inspect.getattr_static(type(value), name)
+            if name.startswith("_") or (not isinstance(static, property) and not callable(static)):
+                continue
+            try:
+                method = getattr(value, name)
+                if callable(method) and all(
+                    part.default is not part.empty for part in inspect.signature(method).parameters.values()
+                ):
+                    method()
+            except InputError:  # says what is missing
+                continue
+            except Exception as error:  # noqa: BLE001 - the test is about these
+                found.add((type(value).__qualname__, name, *changed, type(error).__name__))
     assert found == set()
 
 

@@ -279,6 +279,18 @@ class TestOrders:
         assert refusal(frames.summarise, frame).name == "customer"
         assert refusal(frames.retention, frame, period="month", as_of="2024-02-29").name == "customer"
 
+    @pytest.mark.parametrize("digits", [0, 2])
+    @each_engine
+    def test_decimals_are_no_identifiers(self, engine, digits):
+        ids = pa.array([Decimal(1), Decimal(2), Decimal(1)], pa.decimal128(10, digits))
+        frame = engine.make(orders(customer=ids))
+        for found in (
+            refusal(frames.summarise, frame),
+            refusal(frames.retention, frame, period="month", as_of="2024-02-29"),
+        ):
+            assert found.name == "customer"
+            assert "whole numbers or" in found.rule
+
     @pytest.mark.parametrize("day", [-1_000_000, 4_000_000])
     @pytest.mark.parametrize("engine", [engine for engine in CHOSEN if engine.name != "pandas"], ids=lambda e: e.name)
     def test_years_that_no_calendar_of_python_has(self, engine, day):

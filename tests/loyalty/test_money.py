@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 
 import numpy as np
@@ -392,6 +393,23 @@ class TestMemberEffect:
         assert found.naive_difference > 80
         assert "more than non-members" in found.conclusion
         check_json(found)
+
+    def test_an_unseen_trait_is_no_effect_of_membership(self):
+        """Taste drives joining and buying and is seen only in part; the programme does nothing."""
+        rng = np.random.default_rng(1)
+        taste = rng.normal(size=4000)
+        orders, joins = rng.poisson(np.exp(taste / 2)), rng.random(4000) < 1 / (1 + np.exp(-2 * taste))
+        found = member_effect(joins, rng.poisson(np.exp(taste / 2)), before={"orders": orders})
+        assert found.interval.low > 0  # no rows of observed customers can tell this from an effect
+        gap = (orders[joins].mean() - orders[~joins].mean()) / orders.std()
+        assert f"Before joining, the groups differed by up to {gap:.2g} standard deviations." in found.conclusion
+        assert "Only a group that could not join, drawn by chance, can tell" in found.conclusion
+        assert not re.search("programme|raised|because of|thanks to", found.conclusion)
+
+    def test_groups_that_were_the_same_before(self):
+        columns = {"member": [True, False] * 40, "before": {"x": np.repeat(np.arange(4.0), 20)}}
+        found = member_effect(after=np.tile([1.0, 2.0, 4.0, 4.5], 20), **columns)
+        assert "the groups differed by nothing." in found.conclusion
 
     def test_a_chance_split_agrees_with_the_naive_difference(self):
         rng = np.random.default_rng(2)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from crmvalue._products import counting
+from crmvalue._products import counting, pairs
 from crmvalue._products.firsts import chance_of_total
 from crmvalue._products.table import q_values
 from crmvalue.errors import InputError
@@ -216,6 +216,25 @@ class TestProductPairs:
         found = product_pairs(as_lines([(c, 0, p) for c in range(40) for p in ((1, 2) if c < 20 else (3,))]))
         check_json(found)
         assert "than chance explains: 1 of 3 possible pairs. First: 1 and 2, 2.0 times as often." in found.conclusion
+
+
+class TestChanceOfPairs:
+    """The chance of a pair is that of both directions, so it is found once."""
+
+    def test_once(self, monkeypatch):
+        seen = []
+        original = pairs.chance_for_customers
+        monkeypatch.setattr(pairs, "chance_for_customers", lambda *given: seen.append(given[4]) or original(*given))
+        rng = np.random.default_rng(1)
+        lines = OrderLines(
+            customer=rng.integers(0, 60, 900), date=["2024-01-05"] * 900, product=rng.integers(0, 12, 900)
+        )
+        found = product_pairs(lines, min_count=1)
+        ((a, b),) = seen
+        assert len({frozenset(pair) for pair in zip(a.tolist(), b.tolist(), strict=True)}) == len(a)
+        assert 2 * len(a) == len(found)
+        by_pair = dict(zip(zip(found.bought, found.also_bought, strict=True), found.q_value, strict=True))
+        assert all(q == by_pair[other, one] for (one, other), q in by_pair.items())
 
 
 class TestQValues:

@@ -317,6 +317,13 @@ class TestEveryBaseGetsAForecast:
         assert grade(-0.5 - 0.9 * chance, 1.0, 1.1, good) == ("usable", ())
         assert grade(0.5 + 1.1 * chance, 1.0, 1.1, good) == ("not usable", ())
 
+    @pytest.mark.parametrize("field", ["model", "rule"])
+    def test_a_chosen_model_has_a_score(self, found, field):
+        with pytest.raises(InputError, match=f"`{field}` must be one of the names in `scores`: .*BG/NBD"):
+            attrs.evolve(found, **{field: "another"})
+        with pytest.raises(InputError, match=f"`{field}` must be one of the names in `scores`: none"):
+            ModelSummary(as_of="2024-01-01", n_customers=5, **{field: "BG/NBD"})
+
     def test_the_sentence_on_a_better_rule_names_its_score(self, found):
         """By hand: log score and mean error of the model, of a rule with both, and of one with an error alone."""
 

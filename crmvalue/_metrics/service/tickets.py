@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import attrs
@@ -11,7 +12,6 @@ from crmvalue._core.checks import (
     as_time,
     as_time_column,
     as_whole_number,
-    require,
     require_same_index,
     require_same_length,
 )
@@ -21,9 +21,10 @@ from crmvalue._core.values import count_field, optional
 from crmvalue._metrics.common import as_of_field, share
 from crmvalue._metrics.intervals import proportion_interval
 from crmvalue._metrics.survival import require_order, require_waits, summarise_waiting, waiting_field
+from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Interval
+    from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats
 
 __all__ = [
     "FirstContactResolution",
@@ -91,8 +92,8 @@ class FirstContactResolution:
 
     @property
     def rate(self) -> float:
-        """First contact resolution, a fraction of `n_decided`."""
-        return float(share(n_resolved_first=self.n_resolved_first, n_decided=self.n_decided))
+        """First contact resolution, a fraction of `n_decided`; NaN while no window is over."""
+        return self.n_resolved_first / self.n_decided if self.n_decided else math.nan
 
     @property
     def n_contacts(self) -> int:
@@ -101,12 +102,14 @@ class FirstContactResolution:
 
     @property
     def rate_of_contacts(self) -> float:
-        """First contact resolution as many sources have it, a fraction of `n_contacts`; at most `rate`."""
-        return float(share(n_resolved_first=self.n_resolved_first, n_contacts=self.n_contacts))
+        """First contact resolution as many sources have it, a fraction of `n_contacts`; at most `rate`, or NaN."""
+        return self.n_resolved_first / self.n_contacts if self.n_contacts else math.nan
 
     def interval(self, *, level: float = 0.95) -> Interval:
-        """Interval of the rate: :func:`proportion_interval`."""
-        require(self.n_decided > 0, "n_decided", self.n_decided, "> 0")
+        """Interval of the rate: :func:`proportion_interval`; from 0 to 1 while no window is over."""
+        if not self.n_decided:
+            proportion_interval(0, 1, level=level)  # the level is checked
+            return Interval(np.float64(0.0), np.float64(1.0))
         return proportion_interval(self.n_resolved_first, self.n_decided, level=level)
 
     def to_json(self) -> str:

@@ -279,7 +279,9 @@ class ErlangProcess(ContinuousProcess):
         kappa = force * ruler
         rho = self.r + self.k * (past.x + 1.0) + kappa
         span = np.log1p(rho * (ahead / ruler))
-        steps = 1.0 + 0.16 * max(self.k - 3, 0)  # very regular customers make purchases that rise in steps
+        # Very regular customers with many purchases make purchases that rise in steps. With two thirds of these nodes
+        # the sum was wrong in the eleventh digit, and above that of the whole life.
+        steps = 1.5 * (1.0 + 0.16 * (self.k - 3)) if self.k > 3 else 1.0
         node, weight = gauss_legendre(int(steps * (14 + 4 * span.max(initial=0.0))))
         grown = np.exp(span[:, np.newaxis] * node)
         u = np.expm1(span[:, np.newaxis] * node) / rho[:, np.newaxis] * np.broadcast_to(ruler, rho.shape)[:, np.newaxis]

@@ -20,11 +20,11 @@ from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     array_columns,
-    count_column,
     date_table,
     label_column,
     number_column,
     stay_frozen,
+    whole_table,
     words_field,
 )
 from crmvalue._models.shared.purchase_model import as_purchase_model
@@ -90,7 +90,7 @@ class RollingHoldout(Columns):
 
     origin: Dates = date_table("origin")
     name: npt.NDArray[np.str_] = label_column("name", texts=True)
-    n_customers: Integers = count_column("n_customers")
+    n_customers: Integers = whole_table("n_customers", low=1)
     n_purchases: Floats = number_column("n_purchases")
     expected: Floats = number_column("expected", missing=True)
     bias: Floats = number_column("bias", missing=True, infinite=True)

@@ -344,7 +344,7 @@ def customer_values(
         this history. The other columns are the same with and without.
     n_draws : int, optional
         Draws of the parameters, and futures of each customer, for the intervals: at least 2 / (1 - level), at
-        most 1,000,000.
+        most 100,000.
     rng : numpy.random.Generator, optional
         Source of randomness of the intervals, needed with `level`; the same state gives the same intervals.
     inflate : {"holdout"}, optional

@@ -42,7 +42,7 @@ __all__ = [
     "total_of_spend",
 ]
 
-MOST_DRAWS = 1_000_000
+MOST_DRAWS = 100_000  # each costs one log-likelihood: up to a minute for a thousand different customers
 _ROUNDING = 1e-9
 _SAME = 1e-6  # relative difference of two log-likelihoods of the same data
 
@@ -111,7 +111,8 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     history : PurchaseHistory, OpportunityHistory or ContractHistory
         The data of that fit.
     n_draws : int, optional
-        Number of draws, from 1 to 1,000,000; each costs one log-likelihood of all customers.
+        Number of draws, from 1 to 100,000. Each costs one log-likelihood of all different customers: 0.1 to 0.8
+        milliseconds for a thousand of them, so 100,000 draws take up to about a minute.
     rng : numpy.random.Generator
         Source of randomness; the same state gives the same draws.
 

@@ -191,7 +191,7 @@ def revenue_plan(
         this history.
     n_draws : int, optional
         Draws of the parameters and futures of customers, for the intervals: at least 2 / (1 - level), at most
-        1,000,000.
+        100,000.
     rng : numpy.random.Generator, optional
         Source of randomness of the intervals, needed with `level`.
 

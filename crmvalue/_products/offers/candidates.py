@@ -101,6 +101,7 @@ class NextProducts(Table, Pictured):
         super().__attrs_post_init__()
         if not self.kinds:
             raise InputError("kinds", "at least one kind", self.kinds)
+        require(np.isin(self.kind, self.kinds), "kind", self.kind, "one of `kinds`")
 
     def _parts(self) -> Parts:
         return offers_parts(self.product, self.kind, self.prob, self.expected_margin, self.kinds, self.horizon_days)

@@ -182,9 +182,10 @@ class TestFirstContactResolutionValue:
 
     def test_no_decided_ticket(self):
         value = FirstContactResolution(**{**self.VALID, **dict.fromkeys(list(self.VALID)[:3], 0)})
-        for ask in (lambda: value.rate, value.interval):
-            with pytest.raises(InputError, match="`n_decided` must be > 0"):
-                ask()
+        assert np.isnan([value.rate, value.rate_of_contacts]).all()
+        assert value.interval() == (0, 1)
+        with pytest.raises(InputError, match="level"):
+            value.interval(level=2)
 
     @pytest.mark.parametrize(
         ("changes", "name"),

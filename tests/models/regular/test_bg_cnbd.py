@@ -271,6 +271,27 @@ class TestDefinition:
         assert ((alive >= 0) & (alive <= 1)).all()
 
 
+class TestDiscounted:
+    """Where a horizon leaves out nothing that counts, the sum up to it is that of the whole life, found otherwise."""
+
+    @pytest.mark.parametrize(
+        ("model", "discount_rate", "horizon"),
+        [
+            (BgCnbd(0.0813, 61.8, 0.001057, 318.0, "week", k=6), 0.898, 52),
+            (BgCnbd(0.0026, 11.63, 0.00079, 8.726, "week", k=6), 0.0932, 500),
+            (MbgCnbd(0.1066, 46.2, 57.25, 1.795, "week", k=7), 0.3227, 52),
+            (BgCnbd(1.8768, 0.4554, 1.1327, 0.0357, "week", k=4), 0.938, 52),
+        ],
+    )
+    def test_of_a_regular_customer_with_many_purchases(self, model, discount_rate, horizon):
+        """They were up to 2e-11 apart, the shorter one above the longer one."""
+        history = history_of(200, 79.0, 80.0)
+        found = model.discounted_expected_purchases(history, discount_rate=discount_rate, horizon=horizon)
+        np.testing.assert_allclose(
+            found, model.discounted_expected_purchases(history, discount_rate=discount_rate), rtol=3e-13
+        )
+
+
 class TestLikelihood:
     @pytest.mark.parametrize("early", [0, 1])
     @pytest.mark.parametrize("k", [1, 2, 5])

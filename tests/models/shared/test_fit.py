@@ -265,8 +265,9 @@ class TestDrawPosterior:
             assert np.isfinite(draw_posterior(fit, separated, n_draws=20, rng=RNG).weight).all()
 
     def test_limits(self):
-        with pytest.raises(InputError, match="n_draws"):
-            draw_posterior(fit_bg_nbd(BASE), BASE, n_draws=10**12, rng=RNG)
+        for n_draws in (100_001, 1_000_000, 10**12):
+            with pytest.raises(InputError, match="`n_draws` must be a whole number from 1 to 100000"):
+                draw_posterior(fit_bg_nbd(BASE), BASE, n_draws=n_draws, rng=RNG)
         with pytest.raises(InputError, match="one of r"):
             draw_posterior(fit_bg_nbd(BASE), BASE, n_draws=2, rng=RNG)["alfa"]
 
