@@ -548,20 +548,20 @@ def _share_left(waited: Floats, gone: Bools, watched: Floats, horizon: int, leve
     Where all or none are left, the interval is that of a binomial share. It rests on those whose fate would be known:
     `watched` is how long each was, or would have been if they had stayed.
     """
-    from scipy import stats
-
     if waited.max() < horizon and not gone[waited == waited.max()].all():
         return math.nan, math.nan, math.nan
     if not gone.any():
         n_whole = np.count_nonzero(watched >= horizon)
         return 1.0, (1 - level) ** (1 / n_whole), 1.0
-    curve = stats.ecdf(stats.CensoredData(uncensored=waited[gone], right=waited[~gone])).sf
-    share = float(curve.evaluate(horizon))
-    if share <= 0.0:
+    times, lost = np.unique(waited[gone], return_counts=True)
+    at_risk = len(waited) - np.searchsorted(np.sort(waited), times, side="left")
+    if lost[-1] == at_risk[-1]:
         n_whole = np.count_nonzero(watched >= waited[gone].max())
         return 0.0, 0.0, 1 - (1 - level) ** (1 / n_whole)
-    ends = curve.confidence_interval(confidence_level=level, method="log-log")
-    return share, float(ends.low.evaluate(horizon)), float(ends.high.evaluate(horizon))
+    log_share = float(np.log1p(-lost / at_risk).sum())
+    error = math.sqrt(float((lost / (at_risk * (at_risk - lost))).sum())) / -log_share
+    low, high = (math.exp(log_share * math.exp(sign * normal_quantile(level) * error)) for sign in (1, -1))
+    return math.exp(log_share), low, high
 
 
 def _log_rank(waited: Floats, gone: Bools, place: Integers, k: int) -> float:
