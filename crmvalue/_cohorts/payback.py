@@ -223,7 +223,9 @@ def cohort_ltv(
         raise InputError("triangle", "one with revenue", "no amounts", hint="give `amount` to `retention_triangle`")
     share = as_fraction("margin", margin, closed=True)
     rate = as_positive("discount_rate", discount_rate, zero=True)
-    flow = share * triangle.revenue / triangle.size[:, np.newaxis] / (1 + rate) ** triangle.age
+    with np.errstate(under="ignore"):  # at a huge rate, what comes late is worth 0
+        discount = (1.0 + rate) ** -triangle.age.astype(np.float64)
+        flow = share * triangle.revenue / triangle.size[:, np.newaxis] * discount
     ltv = np.where(triangle.observed, flow.cumsum(axis=1), np.nan)
     cost = payback = None
     if acquisition_cost is not None:

@@ -288,7 +288,7 @@ def minimum_detectable_effect(
 
     def too_few(rise: float) -> float:
         # the standard errors less the rise, which they must not exceed; it changes its sign once
-        return math.sqrt(_n_control(p0, p0 + rise, null_variance, z_alpha, z_power, r) / n) * rise - rise
+        return _errors_of_one(p0, p0 + rise, null_variance, z_alpha, z_power, r) / math.sqrt(n) - rise
 
     top = 1 - p0
     if not too_few(top) < 0:
@@ -296,7 +296,7 @@ def minimum_detectable_effect(
     bottom = top
     while too_few(bottom) < 0:
         bottom /= 2
-    return float(optimize.bisect(too_few, bottom, top, xtol=1e-15, rtol=1e-14, maxiter=400))
+    return float(optimize.bisect(too_few, bottom, top, xtol=1e-300, rtol=1e-14, maxiter=400))  # rtol decides
 
 
 def minimum_detectable_effect_means(
@@ -575,10 +575,15 @@ def _settings(significance_level: Any, power: Any, ratio: Any, n_variants: Any) 
 
 def _n_control(p0: float, p1: float, null_variance: str, z_alpha: float, z_power: float, r: float) -> float:
     """Compute the customers in the control by the formula of `sample_size`, not rounded."""
+    return (_errors_of_one(p0, p1, null_variance, z_alpha, z_power, r) / (p1 - p0)) ** 2
+
+
+def _errors_of_one(p0: float, p1: float, null_variance: str, z_alpha: float, z_power: float, r: float) -> float:
+    """Add the standard errors of both hypotheses, times their quantiles, for one customer in the control."""
     middle = p0 if null_variance == "baseline" else (p0 + r * p1) / (1 + r)
     under_null = z_alpha * math.sqrt(max(0.0, middle * (1 - middle)) * (1 + 1 / r))
     under_effect = z_power * math.sqrt(p0 * (1 - p0) + max(0.0, p1 * (1 - p1)) / r)
-    return (max(0.0, under_null + under_effect) / (p1 - p0)) ** 2
+    return max(0.0, under_null + under_effect)
 
 
 def _power_of_means(n: float, r: float, effect: float, level: float) -> float:

@@ -281,13 +281,14 @@ def split_budget(
     if most is not None:
         require(columns["most"] >= 0, "most", columns["most"], ">= 0")
         limit = np.minimum(limit, columns["most"])
+    limit, whole = _whole_cents(limit), float(_whole_cents(money))
 
     channels = _Channels(now, won, worth, bend, limit)
     if keep == "each":
         good = channels.spend_where(math.log(target) - _ROUNDING, np.ones(len(names)))
         channels = _Channels(now, won, worth, bend, np.minimum(limit, good))
-    best = _best(channels, money, target if keep == "total" else None)
-    cents = in_cents(best, min(math.fsum(best.tolist()), money))
+    best = _best(channels, whole, target if keep == "total" else None)
+    cents = in_cents(best, min(math.fsum(best.tolist()), whole))
     customers = channels.new(cents)
     spent = cents > 0
     blank = np.full(len(names), np.nan)
@@ -330,6 +331,11 @@ def _by_channel(**inputs: Any) -> tuple[tuple[str, ...], dict[str, Floats]]:
     columns |= {name: np.full(n, as_amounts(name, [value])[0]) for name, value in single.items()}
     names = tuple(str(i + 1) for i in range(n)) if order is None else tuple(map(str, order))
     return names, columns
+
+
+def _whole_cents(money: Any) -> Any:
+    """Round down to cents, so that no spend in cents exceeds it; 56.999999 cents, as 0.57 can become, are 57."""
+    return np.floor(np.round(np.asarray(money) * 100.0, 6)) / 100.0
 
 
 def _best(channels: _Channels, budget: float, target: float | None) -> Floats:

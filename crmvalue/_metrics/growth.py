@@ -54,10 +54,12 @@ def growth_rate(before: ArrayLike, now: ArrayLike, *, n_periods: ArrayLike = 1) 
     require(end >= 0, "now", end, ">= 0")
     require(n > 0, "n_periods", n, "> 0")
 
+    change = (end - start) / start
+    near = np.abs(change) < 0.5  # the difference of two logarithms loses the digits of a small change
     with np.errstate(divide="ignore"):
-        log_growth = np.log(end) - np.log(start)
+        log_growth = np.where(near, np.log1p(np.where(near, change, 0.0)), np.log(end) - np.log(start))
     with np.errstate(over="ignore"):
-        rate: FloatOrArray = np.expm1(log_growth / n)[()]  # exact for growth near 0
+        rate: FloatOrArray = np.expm1(log_growth / n)[()]
     return rate
 
 

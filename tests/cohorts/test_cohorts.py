@@ -992,6 +992,12 @@ class TestCohortLtv:
             cohort_ltv(**{"triangle": self.triangle(), "margin": 0.5, **change})
         assert caught.value.name == name
 
+    def test_at_a_huge_rate_only_the_first_period_counts(self):
+        rows = [(1, "2024-01-05", 60.0), (1, "2024-07-09", 30.0)]
+        with np.errstate(all="raise"):
+            found = cohort_ltv(triangle_of(rows, "month", "2024-07-31"), margin=0.5, discount_rate=1e100)
+        np.testing.assert_array_equal(found.ltv, [[30.0] * 7])
+
     def test_refuses_a_triangle_without_revenue(self):
         with pytest.raises(InputError, match="one with revenue"):
             cohort_ltv(subscriptions([(1, 3)]), margin=0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -687,6 +688,26 @@ class TestSampleSize:
                 minimum_detectable_effect(baseline, max(1, n - 2), null_variance="pooled", **options) if n > 20 else 1
             )
             assert fewer > rise * (1 - 1e-9)
+
+    @pytest.mark.parametrize(("baseline", "n"), [(1e-10, 10**14), (1e-6, 10**9), (1e-12, 2**53), (0.5, 10**12)])
+    @pytest.mark.parametrize(("ratio", "k"), [(1.0, 1), (0.1, 3), (50.0, 1)])
+    def test_a_tiny_effect_keeps_its_digits(self, baseline, n, ratio, k):
+        with mpmath.workdps(90):
+            p0, r = mpmath.mpf(baseline), mpmath.mpf(ratio)
+            z = [mpmath.sqrt(2) * mpmath.erfinv(1 - 2 * p) for p in (mpmath.mpf(0.05) / k / 2, 1 - mpmath.mpf(0.8))]
+
+            def excess(log_rise):
+                p1 = p0 + mpmath.exp(log_rise)
+                both = (p0 + r * p1) / (1 + r)
+                null = z[0] * mpmath.sqrt(both * (1 - both) * (1 + 1 / r))
+                return (
+                    mpmath.log((null + z[1] * mpmath.sqrt(p0 * (1 - p0) + p1 * (1 - p1) / r)) ** 2 / n) - 2 * log_rise
+                )
+
+            about = mpmath.log(3 * mpmath.sqrt(p0 * (1 + 1 / r) / n))
+            rise = mpmath.exp(mpmath.findroot(excess, (about, about + 0.1)))
+        found = minimum_detectable_effect(baseline, n, null_variance="pooled", ratio=ratio, n_variants=k)
+        assert found == pytest.approx(float(rise), rel=1e-12, abs=0)
 
     @given(st.floats(0.05, 2.0), st.floats(0.3, 0.99))
     def test_the_detectable_difference_undoes_it(self, effect, power):

@@ -158,6 +158,24 @@ class TestSplitBudget:
             assert split.value >= 3 * spent * (1 - 1e-3)
         assert BudgetSplit.from_json(split.to_json()) == split
 
+    @pytest.mark.parametrize("keep", ["total", "each"])
+    @pytest.mark.parametrize("bend", [1.0, 0.6])
+    def test_budget_and_limits_that_are_no_whole_cents_are_kept(self, keep, bend):
+        given_ = {
+            "spend": [100, 100],
+            "n_new": [10, 9],
+            "value": 90,
+            "target_ratio": 1,
+            "keep": keep,
+            "elasticity": bend,
+        }
+        split = split_budget(66.668, **given_)
+        assert round(split.spend.sum() * 100) == 6666
+        split = split_budget(10_000, **given_, most=[33.336, 20.009])
+        np.testing.assert_array_equal(split.spend, [33.33, 20.0])
+        split = split_budget(10_000, **given_, most=[0.1 + 0.2, 1.1 * 1.1])  # binary arithmetic of 0.30 and 1.21
+        np.testing.assert_array_equal(split.spend, [0.3, 1.21])
+
     @pytest.mark.parametrize(
         ("changes", "name"),
         [

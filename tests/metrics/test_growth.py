@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -28,7 +30,16 @@ class TestGrowthRate:
         assert growth_rate(before, now, n_periods=n) == pytest.approx(rate, abs=1e-9)
 
     def test_growth_near_nothing_keeps_its_digits(self):
-        assert growth_rate(1.0, 1.0 + 2**-40, n_periods=10) == pytest.approx(2**-40 / 10, rel=1e-9)
+        assert growth_rate(1.0, 1.0 + 2**-40, n_periods=10) == pytest.approx(2**-40 / 10, rel=1e-9, abs=0)
+
+    @pytest.mark.parametrize("before", [1e9, 3e-50, 1e90])
+    @pytest.mark.parametrize("n", [1, 7])
+    def test_so_it_does_far_from_1(self, before, n):
+        now = before * (1 + 2**-30)
+        exact = (Fraction(now) - Fraction(before)) / Fraction(before)
+        assert growth_rate(before, now, n_periods=n) == pytest.approx(
+            float(exact) / n - (n - 1) * float(exact) ** 2 / (2 * n**2), rel=1e-15, abs=0
+        )
 
 
 class TestDoublingTime:

@@ -303,7 +303,7 @@ class WorstTicketRetention(Columns):
     retained : ndarray
         Share of them who are still customers `horizon_days` later; NaN if nobody was watched so long.
     low, high : ndarray
-        Interval of that share.
+        Interval of that share. Where none or all were lost, it rests on those who were watched to the end alone.
     landmark_days, horizon_days : int
         Length of the first days, and days after them.
     n_left_before, n_too_new : int
@@ -490,7 +490,9 @@ def retention_by_worst_ticket(
     waited = np.minimum(waited, horizon)
 
     present, place = np.unique(group, return_inverse=True)
-    shares = [_share_left(waited[place == g], gone[place == g], horizon, level) for g in range(len(present))]
+    watched = (now - landmark[kept]) / np.timedelta64(1, "D")
+    groups = [np.nonzero(place == g)[0] for g in range(len(present))]
+    shares = [_share_left(waited[rows], gone[rows], watched[rows], horizon, level) for rows in groups]
     retained, low, high = np.array(shares).T.copy()
     return WorstTicketRetention(
         worst=tuple((_NO_TICKET, *names)[g] for g in present.tolist()),
@@ -545,21 +547,26 @@ def _tickets(
     return row[place[owner]], moment, rank[word]
 
 
-def _share_left(waited: Floats, gone: Bools, horizon: int, level: float) -> tuple[float, float, float]:
-    """Kaplan-Meier at the horizon with its interval; NaN where nobody was watched so long, unless all were lost."""
-    from scipy import stats
+def _share_left(waited: Floats, gone: Bools, watched: Floats, horizon: int, level: float) -> tuple[float, float, float]:
+    """Kaplan-Meier at the horizon with its interval; NaN where nobody was watched so long, unless all were lost.
 
+    Where all or none are left, the interval is that of a binomial share. It rests on those whose fate would be known:
+    `watched` is how long each was, or would have been if they had stayed.
+    """
     if waited.max() < horizon and not gone[waited == waited.max()].all():
         return math.nan, math.nan, math.nan
     if not gone.any():
-        low = (1 - level) ** (1 / len(gone)) if len(gone) else 0.0
-        return 1.0, low, 1.0
-    curve = stats.ecdf(stats.CensoredData(uncensored=waited[gone], right=waited[~gone])).sf
-    share = float(curve.evaluate(horizon))
-    if share <= 0.0:
-        return 0.0, 0.0, 1 - (1 - level) ** (1 / len(gone))
-    ends = curve.confidence_interval(confidence_level=level, method="log-log")
-    return share, float(ends.low.evaluate(horizon)), float(ends.high.evaluate(horizon))
+        n_whole = np.count_nonzero(watched >= horizon)
+        return 1.0, (1 - level) ** (1 / n_whole), 1.0
+    times, lost = np.unique(waited[gone], return_counts=True)
+    at_risk = len(waited) - np.searchsorted(np.sort(waited), times, side="left")
+    if lost[-1] == at_risk[-1]:
+        n_whole = np.count_nonzero(watched >= waited[gone].max())
+        return 0.0, 0.0, 1 - (1 - level) ** (1 / n_whole)
+    log_share = float(np.log1p(-lost / at_risk).sum())
+    error = math.sqrt(float((lost / (at_risk * (at_risk - lost))).sum())) / -log_share
+    low, high = (math.exp(log_share * math.exp(sign * normal_quantile(level) * error)) for sign in (1, -1))
+    return math.exp(log_share), low, high
 
 
 def _log_rank(waited: Floats, gone: Bools, place: Integers, k: int) -> float:

@@ -69,8 +69,8 @@ class SeasonalModel(ContinuousModel):
     calendar : Calendar
         Levels of the days. A level of 1 is the pace that the parameters of the model mean.
     start : date, optional
-        First purchase of newcomers, for the methods about them. By default they buy by the mean clock, as if there were
-        no season.
+        First purchase of newcomers, for the methods about them. By default all their days have the level 1, as if
+        there were no season.
 
     Raises
     ------

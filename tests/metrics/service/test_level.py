@@ -368,6 +368,47 @@ class TestRetentionByWorstTicket:
             shown += found.p_value < 0.05
         assert shown <= 10
 
+    @pytest.mark.parametrize("n_whole", [1, 20])
+    @pytest.mark.parametrize("level", [0.8, 0.95])
+    def test_where_nobody_was_lost_only_those_watched_to_the_end_count(self, n_whole, level):
+        """999 customers who were watched for one more day say nothing of a year: n of n give (1 - level)^(1 / n)."""
+        start = [BEGIN] * n_whole + [BEGIN + 369 * DAY] * 999
+        n = len(start)
+        log = (["ann"], [BEGIN], ["bad"])
+        found = retention_by_worst_ticket(
+            ["ann", *map(str, range(n))], [BEGIN, *start], [None] * (n + 1), *log,
+            order=["bad"], as_of=BEGIN + 400 * DAY, landmark_days=30, horizon_days=365, level=level,
+        )  # fmt: skip
+        assert found.n_customers.tolist() == [n, 1]
+        assert found.retained[0] == found.high[0] == 1
+        assert found.low[0] == pytest.approx((1 - level) ** (1 / n_whole), rel=1e-12)
+
+    def test_interval_of_greenwood_where_the_first_was_not_lost(self):
+        """No warning where the first to go out of sight was no loss; the ends are those of scipy after that loss."""
+        start = [BEGIN + days * DAY for days in (360, 0, 0, 5, 9, 100)]
+        lost = [None, BEGIN + 130 * DAY, BEGIN + 80 * DAY, None, BEGIN + 89 * DAY, None]
+        found = retention_by_worst_ticket(
+            range(7), [*start, BEGIN], [*lost, None], [6], [BEGIN], ["bad"],
+            order=["bad"], as_of=BEGIN + 400 * DAY, landmark_days=30, horizon_days=365, level=0.9,
+        )  # fmt: skip
+        curve = stats.ecdf(stats.CensoredData(uncensored=[100, 50, 50], right=[365, 270])).sf
+        ends = curve.confidence_interval(confidence_level=0.9, method="log-log")
+        assert found.retained[0] == pytest.approx(float(curve.evaluate(365)), rel=1e-12)
+        assert found.low[0] == pytest.approx(float(ends.low.evaluate(365)), rel=1e-12)
+        assert found.high[0] == pytest.approx(float(ends.high.evaluate(365)), rel=1e-12)
+
+    def test_where_all_were_lost_only_those_watched_so_long_count(self):
+        """The last one leaves after 300 days: 40 could have been seen to stay so long, 60 others could not."""
+        start = [BEGIN] * 40 + [BEGIN + 200 * DAY] * 60
+        left = [330] * 40 + [40] * 60
+        lost = [begin + days * DAY for begin, days in zip(start, left, strict=True)]
+        found = retention_by_worst_ticket(
+            range(101), [*start, BEGIN], [*lost, None], [100], [BEGIN], ["bad"],
+            order=["bad"], as_of=BEGIN + 400 * DAY, landmark_days=30, horizon_days=365,
+        )  # fmt: skip
+        assert found.retained[0] == found.low[0] == 0
+        assert found.high[0] == pytest.approx(1 - 0.05 ** (1 / 40), rel=1e-12)
+
     def test_nobody_was_watched_so_long(self):
         """A group that nobody of was followed to the end has no share, and the words say so."""
         found = retention_by_worst_ticket(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy import optimize, special
 
 from crmvalue._models.regular.erlang import ErlangProcess
 from crmvalue._models.regular.erlang_likelihood import Likelihood, log_likelihood_derivatives
@@ -430,6 +431,18 @@ class TestRegularity:
         errors = [one.standard_error for one in found]
         assert np.std([one.shape for one in found]) == pytest.approx(np.mean(errors), rel=0.15)  # 200 runs: 5 %
         assert np.mean([one.shape for one in found]) == pytest.approx(1.5, abs=0.05)
+
+    @pytest.mark.parametrize(("mean", "shape"), [(3, 1.9), (7, 1.4), (14, 1.2), (30, 1.11), (120, 1.04)])
+    def test_whole_days_of_purchases_at_random_look_regular(self, mean, shape):
+        """As documented. Such times are nearly geometric: ln k - digamma(k) = ln E d - E ln d for many of them."""
+        rng = np.random.default_rng(1)
+        day = np.floor(np.cumsum(rng.exponential(mean, (4000, 20)), axis=1)).astype(int)
+        found = estimate_regularity(np.repeat(np.arange(4000), 20), np.datetime64("2020-01-01") + day.ravel())
+        assert found.shape == pytest.approx(shape, rel=0.03)
+        d, p = np.arange(1, 60 * mean), -np.expm1(-1 / mean)
+        gap = -np.log(p) - (p * (1 - p) ** (d - 1)) @ np.log(d)
+        limit = optimize.brentq(lambda k: np.log(k) - special.digamma(k) - gap, 0.5, 5)
+        assert found.shape == pytest.approx(limit, rel=0.03)
 
     def test_like_a_clock_and_too_little(self):
         weekly = np.arange("2024-01-01", "2024-03-01", 7, dtype="datetime64[D]")
