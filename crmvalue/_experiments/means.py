@@ -216,12 +216,12 @@ class MeanComparison(Columns, Pictured):
         """
         low, high = map(np.asarray, self.difference_interval)
         values, (base,) = against_control(self.mean, self.control)
-        control = self.names[self.control]
+        against = f"against {figure(base)} of {self.names[self.control]}"
         tests = np.where(self.p_value > self.welch_p_value, "Student", "Welch").tolist()
         told = [
             (
-                f"{name} has a {self.quantity} of {figure(value)} against {figure(base)} of {control}: {_signed(d)}",
-                f"{_signed(a)} to {_signed(b)}",
+                f"{name} has a {self.quantity} of {figure(value)} {against}: {figure(d, sign=True)}",
+                f"{figure(a, sign=True)} to {figure(b, sign=True)}",
                 test,
             )
             for name, value, d, a, b, test in zip(self.variants, values, self.difference, low, high, tests, strict=True)
@@ -639,10 +639,6 @@ def adjust_by_covariate(
     return CovariateAdjustment(
         theta=theta, variance_reduction=reduction, adjusted=made[0], unadjusted=made[1], covariate=made[2]
     )
-
-
-def _signed(x: float) -> str:
-    return figure(x, sign=True)
 
 
 def _within(x: Floats, rows: ArmRows) -> tuple[Floats, Floats]:
