@@ -215,7 +215,8 @@ class TestAgainstTheDefinition:
         log = calibration()
         heavy = history_of((80, 30.0, 31.0), (2, 5.0, 31.0))
         model, actual = model_of((*CDNOW, 3.0)), np.array([90.0, 0.0])
-        split = attrs.evolve(log, calibration=heavy, holdout_n_purchases=actual, holdout_spend=None)
+        nothing = dict.fromkeys(("holdout_spend", "last_n_purchases", "last_spend"))
+        split = attrs.evolve(log, calibration=heavy, holdout_n_purchases=actual, **nothing)
         score = proper_scores(split, model)
         n = np.arange(2000)
         total = 0.0

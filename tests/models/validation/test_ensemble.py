@@ -83,7 +83,8 @@ class TestEnsemble:
         three = PurchaseHistory.from_columns(
             frequency=[2, 0, 7], recency=[30.43, 0, 20], age=[38.86, 38.86, 39], time_unit="week"
         )
-        few = attrs.evolve(split, calibration=three, holdout_n_purchases=[1, 0, 9], last_n_purchases=None)
+        nothing = dict.fromkeys(("holdout_spend", "last_n_purchases", "last_spend"))
+        few = attrs.evolve(split, calibration=three, holdout_n_purchases=[1, 0, 9], **nothing)
         total, score = 0.0, 0.0
         for n in range(80):
             total = total + POOL.prob_purchases(three, n, horizon=39.0)

@@ -60,6 +60,14 @@ def without_money(split):
     return attrs.evolve(split, holdout_spend=np.zeros(len(split.calibration)))
 
 
+def with_one_customer(split):
+    """Give the split of one customer alone: too few to fit a model."""
+    names = ("holdout_n_purchases", "holdout_spend", "last_n_purchases", "last_spend")
+    columns = {name: getattr(split, name) for name in names}
+    kept = {name: None if column is None else column[:1] for name, column in columns.items()}
+    return attrs.evolve(split, calibration=split.calibration[:1], **kept)
+
+
 def last_quarters(log, n=4):
     return [split_at(log, quarter) for quarter in range(QUARTERS - n, QUARTERS)]
 
@@ -252,7 +260,7 @@ class TestInflate:
                 "same log",
             ),
             (
-                lambda log: {"holdout": attrs.evolve(split_at(log, 6), calibration=split_at(log, 6).calibration[:1])},
+                lambda log: {"holdout": with_one_customer(split_at(log, 6))},
                 "holdout",
                 "both models can be fitted",
             ),
