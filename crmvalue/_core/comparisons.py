@@ -3,39 +3,40 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import numpy.typing as npt
 
     from crmvalue.typing import FloatOrArray, Floats, Integers
 
 __all__ = [
     "FEW_LOST",
+    "MeanErrors",
+    "errors_of_means",
     "few_expected",
     "fieller",
     "fisher_p",
+    "half_width",
     "holm",
     "log_rank",
     "newcombe",
+    "p_of_means",
     "p_text",
     "rates_p",
     "rates_z",
     "rounding_part",
-    "spread_alike",
     "welch_degrees",
-    "welch_quantile",
-    "with_spread",
-    "with_spread_of_both",
 ]
 
 _EXACT = 2.0**53  # up to here, whole numbers are not rounded
 _ROUNDED = 1e-12
-_SMALL = 500  # customers of a group that is too small to show how skewed money varies
 FEW_LOST = 30  # expected losses of a group below which the exact log-rank test replaces the normal approximation
 _NEGLIGIBLE = 1e-18  # chance that no sum of floats sees
 _FEW = 5  # expected count of a cell below which Fisher's test replaces the normal approximation
@@ -82,23 +83,6 @@ def fieller(
     return np.where(bounded, low, -np.inf), np.where(bounded, high, np.inf)
 
 
-def welch_quantile(
-    variance: Floats | float,
-    n: Floats | Integers | float,
-    other_variance: Floats | float,
-    other_n: Floats | Integers | float,
-    level: float,
-) -> FloatOrArray:
-    """Half-width of Welch's interval for a difference of two means, in units of its standard error.
-
-    That is Student's quantile with Welch's degrees of freedom; `variance` is that of each mean, s**2 / n.
-    """
-    from scipy import special
-
-    quantile: FloatOrArray = -special.stdtrit(welch_degrees(variance, n, other_variance, other_n), (1 - level) / 2)
-    return quantile
-
-
 def welch_degrees(
     variance: Floats | float,
     n: Floats | Integers | float,
@@ -115,51 +99,62 @@ def welch_degrees(
     return degrees
 
 
-def with_spread(
-    variance: Floats | float,
+class MeanErrors(NamedTuple):
+    """Standard errors of two means, and the degrees of freedom of the error of their difference."""
+
+    error: Any
+    other_error: Any
+    degrees: Any
+
+    @property
+    def of_difference(self) -> Any:
+        """Standard error of the difference of the two means."""
+        return np.hypot(self.error, self.other_error)
+
+
+def errors_of_means(
+    error: Floats | float,
     n: Floats | Integers | float,
-    other_variance: Floats | float,
+    other_error: Floats | float,
     other_n: Floats | Integers | float,
-) -> tuple[Any, Any]:
-    """Give the variances of two means, where a group whose values are all equal takes the spread of the other group.
+) -> tuple[MeanErrors, MeanErrors]:
+    """Give the errors of two means in two ways: each group varies in its own way (Welch), or both alike (Student).
 
-    A few customers who all bought nothing do not show that nobody of their kind ever buys. Both stay 0 where neither
-    group varies.
-    """
-    with np.errstate(under="ignore"):
-        own = np.where(np.asarray(variance) > 0, variance, other_variance * (np.asarray(other_n) / n))
-        other = np.where(np.asarray(other_variance) > 0, other_variance, variance * (np.asarray(n) / other_n))
-    return own[()], other[()]
+    This is the package's one rule of evidence for means of money: a difference is shown only where both ways show it.
+    :func:`half_width` and :func:`p_of_means` follow it, so that interval, p-value and sentence agree. A small group
+    mostly misses the few large amounts of skewed money, so its mean and its spread are both too low, and Welch's test
+    alone finds differences that are not there; Student's alone finds them where the smaller group varies more.
 
-
-def with_spread_of_both(
-    variance: Floats | float,
-    n: Floats | Integers | float,
-    other_variance: Floats | float,
-    other_n: Floats | Integers | float,
-) -> tuple[Any, Any]:
-    """Give the variances of two means, where none is below that of both groups together if one is small.
-
-    A small group is one of fewer than 500 customers and at most half of the other one. It mostly misses the few large
-    amounts of skewed money, so its mean and its spread are both too low. Between groups of one size this cancels out.
+    A group whose values are all equal takes the spread of the other one: a few customers who all bought nothing do not
+    show that nobody of their kind ever buys. One of the two errors must be above 0, and each group have two customers.
     """
     n, other_n = np.asarray(n, dtype=np.float64), np.asarray(other_n, dtype=np.float64)
-    with np.errstate(under="ignore", invalid="ignore", divide="ignore"):
-        squares = variance * n * (n - 1) + other_variance * other_n * (other_n - 1)
-        both = squares / (n + other_n - 2)
-        low = np.minimum(n, other_n)
-        small = (low >= 2) & (low < _SMALL) & (2 * low <= np.maximum(n, other_n))
-        own = np.where(small, np.maximum(variance, both / n), variance)
-        other = np.where(small, np.maximum(other_variance, both / other_n), other_variance)
-    return own[()], other[()]
-
-
-def spread_alike(error: Floats, n: Floats, other_error: Floats, other_n: Floats) -> Floats:
-    """Give the standard deviation that two groups have in common, from the standard error of each mean."""
-    size = np.maximum(error, other_error)  # squares of errors leave the range of floats
+    error, other_error = np.asarray(error, dtype=np.float64), np.asarray(other_error, dtype=np.float64)
     with np.errstate(under="ignore"):
-        squares = (error / size) ** 2 * n * (n - 1.0) + (other_error / size) ** 2 * other_n * (other_n - 1.0)
-        return np.asarray(size * np.sqrt(squares / (n + other_n - 2.0)))
+        own = np.where(error > 0, error, other_error * np.sqrt(other_n / n))
+        other = np.where(other_error > 0, other_error, error * np.sqrt(n / other_n))
+        size = np.maximum(own, other)  # squares of errors leave the range of floats
+        a, b = (own / size) ** 2, (other / size) ** 2
+        degrees = np.asarray(welch_degrees(a, n, b, other_n))
+        both = size * np.sqrt((a * n * (n - 1) + b * other_n * (other_n - 1)) / (n + other_n - 2))
+    welch = MeanErrors(own[()], other[()], degrees[()])
+    return welch, MeanErrors((both / np.sqrt(n))[()], (both / np.sqrt(other_n))[()], n + other_n - 2.0)
+
+
+def half_width(ways: Sequence[MeanErrors], level: float) -> Any:
+    """Half-width of the interval for a difference of two means: the widest of all ways."""
+    from scipy import special
+
+    return np.max([-special.stdtrit(way.degrees, (1 - level) / 2) * way.of_difference for way in ways], axis=0)
+
+
+def p_of_means(difference: Floats | float, ways: Sequence[MeanErrors]) -> Any:
+    """Two-sided p-value of no difference between two means: the largest of all ways."""
+    from scipy import special
+
+    distance = -np.abs(difference)
+    with np.errstate(under="ignore"):
+        return np.max([2.0 * special.stdtr(way.degrees, distance / way.of_difference) for way in ways], axis=0)
 
 
 def p_text(p: float) -> str:

@@ -9,7 +9,15 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, as_float, as_fraction, as_text, require, require_same_index
-from crmvalue._core.comparisons import fieller, p_text, rounding_part, spread_alike, welch_degrees
+from crmvalue._core.comparisons import (
+    MeanErrors,
+    errors_of_means,
+    fieller,
+    half_width,
+    p_of_means,
+    p_text,
+    rounding_part,
+)
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, figure
@@ -148,7 +156,7 @@ class MeanComparison(Columns, Pictured):
 
         With a correction all together hold at the level (Bonferroni).
         """
-        half = np.max([t * np.hypot(s1, s0) for (s1, s0, _), t in self._ways()], axis=0)
+        half = half_width(self._ways(), self._level_of_interval)
         return Interval(self.difference - half, self.difference + half)
 
     @property
@@ -162,7 +170,10 @@ class MeanComparison(Columns, Pictured):
 
         It spans the two of Welch and of Student, as `difference_interval` does.
         """
-        ends = [fieller(*against_control(self.mean, self.control), s1, s0, t) for (s1, s0, _), t in self._ways()]
+        from scipy import special
+
+        tail, means = (1 - self._level_of_interval) / 2, against_control(self.mean, self.control)
+        ends = [fieller(*means, s1, s0, -special.stdtrit(degrees, tail)) for s1, s0, degrees in self._ways()]
         return Interval(np.min([low for low, _ in ends], axis=0), np.max([high for _, high in ends], axis=0))
 
     @property
@@ -176,12 +187,12 @@ class MeanComparison(Columns, Pictured):
 
         It is that of Welch's test or, where larger, of Student's, for which both arms vary alike.
         """
-        return np.asarray(np.max(self._p_values(), axis=0))
+        return np.asarray(p_of_means(self.difference, self._ways()))
 
     @property
     def welch_p_value(self) -> Floats:
         """Two-sided p-value of Welch's test alone, not corrected; it is too small where `too_few` is true."""
-        return self._p_values()[0]
+        return np.asarray(p_of_means(self.difference, self._ways()[:1]))
 
     @property
     def adjusted_p_value(self) -> Floats:
@@ -258,32 +269,19 @@ class MeanComparison(Columns, Pictured):
         require_few_arms("mean", len(self.names))
         error, few, own = self.standard_error.copy(), self.too_few, np.arange(len(self.names)) != self.control
         if few.any():
-            alike, base, _ = self._errors()[1]
+            alike, base, _ = self._ways()[1]
             error[own] = np.where(few, np.maximum(error[own], alike), error[own])
             error[self.control] = max(error[self.control], base[few].max())
         return best_of_means(self.mean, error, self.n.astype(np.float64))
 
-    def _errors(self) -> list[tuple[Floats, Floats, Floats]]:
+    def _ways(self) -> tuple[MeanErrors, MeanErrors]:
         """Errors of each variant and the control with the degrees of freedom, by Welch and for arms that vary alike."""
         (s1, s0), (n1, n0) = against_control(self.standard_error, self.control), against_control(self.n, self.control)
-        with np.errstate(under="ignore"):
-            welch = np.asarray(welch_degrees(s1**2, n1, s0**2, n0))
-        both = spread_alike(s1, n1, s0, n0)
-        return [(s1, s0, welch), (both / np.sqrt(n1), both / np.sqrt(n0), n1 + n0 - 2.0)]
+        return errors_of_means(s1, n1, s0, n0)
 
-    def _ways(self) -> list[tuple[tuple[Floats, Floats, Floats], Floats]]:
-        """Errors by both tests, and the half-width of an interval in units of the error of the difference."""
-        from scipy import special
-
-        level = interval_level(self.level, len(self.names) - 1, self.correction)
-        return [(found, -special.stdtrit(found[2], (1 - level) / 2)) for found in self._errors()]
-
-    def _p_values(self) -> list[Floats]:
-        """P-values of Welch's and of Student's test."""
-        from scipy import special
-
-        d = np.abs(self.difference)
-        return [np.asarray(2.0 * special.stdtr(degrees, -d / np.hypot(s1, s0))) for s1, s0, degrees in self._errors()]
+    @property
+    def _level_of_interval(self) -> float:
+        return interval_level(self.level, len(self.names) - 1, self.correction)
 
 
 @stay_frozen
@@ -377,11 +375,14 @@ def compare_means(
     Notes
     -----
     Welch's test for unequal variances [1]_ and Student's for equal ones: p-values are the larger, intervals the wider
-    of both; that of the ratio is Fieller's. Spend is skewed: below some hundred customers in each arm the level is
-    approximate. Beside a large arm, a small one of 20 to 100 customers misses the few large amounts: Welch's test alone
-    then finds a difference in a sixth to a third of tests without effect, both together in at most a twentieth. So
-    p-values, intervals and `conclusion` show a difference only where both tests do. `welch_p_value` is Welch's alone,
-    and `too_few` tells where only that shows one; there `prob_best` takes the spread of both arms together too.
+    of both; that of the ratio is Fieller's. This is the package's one rule of evidence for means of money. Beside a
+    large arm, a small one mostly misses the few large amounts: 600 customers beside 10,000 then show a difference in 12
+    to 16 % of worlds without effect by Welch's test alone (lognormal spend with sigma 1.5; 80 or 95 % spend nothing),
+    50 beside 1,000 in 23 to 25 %; by both tests in at most 1 %, and at most 4 % in arms of one size. Student's alone
+    errs where the smaller arm varies more. The price: if 600 spend half as much as 10,000, 80 % of whom spend nothing,
+    it is shown in 53 % of worlds (Welch's 88 %), twice as much in 61 % (64 %). Arms of one size pay none.
+    `welch_p_value` is Welch's alone, and `too_few` tells where only that shows a difference; there `prob_best` takes
+    the spread of both arms together too.
     An arm whose values are all equal, such as five customers without an order, gets the spread of the other arms: a few
     equal values do not show that all would be.
 

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, as_floats, as_outcomes, as_positive, require, require_same_index
-from crmvalue._core.comparisons import p_text
+from crmvalue._core.comparisons import errors_of_means, p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, columns_of, figure, has_columns
@@ -337,10 +337,12 @@ class SequentialMeans(Columns, Pictured):
         return from_json(cls, text)
 
     def _variance(self) -> tuple[Floats, Any]:
-        """Variance of each difference, and where it is known; elsewhere it is 1."""
+        """Variance of each difference by the rule of means, and where it is known; elsewhere it is 1."""
         (e1, e0), (n1, n0) = against_control(self.standard_error, self.control), against_control(self.n, self.control)
-        v = e1**2 + e0**2
-        enough = (np.minimum(n1, n0) >= self.min_n) & (v > 0)
+        enough = (np.minimum(n1, n0) >= self.min_n) & (e1**2 + e0**2 > 0)
+        e1, e0 = (np.where(enough, error, 1.0) for error in (e1, e0))
+        ways = errors_of_means(e1, np.where(enough, n1, 2), e0, np.where(enough, n0, 2))
+        v = np.max([way.of_difference**2 for way in ways], axis=0)
         return np.where(enough, v, 1.0), enough
 
 
@@ -559,9 +561,11 @@ def sequential_test_means(
     Notes
     -----
     The test is asymptotic: it has the guarantee of :func:`sequential_test` as `min_n` grows, because variances are
-    estimated and means are taken as normal. Let :math:`D` be the difference so far, :math:`V` its variance and
-    :math:`\tau` the effect scale. The likelihood ratio, averaged over normal differences with the standard deviation
-    :math:`\tau`, is [1]_ [2]_
+    estimated and means are taken as normal. Let :math:`D` be the difference so far and :math:`\tau` the effect scale.
+    :math:`V` is the variance of the difference: the larger of that for arms that each vary in their own way and that
+    for arms that vary alike, as in :func:`compare_means`. With the first alone, 600 customers of skewed spend beside
+    10,000 showed a difference in 17 to 29 of 100 tests without effect. The likelihood ratio, averaged over normal
+    differences with the standard deviation :math:`\tau`, is [1]_ [2]_
 
     .. math:: \sqrt{\frac{V}{V + \tau^2}} \exp\left(\frac{\tau^2 D^2}{2 V (V + \tau^2)}\right)
 

@@ -20,13 +20,13 @@ from crmvalue._core.checks import (
     require_same_index,
 )
 from crmvalue._core.comparisons import (
+    errors_of_means,
     few_expected,
+    half_width,
     newcombe,
     p_text,
     rates_p,
     rounding_part,
-    welch_quantile,
-    with_spread,
 )
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, count_field, interval_field, number_field
@@ -75,13 +75,13 @@ class CampaignEffect:
     revenue_difference : float or None
         Revenue per customer, treated minus control [money]. Without revenue, this and the money below are None.
     revenue_interval : Interval or None
-        Welch's interval for that difference.
+        Interval for that difference: the wider of Welch's and Student's.
     net_difference : float or None
         Margin per customer less benefits and contacts, treated minus control [money].
     net_interval : Interval or None
-        Welch's interval for that difference.
+        Interval for that difference, by the same rule.
     before_difference, before_interval : float, Interval or None
-        Outcome per customer in the period before, treated minus control [money], and Welch's interval. Without the
+        Outcome per customer in the period before, treated minus control [money], and its interval. Without the
         period before, this and the other figures of it are None.
     balance : float or None
         The same difference in standard deviations, as a check of balance; groups alike have 0.1 or less. Groups of
@@ -93,8 +93,8 @@ class CampaignEffect:
     adjusted_difference, adjusted_interval : float, Interval or None
         Difference of revenue between customers with the same outcome in the period before [money].
     too_few : bool
-        Whether the interval of the net difference leaves 0 out, but would not if both groups varied alike. Then a group
-        is too small to show how its money varies, and nothing is concluded from it.
+        Whether Welch's interval of the net difference leaves 0 out, and `net_interval`, which allows for groups that
+        vary alike, does not. Then a group is too small to show how its money varies, and `conclusion` says so.
 
     Examples
     --------
@@ -183,7 +183,7 @@ class CampaignEffect:
             return text
         shown = _direction(self.net_interval, self.n_treated, self.n_control)
         said = {1: "it pays", -1: "it loses money", 0: "whether it pays is not shown"}[shown]
-        if self.too_few and shown:
+        if self.too_few:
             said = "a group is too small to show how its money varies, so whether it pays is not shown"
         net = f"{self.net_difference:+z.2f} ({_range(self.net_interval)})"
         return f"{text} Net of its costs a contact brings {net}: {said}."
@@ -322,19 +322,22 @@ def campaign_effect(
     :func:`crmvalue.experiments.compare_proportions`: the z test, or Fisher's exact test where a cell expects fewer than
     5. Test and interval may disagree in border cases; the conclusion then says so, and follows the test.
 
-    Money: Welch's interval [2]_ for the difference of two means with unequal variances :math:`s_1^2, s_0^2`,
+    Money follows the package's one rule of evidence for means (:func:`crmvalue.experiments.compare_means`): the wider
+    of two intervals. One is Welch's [2]_ for the difference of two means with unequal variances :math:`s_1^2, s_0^2`,
 
     .. math:: \bar{x}_1 - \bar{x}_0 \pm t_\nu \sqrt{v_1 + v_0}, \quad v_i = s_i^2 / n_i, \quad
         \nu = (v_1 + v_0)^2 / \left(\frac{v_1^2}{n_1 - 1} + \frac{v_0^2}{n_0 - 1}\right)
 
-    once for revenue and once for :math:`m \cdot \mathrm{revenue} - \mathrm{benefit} - \mathrm{contact\ cost}`. Spend is
-    skewed: with fewer than some hundred customers a group, these intervals cover the truth less often than `level`
-    says. Where all customers of both groups brought the same, the interval has no width; with fewer than 10 customers
-    in a group the conclusion does not build on it.
+    and the other one is Student's, with the variance of both groups together. It is made once for revenue and once for
+    :math:`m \cdot \mathrm{revenue} - \mathrm{benefit} - \mathrm{contact\ cost}`. Where all customers of both groups
+    brought the same, the interval has no width; with fewer than 10 customers in a group the conclusion does not build
+    on it.
 
-    A group whose money is all equal, such as a few customers without an order, gets the spread of the other group. If
-    an interval leaves 0 out, but would not with the spread of both groups together, `too_few` says so, and the
-    conclusion names no gain.
+    Spend is skewed. Beside 10,000 customers, 600 mostly miss the few large amounts, and Welch's interval alone leaves 0
+    out in 12 to 16 of 100 campaigns without effect (lognormal amounts with sigma 1.5; 80 or 95 % bring nothing), both
+    together in fewer than one. The price: a loss that halves the amounts is shown in 53 of 100 campaigns instead of 88
+    where 80 % bring nothing. A group whose money is all equal, such as a few customers without an order, gets the
+    spread of the other group. `too_few` says where Welch's interval alone leaves 0 out.
 
     The differences are effects of the campaign only if chance alone chose the control group. For observed groups the
     conclusion never names an effect, and the totals that would not have come without the campaign are None. What the
@@ -342,9 +345,9 @@ def campaign_effect(
 
     - the balance: the difference before, divided by :math:`\sqrt{(s_1^2 + s_0^2) / 2}` [3]_; nothing is said about
       groups of fewer than 10 customers,
-    - difference in differences: Welch's interval for revenue less the period before,
-    - adjustment: the coefficient of the treatment in a regression of revenue on treatment and period before, with
-      standard errors HC3 [4]_.
+    - difference in differences: the same rule for revenue less the period before,
+    - adjustment: the coefficient of the treatment in a regression of revenue on treatment and period before, with the
+      larger of the standard error HC3 [4]_ and that for customers who all vary alike.
 
     They correct for the period before and for nothing else. If groups said to be random differ before with
     p < 0.001, the conclusion asks for a check of the draw and names no effect.
@@ -396,7 +399,7 @@ def campaign_effect(
 
     revenue_difference, revenue_interval = _mean_difference(treated, control, level)
     net_difference, net_interval = _mean_difference(share * treated - given_away - spent, share * control, level)
-    too_few = _hides(share * treated - given_away - spent, share * control, net_difference, level)
+    alone = _mean_difference(share * treated - given_away - spent, share * control, level, n_ways=1)[1]
     if past is not None:
         did_difference, did_interval = _mean_difference(treated - past[0], control - past[1], level)
         adjusted_difference, adjusted_interval = _adjusted(treated, control, *past, level)
@@ -413,18 +416,8 @@ def campaign_effect(
         revenue_interval=revenue_interval,
         net_difference=net_difference,
         net_interval=net_interval,
-        too_few=too_few and _direction(net_interval, n1, n0) != 0,
+        too_few=_direction(alone, n1, n0) != 0 and _direction(net_interval, n1, n0) == 0,
     )
-
-
-def _hides(treated: Floats, control: Floats, difference: float, level: float) -> bool:
-    """Tell whether the difference is within chance where both groups have the spread that they have together."""
-    from scipy import special
-
-    n1, n0 = len(treated), len(control)
-    variance = (_variance(treated) * (n1 - 1) + _variance(control) * (n0 - 1)) / (n1 + n0 - 2)
-    half = float(-special.stdtrit(n1 + n0 - 2, (1 - level) / 2)) * math.sqrt(variance * (1 / n1 + 1 / n0))
-    return abs(difference) <= half
 
 
 def _direction(interval: Interval, n_treated: int, n_control: int) -> int:
@@ -452,17 +445,17 @@ def _revenue(name: str, value: ArrayLike | None, n: int) -> Floats:
     return revenue
 
 
-def _mean_difference(treated: Floats, control: Floats, level: float) -> tuple[float, Interval]:
-    """Difference of two means, with Welch's interval."""
+def _mean_difference(treated: Floats, control: Floats, level: float, n_ways: int = 2) -> tuple[float, Interval]:
+    """Difference of two means, with the wider of Welch's and Student's interval; with one way, Welch's."""
     difference = _mean(treated) - _mean(control)
     noise = max(rounding_part(treated), rounding_part(control), 2 * np.finfo(float).eps)
     if abs(difference) <= noise * max(float(np.abs(treated).max()), float(np.abs(control).max())):
         difference = 0.0
-    v1, v0 = _variance(treated) / len(treated), _variance(control) / len(control)
-    if v1 + v0 == 0:
+    n1, n0 = len(treated), len(control)
+    e1, e0 = math.sqrt(_variance(treated) / n1), math.sqrt(_variance(control) / n0)
+    if e1 + e0 == 0:
         return difference, Interval(np.float64(difference), np.float64(difference))
-    v1, v0 = with_spread(v1, len(treated), v0, len(control))
-    half = float(welch_quantile(v1, len(treated), v0, len(control), level)) * math.sqrt(v1 + v0)
+    half = float(half_width(errors_of_means(e1, n1, e0, n0)[:n_ways], level))
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))
 
 
@@ -496,19 +489,21 @@ def _balance(treated: Floats, control: Floats, level: float) -> dict[str, Any]:
     difference, interval = _mean_difference(treated, control, level)
     spread = math.sqrt((_variance(treated) + _variance(control)) / 2)
     rare = _mean_difference(treated, control, _SUSPECT)[1]
-    hidden = _hides(treated, control, difference, _SUSPECT)  # a small group misses large amounts
     return {
         "before_difference": difference,
         "before_interval": interval,
         "balance": difference / spread if spread else math.copysign(math.inf, difference) if difference else 0.0,
-        "suspect": _direction(rare, len(treated), len(control)) != 0 and not hidden,
+        "suspect": _direction(rare, len(treated), len(control)) != 0,
     }
 
 
 def _adjusted(
     treated: Floats, control: Floats, before_treated: Floats, before_control: Floats, level: float
 ) -> tuple[float, Interval]:
-    """Difference between customers with the same period before: regression with standard errors HC3."""
+    """Difference between customers with the same period before: regression with the larger of two errors.
+
+    HC3 allows for groups that vary in their own way, the usual one is that of customers who all vary alike.
+    """
     from scipy import special
 
     outcome, before = np.concatenate((treated, control)), np.concatenate((before_treated, before_control))
@@ -520,9 +515,11 @@ def _adjusted(
     inverse = np.linalg.inv(columns.T @ columns)
     effects = inverse @ (columns.T @ outcome)
     leverage = np.einsum("ij,jk,ik->i", columns, inverse, columns)
-    residual = (outcome - columns @ effects) / np.maximum(1 - leverage, 1e-9)
+    residual = outcome - columns @ effects
     weights = columns @ inverse[1]
-    error = math.sqrt(float(np.sum((weights * residual) ** 2)))
+    own = float(np.linalg.norm(weights * residual / np.maximum(1 - leverage, 1e-9)))
+    alike = float(np.linalg.norm(residual)) * math.sqrt(float(inverse[1, 1]) / max(len(given) - 3, 1))
+    error = max(own, alike)
     half = float(-special.stdtrit(len(given) - 3, (1 - level) / 2)) * error
     difference = float(effects[1])
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))

@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_fraction, as_outcomes, as_text, require_same_index, require_same_length
+from crmvalue._core.comparisons import errors_of_means, half_width
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted, figure
 from crmvalue._core.pictures.pictured import Pictured
@@ -31,7 +32,6 @@ _TOO_FEW = "Fewer than 10 customers of a group were matched: too few to show how
 _FEWEST = 10  # a mean of fewer customers has no honest interval
 _ROUNDING = 1e-12  # of the largest value: less is what binary arithmetic leaves of nothing
 _SMALL = 100  # customers of a group that is too small to show how skewed money varies
-_SMALL_BESIDE = 500  # the same for a group of at most half of the other one
 _FEWEST_OTHERS = 6  # in a cell: with fewer the interval was too short in simulations
 
 
@@ -171,9 +171,10 @@ def member_effect(
     the means are compared; what is left of the difference before, inside the cell, is taken off by a regression on
     `before`. Cells count by their members. The interval is one of Student's t, with the variances of both groups in
     each cell and that of the regression, and Satterthwaite's degrees of freedom. Money is skewed, and small groups
-    seldom show how much: with fewer than 100 matched customers in a group, no cell varies less than all customers
-    together. With fewer than 500, and at most half of the other group, no group of a cell varies less than both
-    groups of the cell. With fewer than 10, there is no interval.
+    seldom show how much. So the interval is the wider of two, by the rule of
+    :func:`crmvalue.experiments.compare_means`: one lets each group of a cell vary in its own way, the other one both
+    groups of a cell alike. With fewer than 100 matched customers in a group, no cell varies less than all customers
+    together. With fewer than 10, there is no interval.
 
     Customers who join look better than others with or without a programme. If a trait that is not in `before` makes
     people both join and buy, the interval leaves 0 out where membership does nothing. No rows of observed customers
@@ -394,7 +395,6 @@ def _compared(
             raise InputError(name, f"of at least {_FEWEST} {group}", count)
     from scipy import stats
 
-    width = float(stats.norm.ppf(0.5 + confidence / 2))
     past = np.stack(list(columns.values()), axis=1)
     cell = _cells(past, joins)
     n_in, n_out = np.bincount(cell, joins), np.bincount(cell, ~joins)
@@ -405,18 +405,19 @@ def _compared(
     unit, past = _unit(value), past / np.array([_unit(column) for column in past.T])
     with np.errstate(under="ignore"):
         value = value / unit  # squares of sums of money in any currency stay finite
-        effect, error, degrees = _matched(value, past, joins, cell, used)
+        effect, ways = _matched(value, past, joins, cell, used)
         flat = _ROUNDING * float(np.abs(value).max())
-        enough = error > flat and min(n_in[used].sum(), n_out[used].sum()) >= _FEWEST
-        half = np.float64(stats.t.ppf(0.5 + confidence / 2, degrees) * error if enough else np.inf)
+        enough = max(error for error, _ in ways) > flat and min(n_in[used].sum(), n_out[used].sum()) >= _FEWEST
+        tail = 0.5 + confidence / 2
+        half = np.float64(max(stats.t.ppf(tail, degrees) * error for error, degrees in ways) if enough else np.inf)
         effect = effect if abs(effect) > flat else 0.0
         naive = value[joins].mean() - value[~joins].mean()
-        groups_of_two = (value[~joins], value[joins])
-        squares = np.array([len(part) * part.var() for part in groups_of_two])
-        number = np.array([len(part) for part in groups_of_two])
-        naive_error = np.sqrt((_with_spread(squares, number - 1) / number).sum())
+        groups_of_two = (value[joins], value[~joins])
+        n1, n0 = (len(part) for part in groups_of_two)
+        e1, e0 = (float(np.std(part, ddof=1)) / math.sqrt(len(part)) for part in groups_of_two)
         naive = naive if abs(naive) > flat else 0.0
-        naive_half = np.float64(width * naive_error if naive_error > flat else np.inf)
+        known = math.hypot(e1, e0) > flat
+        naive_half = np.float64(half_width(errors_of_means(e1, n1, e0, n0), confidence) if known else np.inf)
         spread = past.std(axis=0)
         gap = np.abs(past[joins].mean(axis=0) - past[~joins].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
     return _Compared(
@@ -475,30 +476,27 @@ def _cells(past: Floats, joins: npt.NDArray[np.bool_]) -> Integers:
     return cell
 
 
-def _with_spread(squares: Floats | Integers, freedom: Integers) -> Floats:
-    """Give the variance of each part, where the other group of each cell alternates with the chosen one.
+def _variances(squares: Floats | Integers, freedom: Integers) -> tuple[Floats, Floats]:
+    """Give the variance of each group of each cell in two ways: each its own, and both groups of a cell alike.
 
-    A part whose values are all equal takes the variance of its group in all cells, or that of the other group: a few
-    equal values do not show that all would be. Most small groups miss the few large amounts, so with a small group no
-    part varies less than all together; and with one that is small beside the other, than both groups of its cell.
+    The other group of each cell alternates with the chosen one. A part whose values are all equal takes the variance
+    of its group in all cells, or that of the other group: a few equal values do not show that all would be. Most small
+    groups miss the few large amounts, so with a small group no part varies less than all together.
     """
     variance = squares / freedom
     pooled = [squares[side::2].sum() / freedom[side::2].sum() for side in (0, 1)]
     pooled = [own or other for own, other in (pooled, pooled[::-1])]
-    found: Floats = np.where(variance > 0, variance, np.tile(pooled, len(variance) // 2))
-    low, high = sorted((freedom[0::2].sum(), freedom[1::2].sum()))
-    if low < _SMALL:
-        found = np.maximum(found, squares.sum() / freedom.sum())
-    elif low < _SMALL_BESIDE and 2 * low <= high:
-        both = (squares[0::2] + squares[1::2]) / (freedom[0::2] + freedom[1::2])
-        found = np.maximum(found, np.repeat(both, 2))
-    return found
+    own = np.where(variance > 0, variance, np.tile(pooled, len(variance) // 2))
+    both = np.repeat((squares[0::2] + squares[1::2]) / (freedom[0::2] + freedom[1::2]), 2)
+    small = min(freedom[0::2].sum(), freedom[1::2].sum()) < _SMALL
+    least = squares.sum() / freedom.sum() if small else 0.0
+    return np.maximum(own, least), np.maximum(both, least)
 
 
 def _matched(
     value: Floats, past: Floats, joins: npt.NDArray[np.bool_], cell: Integers, used: npt.NDArray[np.bool_]
-) -> tuple[Any, Any, Any]:
-    """Give the difference inside the cells, weighted by their members, its standard error and degrees of freedom."""
+) -> tuple[Any, list[tuple[Any, Any]]]:
+    """Give the difference inside the cells, weighted by their members, with its error and degrees in both ways."""
     rows = used[cell]
     value, past, joins, cell = value[rows], past[rows], joins[rows], cell[rows]
     cell = np.unique(cell, return_inverse=True)[1]
@@ -516,12 +514,16 @@ def _matched(
     slope = inverse @ unlike
     rest = value - past @ slope
     middle = means(rest)
-    variance = _with_spread(np.bincount(group, (rest - middle[group]) ** 2), size - 1)
+    own, both = _variances(np.bincount(group, (rest - middle[group]) ** 2), size - 1)
     weight = n_in / n_in.sum()
     effect = (weight * (middle[1::2] - middle[::2])).sum()
     gap = np.array([weight @ (part[1::2] - part[::2]) for part in map(means, past.T)])
     of_slope = (((gap @ inverse) * (unlike - inside @ slope)) ** 2).sum()
-    parts = np.repeat(weight, 2) ** 2 * variance / size
-    error = np.sqrt(parts.sum() + of_slope)
-    few = (parts**2 / (size - 1)).sum()  # Satterthwaite: cells of few customers know their variance badly
-    return effect, error, (parts.sum() + of_slope) ** 2 / few if few else np.inf
+    share, freedom = np.repeat(weight, 2) ** 2 / size, size - 1
+    of_cell = (share * both).reshape(-1, 2).sum(axis=1)
+    ways = []
+    # Satterthwaite: cells of few customers know their variance badly
+    for parts, known_by in ((share * own, freedom), (of_cell, freedom.reshape(-1, 2).sum(axis=1))):
+        total, few = parts.sum() + of_slope, (parts**2 / known_by).sum()
+        ways.append((np.sqrt(total), total**2 / few if few else np.inf))
+    return effect, ways

@@ -61,6 +61,7 @@ _COLUMNS = (
     "start", "end", "target", "actual", "share", "needed", "days_left", "needed_per_day",
     "forecast", "forecast_low", "forecast_high", "prob_reached",
 )  # fmt: skip
+_CERTAIN = 0.995  # a probability that is written as 100 %
 _FEWEST_DAYS = 5  # of which a pace can be told
 _ROUNDING = 1e-12  # of the largest day: less is what binary arithmetic leaves of nothing
 _DAY = np.timedelta64(1, "D")
@@ -183,11 +184,23 @@ class PlanAndActual(Columns, Pictured):
             "not to say, because all days are alike": ~reached & ~over & ~known & ~np.isnan(self.forecast),
         }
         parts = [f"{int(who.sum()):,} {word}" for word, who in words.items() if who.any()]
-        text = f"Of {counted(len(self), 'target')}: {', '.join(parts)}."
+        text = f"Of {counted(len(self), 'target')}: {', '.join(parts)}.{self._may_be_lost(reached)}"
         if not self.n_unlabelled:
             return text
         has = "has" if self.n_unlabelled == 1 else "have"
         return f"{text} {counted(self.n_unlabelled, 'amount')} {has} labels of which no target is known."
+
+    def _may_be_lost(self, reached: npt.NDArray[np.bool_]) -> str:
+        """Say how many targets are reached before their end, and could be lost again."""
+        may = reached & (self.days_left > 0) & ~(self.prob_reached >= _CERTAIN)
+        if not may.any():
+            return ""
+        lowest = float(np.min(self.prob_reached, where=may & ~np.isnan(self.prob_reached), initial=1.0))
+        one = may.sum() == 1
+        least = "" if one else "at least "
+        chance = f" (probability to end at or above it {least}{lowest:.0%})" if lowest < _CERTAIN else ""
+        who = "has days left: returns may still take it" if one else "have days left: returns may still take them"
+        return f" {int(may.sum()):,} of those reached {who} below the target{chance}."
 
     def _parts(self) -> Parts:
         labels = [", ".join(row) for row in zip(*self.dimensions.values(), strict=True)] or [""] * len(self)

@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["FirstProducts", "first_products"]
 
-_FEW = 500
 """Customers of an item who are too few to show how skewed money varies."""
 
 _SKEWED = 0.5
@@ -163,13 +162,13 @@ def first_products(
 
     Notes
     -----
-    The interval is Student's for a mean. Spend is skewed, so fewer than 500 customers who are at most half of all
-    mostly miss the few large sums; their spread counts as that of all customers if that is larger. So does that of
-    customers who all brought the same, such as nothing. The p-value says how often as many customers, drawn from all
-    who were followed, bring a sum as far from the expected one: by a Pearson III distribution with the exact variance
-    and skewness of such draws [1]_, and for few customers also by how many of them lie above the median of all.
-    `q_value` is its correction for all items by Benjamini and Hochberg. Who begins with a product differs from others
-    in much else, so a difference is no effect of the product. To know that, offer it to a random half of the newcomers.
+    The interval is Student's for a mean. Spend is skewed, and the customers of one item mostly miss the few large sums,
+    so their spread counts as that of all customers if that is larger. The p-value says how often as many customers,
+    drawn from all who were followed, bring a sum as far from the expected one: by a Pearson III distribution with the
+    exact variance and skewness of such draws [1]_, and for few customers also by how many of them lie above the median
+    of all. `q_value` is its correction for all items by Benjamini and Hochberg. Who begins with a product differs from
+    others in much else, so a difference is no effect of the product. To know that, offer it to a random half of the
+    newcomers.
 
     .. [1] Mielke, P. W. and Berry, K. J. (2007). Permutation Methods: A Distance Function Approach. Springer.
 
@@ -274,9 +273,7 @@ def _table(
     mean = total / n
     variance = np.maximum(squares - n * mean**2, 0.0) / (n - 1) / n
     overall = float((off**2).sum()) / max(n_all - 1, 1) / n
-    # a few customers do not show how much all vary: they mostly miss the few large sums
-    small = (variance <= 0) | ((n < _FEW) & (2 * n <= n_all))
-    variance = np.where(small, np.maximum(variance, overall), variance)
+    variance = np.maximum(variance, overall)  # customers of one item mostly miss the few large sums
     half = -special.stdtrit(n - 1, (1 - level) / 2) * np.sqrt(variance)
     with np.errstate(divide="ignore", invalid="ignore"):
         difference = np.where(n < n_all, mean + total / (n_all - n), np.nan)

@@ -137,6 +137,10 @@ def estimate_regularity(
     comes out too high, the more so the quicker customers buy. For purchases at random, whose shape is 1, it is 1.04
     where their mean time is 120 days, 1.11 at 30 days, 1.2 at 14, 1.4 at 7 and 1.9 at 3 days; bursts of shape 0.5 give
     0.75 at 30 days and 1.0 at 7. The standard error does not know of this. With the grain "week", read weeks for days.
+    Days between purchases at random are a uniform composition of their sum. The likelihood of whole days,
+    ``prod(days ** (shape - 1))`` over all compositions of a customer's sum, allows for that. In simulated logs
+    with five times a customer it gives 1.0 for purchases at random at 3, 7 and 14 days, and for a shape of 3 it gives
+    3.1 at 3 days and 3.0 at 7. It is not what is computed here.
 
     Examples
     --------

@@ -229,7 +229,9 @@ class TestSequentialMeans:
                 assert result.difference_interval.high[look, 0] == np.inf
                 continue
             error = compare_means(value[: look + 1], arm[: look + 1], control=0).standard_error
-            v, d = float((error**2).sum()), b.mean() - a.mean()
+            alike = ((a - a.mean()) ** 2).sum() + ((b - b.mean()) ** 2).sum()
+            alike *= (1 / len(a) + 1 / len(b)) / (len(a) + len(b) - 2)
+            v, d = max(float((error**2).sum()), alike), b.mean() - a.mean()
             under_null = stats.norm.pdf(d, 0, np.sqrt(v))
             mixed = stats.norm.pdf(d, 0, np.sqrt(v + 4))  # a normal difference of scale 2, seen with variance v
             lowest = min(lowest, under_null / mixed)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.comparisons import newcombe, welch_quantile, with_spread, with_spread_of_both
+from crmvalue._core.comparisons import errors_of_means, half_width, newcombe
 from crmvalue._core.encoding.keys import row_keys
 from crmvalue._journeys.moments import moment
 from crmvalue._journeys.planning.plan import DECISIONS
@@ -104,7 +104,7 @@ def _rates(count: list[Any], bought: list[Any], both: Any, level: float) -> tupl
 def _means(
     amount: Integers, of: Integers, arm: Any, n_cells: int, count: list[Any], level: float
 ) -> tuple[Floats, Floats, Floats]:
-    """Difference of the means of both arms, with Welch's interval; NaN for an arm of fewer than two customers.
+    """Difference of the means of both arms, with its interval; NaN for an arm of fewer than two customers.
 
     The ends are NaN too where no customer differs from another one: nothing shows how the money varies.
     """
@@ -119,14 +119,10 @@ def _means(
         mean.append(middle)
         variance.append(rest / np.maximum(n - 1, 1) / n)
     difference = mean[0] - mean[1]
-    number = [np.maximum(one, 1) for one in count]
-    variance = list(with_spread(variance[0], number[0], variance[1], number[1]))
-    variance = list(with_spread_of_both(variance[0], number[0], variance[1], number[1]))
-    spread = variance[0] + variance[1]
     half = np.full(n_cells, np.nan)
-    varies = enough & (spread > 0)
+    varies = enough & (variance[0] + variance[1] > 0)
     if varies.any():
-        arms = [(variance[i][varies], count[i][varies]) for i in (0, 1)]
-        half[varies] = welch_quantile(*arms[0], *arms[1], level) * np.sqrt(spread[varies])
+        (e1, n1), (e0, n0) = ((np.sqrt(variance[i][varies]), count[i][varies]) for i in (0, 1))
+        half[varies] = half_width(errors_of_means(e1, n1, e0, n0), level)
     found[:, enough] = np.stack([difference, difference - half, difference + half])[:, enough]
     return found[0], found[1], found[2]

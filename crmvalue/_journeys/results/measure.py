@@ -148,9 +148,9 @@ def journey_results(
     channel. It does not compare the channels with each other: other customers have agreed to them. Without a control
     group, and in plans that do not know the first channel, these figures are NaN, and `conclusion` says so.
 
-    Spend is skewed, and a small group mostly misses the few large orders. So in the intervals of money, no group of
-    fewer than 500 customers and at most half of the other one, nor the other one, varies less than both together. Where
-    rows are many, some of them leave 0 out by chance.
+    Spend is skewed, and a small group mostly misses the few large orders. So the intervals of money are the wider of
+    Welch's and Student's, as in :func:`crmvalue.experiments.compare_means`. Where rows are many, some of them leave 0
+    out by chance.
 
     The interval of the revenue per message looks at customers as units: with :math:`y_c` the credited revenue and
     :math:`n_c` the messages of a customer, :math:`R = \sum y_c / \sum n_c`, the variance of :math:`R` is

@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.comparisons import welch_degrees, welch_quantile, with_spread, with_spread_of_both
+from crmvalue._core.comparisons import MeanErrors, errors_of_means, half_width, welch_degrees
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
@@ -84,9 +84,9 @@ class ObservedEffect(Columns, Pictured):
     effect, interval : float, Interval
         Outcome of a treated customer more than that of others like them, and its interval.
     naive_difference, naive_interval : float, Interval
-        Difference of the means of all, with Welch's interval. It is no effect.
+        Difference of the means of all, with its interval. It is no effect.
     did_difference, did_interval : float, Interval
-        Difference in differences: how much more the treated rose since the last period before, with Welch's interval.
+        Difference in differences: how much more the treated rose since the last period before, with its interval.
     trend_difference, trend_interval : float, Interval or None
         How much more the treated rose from one period to the next before the campaign; None for one period before.
     level : float
@@ -263,13 +263,13 @@ def observed_effect(
         \hat\beta = (X_0^\top W X_0)^{-1} X_0^\top W y_0
 
     If the propensity or the regression is right, this is consistent [2]_. The interval is one of Student's t, with the
-    variance of both terms (a sandwich for :math:`\hat\beta`), given the weights, and Welch's degrees of freedom.
-    With fewer than 500 customers in a group, and at most half of the other one (of the others, as weighted), no group
-    varies less than both together: money is skewed, and a small group mostly misses the few large amounts. The other
-    intervals are those of Welch with the same rule.
+    variance of both terms (a sandwich for :math:`\hat\beta`), given the weights, and Welch's degrees of freedom, or,
+    where wider, with the variance of both groups together: money is skewed, and a small group mostly misses the few
+    large amounts. The other intervals follow the same rule, that of
+    :func:`crmvalue.experiments.compare_means`: the wider of Welch's and Student's.
 
     Difference in differences rests on something else: that both groups would have moved alike. The trends before show
-    whether they did so far: for each customer the slope of `past`, compared by Welch's interval. It fails where the
+    whether they did so far: for each customer the slope of `past`, compared by the same rule. It fails where the
     choice looked at the outcome before, because the best fall back by themselves.
 
     No method sees what is not in the columns. Only a group that chance leaves out shows the effect without doubt:
@@ -327,18 +327,18 @@ def observed_effect(
         raise InputError("treated", rule, int(inside.sum()), hint="the columns separate the groups completely")
     odds = chance[~given] / (1 - chance[~given])
     odds = odds / odds.sum()
-    effect, error, degrees = _weighted_difference(outcome, z, given, inside, odds)
+    effect, ways = _weighted_difference(outcome, z, given, inside, odds)
     flat = _ROUNDING * float(np.abs(outcome).max())
-    half = _student_quantile(level, degrees) * error if error > flat else math.inf
+    half = float(half_width(ways, level)) if ways and ways[0].of_difference > flat else math.inf
     effect = effect if abs(effect) > flat else 0.0
     trend = None
     if n_periods > 1:
         time = np.arange(n_periods) - (n_periods - 1) / 2
         slope = x[:, :n_periods] @ time / (time @ time)
-        trend = _welch(slope[given], slope[~given], level)
-    naive, did = _welch(outcome[given], outcome[~given], level), None
+        trend = _difference(slope[given], slope[~given], level)
+    naive, did = _difference(outcome[given], outcome[~given], level), None
     change = outcome - x[:, n_periods - 1]
-    did = _welch(change[given], change[~given], level)
+    did = _difference(change[given], change[~given], level)
     tenths = np.minimum((chance * _BINS).astype(np.int64), _BINS - 1)
     z = standardise(x).z
     spread = np.sqrt((z[given].var(axis=0, ddof=1) + z[~given].var(axis=0, ddof=1)) / 2)
@@ -402,10 +402,10 @@ def _features(x: Floats, n_periods: int) -> Floats:
 
 def _weighted_difference(
     outcome: Floats, z: Floats, given: Bools, inside: Bools, odds: Floats
-) -> tuple[float, float, float]:
-    """Give the mean of what the treated did beyond the regression of the weighted others, its error and its degrees.
+) -> tuple[float, tuple[MeanErrors, ...]]:
+    """Give the mean of what the treated did beyond the regression of the weighted others, and its errors in both ways.
 
-    Beside a small group, no part varies less than both together.
+    There are none where nobody differs from what the regression foretells.
     """
     x = np.column_stack([np.ones(len(z)), z])
     own, others = x[inside], x[~given]
@@ -416,36 +416,28 @@ def _weighted_difference(
     leverage = np.einsum("ij,jk,ik->i", others, inverse, others) * odds
     weight = (own.mean(axis=0) @ inverse @ others.T) * odds / np.maximum(1 - leverage, 1e-9)
     n_own, n_others = len(beyond), max(1 / float(odds @ odds), 2.0)
-    of_own, of_others = float(beyond.var(ddof=1)) / n_own, float((weight * rest) @ (weight * rest))
-    of_own, alike = with_spread_of_both(of_own, n_own, float(odds @ rest**2) / n_others, n_others)
-    of_others = max(of_others, float(alike)) if of_others > 0 else of_others
-    error = of_own + of_others
-    degrees = float(welch_degrees(of_own, n_own, of_others, n_others)) if error > 0 else math.inf
-    return float(beyond.mean()), math.sqrt(error), degrees
+    of_own, of_others = math.sqrt(float(beyond.var(ddof=1)) / n_own), float(np.linalg.norm(weight * rest))
+    of_mean = math.sqrt(float(odds @ rest**2) / n_others)  # that of the weighted others without the regression
+    if not of_own + of_mean:
+        return float(beyond.mean()), ()
+    welch, alike = errors_of_means(of_own, n_own, of_mean, n_others)
+    of_others = of_others or float(welch.other_error)
+    degrees = welch_degrees(float(welch.error) ** 2, n_own, of_others**2, n_others)
+    ways = MeanErrors(welch.error, of_others, degrees), alike._replace(other_error=max(alike.other_error, of_others))
+    return float(beyond.mean()), ways
 
 
-def _welch(one: Floats, other: Floats, level: float) -> tuple[float, Interval]:
-    """Difference of two means, with Welch's interval."""
+def _difference(one: Floats, other: Floats, level: float) -> tuple[float, Interval]:
+    """Difference of two means, with its interval."""
     flat = _ROUNDING * float(max(np.abs(one).max(), np.abs(other).max()))
     difference = float(one.mean() - other.mean())
     difference = difference if abs(difference) > flat else 0.0
-    v1, v0 = float(one.var(ddof=1) / len(one)), float(other.var(ddof=1) / len(other))
-    if math.sqrt(v1 + v0) <= flat:  # nothing shows how customers vary who are all alike
+    errors = [float(part.std(ddof=1)) / math.sqrt(len(part)) for part in (one, other)]
+    if math.hypot(*errors) <= flat:  # nothing shows how customers vary who are all alike
         return difference, _UNKNOWN
-    v1, v0 = with_spread(_unless_flat(v1, flat), len(one), _unless_flat(v0, flat), len(other))
-    v1, v0 = with_spread_of_both(v1, len(one), v0, len(other))
-    half = float(welch_quantile(v1, len(one), v0, len(other), level)) * math.sqrt(v1 + v0)
+    e1, e0 = (error if error > flat else 0.0 for error in errors)
+    half = float(half_width(errors_of_means(e1, len(one), e0, len(other)), level))
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))
-
-
-def _unless_flat(variance: float, flat: float) -> float:
-    return variance if math.sqrt(variance) > flat else 0.0
-
-
-def _student_quantile(level: float, degrees: float) -> float:
-    from scipy import special
-
-    return float(-special.stdtrit(degrees, (1 - level) / 2))
 
 
 def _sign(interval: Interval) -> int:

@@ -110,10 +110,10 @@ class JourneyResults(Columns, Pictured):
         Share of customers with an order, revenue and margin of a customer [money], treated minus control; NaN where
         nothing is known.
     converted_effect_low, converted_effect_high, revenue_effect_low, revenue_effect_high : ndarray
-        Newcombe's interval of the first, and Welch's interval of the second; NaN where no customer's money differs
-        from that of another one.
+        Newcombe's interval of the first, and for the second the wider of Welch's and Student's; NaN where no customer's
+        money differs from that of another one.
     margin_effect_low, margin_effect_high : ndarray
-        Welch's interval of the third; NaN as for the second.
+        The interval of the third, as that of the second.
     n_all_orders, n_credited_orders : int
         Orders, and those of them that were credited.
     all_revenue, credited_revenue : float

@@ -22,7 +22,7 @@ from crmvalue._models.shared.fit import Fit, register
 from crmvalue._models.shared.purchase_fit import Search, fit_purchases
 from crmvalue._models.shared.purchase_model import ContinuousModel, Kind
 from crmvalue.errors import InputError
-from crmvalue.purchases import Regularity, UniquePurchases
+from crmvalue.purchases import DAYS_PER_UNIT, Regularity, UniquePurchases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,6 +33,7 @@ __all__ = ["BgCnbd", "MbgCnbd", "fit_bg_cnbd", "fit_mbg_cnbd"]
 
 _MOST_STEPS = 12
 _CHOICE = range(1, 7)
+_DAYS_OF_TAIL = 40  # means of a geometric distribution beyond which nothing is left
 
 
 def _steps_field() -> Any:
@@ -198,6 +199,10 @@ def fit_mbg_cnbd(
     purchases beside customers who buy at random left k = 1 in a simulated base of 2,100 repeat purchases and turned it
     into 2 in one of 1,200. Look at the shape of `regularity` too, to which each customer adds 20 times at most.
 
+    A log holds whole days. Where purchases at random follow each other within 6 days on average, the days between them
+    look like k = 2, within 2 days like k = 3; in simulated logs k was 2 at means of 2.7, 3.5 and 5.5 days, and 1 from
+    8.3 days on. `comparison` says so where the chosen k is no larger than that of purchases at random with this mean.
+
     Examples
     --------
     >>> from crmvalue.datasets import load_cdnow
@@ -292,7 +297,7 @@ def _fit(
     fits = {steps: fit_purchases(_search(make, early, steps), history) for steps in _CHOICE}
     reached = {steps: fit.log_likelihood + _of_times(found, steps) for steps, fit in fits.items()}
     best = max(reached, key=lambda steps: reached[steps]) if found.n_intervals else 1
-    words = _words_of_choice(best, reached)
+    words = _words_of_choice(best, reached) + _caution_of_days(best, found, history)
     if not found.n_intervals:
         words = "k = 1, because nobody purchased again: the log says nothing of regularity"
     covariates = list(options["purchase_covariates"]) + list(options["dropout_covariates"])
@@ -306,6 +311,36 @@ def _words_of_choice(best: int, reached: Mapping[int, float]) -> str:
     others = ", ".join(f"{value:,.2f} for k = {steps}" for steps, value in reached.items())
     last = ", the largest that is tried: give `k` for more" if best == max(reached) else ""
     return f"k = {best} is likeliest{last}; log-likelihoods of the times of all purchases: {others}"
+
+
+def _caution_of_days(best: int, found: Regularity, history: PurchaseHistory | UniquePurchases) -> str:
+    """Say so where whole days are too coarse: purchases at random with times as short would look as regular."""
+    if best == 1 or not found.n_intervals:
+        return ""
+    known = history if isinstance(history, UniquePurchases) else check_history(history)
+    weight = known.weight if isinstance(known, UniquePurchases) else np.ones(len(known))
+    mean = float((weight * known.recency).sum()) / found.n_intervals * DAYS_PER_UNIT[known.time_unit]
+    like = _steps_of_random_days(mean)
+    if best > like:
+        return ""
+    return (
+        f". Whole days are coarse beside a mean of {mean:.1f} days between purchases: those of customers who buy at "
+        f"random would give k = {like} too, so this k does not show that they buy regularly"
+    )
+
+
+def _steps_of_random_days(mean: float) -> int:
+    """Likeliest k for purchases at random that a log puts on whole days.
+
+    Two purchases of one day are one, so days between them have a geometric distribution with this mean. The k is that
+    of the greatest expected log density of an Erlang distribution of k steps with the same mean.
+    """
+    if mean <= 1.0:
+        return _CHOICE[-1]
+    day = np.arange(1.0, math.ceil(_DAYS_OF_TAIL * mean) + 1.0)
+    chance = np.exp((day - 1.0) * math.log1p(-1.0 / mean)) / mean
+    of_log = float((chance * np.log(day)).sum())
+    return max(_CHOICE, key=lambda k: k * (math.log(k / mean) - 1.0) + (k - 1) * of_log - math.lgamma(k))
 
 
 def _search(make: Any, early: int, k: int) -> Search:

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special
 
+from crmvalue._models.regular.bg_cnbd import _steps_of_random_days
 from crmvalue._models.regular.erlang import ErlangProcess
 from crmvalue._models.regular.erlang_likelihood import Likelihood, log_likelihood_derivatives
 from crmvalue._models.shared.process import Past
@@ -469,6 +470,32 @@ class TestWordsOfTheChoice:
         days = np.tile(np.datetime64("2024-01-01") + 7 * np.arange(6), 8)
         found = self.fit(np.repeat(np.arange(8), 6), days)
         assert found.comparison.startswith("k = 6 is likeliest, the largest that is tried: give `k` for more;")
+        assert "Whole days" not in found.comparison
+
+    @pytest.mark.parametrize(("mean", "k", "coarse"), [(3, 2, True), (12, 1, False)])
+    def test_days_too_coarse_for_purchases_at_random(self, mean, k, coarse):
+        """Each day with the same chance, so the days between purchases are geometric: nothing regular about them."""
+        bought = np.random.default_rng(mean).random((200, 180)) < 1 / mean
+        customer, day = np.nonzero(bought)
+        found = self.fit(customer, np.datetime64("2024-01-01") + day)
+        assert found.model.k == k
+        assert ("would give k = 2 too" in found.comparison) == coarse
+
+    def test_regular_purchases_of_few_days_are_not_put_in_doubt(self):
+        """Every third day but for one day: more regular than purchases at random of any kind."""
+        rng = np.random.default_rng(1)
+        day = 4 * np.arange(40) + rng.integers(0, 2, (60, 40))
+        found = self.fit(np.repeat(np.arange(60), 40), (np.datetime64("2024-01-01") + day).ravel())
+        assert found.model.k > 2
+        assert "Whole days" not in found.comparison
+
+    @pytest.mark.parametrize("mean", [1.2, 1.8, 2.6, 5, 9, 30])
+    def test_the_k_of_purchases_at_random_is_the_likeliest(self, mean):
+        """The expected log density of times of k steps, under days that are geometric, in many digits."""
+        p = 1 / mp.mpf(mean)
+        of_log = sum(p * (1 - p) ** (day - 1) * mp.log(day) for day in range(1, int(60 * mean)))
+        value = [k * mp.log(k / mp.mpf(mean)) + (k - 1) * of_log - k - mp.loggamma(k) for k in range(1, 7)]
+        assert _steps_of_random_days(mean) == 1 + value.index(max(value))
 
 
 class TestRefusals:
