@@ -103,7 +103,10 @@ def looks_parts(
     title = f"No difference between {name} and {control} is shown yet: go on"
     if look >= 0:
         word = "better" if difference[look, best] > 0 else "worse"
-        title = f"{name} is {word} than {control}, shown after {shown(n[look], 'count')} customers"
+        after = f"after {shown(n[look], 'count')} customers"
+        title = f"{name} is {word} than {control}, shown {after}"
+        if (high[-1] < 0) if difference[look, best] > 0 else (low[-1] > 0):
+            title = f"{name} was {word} than {control} {after}, and is {'worse' if word == 'better' else 'better'} now"
         columns |= {"decided": as_cells(size, float(n[look])), "said": as_cells(size, "decided")}
         layers.append(Layer(mark="rule", x="decided", text="said", style="action"))
     return Parts(
