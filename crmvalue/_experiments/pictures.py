@@ -29,18 +29,17 @@ def differences_parts(
     *,
     what: str,
     form: Form,
-    too_few: npt.NDArray[np.bool_] | None = None,
+    is_shown: npt.NDArray[np.bool_],
 ) -> Parts:
-    """Draw the difference of each variant from the control, with its interval; none is said of arms too small."""
+    """Draw the difference of each variant from the control, with its interval; the title follows the tests."""
     low, high = map(np.asarray, interval)
-    first = cut(control)
-    best = int(np.argmax(difference))
-    n = len(variants)
-    title = f"{cut(variants[best])} is better than {first} by {_said(difference[best], form)}"
-    doubted = np.zeros(n, dtype=bool) if too_few is None else too_few
-    if low[best] <= 0 or doubted[best]:
-        title = f"No variant is shown to be better than {first}"
-    if (high < 0).all() and not doubted.any():
+    first, n = cut(control), len(variants)
+    title = f"No variant is shown to be better than {first}"
+    better = is_shown & (difference > 0)
+    if better.any():
+        best = int(np.argmax(np.where(better, difference, -np.inf)))
+        title = f"{cut(variants[best])} is better than {first} by {_said(difference[best], form)}"
+    elif (is_shown & (difference < 0)).all():
         title = f"{first} is better than {cut(variants[0]) if n == 1 else 'each variant'}"
     order = np.argsort(-difference, kind="stable")[:_MOST] if n > _MOST else np.arange(n)
     difference, low, high = difference[order], low[order], high[order]

@@ -88,9 +88,17 @@ def groups_parts(
     if len(kept) > _MOST_ROWS:  # the weakest steps of all, in the order of the groups
         worst = np.argsort(np.where(np.isnan(flat[kept]), np.inf, flat[kept]), kind="stable")[:_MOST_ROWS]
         kept = kept[np.sort(worst)]
-    best = int(np.nanargmax(np.where(np.isnan(rate).any(axis=1), -1, np.prod(rate, axis=1))))
+    overall = np.where(np.isnan(rate).any(axis=1), 0.0, np.prod(rate, axis=1))
+    best = np.nonzero(overall >= overall.max() * (1 - _SAME))[0]
+    title = f"{cut(groups[best[0]])} brings the largest share of its prospects to {cut(stages[-1])}"
+    if overall.max() == 0:
+        title = f"Nobody reached {cut(stages[-1])}"
+    elif len(groups) == 1:
+        title = f"{shown(overall[0], 'share')} of the prospects reach {cut(stages[-1])}"
+    elif len(best) > 1:
+        title = f"{len(best):,} groups bring the same share of their prospects to {cut(stages[-1])}, the largest"
     return Parts(
-        title=f"{cut(groups[best])} brings the largest share of its prospects to {cut(stages[-1])}",
+        title=title,
         x=Axis(title="Share that goes on to the stage", form="share", low=0, high=1),
         y=Axis(title="", form="name"),
         columns={
