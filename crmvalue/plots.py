@@ -366,7 +366,8 @@ def _who_gets_most(models: list[str], channels: tuple[str, ...], shares: Floats)
     if len(by_all) > 1:
         return f"{len(by_all):,} channels get the same, the most, by {by}"
     if len(by_all):
-        return f"{cut(channels[by_all[0]])} gets most by {by}"
+        alone = "" if (leads.sum(axis=1) == 1).all() else ", not always alone"
+        return f"{cut(channels[by_all[0]])} gets most by {by}{alone}"
     first = int(shares[0].argmax())
     other = int(np.argmin(leads[:, first]))
     names = cut(channels[first]), cut(channels[int(shares[other].argmax())])
