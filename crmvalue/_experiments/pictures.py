@@ -73,11 +73,14 @@ def looks_parts(
 ) -> Parts:
     """Draw the difference of the best variant at some looks, with an interval that holds at all looks.
 
+    The best is the one with the largest difference, of those that are shown to be better, if there are any.
+
     The first look is among them, the last one, that of the decision, and the one before. Intervals of the first looks
     are so wide that they would hide all others, so they are cut where they leave what most looks need.
     """
     last = np.where(np.isnan(difference[-1]), -np.inf, difference[-1])
-    best = int(np.argmax(last))
+    won = (decided >= 0) & (last > 0)
+    best = int(np.argmax(np.where(won, last, -np.inf) if won.any() else last))
     name, control, look = cut(variants[best]), cut(control), int(decided[best])
     kept = _looks(n, look)
     found = difference[kept, best]

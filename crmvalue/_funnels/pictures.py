@@ -21,7 +21,7 @@ from crmvalue._core.pictures.parts import (
 from crmvalue.metrics import proportion_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import numpy.typing as npt
 
@@ -181,15 +181,24 @@ def _shares(matured: Integers) -> tuple[Floats, tuple[Floats, Floats]]:
     return share, (low, high)
 
 
-def forecast_parts(n_deals: Integers, n_won: Integers, expected: Floats, interval: Interval, *, is_off: bool) -> Parts:
-    """Draw the share of won deals by their forecast, beside the line on which both are equal."""
+def forecast_parts(
+    n_deals: Integers, n_won: Integers, expected: Floats, interval: Interval, off: Collection[str]
+) -> Parts:
+    """Draw the share of won deals by their forecast, beside the line on which both are equal.
+
+    `off` names what chance does not explain: the "total" of won deals, the "single" probabilities, or the "money".
+    """
     used = np.nonzero(n_deals)[0]
     if not len(used):
         return nothing("No deal is closed yet")
     won, promised = int(n_won.sum()), float(expected.sum())
     counts = f"expected {shown(promised)}, won {won:,}"
-    title = f"The forecasts of deals fit: {counts}"
-    if is_off:
+    title = f"Nothing shows that the forecasts of deals are wrong: {counts}"
+    if "single" in off:
+        title = f"The number of won deals fits, the single forecasts do not: {counts}"
+    elif "money" in off:
+        title = f"The number of won deals fits, their money does not: {counts}"
+    if "total" in off:
         title = f"The forecasts promise too {'many' if promised > won else 'few'} deals: {counts}"
     forecast = expected[used] / n_deals[used]
     low, high = (np.asarray(end)[used] for end in interval)

@@ -180,6 +180,12 @@ class TestSequentialTest:
         faded = sequential_test([[30, 80], [190, 190]], [[500, 500], [1000, 1000]])
         assert "B is higher, decided at look 1; the interval of the last look alone includes 0." in faded.conclusion
 
+    def test_the_picture_shows_a_variant_that_is_decided(self):
+        """C leads by chance, with ten customers."""
+        found = sequential_test([[50, 150, 5]], [[500, 500, 10]])
+        assert found.decided_at.tolist() == [0, -1]
+        assert found._parts().title == "B is better than A, shown after 1,010 customers"
+
     def test_means_that_turn(self):
         arm = np.tile([0, 1], 2000)
         value = np.where(arm == 1, np.where(np.arange(4000) < 1000, 2.0, -3.0), 0.0) + np.tile([0, 0, 1, 1], 1000)

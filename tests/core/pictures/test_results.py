@@ -287,8 +287,16 @@ class TestForecasts:
         assert (data["low"][0], data["high"][0]) == pytest.approx(metrics.proportion_interval(3, 10))
         assert title == "The forecasts promise too many deals: expected 20, won 3"
         assert parts(funnels.forecast_calibration([0.5, 0.5], [True, False]))[0] == (
-            "The forecasts of deals fit: expected 1, won 1"
+            "Nothing shows that the forecasts of deals are wrong: expected 1, won 1"
         )
+        half = [True] * 25 + [False] * 25
+        found = funnels.forecast_calibration([0.2] * 50 + [0.8] * 50, half * 2)
+        assert "The single probabilities do not fit" in found.conclusion
+        said = "The number of won deals fits, the single forecasts do not: expected 50, won 50"
+        assert parts(found)[0] == said
+        found = funnels.forecast_calibration([0.5] * 50, half, amount=[1] * 25 + [100] * 25)
+        assert "25 came, beyond what chance explains" in found.conclusion
+        assert parts(found)[0] == "The number of won deals fits, their money does not: expected 25, won 25"
 
     def test_cohorts(self):
         found = cohorts.compare_survival([1, 2, 3, 4, 6, 7, 8, 9], [True] * 8, ["old"] * 4 + ["new"] * 4)
