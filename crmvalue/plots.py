@@ -73,6 +73,7 @@ __all__ = [
 
 _MOST_DAYS = 400  # points of the curve of one customer
 _LONGEST = 36_525  # days of a history and its future
+_ROUNDING = 1e-12  # of the largest share: a smaller lead is none
 _LAST_DAY = np.datetime64("9999-12-31")
 _N_SILENCES, _N_COUNTS = 9, 10
 _MOST_MONEY = 1e15
@@ -334,11 +335,7 @@ def compare_attributions(attributions: Sequence[Attribution]) -> Picture:
         raise InputError("attributions", rule, models)
     shares = np.array([result.share for result in results])
     order = np.argsort(-shares.mean(axis=0), kind="stable")[:15]
-    winners = [cut(channels[k]) for k in shares.argmax(axis=1)]
-    title = f"{winners[0]} gets most by each of the {len(models)} models"
-    if len(set(winners)) > 1:
-        other = next(k for k, winner in enumerate(winners) if winner != winners[0])
-        title = f"The models disagree: {winners[0]} gets most by {models[0]}, {winners[other]} by {models[other]}"
+    title = _who_gets_most(models, channels, shares)
     columns = {
         "channel": np.array(channels)[order],
         "low": shares.min(axis=0)[order],
@@ -357,6 +354,24 @@ def compare_attributions(attributions: Sequence[Attribution]) -> Picture:
             layers=layers,
         )
     )
+
+
+def _who_gets_most(models: list[str], channels: tuple[str, ...], shares: Floats) -> str:
+    """Name the channel with the largest share by all models, or two channels about which they disagree."""
+    if np.isnan(shares).any():
+        return "No conversion had a touch, so no channel gets anything"
+    leads = shares >= shares.max(axis=1, keepdims=True) * (1 - _ROUNDING)
+    by_all = np.nonzero(leads.all(axis=0))[0]
+    by = f"each of the {len(models)} models" if len(models) > 1 else models[0].replace("_", " ")
+    if len(by_all) > 1:
+        return f"{len(by_all):,} channels get the same, the most, by {by}"
+    if len(by_all):
+        alone = "" if (leads.sum(axis=1) == 1).all() else ", not always alone"
+        return f"{cut(channels[by_all[0]])} gets most by {by}{alone}"
+    first = int(shares[0].argmax())
+    other = int(np.argmin(leads[:, first]))
+    names = cut(channels[first]), cut(channels[int(shares[other].argmax())])
+    return f"The models disagree: {names[0]} gets most by {models[0]}, {names[1]} by {models[other]}"
 
 
 def compare_ltv_to_cac(names: Sequence[str], ltv: ArrayLike, acquisition_cost: ArrayLike) -> Picture:

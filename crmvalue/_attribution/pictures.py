@@ -44,6 +44,8 @@ def returns_parts(channels: tuple[str, ...], cost: Floats, value: Floats) -> Par
     n_losing = int((net < 0).sum())
     best = cut(channels[order[0]]) if channels else ""
     title = f"{best} earns most: {shown(net.max(initial=0.0), 'money')} more than its cost"
+    if not n_losing and net.max(initial=0.0) <= 0:
+        title = "No channel brings more than its cost"
     if n_losing:
         name = cut(channels[int(net.argmin())])
         others = "" if n_losing == 1 else f", as {n_losing - 1} more do" if n_losing > 2 else ", as one more does"

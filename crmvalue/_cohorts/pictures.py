@@ -172,16 +172,27 @@ def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None)
 
 
 def comparison_parts(
-    measure: str, names: tuple[str, ...], value: Floats, ends: tuple[Floats, Floats], *, differs: bool
+    measure: str,
+    names: tuple[str, ...],
+    value: Floats,
+    ends: tuple[Floats, Floats],
+    clearest: tuple[str, str] | None,
+    *,
+    differs: bool,
 ) -> Parts:
-    """Draw the retention, or the time that customers stay, of each cohort with its interval."""
+    """Draw the retention, or the time that customers stay, of each cohort with its interval.
+
+    `clearest` names the better and the worse cohort of the pair that differs most clearly, None where no pair does.
+    """
     kept = np.argsort(np.where(np.isnan(value), np.inf, -value), kind="stable")[:_MOST_COHORTS]
     figure, low, high = (np.where(np.isfinite(column), column, np.nan)[kept] for column in (value, *ends))
     if not np.isfinite(figure).any():
         return nothing(f"In no cohort the {measure} is known yet")
     title = f"No difference in the {measure} is shown"
-    if differs:
-        title = f"The cohorts differ in the {measure}: {cut(names[kept[0]])} is ahead"
+    if clearest:
+        title = f"{cut(clearest[0])} is ahead of {cut(clearest[1])} in the {measure}"
+    elif differs:
+        title = f"The cohorts differ in the {measure}, but no single pair does"
     form: Form = "share" if measure.startswith("retention") else "number"
     return Parts(
         title=title,

@@ -257,8 +257,17 @@ class CohortComparison(Columns, Pictured):
             require(getattr(self, name) < len(self.names), name, getattr(self, name), "the place of one of the `names`")
 
     def _parts(self) -> Parts:
-        differs = self.p_value < 1 - self.level
-        return comparison_parts(self.measure, self.names, self.value, (self.low, self.high), differs=differs)
+        differs, ends = self.p_value < 1 - self.level, (self.low, self.high)
+        return comparison_parts(self.measure, self.names, self.value, ends, self._clearest(), differs=differs)
+
+    def _clearest(self) -> tuple[str, str] | None:
+        """Name the better and the worse cohort of the clearest pair; None where no pair differs."""
+        pairs = np.nonzero(self.differs)[0]
+        if not len(pairs):
+            return None
+        clearest = pairs[self.pair_p_value[pairs].argmin()]
+        names = self.names[self.first[clearest]], self.names[self.second[clearest]]
+        return names if self.direction[clearest] >= 0 else names[::-1]
 
     @property
     def differs(self) -> npt.NDArray[np.bool_]:
@@ -271,8 +280,8 @@ class CohortComparison(Columns, Pictured):
         level = f"at the {100 * (1 - self.level):.3g} % level"
         k = len(self.names)
         what = f"{self.measure[:1].upper()}{self.measure[1:]}"
-        pairs = np.nonzero(self.differs)[0]
-        if not len(pairs):
+        clearest = self._clearest()
+        if clearest is None:
             if self.p_value < 1 - self.level:
                 return (
                     f"{what} differs among the {k} cohorts {level} ({p_text(self.p_value)}), but no single pair does."
@@ -281,17 +290,13 @@ class CohortComparison(Columns, Pictured):
                 f"{what}: no difference among the {k} cohorts is shown {level} ({p_text(self.p_value)}). "
                 "This does not prove that they are equal."
             )
-        clearest = pairs[self.pair_p_value[pairs].argmin()]
-        better, worse = self.first[clearest], self.second[clearest]
-        if self.direction[clearest] < 0:
-            better, worse = worse, better
-        said = f"{self.names[better]} keeps its customers better than {self.names[worse]}"
+        said = f"{clearest[0]} keeps its customers better than {clearest[1]}"
         if k == 2:
             return f"{what}: {said} ({p_text(self.p_value)})."
-        verb = "differs" if len(pairs) == 1 else "differ"
+        n = int(self.differs.sum())
         return (
-            f"{what}: {len(pairs)} of {counted(len(self.first), 'pair')} of cohorts {verb} {level} after correction; "
-            f"most clearly, {said} ({p_text(self.pair_p_value[clearest])})."
+            f"{what}: {n} of {counted(len(self.first), 'pair')} of cohorts {'differs' if n == 1 else 'differ'} {level} "
+            f"after correction; most clearly, {said} ({p_text(self.pair_p_value[self.differs].min())})."
         )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

@@ -137,7 +137,7 @@ class MeanComparison(Columns, Pictured):
             interval,
             what=self.quantity,
             form="number",
-            too_few=self.too_few,
+            is_shown=self.adjusted_p_value < 1 - self.level,
         )
 
     @property

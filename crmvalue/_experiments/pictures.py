@@ -29,18 +29,17 @@ def differences_parts(
     *,
     what: str,
     form: Form,
-    too_few: npt.NDArray[np.bool_] | None = None,
+    is_shown: npt.NDArray[np.bool_],
 ) -> Parts:
-    """Draw the difference of each variant from the control, with its interval; none is said of arms too small."""
+    """Draw the difference of each variant from the control, with its interval; the title follows the tests."""
     low, high = map(np.asarray, interval)
-    first = cut(control)
-    best = int(np.argmax(difference))
-    n = len(variants)
-    title = f"{cut(variants[best])} is better than {first} by {_said(difference[best], form)}"
-    doubted = np.zeros(n, dtype=bool) if too_few is None else too_few
-    if low[best] <= 0 or doubted[best]:
-        title = f"No variant is shown to be better than {first}"
-    if (high < 0).all() and not doubted.any():
+    first, n = cut(control), len(variants)
+    title = f"No variant is shown to be better than {first}"
+    better = is_shown & (difference > 0)
+    if better.any():
+        best = int(np.argmax(np.where(better, difference, -np.inf)))
+        title = f"{cut(variants[best])} is better than {first} by {_said(difference[best], form)}"
+    elif (is_shown & (difference < 0)).all():
         title = f"{first} is better than {cut(variants[0]) if n == 1 else 'each variant'}"
     order = np.argsort(-difference, kind="stable")[:_MOST] if n > _MOST else np.arange(n)
     difference, low, high = difference[order], low[order], high[order]
@@ -74,11 +73,14 @@ def looks_parts(
 ) -> Parts:
     """Draw the difference of the best variant at some looks, with an interval that holds at all looks.
 
+    The best is the one with the largest difference, of those that are shown to be better, if there are any.
+
     The first look is among them, the last one, that of the decision, and the one before. Intervals of the first looks
     are so wide that they would hide all others, so they are cut where they leave what most looks need.
     """
     last = np.where(np.isnan(difference[-1]), -np.inf, difference[-1])
-    best = int(np.argmax(last))
+    won = (decided >= 0) & (last > 0)
+    best = int(np.argmax(np.where(won, last, -np.inf) if won.any() else last))
     name, control, look = cut(variants[best]), cut(control), int(decided[best])
     kept = _looks(n, look)
     found = difference[kept, best]
@@ -103,7 +105,10 @@ def looks_parts(
     title = f"No difference between {name} and {control} is shown yet: go on"
     if look >= 0:
         word = "better" if difference[look, best] > 0 else "worse"
-        title = f"{name} is {word} than {control}, shown after {shown(n[look], 'count')} customers"
+        after = f"after {shown(n[look], 'count')} customers"
+        title = f"{name} is {word} than {control}, shown {after}"
+        if (high[-1] < 0) if difference[look, best] > 0 else (low[-1] > 0):
+            title = f"{name} was {word} than {control} {after}, and is {'worse' if word == 'better' else 'better'} now"
         columns |= {"decided": as_cells(size, float(n[look])), "said": as_cells(size, "decided")}
         layers.append(Layer(mark="rule", x="decided", text="said", style="action"))
     return Parts(

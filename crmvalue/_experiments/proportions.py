@@ -97,8 +97,10 @@ class ProportionComparison(Columns, Pictured):
 
     def _parts(self) -> Parts:
         what, control = "conversion rate", self.names[self.control]
-        interval = self.difference_interval
-        return differences_parts(self.variants, control, self.difference, interval, what=what, form="share")
+        is_shown, interval = self.adjusted_p_value < 1 - self.level, self.difference_interval
+        return differences_parts(
+            self.variants, control, self.difference, interval, what=what, form="share", is_shown=is_shown
+        )
 
     @property
     def variants(self) -> tuple[str, ...]:

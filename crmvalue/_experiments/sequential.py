@@ -160,7 +160,7 @@ class SequentialTest(Columns, Pictured):
             (f"{100 * d:+z.1f} points", f"{100 * a:+z.1f} to {100 * b:+z.1f}")
             for d, a, b in zip(self.difference[-1], low[-1], high[-1], strict=True)
         ]
-        return _sentences(self, told, "Exact for any number of looks.")
+        return _sentences(self, told, (low[-1], high[-1]), "Exact for any number of looks.")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the looks column by column, for a dataframe of any kind.
@@ -315,7 +315,7 @@ class SequentialMeans(Columns, Pictured):
             )
             for d, a, b in zip(self.difference[-1], low[-1], high[-1], strict=True)
         ]
-        return _sentences(self, told, f"Approximate, from {self.min_n} customers in each arm on.")
+        return _sentences(self, told, (low[-1], high[-1]), f"Approximate, from {self.min_n} customers in each arm on.")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the looks column by column, for a dataframe of any kind.
@@ -672,8 +672,10 @@ def _look_columns(test: SequentialTest | SequentialMeans) -> dict[str, npt.NDArr
     return columns | {name: np.asarray(column).ravel() for name, column in table.items()}
 
 
-def _sentences(test: SequentialTest | SequentialMeans, told: list[tuple[str, str]], guarantee: str) -> str:
-    p, decided = test.p_value[-1], test.decided_at
+def _sentences(
+    test: SequentialTest | SequentialMeans, told: list[tuple[str, str]], ends: tuple[Floats, Floats], guarantee: str
+) -> str:
+    p, decided, (low, high) = test.p_value[-1], test.decided_at, ends
     first = test.difference[np.maximum(decided, 0), np.arange(len(decided))]
     n_looks, lines = len(test.p_value), []
     for k, (name, (difference, interval)) in enumerate(zip(test.variants, told, strict=True)):
@@ -682,7 +684,12 @@ def _sentences(test: SequentialTest | SequentialMeans, told: list[tuple[str, str
             f"({100 * test.level:.4g} % interval {interval}), {p_text(p[k])}: "
         )
         if decided[k] >= 0:
-            said = f"{name} is {'higher' if first[k] > 0 else 'lower'}, decided at look {decided[k] + 1}."
+            side, look = ("higher" if first[k] > 0 else "lower"), f"decided at look {decided[k] + 1}"
+            said = f"{name} is {side}, {look}."
+            if (high[k] < 0) if first[k] > 0 else (low[k] > 0):
+                said = f"{name} was {side}, {look}, but the last look shows the opposite: the difference has changed."
+            elif low[k] <= 0 <= high[k]:
+                said = f"{name} is {side}, {look}; the interval of the last look alone includes 0."
         else:
             said = "no difference is shown yet; this does not prove that there is none. You may go on."
         lines.append(f"{text}{said} {guarantee}")

@@ -21,7 +21,7 @@ from crmvalue._core.pictures.parts import (
 from crmvalue.metrics import proportion_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import numpy.typing as npt
 
@@ -88,9 +88,17 @@ def groups_parts(
     if len(kept) > _MOST_ROWS:  # the weakest steps of all, in the order of the groups
         worst = np.argsort(np.where(np.isnan(flat[kept]), np.inf, flat[kept]), kind="stable")[:_MOST_ROWS]
         kept = kept[np.sort(worst)]
-    best = int(np.nanargmax(np.where(np.isnan(rate).any(axis=1), -1, np.prod(rate, axis=1))))
+    overall = np.where(np.isnan(rate).any(axis=1), 0.0, np.prod(rate, axis=1))
+    best = np.nonzero(overall >= overall.max() * (1 - _SAME))[0]
+    title = f"{cut(groups[best[0]])} brings the largest share of its prospects to {cut(stages[-1])}"
+    if overall.max() == 0:
+        title = f"Nobody reached {cut(stages[-1])}"
+    elif len(groups) == 1:
+        title = f"{shown(overall[0], 'share')} of the prospects reach {cut(stages[-1])}"
+    elif len(best) > 1:
+        title = f"{len(best):,} groups bring the same share of their prospects to {cut(stages[-1])}, the largest"
     return Parts(
-        title=f"{cut(groups[best])} brings the largest share of its prospects to {cut(stages[-1])}",
+        title=title,
         x=Axis(title="Share that goes on to the stage", form="share", low=0, high=1),
         y=Axis(title="", form="name"),
         columns={
@@ -173,15 +181,24 @@ def _shares(matured: Integers) -> tuple[Floats, tuple[Floats, Floats]]:
     return share, (low, high)
 
 
-def forecast_parts(n_deals: Integers, n_won: Integers, expected: Floats, interval: Interval, *, is_off: bool) -> Parts:
-    """Draw the share of won deals by their forecast, beside the line on which both are equal."""
+def forecast_parts(
+    n_deals: Integers, n_won: Integers, expected: Floats, interval: Interval, off: Collection[str]
+) -> Parts:
+    """Draw the share of won deals by their forecast, beside the line on which both are equal.
+
+    `off` names what chance does not explain: the "total" of won deals, the "single" probabilities, or the "money".
+    """
     used = np.nonzero(n_deals)[0]
     if not len(used):
         return nothing("No deal is closed yet")
     won, promised = int(n_won.sum()), float(expected.sum())
     counts = f"expected {shown(promised)}, won {won:,}"
-    title = f"The forecasts of deals fit: {counts}"
-    if is_off:
+    title = f"Nothing shows that the forecasts of deals are wrong: {counts}"
+    if "single" in off:
+        title = f"The number of won deals fits, the single forecasts do not: {counts}"
+    elif "money" in off:
+        title = f"The number of won deals fits, their money does not: {counts}"
+    if "total" in off:
         title = f"The forecasts promise too {'many' if promised > won else 'few'} deals: {counts}"
     forecast = expected[used] / n_deals[used]
     low, high = (np.asarray(end)[used] for end in interval)

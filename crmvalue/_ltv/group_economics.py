@@ -54,6 +54,7 @@ AgePeriod: TypeAlias = Literal["week", "month", "quarter", "year"]
 
 _ROUNDING = 1e-12  # of the largest amount: less is what binary arithmetic leaves of nothing
 _ALL, _ALL_NAME = "all", "all customers"
+_SMALL = 500  # customers of a group that is too small to show how skewed money varies
 _MOST_ROWS = 15  # of the picture
 _ROWS = 4096  # customers whose cash flows are added up at a time
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -130,11 +131,23 @@ class GroupEconomics(Columns, Pictured):
         """What each row says about its budget: "more", "less", or "not clear".
 
         "more" where the whole interval of the ratio reaches the target, "less" where the whole interval is below it.
-        The first row says nothing of a single group, and is empty.
+        The level then holds for all groups of a dimension together (Bonferroni): these intervals are wider than
+        `ratio_low` to `ratio_high`. The first row says nothing of a single group, and is empty.
         """
-        words = np.where(self.ratio_low >= self.target_ratio, "more", "not clear")
-        words = np.where(self.ratio_high < self.target_ratio, "less", words).tolist()
+        low, high = self._ends_together()
+        words = np.where(low >= self.target_ratio, "more", "not clear")
+        words = np.where(high < self.target_ratio, "less", words).tolist()
         return ("", *words[1:])
+
+    def _ends_together(self) -> tuple[Floats, Floats]:
+        """Give the ends of the ratios at a level that holds for all groups of a dimension together."""
+        from scipy.special import stdtrit
+
+        by = np.array(self.by, dtype=object)
+        k = np.array([np.count_nonzero((by == name) & ~np.isnan(self.ratio_low)) for name in self.by])
+        degrees, tail = np.maximum(self.n_customers - 1, 1), (1.0 - self.level) / 2.0
+        wider = stdtrit(degrees, tail / np.maximum(k, 1)) / stdtrit(degrees, tail)
+        return self.ratio - wider * (self.ratio - self.ratio_low), self.ratio + wider * (self.ratio_high - self.ratio)
 
     @property
     def moves(self) -> tuple[str, ...]:
@@ -204,8 +217,9 @@ class GroupEconomics(Columns, Pictured):
     def _title(self, rows: Integers, names: list[str]) -> str:
         """Say which group is clearly worst or best, among those that are drawn."""
         groups = [(row, name) for row, name in zip(rows.tolist(), names, strict=True) if row]
-        losing = [(row, name) for row, name in groups if self.ratio_high[row] < 1]
-        best = [(row, name) for row, name in groups if self.ratio_low[row] >= self.target_ratio]
+        low, high = self._ends_together()
+        losing = [(row, name) for row, name in groups if high[row] < 1]
+        best = [(row, name) for row, name in groups if low[row] >= self.target_ratio]
         if losing:
             row, name = losing[-1]
             most = shown(self.ratio_high[row])
@@ -289,7 +303,9 @@ def group_economics(
     -----
     Intervals are those of a sample of customers: Student's for the mean value. For the ratio of two means, the standard
     error is that of the residuals :math:`v_i - r c_i` over the mean cost. They take the value of each customer as
-    given: the uncertainty of a model comes on top.
+    given: the uncertainty of a model comes on top. Values are skewed, so fewer than 500 customers who are at most half
+    of all mostly miss the few large ones: in relation to the cost, the spread in such a group counts as that in all
+    groups of the dimension together, if that is larger.
 
     Payback is the first period in which the sum of the mean margins reaches the mean cost. Each period takes the mean
     over customers whose period is over. The ends are the first periods in which the upper and the lower end of the sum
@@ -300,16 +316,17 @@ def group_economics(
 
     Examples
     --------
+    >>> channel = ["ads", "ads", "ads", "ads", "mail", "mail", "mail", "mail"]
     >>> found = group_economics(
-    ...     {"channel": ["ads", "ads", "mail", "mail"], "region": ["north", "south", "north", "south"]},
-    ...     [20, 25, 90, 110],
+    ...     {"channel": channel, "region": ["north", "south"] * 4},
+    ...     [20, 22, 25, 21, 90, 110, 100, 95],
     ...     acquisition_cost={"ads": 50, "mail": 10},
-    ...     segment=["ads", "ads", "mail", "mail"],
+    ...     segment=channel,
     ... )
     >>> found.group, found.ratio.round(2)
-    (('all', 'ads', 'mail', 'north', 'south'), array([ 2.04,  0.45, 10.  ,  1.83,  2.25]))
+    (('all', 'ads', 'mail', 'north', 'south'), array([2.01, 0.44, 9.88, 1.96, 2.07]))
     >>> found.moves[0]
-    'channel: spend less on ads (0.45, at most 1.09). No group is clearly above 3.'
+    'channel: move money from ads (0.44, at most 1.40) to mail (9.88, at least 8.52).'
     """
     amounts = as_results("value", as_column("value", value))
     n = require_same_length(value=amounts)
@@ -378,23 +395,42 @@ def _figures(part: _Rows, value: Floats, cost: Floats, flows: Floats | None, lev
 
     found: dict[str, Any] = {name: np.full(len(part.labels), np.nan) for name in _FIGURES}
     found = {"n_customers": np.diff(part.ends, prepend=0), **found}
+    n = found["n_customers"]
+    t = -stdtrit(np.maximum(n - 1, 1), (1.0 - level) / 2.0)
+    spread, of_ratio = np.full((2, len(n)), np.nan)
     for i, rows in enumerate(part.parts()):
-        v, c, n = value[rows], cost[rows], len(rows)
+        v, c = value[rows], cost[rows]
         sums = math.fsum(v.tolist()), math.fsum(c.tolist())
         found["value"][i], found["total_acquisition_cost"][i] = sums
-        found["ltv"][i], found["acquisition_cost"][i] = mean, price = sums[0] / n, sums[1] / n
-        t = -stdtrit(n - 1, (1.0 - level) / 2.0) if n > 1 else np.nan
+        found["ltv"][i], found["acquisition_cost"][i] = mean, price = sums[0] / n[i], sums[1] / n[i]
         size = float(np.abs(v).max())
-        half = t * _spread(v - mean, size)
-        found["ltv_low"][i], found["ltv_high"][i] = mean - half, mean + half
+        spread[i] = _spread(v - mean, size)
         if price > 0:
-            ratio = mean / price
-            half = t * _spread(v - ratio * c, size) / price
-            found["ratio"][i], found["ratio_low"][i], found["ratio_high"][i] = ratio, ratio - half, ratio + half
+            found["ratio"][i] = mean / price
+            of_ratio[i] = _spread(v - found["ratio"][i] * c, size) / price
         if flows is not None:
-            ends = _payback(flows, rows, price, t)
+            ends = _payback(flows, rows, price, t[i] if n[i] > 1 else np.nan)
             found["payback"][i], found["payback_low"][i], found["payback_high"][i] = ends
+    least = _least_spread(of_ratio, n)
+    halves = {"ltv": np.maximum(spread, least * found["acquisition_cost"]), "ratio": np.maximum(of_ratio, least)}
+    for name, error in halves.items():
+        found[f"{name}_low"], found[f"{name}_high"] = found[name] - t * error, found[name] + t * error
     return found
+
+
+def _least_spread(error: Floats, n: Integers) -> Floats:
+    """Give the standard error that a small group has at least, as a part of its cost: that of the spread of all groups.
+
+    A few customers mostly miss the few large values, so their mean and their spread are both too low.
+    """
+    known = ~np.isnan(error)
+    if not known.any():
+        return np.zeros(len(n))
+    size = error[known].max()  # squares of errors leave the range of floats
+    with np.errstate(under="ignore"):
+        squares = ((error[known] / size) ** 2 * n[known] * (n[known] - 1)).sum()
+        alike = size * np.sqrt(squares / (n[known] - 1).sum() / n)
+    return np.where((n < _SMALL) & (2 * n <= n.sum()), alike, 0.0)
 
 
 def _spread(residual: Floats, size: float) -> float:

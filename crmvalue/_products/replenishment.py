@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
@@ -35,8 +36,8 @@ __all__ = ["Replenishment", "replenishment"]
 _LONGEST = 36_500
 """Days; a longer interval is cut to it, so that due dates stay dates."""
 
-_LEAST = 1e-6
-"""Least variance of the logarithm of an interval; with 0 no interval could differ from the others."""
+_SURPRISE = 0.05
+"""Equal intervals hide a share of others; what is less likely than this was not to be expected (rule of three)."""
 
 
 @stay_frozen
@@ -189,8 +190,15 @@ def replenishment(
         \hat{m}_{cp} = \hat{m}_p + \frac{n_{cp}}{n_{cp} + \sigma^2 / \tau^2} (\bar{y}_{cp} - \hat{m}_p)
 
     :math:`\sigma^2` is the variance of the noise and :math:`\tau^2` that between customers. In the same way a product
-    with few intervals is shrunk towards all products. Only intervals that ended in the log are known. In a short log
-    long intervals are rarer than they should be, so due dates come too early.
+    with few intervals is shrunk towards all products. The interval of the due date is Student's, with the degrees of
+    freedom of :math:`\sigma^2`: few intervals do not show how they vary. A single one shows nothing, so its due date
+    lies anywhere from the last purchase to 36,500 days later. Where *n* intervals are all equal, as many others are
+    taken to be a day longer as they leave possible, a share *p* with :math:`(1 - p)^n = 0.05`, at most a half: the rule
+    of three [1]_. Only intervals that ended in the log are known. In a short log long intervals are rarer than they
+    should be, so due dates come too early.
+
+    .. [1] Hanley, J. A., and Lippman-Hand, A. (1983). If nothing goes wrong, is everything all right? Journal of the
+       American Medical Association 249, 1743-1745.
 
     Examples
     --------
@@ -218,13 +226,13 @@ def replenishment(
     y = np.log(gap[inside] / units[:-1][inside])
     n_pairs, n_products = len(bought.first), len(lines.product.distinct)
     product = bought.product[bought.first]
-    spread = _fit(y, bought.pair[1:][inside], product, n_pairs, n_products)
+    spread = _fit(y, gap[inside], bought.pair[1:][inside], product, n_pairs, n_products)
     n = np.diff(np.append(bought.first, len(bought.day)))
     last = bought.first + n - 1
     n_seen = np.bincount(product, weights=n - 1, minlength=n_products)
     chosen = np.nonzero((n >= fewest) & (n_seen[product] >= enough))[0]
     middle = spread.mean[chosen] + np.log(units[last[chosen]])
-    half = _quantile(level) * np.sqrt(spread.own + spread.variance[chosen])
+    half = _quantile(level, spread.degrees) * np.sqrt(spread.own + spread.variance[chosen])
     day = bought.day[last[chosen]].astype("datetime64[D]")
     return Replenishment(
         customer=hand_over(lines.customer.distinct[bought.customer[bought.first[chosen]]]),
@@ -279,12 +287,13 @@ class _Spread(NamedTuple):
     variance: Floats
     own: float
     between: float
+    degrees: float
 
 
-def _fit(y: Floats, pair: Integers, product: Integers, n_pairs: int, n_products: int) -> _Spread:
+def _fit(y: Floats, gap: Floats, pair: Integers, product: Integers, n_pairs: int, n_products: int) -> _Spread:
     """Shrink the mean of each pair towards its product, and that of each product towards all."""
     if not len(y):
-        return _Spread(np.full(n_pairs, np.nan), np.full(n_pairs, np.nan), 0.0, 0.0)
+        return _Spread(np.full(n_pairs, np.nan), np.full(n_pairs, np.nan), 0.0, 0.0, 0.0)
     n = np.bincount(pair, minlength=n_pairs).astype(np.float64)
     known = n > 0
     mean = np.divide(np.bincount(pair, weights=y, minlength=n_pairs), n, out=np.zeros(n_pairs), where=known)
@@ -302,7 +311,7 @@ def _fit(y: Floats, pair: Integers, product: Integers, n_pairs: int, n_products:
     n_free = float((groups[there] - 1).sum())
     weight = float((size[there] - total(n_known**2)[there] / size[there]).sum())
     noise = inside / freedom if freedom else outside / n_free if n_free else 0.0
-    own = max(noise, _LEAST)
+    own = max(noise, _unseen(len(y)) * float((1 / gap**2).mean()))
     between = max((outside - own * n_free) / weight, 0.0) if weight > 0 and freedom else 0.0
 
     precision = total(1 / (between + own / n_known))
@@ -317,7 +326,13 @@ def _fit(y: Floats, pair: Integers, product: Integers, n_pairs: int, n_products:
     own_trust = between / (between + own / np.maximum(n, 1)) * known
     estimate = product_mean[product] + own_trust * (mean - product_mean[product])
     variance = (1 - own_trust) * between + (1 - own_trust) ** 2 * product_variance[product]
-    return _Spread(estimate, variance, own, between)
+    return _Spread(estimate, variance, own, between, freedom or n_free)
+
+
+def _unseen(n: int) -> float:
+    """Largest variance of intervals that are a day longer or not, of which n equal ones are no surprise."""
+    share = min(1.0 - math.pow(_SURPRISE, 1.0 / n), 0.5)
+    return share * (1 - share)
 
 
 def _moments(mean: Floats, precision: Floats) -> tuple[float, float]:
@@ -329,10 +344,11 @@ def _moments(mean: Floats, precision: Floats) -> tuple[float, float]:
     return float(np.average(mean, weights=1 / (between + 1 / precision))), between
 
 
-def _quantile(level: float) -> float:
+def _quantile(level: float, degrees: float) -> float:
+    """Student's quantile: few intervals do not show how intervals vary, and one alone shows nothing of it."""
     from scipy import special
 
-    return -float(special.ndtri((1 - level) / 2))
+    return -float(special.stdtrit(degrees, (1 - level) / 2)) if degrees else np.inf
 
 
 def _days(logarithm: Floats) -> Floats:

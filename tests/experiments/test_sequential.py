@@ -168,6 +168,31 @@ class TestSequentialTest:
         assert hidden.decided_at.tolist() == [-1]
         assert SequentialTest.from_json(shown.to_json()) == shown
 
+    def test_a_decision_that_the_last_look_turns(self):
+        """The sentence does not say "higher" beside a last interval that is below 0, or in silence around 0."""
+        turned = sequential_test([[10, 60], [300, 150]], [[500, 500], [1500, 1500]])
+        assert float(turned.difference_interval.high[-1, 0]) < 0
+        assert "B was higher, decided at look 1, but the last look shows the opposite" in turned.conclusion
+        assert "B is higher" not in turned.conclusion
+        assert turned._parts().title == "B was better than A after 1,000 customers, and is worse now"
+        back = sequential_test([[60, 10], [150, 300]], [[500, 500], [1500, 1500]])
+        assert "B was lower, decided at look 1, but the last look shows the opposite" in back.conclusion
+        faded = sequential_test([[30, 80], [190, 190]], [[500, 500], [1000, 1000]])
+        assert "B is higher, decided at look 1; the interval of the last look alone includes 0." in faded.conclusion
+
+    def test_the_picture_shows_a_variant_that_is_decided(self):
+        """C leads by chance, with ten customers."""
+        found = sequential_test([[50, 150, 5]], [[500, 500, 10]])
+        assert found.decided_at.tolist() == [0, -1]
+        assert found._parts().title == "B is better than A, shown after 1,010 customers"
+
+    def test_means_that_turn(self):
+        arm = np.tile([0, 1], 2000)
+        value = np.where(arm == 1, np.where(np.arange(4000) < 1000, 2.0, -3.0), 0.0) + np.tile([0, 0, 1, 1], 1000)
+        found = sequential_test_means(value, arm, control=0, effect_scale=1.0, looks=[1000, 4000])
+        assert found.decided_at.tolist() == [0]
+        assert "1 was higher, decided at look 1, but the last look shows the opposite" in found.conclusion
+
     def test_a_late_arm_waits(self):
         result = sequential_test([[3, 0], [5, 0], [9, 4]], [[9, 0], [20, 0], [30, 8]])
         assert result.p_value[:2].tolist() == [[1.0], [1.0]]

@@ -62,6 +62,41 @@ class TestGroupEconomics:
         assert "move money from ads" in found.moves[0]
         assert "to mail" in found.conclusion
 
+    @pytest.mark.parametrize(
+        ("n", "k", "sigma", "most"),
+        [(60, 3, 1.2, 9), (200, 8, 1.2, 9), (2000, 10, 0.3, 9)],  # 5 of 100, and two standard errors
+    )
+    def test_groups_without_a_difference_are_left_alone(self, n, k, sigma, most):
+        """Every group is worth three times its cost. Money was to be moved in 36 to 72 of 100 such shops."""
+        rng, moved = np.random.default_rng(3), 0
+        for _ in range(100):
+            value = 30 * rng.lognormal(-(sigma**2) / 2, sigma, n)
+            found = group_economics({"g": rng.integers(0, k, n)}, value, acquisition_cost=10)
+            moved += "Leave the budget as it is" not in found.conclusion
+        assert moved <= most
+
+    def test_small_groups_take_the_spread_of_all(self):
+        """By hand: the squares of (2, -2) / 10 and (1, -1, 0, 0, 0, 0) / 20, over 1 + 5 degrees of freedom."""
+        value, channel = [12, 8, 41, 39, 40, 40, 40, 40], ["a"] * 2 + ["b"] * 6
+        found = group_economics({"channel": channel}, value, acquisition_cost=[10, 10] + [20] * 6)
+        own, alike = np.sqrt(0.08 / 2), np.sqrt((0.08 + 0.005) / 6 / 2)
+        assert own > alike
+        t = 12.706204736  # of one degree of freedom
+        np.testing.assert_allclose([found.ratio_low[1], found.ratio_high[1]], [1 - t * own, 1 + t * own], rtol=1e-9)
+        value[:2] = [10.1, 9.9]
+        found = group_economics({"channel": channel}, value, acquisition_cost=[10, 10] + [20] * 6)
+        alike = np.sqrt((0.0002 + 0.005) / 6 / 2)
+        np.testing.assert_allclose([found.ratio_low[1], found.ratio_high[1]], [1 - t * alike, 1 + t * alike], rtol=1e-9)
+        np.testing.assert_allclose([found.ltv_low[1], found.ltv_high[1]], [10 - 10 * t * alike, 10 + 10 * t * alike])
+
+    def test_advice_holds_for_all_groups_together(self):
+        """Each interval alone is above 3; those of both groups together are not."""
+        value = np.tile([33.0, 33.5], 6)
+        value[:6] = np.linspace(29.92, 31.12, 6)
+        found = group_economics({"g": ["a"] * 6 + ["b"] * 6}, value, acquisition_cost=10)
+        assert found.ratio_low[1] > 3
+        assert found.advice[1:] == ("not clear", "more")
+
     @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.floats(-1e6, 1e6)), min_size=1, max_size=30))
     def test_groups_add_up_to_the_cent(self, rows):
         channel, region, value = zip(*rows, strict=True)

@@ -150,6 +150,21 @@ class TestCompareAttributions:
         results = [attribution.attribute(paths, model=model) for model in ("first", "last")]
         assert plots.compare_attributions(results).title == "search gets most by each of the 2 models"
 
+    @pytest.mark.parametrize(
+        ("touches", "converted", "models", "title"),
+        [
+            ([["a"], ["b"]], [0, 0], ["first", "last"], "No conversion had a touch, so no channel gets anything"),
+            ([["a"], ["b"]], [2, 2], ["first", "last"], "2 channels get the same, the most, by each of the 2 models"),
+            ([["a"], ["b"]], [2, 1], ["time_decay"], "a gets most by time decay"),
+            ([["a", "b"]], [1], ["first", "linear"], "a gets most by each of the 2 models, not always alone"),
+            ([["a", "b"]], [1], ["first", "last"], "The models disagree: a gets most by first, b by last"),
+        ],
+    )
+    def test_titles_name_no_winner_where_there_is_none(self, touches, converted, models, title):
+        days = [[0] * len(row) for row in touches]
+        paths = attribution.Paths.from_lists(touches, converted, days_before=days)
+        assert plots.compare_attributions([attribution.attribute(paths, model=m) for m in models]).title == title
+
     @pytest.mark.parametrize("models_given", [[], ["first"] * 2, ["first", "last", "linear", "markov"]])
     def test_rejections(self, models_given):
         results = [attribution.attribute(PATHS, model=model) for model in models_given]

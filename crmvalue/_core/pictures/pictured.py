@@ -96,7 +96,7 @@ class Picture(Pictured):
     --------
     >>> from crmvalue.plots import compare_attributions
     >>> from crmvalue.attribution import Paths, attribute
-    >>> paths = Paths.from_lists([["search"], ["mail"], ["search", "mail"]], [2, 1, 1])
+    >>> paths = Paths.from_lists([["search"], ["mail"], ["search", "mail"]], [2, 1, 2])
     >>> picture = compare_attributions([attribute(paths, model=model) for model in ("first", "last")])
     >>> picture.title
     'The models disagree: search gets most by first, mail by last'

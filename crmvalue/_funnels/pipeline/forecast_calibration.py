@@ -123,8 +123,9 @@ class ForecastCalibration(Columns, Pictured):
         return share_interval(self.n_won, self.n_deals, self.level)
 
     def _parts(self) -> Parts:
-        is_off = self._adjusted()[0] < 1 - self.level
-        return forecast_parts(self.n_deals, self.n_won, self.expected, self.interval, is_off=is_off)
+        names = ("total", "single", "money")
+        off = {name for name, p in zip(names, self._adjusted(), strict=True) if p < 1 - self.level}
+        return forecast_parts(self.n_deals, self.n_won, self.expected, self.interval, off)
 
     @property
     def conclusion(self) -> str:

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import pytest
 
-from crmvalue import cohorts, funnels, journey_map, journeys, ltv, metrics, models
+from crmvalue import attribution, cohorts, experiments, funnels, journey_map, journeys, ltv, metrics, models
 from crmvalue.loyalty import MemberEffect, ProgrammeCosts, ReferredValue, programme_liability
 from crmvalue.segmentation import Migration, RfmScores, summarise_segments
 from tests.core.pictures.awkward import attempts, results
@@ -287,12 +287,76 @@ class TestForecasts:
         assert (data["low"][0], data["high"][0]) == pytest.approx(metrics.proportion_interval(3, 10))
         assert title == "The forecasts promise too many deals: expected 20, won 3"
         assert parts(funnels.forecast_calibration([0.5, 0.5], [True, False]))[0] == (
-            "The forecasts of deals fit: expected 1, won 1"
+            "Nothing shows that the forecasts of deals are wrong: expected 1, won 1"
         )
+        half = [True] * 25 + [False] * 25
+        found = funnels.forecast_calibration([0.2] * 50 + [0.8] * 50, half * 2)
+        assert "The single probabilities do not fit" in found.conclusion
+        said = "The number of won deals fits, the single forecasts do not: expected 50, won 50"
+        assert parts(found)[0] == said
+        found = funnels.forecast_calibration([0.5] * 50, half, amount=[1] * 25 + [100] * 25)
+        assert "25 came, beyond what chance explains" in found.conclusion
+        assert parts(found)[0] == "The number of won deals fits, their money does not: expected 25, won 25"
 
     def test_cohorts(self):
         found = cohorts.compare_survival([1, 2, 3, 4, 6, 7, 8, 9], [True] * 8, ["old"] * 4 + ["new"] * 4)
         title, data = parts(found)
         assert data["cohort"].tolist() == ["new", "old"]
         assert data["value"].tolist() == found.value.tolist()
-        assert title == "The cohorts differ in the time that customers stay: new is ahead"
+        assert title == "new is ahead of old in the time that customers stay"
+
+    def test_cohorts_follow_the_conclusion(self):
+        """By the medians 10 and 40, B would be ahead; the log-rank test says that A keeps its customers better."""
+        time = [10] * 55 + [200] * 45 + [40] * 60 + [45] * 40
+        found = cohorts.compare_survival(time, [True] * 55 + [False] * 45 + [True] * 100, ["A"] * 100 + ["B"] * 100)
+        assert found.value.tolist() == [10, 40]
+        assert "A keeps its customers better than B" in found.conclusion
+        assert parts(found)[0] == "A is ahead of B in the time that customers stay"
+
+    def test_cohorts_that_differ_without_a_pair(self):
+        some = {"first": [0, 0, 1], "second": [1, 2, 2], "pair_p_value": [0.2, 0.3, 0.9], "direction": [1, 1, 1]}
+        found = cohorts.CohortComparison(
+            measure="retention at age 1",
+            names=("a", "b", "c"),
+            n_customers=[9, 9, 9],
+            value=[0.5, 0.4, 0.3],
+            low=[0.2, 0.1, 0.1],
+            high=[0.8, 0.7, 0.6],
+            p_value=0.04,
+            level=0.95,
+            **some,
+        )
+        assert "no single pair does" in found.conclusion
+        assert parts(found)[0] == "The cohorts differ in the retention at age 1, but no single pair does"
+
+    @pytest.mark.parametrize(
+        ("counts", "title"),
+        [
+            ([[10, 0, 0], [20, 5, 0]], "Nobody reached r"),
+            ([[10, 5, 2], [20, 10, 4]], "2 groups bring the same share of their prospects to r, the largest"),
+            ([[10, 5, 2]], "20 % of the prospects reach r"),
+            ([[10, 5, 2], [20, 10, 5]], "y brings the largest share of its prospects to r"),
+        ],
+    )
+    def test_groups_of_a_funnel(self, counts, title):
+        stages = funnels.Funnel(["p", "q", "r"])
+        found = funnels.funnel_conversion(counts, by=["x", "y"][: len(counts)], funnel=stages)
+        assert parts(found)[0] == title
+
+    def test_channels_that_bring_just_their_cost(self):
+        paths = attribution.Paths.from_lists([["a"], ["b"]], [1, 1], value=[5, 5])
+        credit = attribution.attribute(paths, model="last")
+        assert parts(attribution.channel_returns(credit, [5, 5]))[0] == "No channel brings more than its cost"
+        assert parts(attribution.channel_returns(credit, [5, 2]))[0] == "b earns most: 3 more than its cost"
+
+    @pytest.mark.parametrize(
+        ("successes", "trials", "title"),
+        [
+            ([2, 8], [50, 50], "B is better than A by 12 percentage points"),  # p 0.046, interval -0.2 to 24.8
+            ([8, 2], [50, 50], "A is better than B"),
+            ([100, 50, 90], [1000, 1000, 1000], "No variant is shown to be better than A"),
+            ([100, 180, 2], [1000, 1000, 8], "B is better than A by 8 percentage points"),  # C is higher by chance
+        ],
+    )
+    def test_experiments_follow_the_test(self, successes, trials, title):
+        assert parts(experiments.compare_proportions(successes, trials))[0] == title
