@@ -441,6 +441,12 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
         lines.append(f"Dates read as {orders.date_format}. If this is wrong, give --date-format.")
     if orders.time_zone is not None:
         lines.append(f"The dates have a time zone: each order counts on its day in {orders.time_zone}.")
+        if orders.n_without_zone:
+            n = orders.n_without_zone
+            which = (
+                "1 of the rows has no time zone, and counts" if n == 1 else f"{n:,} of the rows have none, and count"
+            )
+            lines.append(f"{which} on the day that is written.")
         if orders.time_zone == "UTC":
             lines.append("For the days of another zone, give --time-zone, such as Europe/Kyiv.")
     if orders.decimal == ",":

@@ -61,6 +61,9 @@ __all__ = [
 _LARGEST_WHOLE = 2**53
 """Up to here, floats hold each whole number."""
 
+_LARGEST_END = 1e250
+"""Ends of an interval may be multiplied by counts."""
+
 _T = TypeVar("_T")
 _K = TypeVar("_K")
 
@@ -330,9 +333,8 @@ def label_column(
 
     def check(value: Any) -> npt.NDArray[Any]:
         array = _labels(name, value)
-        kinds = str | int | float | np.generic | dt.date
-        others = array.dtype == object and not all(isinstance(label, kinds) for label in array.ravel())
-        if (array.ndim != 1 and not any_shape) or others or array.dtype.kind in "cS":
+        others = array.dtype == object and not all(map(_is_label, array.ravel()))
+        if (array.ndim != 1 and not any_shape) or others or array.dtype.kind not in "OUiufbMT":
             raise InputError(name, "a column of labels", value)
         if array.dtype.kind == "f":
             require(np.isfinite(array), name, array, "a column of labels, without NaN and infinities")
@@ -347,13 +349,37 @@ def label_column(
 
 
 def _labels(name: str, value: Any) -> npt.NDArray[Any]:
-    """Make an array of labels; numpy would cut off null characters at the end of a text."""
-    array, _ = to_array(name, value, "a column of labels")
-    if array.dtype.kind == "U" and not isinstance(value, np.ndarray):
+    """Make an array of labels, each as it is.
+
+    Numpy would make text of values beside text and cut off nulls at its end, and floats of large whole numbers.
+    """
+    array, types = to_array(name, value, "a column of labels")
+    if array.dtype.kind in "SU" and not isinstance(value, np.ndarray):
         objects, _ = to_array(name, value, "a column of labels", as_objects=True)
-        if any(isinstance(label, str) and label.endswith("\0") for label in objects.ravel()):
-            return objects
-    return array
+        if any(not isinstance(label, str) or label.endswith("\0") for label in objects.ravel().tolist()):
+            array = objects
+    elif array.dtype.kind == "f" and types and all(issubclass(kind, int | np.integer) for kind in types):
+        array, _ = to_array(name, value, "a column of labels", as_objects=True)
+    if array.dtype == object:
+        labels = np.empty(array.size, dtype=object)
+        labels[:] = [_label(label) for label in array.ravel().tolist()]
+        array = labels.reshape(array.shape)
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
+
+
+def _label(label: Any) -> Any:
+    """Give a label of numpy as one of Python, which JSON can say."""
+    if isinstance(label, np.datetime64):
+        return label.astype("datetime64[D]" if np.datetime_data(label)[0] == "D" else "datetime64[us]").item()
+    if isinstance(label, np.floating):
+        return float(label)
+    return label.item() if isinstance(label, np.integer | np.bool_) else label
+
+
+def _is_label(label: Any) -> bool:
+    if isinstance(label, float):
+        return math.isfinite(label)
+    return isinstance(label, str | int | dt.date) and type(label).__name__ != "NaTType"
 
 
 def words_field(name: str, *, distinct: bool = False, **options: Any) -> Any:
@@ -386,6 +412,8 @@ def interval_field(name: str, *, optional: bool = False, **options: Any) -> Any:
         numbers = array.shape == (2,) and array.dtype.kind in "fiu" and not types & {bool, np.bool_}
         if not numbers or not array[0] <= array[1]:
             raise InputError(name, rule, value)
+        if np.abs(array)[np.isfinite(array)].max(initial=0.0) > _LARGEST_END:
+            raise InputError(name, "of ends below 1e250, or infinite", value)
         return Interval(*array.astype(np.float64))
 
     return attrs.field(converter=convert, **options)

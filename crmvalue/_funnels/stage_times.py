@@ -81,6 +81,8 @@ class StageTimes(Columns, Pictured):
 
     def __attrs_post_init__(self) -> None:
         n_steps = len(self.stages) - 1
+        if not len(self.prob):
+            raise InputError("prob", "at least one probability", [])
         if self.time_in_stage.shape != (n_steps, len(self.prob)):
             raise InputError("time_in_stage", f"of shape ({n_steps}, {len(self.prob)})", self.time_in_stage.shape)
         require_columns(self, len(self.prob), ("time_to_convert",), "shares")
@@ -165,6 +167,8 @@ def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -
     if not isinstance(result, EventFunnel):
         raise InputError("result", "an EventFunnel", result)
     shares = as_column("prob", prob)
+    if not len(shares):
+        raise InputError("prob", "at least one probability", [])
     require((shares > 0) & (shares < 1), "prob", shares, "in (0, 1)")
     k = len(result.stages)
     quantiles, moved, stayed = [], [], []

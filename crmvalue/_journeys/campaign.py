@@ -47,6 +47,7 @@ _ALIKE = 0.1
 _FEWEST = 10
 """Customers in the smaller group below which nothing is said about balance, nor from customers who do not differ."""
 
+_ROUNDING = 1e-9
 _SUSPECT = 0.999
 """Level of the interval that a fair draw leaves out once in a thousand campaigns."""
 
@@ -128,6 +129,9 @@ class CampaignEffect:
         for group in ("treated", "control"):
             name = f"n_{group}_responded"
             as_whole_number(name, getattr(self, name), low=0, high=getattr(self, f"n_{group}"))
+        low, high = map(float, self.response_interval)
+        if low < -1 - _ROUNDING or high > 1 + _ROUNDING:
+            raise InputError("response_interval", "within -1 and 1", self.response_interval)
 
     @property
     def shows_causes(self) -> bool:

@@ -455,11 +455,10 @@ def _best(
     rows = rows[np.lexsort((*(rank[rows] for rank in ranks), owner[rows]))]
     chosen = rows[np.diff(owner[rows], prepend=-1) != 0]
     values = items[chosen]
-    if values.dtype == object and len({type(item) for item in values}) == 1:
-        values = np.array(values.tolist())
+    alike = values.dtype == object and len({type(item) for item in values}) == 1
     return ProfileField(
         profile=read_only(hand_over(owner[chosen])),
-        value=values,
+        value=values.tolist() if alike else values,
         record=profiles.record[place[chosen]],
         source=None if source is None else source[chosen],
     )

@@ -139,6 +139,10 @@ def _email(value: str, sub_address: str, email_case: str) -> str:
 
 def text_items(name: str, value: ArrayLike) -> list[Any]:
     """Give the elements of a column, None for a missing one."""
+    if isinstance(value, np.ndarray) and value.dtype.kind == "m":
+        raise InputError(name, "no durations", str(value.dtype))
+    if isinstance(value, np.ndarray) and value.dtype.kind == "M" and np.datetime_data(value.dtype)[0] != "D":
+        value = value.astype("datetime64[us]")  # of nanoseconds, numpy makes whole numbers
     array, _ = to_array(name, value, "a column", as_objects=True)
     if array.ndim != 1:
         raise InputError(name, "one-dimensional, one element a record", f"{array.ndim} dimensions")

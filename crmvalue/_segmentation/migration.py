@@ -48,6 +48,8 @@ __all__ = ["Migration", "migration_matrix", "read_states"]
 
 Window: TypeAlias = float | Literal["all"]
 
+_MOST_STATES = 3_000  # the table has a cell for each pair of groups
+
 
 def _as_table(name: str, value: Any) -> Integers:
     """Take a table of whole numbers >= 0."""
@@ -296,7 +298,7 @@ def migration_matrix(
     ------
     InputError
         If labels are missing or not among `states`, lengths differ, only one side has identifiers, values or a window,
-        or an identifier occurs twice.
+        an identifier occurs twice, or there are more than 3,000 groups.
 
     Examples
     --------
@@ -349,9 +351,12 @@ def migration_matrix(
 def read_states(states: Sequence[str] | None, then: list[str], now: list[str]) -> tuple[str, ...]:
     """Give the groups in their order: the given one, which has to hold all, or the order of the alphabet."""
     found = sorted({*then, *now})
+    known = tuple(found) if states is None else as_texts("states", states)
+    if len(known) > _MOST_STATES:
+        name = "before" if states is None else "states"
+        raise InputError(name, f"of at most {_MOST_STATES:,} different groups, with those of `now`", len(known))
     if states is None:
-        return tuple(found)
-    known = as_texts("states", states)
+        return known
     if len(set(known)) != len(known):
         raise InputError("states", "all different", states)
     for name, labels in (("before", then), ("now", now)):

@@ -574,6 +574,14 @@ class TestEventFunnel:
 class TestTimeInStage:
     """Kaplan-Meier quantiles: the first time by which so large a share has moved on."""
 
+    def test_no_shares(self):
+        result = run([(1, "a", 0.0), (1, "b", 1.0)], ["a", "b"])
+        with pytest.raises(InputError, match="at least one probability"):
+            time_in_stage(result, prob=[])
+        empty = {"prob": [], "time_in_stage": np.zeros((1, 0)), "time_to_convert": []}
+        with pytest.raises(InputError, match="at least one probability"):
+            attrs.evolve(time_in_stage(result), **empty)
+
     def test_freireich(self):
         """6-MP, oracles.md: survival .8571 .8067 .7529 .6902 .6275 .5378 .4482 at 6, 7, 10, 13, 16, 22, 23."""
         log = []

@@ -41,6 +41,17 @@ class TestCampaignEffect:
         interval = campaign_effect(*counts, assignment="random").response_interval
         assert tuple(np.round(interval, 4)) == (low, high)
 
+    @pytest.mark.parametrize(
+        ("change", "rule"),
+        [
+            ({"response_interval": (-0.1, 1.5)}, "within -1 and 1"),
+            ({"net_interval": (0, 1e308)}, "below 1e250, or infinite"),
+        ],
+    )
+    def test_ends_that_no_comparison_has(self, change, rule):
+        with pytest.raises(InputError, match=rule):
+            attrs.evolve(campaign_effect(80, 56, 80, 48, assignment="random"), **change)
+
     @given(
         st.lists(MONEY, min_size=3, max_size=9),
         st.lists(MONEY, min_size=3, max_size=9),

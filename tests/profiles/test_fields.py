@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -177,3 +180,40 @@ class TestValuesThatAreNoValues:
         with pytest.raises(InputError) as caught:
             choose_values(profiles, [1, 2], ["Ann", value], choose="longest")
         assert (caught.value.name, caught.value.index) == ("value", 1)
+
+
+class TestValuesStayAsTheyAre:
+    """Numpy makes text of values beside text, floats of large whole numbers, and whole numbers of nanoseconds."""
+
+    @pytest.mark.parametrize("other", [1.5, 3, True, 2**63, "a\0", dt.date(2024, 1, 31), dt.datetime(2024, 1, 31, 5)])
+    def test_beside_text(self, other):
+        field = ProfileField(profile=[0, 1], value=["a", other])
+        assert field.of(1) == other
+        assert type(field.of(1)) is type(other)
+        assert ProfileField.from_json(field.to_json()) == field
+
+    @pytest.mark.parametrize("other", [b"x", 1j, float("nan"), np.timedelta64(1, "D"), pd.NaT, np.datetime64("NaT")])
+    def test_what_json_cannot_say(self, other):
+        with pytest.raises(InputError, match="`value`"):
+            ProfileField(profile=[0, 1], value=["a", other])
+
+    @pytest.mark.parametrize(
+        ("value", "chosen"),
+        [
+            ([2**63, 1], 2**63),
+            (["a\0", "b"], "a\0"),
+            (np.array(["2024-01-31T05", "2024-02-01T05"], dtype="datetime64[ns]"), dt.datetime(2024, 1, 31, 5)),
+            (np.array(["2024-01-31", "2024-02-01"], dtype="datetime64[D]"), dt.date(2024, 1, 31)),
+            (np.array([0.5, 1.5], dtype=np.longdouble), 0.5),
+        ],
+    )
+    def test_chosen(self, value, chosen):
+        profiles = resolve_profiles([1, 2], {"card": ["x", "x"]}, ["card"])
+        field = choose_values(profiles, [1, 2], value, choose="first")
+        assert field.of(0) == chosen
+        assert ProfileField.from_json(field.to_json()) == field
+
+    def test_durations_are_no_values(self):
+        profiles = resolve_profiles([1, 2], {"card": ["x", "x"]}, ["card"])
+        with pytest.raises(InputError, match="durations"):
+            choose_values(profiles, [1, 2], np.array([1, 2], dtype="timedelta64[ns]"), choose="first")

@@ -534,6 +534,22 @@ class TestDates:
         assert found == [time.astimezone(zoneinfo.ZoneInfo(zone)).date() for time in times]
         assert orders.time_zone == zone
 
+    def test_counts_the_dates_without_a_zone_among_others_with_one(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        rows = [
+            ("a", "2024-01-01T23:30:00Z"),
+            ("a", "2024-02-01T23:30:00"),
+            ("b", "2024-02-03"),
+            ("c", ""),
+            ("", "2024-02-03"),
+        ]
+        path.write_text("customer,date,amount\n" + "".join(f"{who},{time},5\n" for who, time in rows))
+        assert read_orders(str(path)).n_without_zone == 2
+        main([str(path)])
+        assert "2 of the rows have none, and count on the day that is written.\n" in capsys.readouterr().out
+        path.write_text("customer,date,amount\n" + "".join(f"{who},{time},5\n" for who, time in rows[1:]))
+        assert read_orders(str(path)).n_without_zone == 0
+
     def test_rejects_what_is_no_zone_and_dates_without_one(self, tmp_path):
         path = write(tmp_path / "orders.csv")
         with pytest.raises(InputError, match="`--time-zone` must be the name of a time zone, such as Europe/Kyiv"):
@@ -1064,6 +1080,13 @@ class TestTermsOfEachCustomer:
         (tmp_path / "terms.csv").write_text("customer,margin\n,0.3\n")
         assert main([orders, "--terms", table]) == 2
         assert capsys.readouterr().err.endswith("Hint: it has no row with a customer\n")
+
+    def test_a_number_of_the_table_of_terms_is_named_as_such(self, tmp_path, capsys):
+        (tmp_path / "orders.csv").write_text("customer,date,amount\nann,2024-01-01,5\nbob,2024-02-01,5\n")
+        (tmp_path / "terms.csv").write_text("customer,margin\nann,0.3\nbob,30\n")
+        assert main([str(tmp_path / "orders.csv"), "--terms", str(tmp_path / "terms.csv")]) == 2
+        says = "crmvalue: column 'margin' of the terms must be in [0, 1]; customer bob has 30\n"
+        assert capsys.readouterr().err == says
 
     def test_the_table_of_terms_is_not_written_over(self, cdnow_csv, capsys):
         orders, terms = (str(cdnow_csv / name) for name in ("orders.csv", "terms.csv"))

@@ -248,6 +248,14 @@ class TestMigrationMatrix:
 ALL_TIME = "such counts only rise as time goes by, so the best groups grow by construction; count windows of one length"
 
 
+def test_more_groups_than_a_table_can_hold():
+    groups = np.arange(200_000).astype(str)
+    with pytest.raises(InputError, match=r"`before` must be of at most 3,000 different groups, .* got 200000"):
+        migration_matrix(groups, groups)
+    with pytest.raises(InputError, match="`states` must be of at most 3,000"):
+        migration_matrix(["1"], ["2"], states=groups.tolist())
+
+
 class TestMigration:
     """What follows from the counts."""
 

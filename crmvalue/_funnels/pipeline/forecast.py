@@ -376,7 +376,9 @@ class Distribution(NamedTuple):
 def _as_months(value: Any) -> Any:
     items, _ = to_array("month", value, "a column of months or days")
     if items.dtype.kind == "M":
-        return as_day_column("month", items.astype("datetime64[D]")).astype("datetime64[M]")
+        whole_months = np.datetime_data(items.dtype)[0] in {"Y", "M"}
+        days = as_day_column("month", items.astype("datetime64[D]") if whole_months else items)
+        return days.astype("datetime64[M]")
     if items.dtype.kind in "OU" and items.ndim == 1:
         value = [f"{item}-01" if _is_month(item) else item for item in items.tolist()]
     return as_day_column("month", value).astype("datetime64[M]")

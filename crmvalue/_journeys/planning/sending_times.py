@@ -54,8 +54,9 @@ def send_times(
         earliest = _allowed(midnight[np.newaxis], policy)
         send = _skip_gaps(np.where(late & (allowed != send), earliest, allowed), clocks, row)
         send = _allowed(send, policy)  # where a zone skips a day, its end may be quiet
-    # A message that goes out as planned keeps its instant, also within an hour that comes twice.
-    return send, np.where(send == planned, planned_utc, clocks.to_utc(row, send))
+    # Within an hour that comes twice, a message goes out no earlier than it was due: as planned, or as long after it.
+    utc = clocks.to_utc(row, send)
+    return send, np.where(~late & (utc < planned_utc), planned_utc + (send - planned), utc)
 
 
 def _allowed(local: Dates, policy: Policy) -> Dates:

@@ -130,6 +130,8 @@ class OrderFile:
         Form of the dates, such as "day.month.year"; None for a column that holds dates, not text.
     time_zone : str or None
         Zone whose days count, if the dates have a time zone; None if they have none.
+    n_without_zone : int
+        Rows whose date has no time zone, although others have one.
     decimal : str or None
         Decimal sign of the amounts; None for a column that holds numbers, not text, and for a file without amounts.
     ids_shortened : bool
@@ -167,6 +169,7 @@ class OrderFile:
     decimal: str | None
     ids_shortened: bool
     customer_kind: str
+    n_without_zone: int = 0
     n_files: int = 1
     notes: tuple[str, ...] = ()
     copied: tuple[tuple[str, str, int], ...] = ()
@@ -583,7 +586,7 @@ def _aggregate(database: Database, day: str | None, price: str | None, pieces: s
 
         create temp table cells as
         select who, day, case when abs(sum(money)) < 1e-3 then sum(money) else round(sum(money), 6) end as money,
-               count(*) as n_rows, bool_or(zoned) as zoned,
+               count(*) as n_rows, bool_or(zoned) as zoned, count(*) filter (not zoned) as n_without_zone,
                count(*) filter (money = 0 and any_money <> 0) as n_residues,
                count(*) filter ({_BAD_DATE}) as n_bad_dates, count(*) filter ({_BAD_AMOUNT}) as n_bad_amounts,
                count(*) filter ({_BAD_QUANTITY}) as n_bad_quantities,
@@ -613,7 +616,9 @@ def _check_rows(
                coalesce(sum(n_rows) filter (who is not null and day is null), 0) as n_without_date,
                count(day) as n_days, sum(n_bad_dates) as n_bad_dates, sum(n_bad_amounts) as n_bad_amounts,
                sum(n_bad_quantities) as n_bad_quantities,
-               bool_or(zoned) as zoned, min(currency) as currency, max(other_currency) as other_currency,
+               bool_or(zoned) as zoned,
+               coalesce(sum(n_without_zone) filter (who is not null and day is not null), 0) as n_without_zone,
+               min(currency) as currency, max(other_currency) as other_currency,
                (select bool_and(regexp_full_match(who, '-?\d+\.0')) from ids) as ids_shortened
         from cells
         """
@@ -650,11 +655,13 @@ def _check_rows(
     raise_all(problems)
     if found["n_rows"] == found["n_without_customer"] + found["n_without_date"]:
         raise FileError("FILE", "no row of the file has both a customer and a date")
+    in_texts = columns["date"].kind not in _ZONED_KINDS and bool(found["zoned"] and pattern == _ISO)
     return {
         "n_rows": int(found["n_rows"]),
         "n_without_customer": int(found["n_without_customer"]),
         "n_without_date": int(found["n_without_date"]),
-        "zoned": columns["date"].kind in _ZONED_KINDS or bool(found["zoned"] and pattern == _ISO),
+        "zoned": columns["date"].kind in _ZONED_KINDS or in_texts,
+        "n_without_zone": int(found["n_without_zone"]) if in_texts else 0,
         "ids_shortened": bool(found["ids_shortened"]),
     }
 

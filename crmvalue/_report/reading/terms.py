@@ -31,6 +31,7 @@ TERMS = ("margin", "discount_rate", "service_cost", "acquisition_cost")
 _CUSTOMER, _SEGMENT = "customer", "segment"
 _OPTION = "--terms"
 _NUMBER = re.compile(r"\d*\.?\d+([eE][+-]?\d{1,3})?", re.ASCII)
+_NOT_MORE = f"at most {LARGEST_AMOUNT:g}"
 _RESIDUE = 1e-9
 """A smaller magnitude is what binary arithmetic leaves of nothing, as in an order log."""
 
@@ -120,8 +121,12 @@ def _column(
     if found is not None:
         found = np.where(np.abs(found) < _RESIDUE, 0.0, found)
         above = found >= 0 if name != "margin" else (found >= 0) & (found <= 1)
-        require(above, option, found, "in [0, 1]" if name == "margin" else ">= 0")
-        require(found <= LARGEST_AMOUNT, option, found, f"at most {LARGEST_AMOUNT:g}")
+        for ok, rule in ((above, "in [0, 1]" if name == "margin" else ">= 0"), (found <= LARGEST_AMOUNT, _NOT_MORE)):
+            wrong = np.nonzero(~ok & (place >= 0))[0]
+            if name in table and not isinstance(given, dict) and len(wrong):
+                value, who = table[name][place[wrong[0]]], customer[wrong[0]]
+                raise FileError(_OPTION, f"column {name!r} of the terms must be {rule}; customer {who!s} has {value}")
+            require(ok, option, found, rule)
     return found
 
 

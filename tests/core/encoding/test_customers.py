@@ -248,3 +248,17 @@ class TestGapsInColumns:
         found, code = encode_customers("customer", ids)
         assert found.tolist() == sorted(ids)
         assert found[code].tolist() == list(ids)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(pd.to_datetime(["2024-01-01", "2024-01-02"]).tz_localize("UTC")),
+        pd.period_range("2024-01", periods=2, freq="M"),
+        pd.interval_range(0, 2),
+    ],
+)
+def test_columns_that_are_no_identifiers_warn_of_nothing(column):
+    with pytest.raises(InputError, match="`customer`"):
+        encode_customers("customer", column)

@@ -59,3 +59,8 @@ def test_groups_add_up():
 def test_rejections(margin):
     with pytest.raises(InputError, match="margin"):
         forecast_sales([100, 200, 300], [0.5, 0.5, 0.1], margin=margin)
+
+
+def test_months_finer_than_nanoseconds_are_refused():
+    with pytest.raises(InputError, match="nanosecond resolution or coarser"):
+        forecast_sales([100, 200], [0.5, 0.5], margin=0.4, month=np.array([0, 1], dtype="datetime64[ps]"))

@@ -48,3 +48,18 @@ def test_rejections():
         Policy(contact_hours=(9, 20))
     policy = Policy(contact_hours=HOURS)
     assert Policy.from_json(policy.to_json()) == policy
+
+
+@pytest.mark.parametrize(
+    ("wait_hours", "sent"),
+    [(0, "2024-10-27T00:30"), (1, "2024-10-27T01:30"), (2, "2024-10-27T02:20")],
+)
+def test_within_an_hour_that_comes_twice_nothing_goes_out_before_it_is_due(wait_hours, sent):
+    """In Kyiv, 03:00 to 04:00 comes twice; the event at 03:20 is at 00:20 in UTC."""
+    days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    policy = Policy(contact_hours=BusinessHours(days=days, start="03:30", end="22:00"))
+    base = Customers(customer=[1], consent={"email": [True]}, time_zone="Europe/Kyiv")
+    did = Events(customer=[1], name=["ask"], time=["2024-10-27 03:20"])
+    asked = [TriggerJourney("asked", event="ask", wait_hours=wait_hours)]
+    made = plan(asked, base, did, None, policy, "2024-10-27")
+    assert made.send_time_utc.astype("datetime64[m]").astype(str).tolist() == [sent]

@@ -141,3 +141,11 @@ class TestBestInJourneys:
         assert caught.value.name == "send_hour"
         with pytest.raises(InputError, match="best"):
             BirthdayJourney("b", send_hour="noon")
+
+
+def test_large_whole_numbers_stay_identifiers_in_json():
+    """Numpy makes floats of whole numbers of which some are above 2**63."""
+    found = best_send_hours([2, 2**63], ["2024-01-01T09:00", "2024-01-01T10:00"])
+    read = SendHours.from_json(found.to_json())
+    assert read.customer.tolist() == [2, 2**63]
+    assert read.customer.dtype == found.customer.dtype
