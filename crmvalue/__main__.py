@@ -374,15 +374,17 @@ def _means(options: argparse.Namespace, log: Log, terms: CustomerTerms | None) -
 
 def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | None) -> list[str]:
     """Say whose service is expected to cost more than they bring."""
+    from crmvalue._core.labels import counted
+
     if terms is None or columns is None or not np.isfinite(columns["clv"]).all():
         return []
     loss = columns["clv"] < 0
     lines = ["  The margin and the costs above are means; the value rests on those of each customer."]
     if loss.any():
         cost = f"{-columns['clv'][loss].sum():,.2f}"
-        lines.append(
-            f"  {int(loss.sum()):,} of {len(loss):,} customers are expected to cost {cost} more than they bring."
-        )
+        n, are = int(loss.sum()), "is" if loss.sum() == 1 else "are"
+        of_all = counted(len(loss), "customer")
+        lines.append(f"  {n:,} of {of_all} {are} expected to cost {cost} more than they bring.")
         lines.append("  Their clv is below 0 in the table of --output.")
     return lines
 

@@ -141,15 +141,23 @@ def is_whole(number: nw.Expr) -> nw.Expr:
 
 
 def divider(frame: nw.LazyFrame[Any]) -> Callable[[nw.Expr, Any], nw.Expr]:
-    """Give the division of an engine: over Spark Connect, servers other than Spark divide no floats as it is asked."""
+    """Give the division of an engine.
+
+    Over Spark Connect, servers other than Spark divide no floats as it is asked. Polars multiplies by the inverse of a
+    single number, so 33,440 cents become 334.40000000000003; by a column it divides.
+    """
     import narwhals as nw
 
     def by_power(number: nw.Expr, divisor: Any) -> nw.Expr:
         quotient: nw.Expr = number * divisor**-1.0
         return quotient
 
-    connect = frame.implementation is nw.Implementation.PYSPARK_CONNECT
-    return by_power if connect else operator.truediv
+    def by_column(number: nw.Expr, divisor: Any) -> nw.Expr:
+        quotient: nw.Expr = number / (divisor if isinstance(divisor, nw.Expr) else number - number + divisor)
+        return quotient
+
+    own = {nw.Implementation.PYSPARK_CONNECT: by_power, nw.Implementation.POLARS: by_column}
+    return own.get(frame.implementation, operator.truediv)
 
 
 def need_window(frame: nw.LazyFrame[Any], name: str, value: object, instead: str) -> None:

@@ -25,7 +25,7 @@ from crmvalue._frames.engines import (
 )
 from crmvalue._frames.orders import WHOLE, is_named, no_id, require_ids, without_residue
 from crmvalue._segmentation.migration import read_states
-from crmvalue._segmentation.rfm import breaks_of_counts, require_window
+from crmvalue._segmentation.rfm import EQUAL_MONEY, breaks_of_counts, require_window, without_rounding
 from crmvalue.errors import InputError
 from crmvalue.segmentation import (
     Migration,
@@ -411,7 +411,7 @@ def _fit(
     for name in needed:
         number = nw.col(name).cast(nw.Float64)
         if name == needed[2]:
-            number = without_residue(number)
+            number = _equal_money(number)
         table = collect(lazy.select(number.alias("_value")).group_by("_value").agg(nw.len().alias("_n")))
         value, count = table["_value"].astype(np.float64), table["_n"].astype(np.int64)
         if not len(value):
@@ -447,6 +447,17 @@ def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:
             raise InputError(name, f"{rule}, not missing", "another value", count=n_wrong)
 
 
+def _equal_money(money: nw.Expr) -> nw.Expr:
+    """Round money as :func:`crmvalue.segmentation.fit_rfm` does; an engine adds up in another order each time."""
+    import narwhals as nw
+
+    money = without_residue(money)
+    found = money
+    for limit, decimals in reversed(EQUAL_MONEY):
+        found = nw.when(money.abs() < limit).then(money.round(decimals)).otherwise(found)
+    return found
+
+
 def _is_ordinary(number: nw.Expr) -> nw.Expr:
     """Whether a number is from 0 to the largest that may be; NaN is not, which some engines hold to be above all."""
     import narwhals as nw
@@ -465,7 +476,7 @@ def _scored(
     columns = {
         "r_score": (-days, -breaks.days_since_last),
         "f_score": (count, breaks.n_purchases),
-        "m_score": (without_residue(money), breaks.spend),
+        "m_score": (_equal_money(money), without_rounding(breaks.spend)),
     }
     scores = []
     for name, (value, points) in columns.items():

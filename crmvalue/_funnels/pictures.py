@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.labels import counted
 from crmvalue._core.pictures.parts import (
     LONGEST_LABEL,
     Axis,
@@ -129,9 +130,11 @@ def events_parts(
         return nothing("No attempt has entered the funnel")
     share, interval = _shares(matured)
     known = np.isfinite(share)
-    title = f"Of {n:,} attempts, {lost.sum():,} are lost so far, and {still_open.sum():,} still open"
+    n_lost, n_open = int(lost.sum()), int(still_open.sum())
+    title = f"Of {counted(n, 'attempt')}, {counted(n_lost, 'is', 'are')} lost so far, and {n_open:,} still open"
     if has_window and not known.any():
-        title = f"No window is over yet: {still_open.sum():,} of {n:,} attempts are still open"
+        are = "is" if n_open == 1 else "are"
+        title = f"No window is over yet: {n_open:,} of {counted(n, 'attempt')} {are} still open"
     if has_window and known.any():
         weakest = int(np.nanargmin(share))
         rest, start, end = shown(share[weakest], "share"), cut(stages[weakest]), cut(stages[weakest + 1])

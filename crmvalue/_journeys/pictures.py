@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.labels import counted
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, evenly, nothing, shown
 from crmvalue.errors import InputError
 
@@ -36,7 +37,8 @@ def plan_parts(run: Dates, decision: npt.NDArray[np.str_], words: Iterable[str])
     title, reason = f"All {n:,} messages are sent" if n > 1 else "The one message is sent", ""
     if n_sent < n:
         reason = words[int(np.argmax(n_by_word))]
-        title = f"{n_sent:,} of {n:,} messages are sent; the main reason against: {_plain(reason)}"
+        are = "is" if n_sent == 1 else "are"
+        title = f"{n_sent:,} of {counted(n, 'message')} {are} sent; the main reason against: {_plain(reason)}"
     held = decision == reason
     heights = [np.bincount(day[kind], minlength=len(days)).astype(np.float64) for kind in (sent, held, ~(sent | held))]
     ends = np.cumsum([np.zeros(len(days)), *heights], axis=0)

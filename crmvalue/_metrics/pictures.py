@@ -143,16 +143,18 @@ def targets_parts(
     order = np.argsort(-behind, kind="stable")
     worst = int(order[0])
     names = _names(labels, span)
+    n_likely = int(likely.sum())
+    so_far = f"{n_likely:,} of {n:,} targets {'is' if n_likely == 1 else 'are'} reached or likely"
     if is_reached.all():
         title = "The target is reached" if n == 1 else f"All {n:,} targets are reached"
     elif likely.all():
         title = "The target will likely be reached" if n == 1 else f"All {n:,} targets are reached or likely"
     elif np.isinf(needed_per_day[worst]):
-        title = f"{int(likely.sum()):,} of {n:,} targets are reached or likely; {cut(names[worst])} was missed"
+        title = f"{so_far}; {cut(names[worst])} was missed"
         title = "The target was missed" if n == 1 else title
     else:
         per_day = f"needs {shown(needed_per_day[worst], 'money')} a working day"
-        title = f"{int(likely.sum()):,} of {n:,} targets are reached or likely; {cut(names[worst])} {per_day}"
+        title = f"{so_far}; {cut(names[worst])} {per_day}"
         title = f"The target {per_day}" if n == 1 else title
     kept = order[:_MOST_ROWS] if any(labels) else np.sort(order[:_MOST_ROWS])  # periods alone stay in their order
     is_over = ends[0] == ends[1]

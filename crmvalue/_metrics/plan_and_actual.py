@@ -98,7 +98,8 @@ class PlanAndActual(Columns, Pictured):
         What will have come in at the end, at the present pace, with its interval [money]; NaN where fewer than five
         days show the pace. The ends are NaN too where all days brought the same, such as nothing.
     prob_reached : ndarray
-        Chance to reach the target; NaN where the pace, or how days vary, is not known.
+        Chance to reach the target; 1 where it is reached and no day took money back; NaN where the pace, or how days
+        vary, is not known.
     level : float
         Level of the intervals.
     as_of : datetime64[D]
@@ -414,20 +415,19 @@ def _forecast(days: Floats, came: float, left: int, target: float, level: float)
     """Foretell the sum at the end, with its interval, and the chance that it reaches the target."""
     from scipy import special
 
-    if left == 0 or came >= target:
-        done = float(came >= target)
-        if left == 0:
-            return came, came, came, done
+    if left == 0:
+        return came, came, came, float(came >= target)
     n = len(days)
+    done = 1.0 if came >= target and not (days < 0).any() else math.nan
     if n < _FEWEST_DAYS:
-        return math.nan, math.nan, math.nan, math.nan
+        return math.nan, math.nan, math.nan, done
     rest = float(days.mean()) * left
     if float(np.ptp(days)) <= _ROUNDING * float(np.abs(days).max()):  # nothing shows how days vary that are all alike
-        return came + rest, math.nan, math.nan, math.nan
+        return came + rest, math.nan, math.nan, done
     error = float(days.std(ddof=1)) * math.sqrt(left + left * left / n)
     share = np.abs(days) / np.abs(days).max()
     degrees = max(float(share.sum()) ** 2 / float(share @ share) - 1.0, 1.0)  # a few large days tell little
     half = -float(special.stdtrit(degrees, (1.0 - level) / 2.0)) * error
     short = target - came - rest
-    prob = float(special.stdtr(degrees, -short / error))
+    prob = float(special.stdtr(degrees, -short / error)) if math.isnan(done) else done
     return came + rest, came + rest - half, came + rest + half, prob

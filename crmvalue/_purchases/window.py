@@ -139,7 +139,8 @@ def summarise_window(
     """Sum up the purchases of the last days of an order log: the columns of RFM for a fair comparison of two dates.
 
     Purchases of all time can only grow, so groups by them grow by construction. Sums over a window of one length can
-    grow and fall.
+    grow and fall. The days since the last purchase look back over the whole log, and nobody can have been silent for
+    longer than it: to compare two dates, take the customers with a purchase in the window (`n_purchases` above 0).
 
     Parameters
     ----------

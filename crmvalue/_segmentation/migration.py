@@ -144,7 +144,8 @@ class Migration(Columns, Pictured):
         if self.window_before is None or self.window_now is None:
             return (
                 "no windows are given: if the groups count purchases or money of all time, these only rise as time "
-                "goes by, and the best groups grow by construction; groups by silence alone are not affected"
+                "goes by, and the best groups grow by construction; so do groups by silence in a young log, because "
+                "nobody can have been silent for longer than it"
             )
         return _unfair(self.window_before, self.window_now)
 
@@ -269,7 +270,9 @@ def migration_matrix(
 
     Groups that count purchases or money need windows of one length at both dates, as
     :func:`crmvalue.purchases.summarise_window` counts them, and the same break points. Purchases of all time can only
-    grow, so the best groups grow by construction.
+    grow, so the best groups grow by construction. Nobody can have been silent for longer than the log, so groups by
+    silence grow by construction too, until the log is older than the longest silence that they tell apart. In a
+    younger log, take only the customers with a purchase in the window at each date.
 
     Parameters
     ----------

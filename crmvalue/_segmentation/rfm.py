@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
+    "EQUAL_MONEY",
     "RfmBreaks",
     "RfmMethod",
     "RfmScores",
@@ -62,6 +63,7 @@ SpendBasis = Literal["mean", "total"]
 
 _COLUMNS = ("days_since_last", "n_purchases", "spend")
 _MOST_BINS = 100
+EQUAL_MONEY = ((1e4, 9), (1e7, 6), (1e10, 3))  # below each limit, decimals of over 500 steps of binary numbers
 _LARGEST_BREAK = 1e300  # a quantile between 0 and the least amount there may be is less than that
 
 
@@ -276,6 +278,8 @@ def fit_rfm(
         Number of purchases, whole, >= 0, shape (n,).
     spend : array_like
         Money, >= 0, shape (n,). A magnitude below 1e-9 counts as 0: it is what binary arithmetic leaves of nothing.
+        Rounded to 9 decimals (6 from 1e4 on, 3 from 1e7 on, not from 1e10 on), because sums of the same amounts differ
+        in their last digits if they are added up in another order.
     spend_basis : {"mean", "total"}
         Whether `spend` is the money of a mean purchase or of all purchases. Both are common and give different scores,
         so there is no default.
@@ -372,6 +376,7 @@ def score_rfm(
         Number of purchases, whole, >= 0.
     spend : array_like
         Money, >= 0, on the basis of the break points (`breaks.spend_basis`). A magnitude below 1e-9 counts as 0.
+        Rounded as in :func:`fit_rfm`.
     breaks : RfmBreaks
         Break points of :func:`fit_rfm`.
     window : float, optional
@@ -402,7 +407,7 @@ def score_rfm(
     return RfmScores(
         r_score=hand_over(_score(-days, -breaks.days_since_last)),
         f_score=hand_over(_score(count, breaks.n_purchases)),
-        m_score=hand_over(_score(money, breaks.spend)),
+        m_score=hand_over(_score(money, without_rounding(breaks.spend))),
         n_bins=breaks.n_bins,
     )
 
@@ -421,7 +426,7 @@ def _said(window: float | None) -> str:
 
 def _read(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLike) -> tuple[Floats, Floats, Floats]:
     days, count, money = as_floats(days_since_last=days_since_last, n_purchases=n_purchases, spend=spend)
-    money = without_residues(money)
+    money = without_rounding(without_residues(money))
     require(days >= 0, "days_since_last", days, ">= 0", hint="a purchase after the as-of date?")
     require((count >= 0) & (count == np.floor(count)), "n_purchases", count, "a whole number >= 0")
     require(
@@ -499,6 +504,15 @@ def breaks_of_counts(value: Floats, count: Integers, n_bins: int, method: str) -
     place, rest = np.divmod(np.arange(1, n_bins) * (n - 1), n_bins)
     low, high = (value[np.searchsorted(up_to, here, side="right")] for here in (place, np.minimum(place + 1, n - 1)))
     found: Floats = np.minimum(low + (high - low) * (rest / n_bins), high)
+    return found
+
+
+def without_rounding(money: Floats) -> Floats:
+    """Round off the last digits, so that sums of the same amounts are equal in whatever order they were added up."""
+    found = money
+    for limit, decimals in reversed(EQUAL_MONEY):
+        below = np.abs(money) < limit
+        found = np.where(below, np.round(np.where(below, money, 0.0), decimals), found)
     return found
 
 

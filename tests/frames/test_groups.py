@@ -83,9 +83,9 @@ def check_rfm(engine, rows, *, basis="total", breaks=None, table=None, **options
 
 
 def base(seed, n):
-    """Draw customers with many ties, and with what binary arithmetic leaves of nothing."""
+    """Draw customers with many ties, and with what binary arithmetic leaves of nothing and of equal sums."""
     rng = np.random.default_rng(seed)
-    money = rng.choice([0.0, 4e-16, -4e-16, 5.0, 7.5, 20.0, 1e6], n) * rng.integers(1, 4, n)
+    money = rng.choice([0.0, 4e-16, -4e-16, 0.3, 0.1 + 0.2, 5.0, 7.5, 20.0, 1e6], n) * rng.integers(1, 4, n)
     return list(zip(rng.integers(0, 30, n).tolist(), (1 + rng.geometric(0.5, n)).tolist(), money.tolist(), strict=True))
 
 
@@ -94,6 +94,7 @@ def all_of_rfm(engine):
     found = check_rfm(engine, rows)
     check_rfm(engine, others, breaks=found.breaks)
     check_rfm(engine, rows, basis="mean", method="quantile", n_bins=3, window=180)
+    check_rfm(engine, [(1.0, 1.0, 0.3), (1.0, 1.0, 0.1 + 0.2)] * 4)  # one money, added up in two orders
 
 
 class TestRfm:

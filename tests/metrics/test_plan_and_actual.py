@@ -85,6 +85,20 @@ class TestPlanAndActual:
         assert found.forecast[0] == pytest.approx(found.actual[0] + 29 * np.mean(sales["amount"]))
         assert 0.3 < found.prob_reached[0] < 0.7
 
+    def test_a_target_that_is_reached_stays_reached_unless_days_take_money_back(self):
+        """A sum of days >= 0 never falls, so the chance of a target that it has passed is 1, not that of a normal."""
+        plan = plan_of([("ann", "north", START, END, 50.0)])
+        days = [("ann", "north", -day, amount) for day, amount in enumerate([90.0, 1.0, 0.0, 0.0, 2.0, 1.0], 1)]
+        found = plan_and_actual(plan, sales_of([*days, ("ann", "north", 0, 60.0)]), as_of=NOW)
+        assert found.actual.tolist() == [60]
+        assert found.prob_reached.tolist() == [1]
+        taken_back = plan_and_actual(
+            plan, sales_of([*days, ("ann", "north", 0, 60.0), ("ann", "north", -9, -80.0)]), as_of=NOW
+        )
+        assert 0.5 < taken_back.prob_reached[0] < 1
+        known_only_today = plan_and_actual(plan, sales_of([("ann", "north", 0, 60.0)]), as_of=START + timedelta(1))
+        assert known_only_today.prob_reached.tolist() == [1]
+
     @pytest.mark.parametrize("days", [10, 20])
     def test_chance_and_interval_hold_in_simulated_months(self, days):
         """600 months, each with its pace: the interval holds the end in 87 to 93 %; chances are met as often."""

@@ -432,6 +432,7 @@ class TestMigration:
     def test_says_that_the_windows_are_not_known(self):
         moved = migration_matrix(["a"], ["b"])
         assert moved.caution.startswith("no windows are given")
+        assert "so do groups by silence in a young log" in moved.caution  # nobody is silent for longer than the log
         assert len(moved.statements()) == 2
 
 

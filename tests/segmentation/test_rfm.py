@@ -28,7 +28,14 @@ few = st.integers(0, 3)
 any_days = few | st.integers(0, 800) | st.floats(0.001, 1e5)
 any_count = few | st.integers(0, 10**12)
 any_spend = few | st.integers(0, 10**7).map(lambda cents: cents / 100) | st.floats(1e-9, 1e90)
-customers = st.lists(st.tuples(any_days, any_count, any_spend), min_size=1, max_size=40)
+
+
+def as_counted(money):
+    """Round money to the decimals that count: 9, 6 from 1e4 on, 3 from 1e7 on."""
+    return money if money >= 1e10 else round(money, 9 if money < 1e4 else 6 if money < 1e7 else 3)
+
+
+customers = st.lists(st.tuples(any_days, any_count, any_spend.map(as_counted)), min_size=1, max_size=40)
 whole_customers = st.lists(st.tuples(*[few | st.integers(0, 10**4)] * 3), min_size=1, max_size=40)
 bins = st.sampled_from([2, 3, 4, 5, 7, 10, 99, 100])
 methods = st.sampled_from(["rank", "quantile"])
@@ -206,6 +213,7 @@ class TestFitRfm:
         scores = score_rfm(column, ones, column, breaks)
         np.testing.assert_array_equal(scores.r_score, rank_scores(-column, n_bins))
         money = np.where(column < 1e-9, 0, column)  # less is a residue, and counts as 0
+        money = np.array([as_counted(one) for one in money.tolist()])  # neighbouring floats are one money
         np.testing.assert_array_equal(scores.m_score, rank_scores(money, n_bins))
 
     @pytest.mark.parametrize(
@@ -385,6 +393,31 @@ class TestScoreRfm:
         for wrong in (-1e-9, -0.01):
             with pytest.raises(InputError, match="spend"):
                 score_rfm(1, 1, wrong, with_it)
+
+    def test_the_order_of_a_sum_moves_nobody(self):
+        """Ten payments of 0.10 are 0.9999999999999999 or 1.0, as they are added up; both are one money."""
+        base = [0.5, 1.0, 2.0, 3.0, 4.0]
+        breaks = fit_rfm([1] * 5, [1] * 5, base, spend_basis="total")
+        assert 1.0 in breaks.spend.tolist()
+        for total in (1.0, sum([0.1] * 10), np.nextafter(1.0, 2), 1.0 + 4e-13):
+            assert score_rfm(1, 1, total, breaks).m_score == score_rfm(1, 1, 1.0, breaks).m_score
+        assert score_rfm(1, 1, 1.01, breaks).m_score == score_rfm(1, 1, 1.0, breaks).m_score + 1
+        equal = np.repeat([1.0, sum([0.1] * 10), np.nextafter(1.0, 2)], 4)
+        points = fit_rfm([1] * 12, [1] * 12, equal, spend_basis="total")
+        assert score_rfm([1] * 12, [1] * 12, equal, points).m_score.tolist() == [3] * 12  # all equal: the middle
+
+    @pytest.mark.parametrize("scale", [0.01, 1.0, 1e3, 1e5])
+    def test_sums_in_any_order_score_alike(self, scale):
+        rng = np.random.default_rng(4)
+        cents = rng.integers(1, 100_000, (300, 30)) / 100 * scale
+        totals = [np.array([sum(row) for row in rows.tolist()]) for rows in (cents, cents[:, ::-1], np.sort(cents))]
+        ones = np.ones(300)
+        found = [
+            score_rfm(ones, ones, money, fit_rfm(ones, ones, other, spend_basis="total")).m_score.tolist()
+            for money in (*totals, np.array([math.fsum(row) for row in cents.tolist()]))
+            for other in totals
+        ]
+        assert all(one == found[0] for one in found)
 
     def test_minus_zero_is_zero(self):
         zeros = [0.0, -0.0, 0.0, -0.0]

@@ -141,7 +141,7 @@ class OrderFile:
     n_files : int
         Number of files.
     notes : tuple of str
-        What was left out of folders and patterns, in sentences.
+        What was left out of folders and patterns, and what cannot be told of several files, in sentences.
     copied : tuple of tuple of (str, str, int)
         Pairs of files that share rows: the first, the other, and the rows of the other that are copies; most first.
     encodings : dict of str to str
@@ -284,7 +284,7 @@ def read_orders(
         time_zone=zone if found.pop("zoned") else None,
         customer_kind=chosen["customer"].kind,
         n_files=len(places.files),
-        notes=tuple(places.notes),
+        notes=(*places.notes, *([] if union is None else union.notes)),
         copied=copied,
         encodings=encodings,
         **found,

@@ -58,6 +58,9 @@ _ALONE = "hive_partitioning = false"  # the names of the folders above a file sa
 _ERROR_LINE = r"CSV Error on Line: (\d+)"
 NUMBERS = r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL)\b"  # INTERVAL is none
 _DECIMAL = r"(-?\d+)(?:\.(\d+))?(?:e([+-]?\d+))?"
+_UNSEEN_COPIES = (
+    "Values are text in some files and numbers or dates in others: copies of a row across these files are not found."
+)
 _MOST_FILES = 5  # files that are named for one missing column
 _SHARE = 0.5  # the rest is for the columns that come out of the database
 _LEAST = 128 << 20  # bytes without which no query runs
@@ -163,7 +166,8 @@ def _require_heading(database: Database, layout: _Layout, place: Path, shown: st
 class Union:
     """Several files as one: columns belong together by their name, whatever their order and case.
 
-    `columns` has all columns of all files; `problems` what is wrong with files as a whole.
+    `columns` has all columns of all files; `problems` what is wrong with files as a whole; `notes` what a user should
+    know.
     """
 
     def __init__(self, database: Database, places: Sequence[Path], names: Sequence[str]) -> None:
@@ -189,6 +193,7 @@ class Union:
                 kinds.setdefault(key, set()).add(column.kind)
                 spelled.setdefault(key, column.name)
         self.kinds = dict(zip(spelled.values(), kinds.values(), strict=False))
+        self.notes = [_UNSEEN_COPIES] if any(map(_is_written_otherwise, kinds.values())) else []
         self.columns = [Column(spelled[key], f"c{i}", _common(found)) for i, (key, found) in enumerate(kinds.items())]
         parts = []
         for layout, members in groups.items():
@@ -246,6 +251,11 @@ def _common(kinds: set[str]) -> str:
     if all(re.fullmatch(r"U?(TINY|SMALL|BIG)?INT(EGER)?", kind) for kind in kinds):
         return "HUGEINT" if "UBIGINT" in kinds else "BIGINT"
     return "DOUBLE" if all(re.match(NUMBERS, kind) for kind in kinds) else "VARCHAR"
+
+
+def _is_written_otherwise(kinds: set[str]) -> bool:
+    """Whether a column is text in some files and has values in others that text writes in many ways."""
+    return "VARCHAR" in kinds and any(re.match("FLOAT|DOUBLE|DECIMAL|DATE|TIME", kind) for kind in kinds)
 
 
 def _cast(column: Column, kind: str) -> str:

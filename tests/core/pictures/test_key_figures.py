@@ -161,7 +161,7 @@ class TestPlanAndActual:
 
     def test_rows(self):
         title, data = parts(self.targets())
-        assert title == "1 of 3 targets are reached or likely; eve, east needs 5.45 a working day"
+        assert title == "1 of 3 targets is reached or likely; eve, east needs 5.45 a working day"
         assert data["target_of"].tolist() == ["eve, east", "ann, east", "bob, west"]
         assert data["actual"].tolist() == [40, 60, 100]
         np.testing.assert_array_equal(data["forecast"], [np.nan, 95, 150])
@@ -173,7 +173,7 @@ class TestPlanAndActual:
         [
             ({"actual": [100, 120, 100]}, "All 3 targets are reached"),
             ({"prob_reached": [0.8, 1, 0.9]}, "All 3 targets are reached or likely"),
-            ({"days_left": [0] * 3}, "1 of 3 targets are reached or likely; eve, east was missed"),
+            ({"days_left": [0] * 3}, "1 of 3 targets is reached or likely; eve, east was missed"),
         ],
     )
     def test_titles(self, changes, title):

@@ -128,9 +128,9 @@ class TestEventFunnel:
 
     def test_titles(self):
         assert parts(attempts([1], ["lead"], ["2024-05-31"], window=5))[0] == (
-            "No window is over yet: 1 of 1 attempts are still open"
+            "No window is over yet: 1 of 1 attempt is still open"
         )
-        assert parts(attempts([1], ["lead"], ["2024-05-31"]))[0] == "Of 1 attempts, 0 are lost so far, and 1 still open"
+        assert parts(attempts([1], ["lead"], ["2024-05-31"]))[0] == "Of 1 attempt, 0 are lost so far, and 1 still open"
 
 
 class TestGroupEconomics:

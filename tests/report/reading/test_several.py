@@ -182,6 +182,22 @@ class TestReadOrders:
         with pytest.raises(InputError, match=r"is DOUBLE in '.*b\.parquet' and VARCHAR in '.*a\.csv'"):
             read_orders(str(tmp_path))
 
+    def test_copies_across_kinds_of_files_are_not_found_and_this_is_said(self, tmp_path):
+        (tmp_path / "a.csv").write_text("customer,date,amount\nann,2024-01-01,2.5\n")
+        (tmp_path / "b.csv").write_text("customer,date,amount\nbob,2024-01-02,3.5\n")
+        assert read_orders(str(tmp_path)).notes == ()
+        write_parquet(
+            tmp_path / "b.parquet", "select 'ann' as customer, date '2024-01-01' as date, 2.5::double as amount"
+        )
+        found = read_orders(str(tmp_path))
+        assert (found.n_rows, found.n_duplicates) == (3, 0)
+        assert found.notes == (
+            (
+                "Values are text in some files and numbers or dates in others: copies of a row across these files "
+                "are not found."
+            ),
+        )
+
     def test_a_month_that_was_exported_twice(self, folder):
         (folder / "feb2.csv").write_text(FEBRUARY + "dan,2024-02-29,4\n")
         orders = read_orders(str(folder))
