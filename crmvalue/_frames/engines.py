@@ -179,7 +179,6 @@ def with_epoch(frame: nw.LazyFrame[Any], time: str, name: str) -> nw.LazyFrame[A
     """Add the microseconds since 1970, in UTC, of a column of times with a time zone.
 
     Each engine counts them itself: what it shows of such times is a clock of the zone, which goes back once a year.
-    Both names are plain, such as "_time".
     """
     import narwhals as nw
 
@@ -195,7 +194,9 @@ def with_epoch(frame: nw.LazyFrame[Any], time: str, name: str) -> nw.LazyFrame[A
         micros = column.truncate("s").epoch_seconds().cast("int64") * 1_000_000 + column.microsecond()
         found = nw.from_native(native_frame.mutate(**{name: micros}))
     elif engine is nw.Implementation.SQLFRAME:
-        found = nw.from_native(native_frame.selectExpr("*", f"unix_micros({time}) as {name}"))
+        from sqlframe.base import functions
+
+        found = nw.from_native(native_frame.withColumn(name, functions.unix_micros(functions.col(time))))
     elif engine in {nw.Implementation.PYSPARK, nw.Implementation.PYSPARK_CONNECT}:  # whose whole numbers are seconds
         moment = nw.col(time)
         found = frame.with_columns((moment.cast(nw.Int64) * 1_000_000 + moment.dt.microsecond()).alias(name))
