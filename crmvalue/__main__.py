@@ -379,7 +379,7 @@ def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | No
     loss = columns["clv"] < 0
     lines = ["  The margin and the costs above are means; the value rests on those of each customer."]
     if loss.any():
-        cost = f"{-columns['clv'][loss].sum():,.2f}"
+        cost = f"{-columns['clv'][loss].sum():z,.2f}"
         lines.append(
             f"  {int(loss.sum()):,} of {len(loss):,} customers are expected to cost {cost} more than they bring."
         )

@@ -393,7 +393,7 @@ def interval_field(name: str, *, optional: bool = False, **options: Any) -> Any:
         numbers = array.shape == (2,) and array.dtype.kind in "fiu" and not types & {bool, np.bool_}
         if not numbers or not array[0] <= array[1]:
             raise InputError(name, rule, value)
-        return Interval(*array.astype(np.float64))
+        return Interval(*(array.astype(np.float64) + 0.0))  # no -0
 
     return attrs.field(converter=convert, **options)
 
