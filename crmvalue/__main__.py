@@ -381,7 +381,7 @@ def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | No
     loss = columns["clv"] < 0
     lines = ["  The margin and the costs above are means; the value rests on those of each customer."]
     if loss.any():
-        cost = f"{-columns['clv'][loss].sum():,.2f}"
+        cost = f"{-columns['clv'][loss].sum():z,.2f}"
         n, are = int(loss.sum()), "is" if loss.sum() == 1 else "are"
         of_all = counted(len(loss), "customer")
         lines.append(f"  {n:,} of {of_all} {are} expected to cost {cost} more than they bring.")

@@ -26,7 +26,16 @@ def broken_rule(subject: str, rule: str, *, got: str = "", hint: str | None = No
 
 def _at_most(text: str) -> str:
     """Leave out the middle of a text that is too long to be read, such as a rule with a long name in it."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]} ... {text[-_LONGEST // 2 :]}"
+    if len(text) <= _LONGEST:
+        return text
+    half = _LONGEST // 2
+    return f"{_whole_words(text[: half + 1], half)} ... {_whole_words(text[: -half - 2 : -1], half)[::-1]}"
+
+
+def _whole_words(text: str, most: int) -> str:
+    """Cut a text before the word that goes beyond so many characters; one long word is cut within."""
+    end = text.rfind(" ", most // 2, most + 1)
+    return text[:most] if end < 0 else text[:end]
 
 
 class InputError(ValueError):
@@ -80,12 +89,15 @@ class InputError(ValueError):
 
 
 def _shown(value: object) -> str:
-    """Show a value in at most 80 characters; one that cannot be shown is named by its type."""
+    """Show a value in at most 80 characters, cut between words; one that cannot be shown is named by its type."""
     try:
         shown = repr(_plain(value))
     except Exception:  # noqa: BLE001 - whatever the value's own code raises, the error of the caller comes first
         return f"a {type(value).__name__} that cannot be shown"
-    return shown if len(shown) <= 80 else shown[:77] + "..."
+    if len(shown) <= 80:
+        return shown
+    start = _whole_words(shown, 76)
+    return f"{start} ..." if shown[len(start)] == " " else f"{shown[:77]}..."
 
 
 def _plain(value: Any) -> Any:

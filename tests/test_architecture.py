@@ -77,7 +77,7 @@ CIRCLES: list[set[str]] = []
 
 MOST_FILES, MOST_LINES = 12, 700
 CORE = {"numpy", "scipy", "attrs", "narwhals"}
-EXTRAS = {"duckdb", "jinja2", "matplotlib"}
+EXTRAS = {"duckdb", "jinja2", "matplotlib", "sqlframe"}
 EXTRAS_OF_ROOMS = {
     "_core.phones": {"phonenumbers"},
     "_core.pictures.drawing": {"matplotlib"},

@@ -260,7 +260,7 @@ def attribute(
 
 def _short(credit: float) -> str:
     """Write a credit with up to two decimals."""
-    return f"{credit:,.2f}".rstrip("0").rstrip(".")
+    return f"{credit:z,.2f}".rstrip("0").rstrip(".")
 
 
 @attrs.frozen

@@ -154,7 +154,7 @@ def as_float(name: str, value: ArrayLike) -> float:
     array = _finite(name, value)
     if array.ndim:
         raise InputError(name, "one number, not an array", value)
-    return float(array)
+    return float(array) + 0.0  # no -0
 
 
 def as_positive(name: str, value: ArrayLike, *, zero: bool = False) -> float:

@@ -133,10 +133,12 @@ def _plain_scalar(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _plain_list(array: npt.NDArray[Any]) -> list[Any]:
+def _plain_list(array: npt.NDArray[Any]) -> Any:
     if array.dtype.kind == "M":
-        array = array.astype(str)
-    elif array.dtype.kind == "f" and not np.isfinite(array).all():
+        texts = array.astype(str).tolist()
+        has_unit = array.dtype.name in _UNITS and np.isnat(array).all()  # which no text of a moment shows
+        return {"kind": array.dtype.name, "value": texts} if has_unit else texts
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
         flat = [_plain_number(number) for number in array.ravel().tolist()]
         array = np.array(flat, dtype=object).reshape(array.shape)
     elif array.dtype.kind == "O":
@@ -162,7 +164,9 @@ def _build(
     expected: type[Any] | None = None,
     readers: Mapping[str, Callable[[Any], Any]] = MappingProxyType({}),
 ) -> Any:
-    """Build a frozen value of its fields."""
+    """Build a frozen value of its fields, or a column without a moment."""
+    if expected is None and _is_no_times(given):
+        return _no_times(given)
     fields = dict(given)
     kind = fields.pop("kind", None)
     if kind not in kinds or (expected is not None and kind != expected.__name__):
@@ -187,6 +191,8 @@ def _read(field: attrs.Attribute[Any], value: Any, kinds: dict[str, type[Any]]) 
     unchecked = word in kinds and field.converter is None
     if value is None and (kind.endswith("None") or not (unchecked or word in _NEVER_NULL)):
         return math.nan if kind == "float" else None
+    if word == "Dates" and _is_no_times(value):
+        return _no_times(value)
     if word in _ARRAYS and not isinstance(value, list):
         raise TypeError(f"a list, not {value!r}")
     if word in _MAPPINGS:
@@ -277,12 +283,28 @@ def _flags(value: Any) -> Any:
     return np.array(value, dtype=np.bool_)
 
 
+_UNITS = frozenset(f"datetime64[{unit}]" for unit in ("h", "m", "s", "ms", "us", "ns"))
+"""Units of columns of moments, other than days."""
+
+
 def _times(value: Any) -> Any:
     """Read days, or points in time, in the unit of the text."""
     for item in np.array(value, dtype=object).ravel():
         _require_iso(item)
     times = np.array(value, dtype="datetime64" if value else "datetime64[D]")
     return times.astype("datetime64[D]") if np.datetime_data(times.dtype)[0] == "generic" else times  # all are NaT
+
+
+def _is_no_times(given: Any) -> bool:
+    return isinstance(given, dict) and isinstance(given.get("kind"), str) and given["kind"] in _UNITS
+
+
+def _no_times(given: dict[str, Any]) -> Any:
+    """Read a column without a moment, whose unit stands beside it."""
+    times = _times(given.get("value")) if set(given) == {"kind", "value"} and isinstance(given["value"], list) else None
+    if times is None or times.ndim != 1 or not np.isnat(times).all():
+        raise ValueError(f"missing moments alone, not {given!r}")
+    return times.astype(given["kind"])
 
 
 def _texts(value: Any) -> Any:

@@ -61,6 +61,8 @@ __all__ = [
 _LARGEST_WHOLE = 2**53
 """Up to here, floats hold each whole number."""
 
+_LARGEST = 1e300
+"""Magnitude of a computed number, so that sums and percentages of such numbers stay floats."""
 _LARGEST_END = 1e250
 """Ends of an interval may be multiplied by counts."""
 
@@ -218,7 +220,7 @@ def number_field(
     optional: bool = False,
     **options: Any,
 ) -> Any:
-    """Field for one computed number of any size, in [low, high]: an infinity, NaN, and None only if allowed."""
+    """Field for one computed number of up to 1e300, in [low, high]: an infinity, NaN, and None only if allowed."""
     ends = f"in [{low:g}, {high:g}]" if math.isfinite(high) else f">= {low:g}" if math.isfinite(low) else "a number"
     rule = ends if infinite or (math.isfinite(low) and math.isfinite(high)) else f"{ends}, finite"
 
@@ -236,20 +238,22 @@ def number_field(
             return math.nan
         if not low <= number <= high or (math.isinf(number) and not infinite):
             raise InputError(name, rule, value)
-        return number
+        if _LARGEST < abs(number) < math.inf:
+            raise InputError(name, f"of a magnitude up to {_LARGEST:g}", value)
+        return number + 0.0  # no -0
 
     return attrs.field(converter=convert, eq=repr if missing else True, **options)  # NaN equals NaN
 
 
 def number_column(name: str, *, infinite: bool = False, missing: bool = False, **options: Any) -> Any:
-    """Field for a column of computed numbers of any size: an infinity, and NaN, only if allowed."""
+    """Field for a column of computed numbers of up to 1e300: an infinity, and NaN, only if allowed."""
     return number_table(name, 1, infinite=infinite, missing=missing, **options)
 
 
 def number_table(
     name: str, n_dimensions: int | None, *, infinite: bool = False, missing: bool = False, **options: Any
 ) -> Any:
-    """Field for an array of computed numbers, of any shape for None: an infinity, and NaN, only if allowed."""
+    """Field for an array of computed numbers of up to 1e300, of any shape for None; infinities and NaN if allowed."""
     kind = "an array of numbers" if n_dimensions is None else f"an array of numbers of {n_dimensions} dimensions"
     kind = "a column of numbers" if n_dimensions == 1 else kind
 
@@ -264,7 +268,9 @@ def number_table(
             raise InputError(name, kind, f"{array.ndim} dimensions of {array.dtype}")
         require(~np.isnan(array) | missing, name, array, "a number, not NaN" if infinite else "a finite number")
         require(~np.isinf(array) | infinite, name, array, "a finite number")
-        return read_only(hand_over(array.astype(np.float64)))
+        numbers = array.astype(np.float64) + 0.0  # no -0
+        require(~(np.abs(numbers) > _LARGEST) | np.isinf(numbers), name, numbers, f"of a magnitude up to {_LARGEST:g}")
+        return read_only(hand_over(numbers))
 
     return array_field(convert, **options)
 
@@ -414,7 +420,7 @@ def interval_field(name: str, *, optional: bool = False, **options: Any) -> Any:
             raise InputError(name, rule, value)
         if np.abs(array)[np.isfinite(array)].max(initial=0.0) > _LARGEST_END:
             raise InputError(name, "of ends below 1e250, or infinite", value)
-        return Interval(*array.astype(np.float64))
+        return Interval(*(array.astype(np.float64) + 0.0))  # no -0
 
     return attrs.field(converter=convert, **options)
 

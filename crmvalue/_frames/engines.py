@@ -34,9 +34,11 @@ __all__ = [
     "join_rows",
     "native",
     "need_window",
+    "time_kind",
     "total",
     "upload",
     "with_columns",
+    "with_epoch",
 ]
 
 Frame: TypeAlias = Any
@@ -167,6 +169,50 @@ def need_window(frame: nw.LazyFrame[Any], name: str, value: object, instead: str
     if frame.implementation is nw.Implementation.DASK:
         rule = "something else on a Dask frame, since Dask has no sums in the order of time"
         raise InputError(name, rule, value, hint=f"{instead}, or compute() the frame first")
+
+
+def time_kind(frame: nw.LazyFrame[Any], time: str) -> Any:
+    """Give the type of a column of times; narwhals knows no zone of pandas with a sign beside letters, as New_York."""
+    import narwhals as nw
+
+    kind = frame.collect_schema()[time]
+    if frame.implementation is nw.Implementation.DASK:
+        found = frame.to_native().dtypes[time]
+        zone = getattr(getattr(found, "pyarrow_dtype", found), "tz", None)
+        kind = kind if zone is None else nw.Datetime("us", str(zone))
+    return kind
+
+
+def with_epoch(frame: nw.LazyFrame[Any], time: str, name: str) -> nw.LazyFrame[Any]:
+    """Add the microseconds since 1970, in UTC, of a column of times with a time zone.
+
+    Each engine counts them itself: what it shows of such times is a clock of the zone, which goes back once a year.
+    """
+    import narwhals as nw
+
+    engine, native_frame = frame.implementation, frame.to_native()
+    found: nw.LazyFrame[Any]
+    if engine is nw.Implementation.DUCKDB:
+        import duckdb
+
+        micros = duckdb.FunctionExpression("epoch_us", duckdb.ColumnExpression(time)).alias(name)
+        found = nw.from_native(native_frame.select(duckdb.StarExpression(), micros))
+    elif engine is nw.Implementation.IBIS:
+        column = native_frame[time]  # its seconds are rounded, not cut
+        micros = column.truncate("s").epoch_seconds().cast("int64") * 1_000_000 + column.microsecond()
+        found = nw.from_native(native_frame.mutate(**{name: micros}))
+    elif engine is nw.Implementation.SQLFRAME:
+        from sqlframe.base import functions
+
+        found = nw.from_native(native_frame.withColumn(name, functions.unix_micros(functions.col(time))))
+    elif engine in {nw.Implementation.PYSPARK, nw.Implementation.PYSPARK_CONNECT}:  # whose whole numbers are seconds
+        moment = nw.col(time)
+        found = frame.with_columns((moment.cast(nw.Int64) * 1_000_000 + moment.dt.microsecond()).alias(name))
+    else:
+        if engine is nw.Implementation.DASK:
+            frame = nw.from_native(native_frame.assign(**{time: native_frame[time].dt.tz_convert("UTC")}))
+        found = frame.with_columns(nw.col(time).dt.timestamp("us").alias(name))
+    return found
 
 
 def from_columns(columns: Mapping[str, npt.NDArray[Any]], like: Frame) -> nw.DataFrame[Any]:

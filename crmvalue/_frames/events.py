@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_time, require_choice
 from crmvalue._frames.columns import TIMES, find_customer, find_named, require_name, require_present
 from crmvalue._frames.customers import FrameResult
-from crmvalue._frames.engines import as_frame, collect, flag, from_columns, native, total, upload
+from crmvalue._frames.engines import as_frame, collect, flag, from_columns, native, time_kind, total, upload, with_epoch
 from crmvalue._frames.log import offset_at, utc_time, zone_of
 from crmvalue._frames.orders import WHOLE, day_number, is_named, no_id, require_ids
 from crmvalue._funnels.counts import stage_columns, to_all_stages
@@ -81,8 +81,8 @@ def funnel(
     Notes
     -----
     Times with a time zone are put on one clock, which is that of their zone at `as_of`. So the time between two events
-    is the time that has passed, also where the clocks changed in between. Engines that keep no zone with a column
-    (DuckDB, Spark) use the clock of the session as it was at each event.
+    is the time that has passed, also where the clocks changed in between, in each engine. In engines that keep no zone
+    with a column (DuckDB, Spark), the zone is that of the session.
 
     Examples
     --------
@@ -238,7 +238,6 @@ def _read_events(
     schema = lazy.collect_schema()
     who, words = schema[roles["customer"]], schema[roles["event"]]
     require_ids(roles["customer"], who)
-    moment = _moment(roles["time"], schema[roles["time"]], lazy, course.as_of)
     event, are_texts = nw.col(roles["event"]), isinstance(words, nw.String | nw.Categorical | nw.Enum)
     if not (are_texts or words.is_integer()):
         raise InputError("event", f"texts or whole numbers in column {roles['event']!r}", str(words))
@@ -249,7 +248,12 @@ def _read_events(
         strange = [item for item in items if isinstance(item, str) is not are_texts]
         if strange:
             raise InputError(name, f"events as in column {roles['event']!r}, of type {words}", strange[0])
-    rows = lazy.select(nw.col(roles["customer"]).alias("_who"), event.alias("_event"), moment.alias("_time"))
+    kind = time_kind(lazy, roles["time"])
+    if not isinstance(kind, nw.Date | nw.Datetime):
+        hint = "cast the column first, so that the engine knows the form of its dates"
+        raise InputError("time", f"dates or times in column {roles['time']!r}", str(kind), hint=hint)
+    columns = {"_who": nw.col(roles["customer"]), "_event": event, "_time": nw.col(roles["time"])}
+    rows = _in_microseconds(lazy.select(**columns), kind, course.as_of)
     _refuse_gaps(rows, who, words)
     if not allow_absent:
         named = [item for items in wanted.values() for item in items]
@@ -263,24 +267,22 @@ def _read_events(
     return rows.filter(nw.col("_time") <= course.as_of)
 
 
-def _moment(column: str, kind: Any, lazy: nw.LazyFrame[Any], as_of: float) -> nw.Expr:
-    """Give microseconds since 1970 of a date or a time; zoned times of Polars are put on one clock."""
+def _in_microseconds(rows: nw.LazyFrame[Any], kind: Any, as_of: float) -> nw.LazyFrame[Any]:
+    """Give "_time" as microseconds since 1970; times with a zone stand on its clock at `as_of`."""
     import narwhals as nw
 
-    if not isinstance(kind, nw.Date | nw.Datetime):
-        hint = "cast the column first, so that the engine knows the form of its dates"
-        raise InputError("time", f"dates or times in column {column!r}", str(kind), hint=hint)
-    when, ahead = nw.col(column), 0
-    if isinstance(kind, nw.Datetime) and kind.time_zone and lazy.implementation is nw.Implementation.POLARS:
-        when = when.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    if isinstance(kind, nw.Datetime) and kind.time_zone is not None:
         ahead = offset_at(kind.time_zone, np.datetime64(int(as_of), "us"))
-    moment = day_number(when) * _DAY + ahead * 1e6
+        since = nw.col("_moment").cast(nw.Float64) + ahead * 1e6
+        return with_epoch(rows, "_time", "_moment").select("_who", "_event", since.alias("_time"))
+    when = nw.col("_time")
+    moment = day_number(when) * _DAY
     if isinstance(kind, nw.Datetime):
         part = when.dt
         second = (part.hour().cast(nw.Float64) * 60.0 + part.minute().cast(nw.Float64)) * 60.0
         second = second + part.second().cast(nw.Float64)
         moment = moment + second * 1e6 + part.microsecond().cast(nw.Float64)
-    return moment
+    return rows.with_columns(moment.alias("_time"))
 
 
 def _refuse_gaps(rows: nw.LazyFrame[Any], who: Any, words: Any) -> None:

@@ -110,8 +110,8 @@ class BudgetSplit(Columns, Pictured):
         if not self.spend.any():
             return f"No channel reaches the ratio of {self.target_ratio:g}. Spend nothing, or lower the target."
         moves = f"Change: {', '.join(more)}." if more else "Leave all channels as they are."
-        text = f"{moves} LTV:CAC is then {self.total_ratio:.2f}."
-        rest = f" {self.unspent:,.2f} of the budget would not pay at the ratio of {self.target_ratio:g}."
+        text = f"{moves} LTV:CAC is then {self.total_ratio:z.2f}."
+        rest = f" {self.unspent:z,.2f} of the budget would not pay at the ratio of {self.target_ratio:g}."
         return text + (rest if round(self.unspent, 2) else "")
 
     def _parts(self) -> Parts:

@@ -192,9 +192,9 @@ class CustomerProfits(Columns):
             return f"{every} something or {'costs' if len(self) == 1 else 'cost'} nothing."
         loss = math.fsum(few.loss.tolist())
         who = "The only customer" if len(self) == 1 else f"{len(few):,} of {len(self):,} customers"
-        more = f"they cost {loss:,.2f} more than they bring" if round(loss, 2) else "they cost all that they bring"
+        more = f"they cost {loss:z,.2f} more than they bring" if round(loss, 2) else "they cost all that they bring"
         text = f"{who} {'leaves' if len(few) == 1 else 'leave'} nothing: {more}."
-        return text if len(self) == 1 else f"{text} All customers together leave {self.total:,.2f}."
+        return text if len(self) == 1 else f"{text} All customers together leave {self.total:z,.2f}."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, with profit, reason and break-even, for a dataframe of any kind."""

@@ -162,8 +162,10 @@ class GroupEconomics(Columns, Pictured):
                     f"{name}: no group is clearly above or below {self.target_ratio:g}. Leave the budget as it is."
                 )
                 continue
-            from_ = ", ".join(f"{self.group[i]} ({self.ratio[i]:.2f}, at most {self.ratio_high[i]:.2f})" for i in give)
-            to = ", ".join(f"{self.group[i]} ({self.ratio[i]:.2f}, at least {self.ratio_low[i]:.2f})" for i in take)
+            from_ = ", ".join(
+                f"{self.group[i]} ({self.ratio[i]:z.2f}, at most {self.ratio_high[i]:z.2f})" for i in give
+            )
+            to = ", ".join(f"{self.group[i]} ({self.ratio[i]:z.2f}, at least {self.ratio_low[i]:z.2f})" for i in take)
             if not give:
                 found.append(f"{name}: spend more on {to}. No group is clearly below {self.target_ratio:g}.")
             elif not take:
@@ -175,7 +177,7 @@ class GroupEconomics(Columns, Pictured):
     @property
     def conclusion(self) -> str:
         """Ratio of all customers, the moves, and what they leave out."""
-        ratio = "is not known" if math.isnan(self.ratio[0]) else f"is {self.ratio[0]:.2f}"
+        ratio = "is not known" if math.isnan(self.ratio[0]) else f"is {self.ratio[0]:z.2f}"
         caution = (
             "A ratio is the mean of those who were won so far. The next customer of a channel often costs more: "
             "split_budget counts with that."

@@ -98,7 +98,7 @@ class WeightedChoice(Columns):
         tied = [name for i, name in enumerate(self.options) if i != best and same_score[i]]
         if tied:
             *first, last = [self.winner, *tied]
-            same = f"{', '.join(first)} and {last} have the same score of {score[best]:.2f}"
+            same = f"{', '.join(first)} and {last} have the same score of {score[best]:z.2f}"
             return f"{same}: the marks do not decide."
         low, high = self._ends()
         changes = []

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["check_output", "check_page", "write_page", "write_table"]
 
 _FORMATS = {".csv": "format csv, header", ".parquet": "format parquet"}
-_FORMULA = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
-"""What a formula of a spreadsheet begins with; the last four are full-width signs."""
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+"""What a formula of a spreadsheet begins with; the last four are full-width signs. Apostrophes may stand before it."""
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?", re.ASCII)
 _KINDS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(\d+,\d+\)")
 """Types of numbers that a Parquet file can hold."""
@@ -120,7 +120,10 @@ def write_table(columns: Mapping[str, npt.NDArray[Any]], place: Path, kind: str 
 
 
 def _guard(customer: npt.NDArray[np.object_]) -> tuple[npt.NDArray[np.object_], int]:
-    """Put an apostrophe before each text that a spreadsheet would run; plain numbers such as -5 stay."""
+    """Put an apostrophe before each text that a spreadsheet would run; plain numbers such as -5 stay.
+
+    Such a text behind apostrophes gets one more, so that different texts stay different: =q and '=q.
+    """
     risky = [i for i, text in enumerate(customer) if _FORMULA.match(text) and not _NUMBER.fullmatch(text)]
     guarded = customer.copy()
     guarded[risky] = ["'" + text for text in customer[risky]]

@@ -162,7 +162,7 @@ def _base_lines(summary: BaseSummary) -> list[str]:
         _line("period", f"{summary.first_day} to {summary.as_of}"),
     ]
     if summary.revenue is not None:
-        lines.append(_line("revenue", f"{summary.revenue:,.2f}"))
+        lines.append(_line("revenue", f"{summary.revenue:z,.2f}"))
     later = f"after that day; {counted(counts.n_customers_after_as_of or 0, 'customer')} first bought then"
     left_out = [
         (counts.n_without_customer, "without a customer"),
@@ -189,7 +189,7 @@ def _base_lines(summary: BaseSummary) -> list[str]:
         note = f"taken off purchases; {counted(counts.n_purchases_cancelled or 0, 'purchase')} cancelled"
         lines.append(_line("refunds", counted(counts.n_refunds_netted, "row"), note=note))
     if counts.unmatched_refunds:
-        lines.append(_line("", f"{counts.unmatched_refunds:,.2f}", note="refunded without an earlier purchase"))
+        lines.append(_line("", f"{counts.unmatched_refunds:z,.2f}", note="refunded without an earlier purchase"))
     if summary.n_fell_silent:
         buyers = "a frequent buyer" if summary.n_fell_silent == 1 else "frequent buyers"
         note = f"{buyers}, silent for over 20 times their mean gap"
@@ -371,7 +371,7 @@ def _choice_lines(summary: ModelSummary) -> list[str]:
             f"The log has no day in {months}. If customers buy more or less then, this forecast cannot know it."
         )
     lines += _grade_lines(summary, summary.score(name))
-    held = f"{summary.holdout_length or 0.0:,.1f}"
+    held = f"{summary.holdout_length or 0.0:z,.1f}"
     lines += [_line("holdout", held, note=f"weeks after {summary.calibration_end}")]
     lines += _error_table(summary, name)
     lines += _rule_lines(summary)
@@ -431,11 +431,11 @@ def _choice_note(summary: ModelSummary, name: str) -> str:
     def figure(one: str) -> str:
         if by_score:
             return f"{scores[one]:.4f}" if one in scores else "not usable there"
-        return f"{summary.score(one).aic or 0.0:,.1f}"
+        return f"{summary.score(one).aic or 0.0:z,.1f}"
 
     others = [score for score in summary.scores if score.aic is not None and score.name != name]
     beside = ", ".join(f"{one.name} {figure(one.name)}{' (doubtful)' if one.warnings else ''}" for one in others)
-    said = f"AIC {summary.score(name).aic or 0.0:,.1f}"
+    said = f"AIC {summary.score(name).aic or 0.0:z,.1f}"
     if by_score:
         said = f"log score {figure(name)} on the last quarter of the calibration, {said}"
     return said + (f"; others: {beside}" if beside else "")
@@ -464,9 +464,9 @@ def _forecast_value_lines(summary: ModelSummary) -> list[str]:
     if summary.value is None:
         lines = _wrap(f"Value not known: {summary.spend_problem}")
     else:
-        lines = [_line("value, 52 weeks", f"{summary.value:,.2f}", note=note)]
+        lines = [_line("value, 52 weeks", f"{summary.value:z,.2f}", note=note)]
     if summary.value_for_life is not None:
-        lines.append(_line("value, for life", f"{summary.value_for_life:,.2f}", note=note))
+        lines.append(_line("value, for life", f"{summary.value_for_life:z,.2f}", note=note))
         lines.append("  The value for life reaches far beyond the time that the holdout has checked.")
     if summary.value is not None and summary.margin is None:
         lines.append("  Revenue is not profit: give a margin for a value in margin.")
@@ -485,12 +485,12 @@ def _line(label: str, value: str, *, interval: str = "", note: str = "") -> str:
 def _estimate(label: str, estimate: Estimate | None, *, note: str = "") -> str:
     if estimate is None:
         return ""
-    low = "?" if estimate.low is None else f"{estimate.low:,.2f}"
-    high = "?" if estimate.high is None else f"{estimate.high:,.2f}"
+    low = "?" if estimate.low is None else f"{estimate.low:z,.2f}"
+    high = "?" if estimate.high is None else f"{estimate.high:z,.2f}"
     interval = "" if low == high == "?" else f"{low} to {high}"
     if estimate.low is not None and estimate.low == estimate.high:  # does not show that the next one is like them
         interval = "all alike"
-    return _line(label, f"{estimate.value:,.2f}", interval=interval, note=note)
+    return _line(label, f"{estimate.value:z,.2f}", interval=interval, note=note)
 
 
 def _wrap(text: str, indent: int = 2) -> list[str]:
@@ -508,4 +508,4 @@ def _percent(error: HoldoutError) -> str:
 
 
 def _mean_error(error: HoldoutError) -> str:
-    return f"{error.mean_absolute_error:,.2f}"
+    return f"{error.mean_absolute_error:z,.2f}"

@@ -68,6 +68,18 @@ class TestInputError:
         assert len(str(error)) < 2500
         assert len(error.rule) > 20_000
 
+    def test_long_texts_are_cut_between_words(self):
+        """A value in at most 80 characters, and a rule or a hint around its middle."""
+        words = [f"word{n}" for n in range(400)]
+        error = InputError("x", " ".join(words), " ".join(words), hint=" ".join(words))
+        cut = "' ".join(str(error).split("got '")[1].split(". Hint")[0].split("'"))
+        assert cut.split() == [*words[: len(cut.split()) - 1], "..."]
+        assert 60 < len(cut) < 80
+        for text in (str(error).split("must be ")[1].split("; got")[0], str(error).split("Hint: ")[1]):
+            start, end = (part.split() for part in text.split(" ... "))
+            assert [start, end] == [words[: len(start)], words[-len(end) :]]
+            assert 900 < len(text) <= 1005
+
     def test_is_caught_as_value_error(self):
         with pytest.raises(ValueError, match="must be finite"):
             raise InputError("x", "finite", 1.5)

@@ -19,7 +19,15 @@ from hypothesis import strategies as st
 from crmvalue import profiles, segmentation
 from crmvalue._core.checks import as_fraction
 from crmvalue._core.json import SCHEMA, from_json, read_json, to_json
-from crmvalue._core.values import FixedMapping, array_field, checked_field, count_field, optional, stay_frozen
+from crmvalue._core.values import (
+    FixedMapping,
+    array_field,
+    checked_field,
+    count_field,
+    date_table,
+    optional,
+    stay_frozen,
+)
 from crmvalue.errors import InputError
 from crmvalue.typing import Dates, Floats, Integers, Interval
 from tests.strategies import dates
@@ -197,6 +205,45 @@ def is_same(left, right):
     if isinstance(left, tuple):
         return type(left) is type(right) and len(left) == len(right) and all(map(is_same, left, right))
     return type(left) is type(right) and (left == right or repr(left) == repr(right))
+
+
+@stay_frozen
+@attrs.frozen(kw_only=True)
+class Moments:
+    """A column of moments in any unit."""
+
+    at: Dates = date_table("at")
+
+
+class TestColumnsWithoutAMoment:
+    """Empty columns, and those whose moments are all missing, keep their unit, which no text shows."""
+
+    @pytest.mark.parametrize("n", [0, 2])
+    @pytest.mark.parametrize("unit", ["D", "h", "s", "ms", "us", "ns"])
+    def test_round_trip(self, unit, n):
+        times = np.full(n, "NaT", dtype=f"datetime64[{unit}]")
+        read = from_json(Moments, to_json(Moments(at=times))).at
+        assert read.dtype == times.dtype
+        assert len(read) == n
+        assert np.isnat(read).all()
+
+    @pytest.mark.parametrize(
+        "column",
+        [
+            {"kind": "datetime64[us]"},
+            {"kind": "datetime64[us]", "value": ["2024-01-01"]},
+            {"kind": "datetime64[us]", "value": [["NaT"]]},
+            {"kind": "datetime64[us]", "value": "NaT"},
+            {"kind": "datetime64[us]", "value": ["now"]},
+            {"kind": "datetime64[as]", "value": []},
+            {"kind": ["datetime64[us]"], "value": []},
+            {"kind": "datetime64[us]", "value": [], "more": 1},
+        ],
+    )
+    def test_rejects(self, column):
+        text = json.dumps({"schema": SCHEMA, "kind": "Moments", "at": column})
+        with pytest.raises(InputError, match="what `to_json` wrote"):
+            from_json(Moments, text)
 
 
 class TestRoundTrip:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import warnings
+
+import attrs
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -195,3 +200,50 @@ class TestLeads:
         assert found.total.tolist() == [0, 20]
         assert found.unmet == ("visit",)
         assert found.conclusion == "2 leads: 1 cold, 1 warm. No lead has points for: visit."
+
+
+SAID = re.compile(r"(?<![\w.,])-0(\.0+)?(?![\w.,]*[1-9])|\binf\b")
+
+
+def sentences(value):
+    """Give the texts that a value says: its own properties that are texts."""
+    for name in dir(type(value)):
+        if isinstance(getattr(type(value), name), property) and not name.startswith("_"):
+            with contextlib.suppress(InputError, AttributeError):
+                text = getattr(value, name)
+                if isinstance(text, str):
+                    yield name, text
+
+
+def changed(value, number):
+    """Give the value with one number of each field in turn changed, where it allows that."""
+    for field in attrs.fields(type(value)):
+        now = getattr(value, field.name)
+        is_array = isinstance(now, np.ndarray) and now.dtype.kind == "f" and now.size
+        if not field.init or isinstance(now, bool) or not (is_array or isinstance(now, float | int)):
+            continue
+        other = number
+        if is_array:
+            other = now.copy()
+            other.flat[0] = number
+        with contextlib.suppress(InputError, AttributeError):
+            yield field.name, attrs.evolve(value, **{field.alias: other})
+
+
+@pytest.mark.slow
+class TestNumbersInSentences:
+    """No sentence holds "-0", and none says "inf" of a finite number."""
+
+    @pytest.mark.parametrize("number", [-0.0, 1e300, -1e300])
+    def test_all_public_values(self, number):
+        from tests.core.public_values import VALUES
+
+        wrong = []
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", RuntimeWarning)
+            for value in VALUES:
+                before = {name for name, text in sentences(value) if SAID.search(text)}
+                for field, other in changed(value, number):
+                    found = [(name, text) for name, text in sentences(other) if name not in before]
+                    wrong += [(type(value).__name__, field, *said) for said in found if SAID.search(said[1])]
+        assert not wrong

@@ -220,7 +220,8 @@ class TestNumberField:
     @pytest.mark.parametrize(
         ("options", "good", "bad", "rule"),
         [
-            ({}, 1e308, np.inf, "a number, finite; got inf"),
+            ({}, 1e300, np.inf, "a number, finite; got inf"),
+            ({}, -1e300, -1.1e300, "of a magnitude up to 1e\\+300; got -1.1e"),
             ({"infinite": True}, -np.inf, np.nan, "a number; got nan"),
             ({"low": 0.0}, 0.0, -1e-300, ">= 0, finite; got -1e-300"),
             ({"low": 0.0, "infinite": True}, np.inf, -1.0, ">= 0; got -1.0"),

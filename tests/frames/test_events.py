@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 
 import attrs
+import narwhals as nw
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -17,13 +19,17 @@ from crmvalue.cohorts import retention_triangle
 from crmvalue.errors import InputError
 from crmvalue.funnels import funnel_from_events
 from crmvalue.journeys import BirthdayJourney, Customers, Events, Policy, TriggerJourney
-from tests.frames.engines import ENGINES, needs, read
+from tests.frames.engines import ENGINES, needs, own_connection, read
 from tests.frames.logs import SEARCHED, arrays, assert_close, few, make_log, outcome, table_of
 
 each_engine = pytest.mark.parametrize(
     "engine", [pytest.param(e, id=e.name, marks=pytest.mark.slow if e.is_slowest else ()) for e in ENGINES]
 )
 one_of_the_slowest = pytest.mark.parametrize("engine", [e for e in ENGINES if e.is_slowest], ids=lambda e: e.name)
+SESSIONS = {"duckdb", "sqlframe", "pysail"}  # packages of engines that keep no zone with a column
+slow_marked = [pytest.param(e, id=e.name, marks=pytest.mark.slow if e.is_slow else ()) for e in ENGINES]
+each_with_zones = pytest.mark.parametrize("engine", [p for p in slow_marked if p.values[0].package not in SESSIONS])
+each_with_sessions = pytest.mark.parametrize("engine", [p for p in slow_marked if p.values[0].package in SESSIONS])
 searched = pytest.mark.parametrize("engine", SEARCHED, ids=lambda engine: engine.name)
 each_eager = pytest.mark.parametrize("engine", [e for e in ENGINES if not e.is_lazy], ids=lambda e: e.name)
 
@@ -32,6 +38,37 @@ each_eager = pytest.mark.parametrize("engine", [e for e in ENGINES if not e.is_l
 def _installed(request):
     if "engine" in request.fixturenames:
         needs(request.getfixturevalue("engine"))
+
+
+@contextlib.contextmanager
+def session_in(engine, zone):
+    """Set the time zone of the session of an engine that keeps no zone with a column."""
+    small = nw.from_native(engine.make(pa.table({"a": [1]}))).to_native()
+    if engine.name == "DuckDB":
+        import duckdb
+
+        run = duckdb.execute
+    elif engine.package == "duckdb":
+        run = own_connection().execute
+    elif engine.package == "sqlframe":
+        run = small.session._conn.execute
+    else:
+        run = None
+    if run is None:
+        settings = small.sparkSession.conf
+        before = settings.get("spark.sql.session.timeZone")
+        settings.set("spark.sql.session.timeZone", zone)
+        try:
+            yield
+        finally:
+            settings.set("spark.sql.session.timeZone", before)
+        return
+    before = run("select current_setting('TimeZone')").fetchone()[0]
+    run(f"set TimeZone = '{zone}'")
+    try:
+        yield
+    finally:
+        run(f"set TimeZone = '{before}'")
 
 
 def assert_same_table(frame, wanted, key):
@@ -236,15 +273,13 @@ class TestFunnel:
         found = frames.funnel(engine.make(table), steps=["a", "b"], as_of="2024-01-02T02:00")
         assert read(found.frame, "stage")["entered"] == [2, 1]
 
-    @pytest.mark.parametrize("name", ["pandas", "pandas of Arrow", "Polars", "Polars, lazy", "PyArrow"])
+    @each_with_zones
     @pytest.mark.parametrize("day", ["2024-11-02", "2024-12-01"])
-    def test_time_passes_evenly_where_the_clocks_change(self, name, day):
+    def test_time_passes_evenly_where_the_clocks_change(self, engine, day):
         """On 3 November 2024 01:50 is followed by 01:10 in New York, and on 10 March 01:50 by 03:10: 20 minutes each.
 
         Times stand on the clock at `as_of`, so that the end of observation is a time of that zone too.
         """
-        engine = next(engine for engine in ENGINES if engine.name == name)
-        needs(engine)
         times = ["2024-11-03T05:50", "2024-11-03T06:10", "2024-03-10T06:50", "2024-03-10T07:10"]
         moments = pa.array([dt.datetime.fromisoformat(f"{time}+00:00") for time in times])
         moments = moments.cast(pa.timestamp("us", tz="America/New_York"))
@@ -257,6 +292,23 @@ class TestFunnel:
         end = "2024-11-03T01:10"  # comes twice: the first time stands for it, before the event at the second
         with_end = frames.funnel(engine.make(table), steps=["a", "b"], as_of=end)
         assert read(with_end.frame, "stage")["entered"] == [1, 1]
+
+    @each_with_sessions
+    def test_time_passes_evenly_on_the_clock_of_a_session(self, engine):
+        """The same moments as above, and one before 1970; the zone is that of the session."""
+        times = ["2024-11-03T05:50", "2024-11-03T06:10:00.7", "2024-03-10T06:50", "2024-03-10T07:10:00.7"]
+        times += ["1969-12-31T23:50", "1970-01-01T00:10:00.7"]
+        moments = pa.array([dt.datetime.fromisoformat(f"{time}+00:00") for time in times])
+        table = pa.table({"customer": [1, 1, 2, 2, 3, 3], "event": ["a", "b"] * 3, "time": moments})
+        with session_in(engine, "America/New_York"):
+            frame = engine.make(table)
+            for seconds, converted in ((1200.6, 0), (1200.7, 3)):
+                window = dt.timedelta(seconds=seconds)
+                found = frames.funnel(frame, steps=["a", "b"], as_of="2024-12-01", window=window)
+                assert read(found.frame, "stage")["entered"] == [3, converted]
+            for end, entered in (("2024-03-10T03:10:00.6", [2, 1]), ("2024-03-10T03:10:00.7", [2, 2])):
+                found = frames.funnel(frame, steps=["a", "b"], as_of=end)
+                assert read(found.frame, "stage")["entered"] == entered
 
     @pytest.mark.parametrize("zone", ["+05:30", "-03:00", "Etc/GMT-5"])
     def test_zones_of_pandas_and_arrow(self, zone):

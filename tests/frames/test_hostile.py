@@ -291,6 +291,13 @@ class TestOrders:
             assert found.name == "customer"
             assert "whole numbers or" in found.rule
 
+    def test_decimals_of_arrow_are_no_identifiers_in_dask(self):
+        """Decimals among the objects of pandas are texts by the time that Dask hands them over."""
+        dask = pytest.importorskip("dask.dataframe")
+        ids = pa.array([Decimal(1), Decimal(2), Decimal(1)], pa.decimal128(10, 2))
+        frame = dask.from_pandas(orders(customer=ids).to_pandas(types_mapper=pd.ArrowDtype), npartitions=1)
+        assert refusal(frames.summarise, frame).name == "customer"
+
     @pytest.mark.parametrize("day", [-1_000_000, 4_000_000])
     @pytest.mark.parametrize("engine", [engine for engine in CHOSEN if engine.name != "pandas"], ids=lambda e: e.name)
     def test_years_that_no_calendar_of_python_has(self, engine, day):

@@ -233,7 +233,7 @@ class TestTable:
         [
             ("=1+1", "'=1+1"), ("\t=1", "'\t=1"), ("\r=1", "'\r=1"), ("\n=1", "'\n=1"), ("+", "'+"),
             ("-2+3", "'-2+3"), ("-5", "-5"), ("-5,5", "-5,5"), ("+380441234567", "+380441234567"), ("a=1", "a=1"),
-            ("", ""), ("'=1", "'=1"), ("\uff1d1", "'\uff1d1"),
+            ("", ""), ("'=1", "''=1"), ("''=1", "'''=1"), ("'x", "'x"), ("'-5", "''-5"), ("\uff1d1", "'\uff1d1"),
         ],
     )  # fmt: skip
     def test_what_is_guarded(self, tmp_path, text, written):
@@ -241,6 +241,14 @@ class TestTable:
         assert n == (text != written)
         relation = duckdb.read_csv(str(tmp_path / "x.csv"), all_varchar=True, header=True, delimiter=",")
         assert (relation.fetchall()[1][0] or "") == written
+
+    def test_different_texts_stay_different(self, tmp_path):
+        texts = ["'" * n + end for n in range(4) for end in ("=q", "-5", "-x", "q", "@")]
+        assert write_table({"customer": np.array(texts)}, tmp_path / "x.csv") == 4 * 3 + 3
+        relation = duckdb.read_csv(str(tmp_path / "x.csv"), all_varchar=True, header=True, delimiter=",")
+        written = [row[0] for row in relation.fetchall()]
+        assert len(set(written)) == len(texts)
+        assert not any(text.startswith(("=", "@", "-x")) for text in written)
 
     @pytest.mark.parametrize(
         ("kind", "values"),

@@ -142,9 +142,9 @@ def _encode_texts(value: ArrayLike) -> Encoded | None:
         found = encode_column(value)
         if found is not None:
             return found
-    array = value if isinstance(value, np.ndarray) else None
-    if array is None and getattr(value, "dtype", None) == np.dtype(object):  # pandas warns where other kinds are asked
-        array = getattr(value, "values", None)
+    array: Any = value
+    if not isinstance(value, np.ndarray) and isinstance(getattr(value, "dtype", None), np.dtype):
+        array = getattr(value, "values", None)  # of other types of pandas, such as periods, it warns
     if not isinstance(array, np.ndarray) or array.ndim != 1:
         return None
     if array.dtype.kind == "U":

@@ -129,7 +129,7 @@ class LeadScoreFit(Columns):
         gain = "no better"
         if self.brier_score < self.brier_score_constant:  # a score that tells nothing apart may be so by chance
             gain = "better" if low > 0.5 else "not shown to be better"
-        slope = f"{self.calibration_slope:.2f}" if math.isfinite(self.calibration_slope) else "not known"
+        slope = f"{self.calibration_slope:z.2f}" if math.isfinite(self.calibration_slope) else "not known"
         return (
             f"On {counted(self.n_holdout, 'held-out lead')} the score {told}: AUC {self.auc:.3f} "
             f"({100 * self.level:.4g} % interval {low:.3f} to {high:.3f}). Its probabilities are {gain} "

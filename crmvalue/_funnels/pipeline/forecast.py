@@ -196,7 +196,7 @@ class PipelineForecast:
         deals, are = counted(self.n_deals, "open deal"), "is" if self.n_deals == 1 else "are"
         return (
             f"{deals} worth {self.amount:,.0f} {are} expected to bring {self.expected:,.0f}; "
-            f"with {100 * self.level:.4g} % probability from {low:,.0f} to {high:,.0f}, "
+            f"with {100 * self.level:.4g} % probability from {low:z,.0f} to {high:z,.0f}, "
             f"if the deals are independent and their probabilities are right."
         )
 

@@ -150,7 +150,7 @@ class ForecastCalibration(Columns, Pictured):
                 f"explains ({self._p(self.p_value_amount, of_amount)}). "
             )
         return (
-            f"{money}Of {counted(n, 'deal')}, {expected:,.1f} were expected to be won and "
+            f"{money}Of {counted(n, 'deal')}, {expected:z,.1f} were expected to be won and "
             f"{counted(won, 'was won', 'were won')}, {total} ({self._p(self.p_value_total, of_total)}). "
             f"{single}Brier score {self.brier_score:.3f})."
         )

@@ -358,7 +358,7 @@ class JourneyResults(Columns, Pictured):
         text = (
             f"{counted(int(self.n_sent.sum()), 'message')} of {int(self.n_planned.sum()):,} planned went out. "
             f"By the rule {self.credit!r}, they are credited with {self.n_credited_orders:,} of "
-            f"{counted(self.n_all_orders, 'order')} and {self.credited_revenue:,.2f} of {self.all_revenue:,.2f}. "
+            f"{counted(self.n_all_orders, 'order')} and {self.credited_revenue:z,.2f} of {self.all_revenue:z,.2f}. "
             "Credit divides orders; it does not say which of them would have come anyway."
         )
         if self.n_copies:

@@ -127,7 +127,7 @@ class AgentScores(Columns):
     def conclusion(self) -> str:
         """Name the agents who are above and below a typical one beyond chance."""
         above, below = (", ".join(map(str, names)) or "nobody" for names in (self.best, self.agent[self.is_below]))
-        return f"Typical agent {self.overall:.2f}. Beyond chance above it: {above}; below it: {below}."
+        return f"Typical agent {self.overall:z.2f}. Beyond chance above it: {above}; below it: {below}."
 
     def to_json(self) -> str:
         """Write the scores as JSON text."""

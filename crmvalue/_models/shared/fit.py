@@ -69,6 +69,7 @@ _T = TypeVar("_T")
 
 LOG_LOW, LOG_HIGH = math.log(1e-5), math.log(1e6)  # where positive parameters are searched
 COEFFICIENT_LIMIT = 50.0
+_LARGEST = 1e100  # magnitude of an estimate
 _AT_WALL = 1e-6
 _WIDE = 0.6  # a larger standard error of a log-parameter may hide a second peak: other starts are tried
 _SLACK = 1e-6  # by which a larger model may fall behind the one nested in it: the search, and rounding
@@ -277,6 +278,9 @@ class Fit(Generic[Model]):
             if getattr(self, field).shape != shape:
                 raise InputError(field, f"of shape {shape}, for {', '.join(names)}", getattr(self, field).shape)
         require((self.estimates > 0) | ~self.positive, "estimates", self.estimates, "> 0 where `positive`")
+        for field in ("estimates", "search_covariance"):  # the covariance has products of three of them
+            numbers = getattr(self, field)
+            require((np.abs(numbers) <= _LARGEST) | np.isinf(numbers), field, numbers, f"of up to {_LARGEST:g}")
         variance = np.diag(self.search_covariance)
         require(variance >= 0, "search_covariance", variance, ">= 0 on the diagonal")
         read = read_priors(self.priors, Parameters(names, self.positive))

@@ -67,6 +67,7 @@ __all__ = [
     "spend_independence",
 ]
 
+_MOST_YEARS_LATER = 200  # from the last date to `as_of`: an end such as 9999-12-31 stands for none
 _MOST_PAIRS = 10**8  # of days of arrival and periods that are added up one by one
 _STRONG = 0.2  # a weaker correlation hardly moves expected spend, even if it is significant in a large base
 _SIGNIFICANT = 0.05
@@ -327,8 +328,9 @@ def purchase_tracking(
     model : purchase model or Fit
         Purchase model, or the fit of one.
     as_of : date, optional
-        Last day of observation; later rows are left out. By default the last date of the log. Without it, a few rows
-        more than five years after all others raise: one wrong date would move the end by years.
+        Last day of observation, at most 200 years after the last date of the log; later rows are left out. By default
+        that last date. Without it, a few rows more than five years after all others raise: one wrong date would move
+        the end by years.
     period_days : int, optional
         Length of a period [days], from 1 to 3,660. The first begins on the first date of the log; a last one that is
         not complete by `as_of` is left out.
@@ -364,6 +366,9 @@ def purchase_tracking(
     length = as_whole_number("period_days", period_days, low=1, high=3660)
     start = days.min()
     final = last_date("as_of", days) if as_of is None else as_day("as_of", as_of)
+    if (final - days.max()).astype(np.int64) > _MOST_YEARS_LATER * DAYS_PER_UNIT["year"]:
+        rule = f"at most {_MOST_YEARS_LATER} years after the last date of the log, {days.max()}"
+        raise InputError("as_of", rule, str(final))
     n_periods = int((final - start).astype(np.int64) + 1) // length
     if n_periods < 1:
         name = "period_days" if as_of is None else "as_of"

@@ -151,7 +151,8 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     n = as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     generator = as_rng(rng)
     if not np.isfinite(fit.search_covariance).all():
-        raise InputError("fit", "a fit that determines all its parameters", fit.diagnosis.messages, hint="give priors")
+        hint = "; ".join((*fit.diagnosis.messages, "give priors"))
+        raise InputError("fit", "a fit that determines all its parameters", "one that does not", hint=hint)
     total = _total_of(fit, history)
     found = total(fit.estimates)
     if not is_that_of(fit, found):

@@ -282,10 +282,8 @@ def require_fit(name: str, fit: object) -> None:
         rule = "a Fit where `level` is given: only a fit knows the uncertainty of the parameters"
         raise InputError(name, rule, type(fit).__name__)
     if not (fit.diagnosis.trustworthy and np.isfinite(fit.search_covariance).all()):
-        raise InputError(
-            name, "a trustworthy fit where `level` is given", "; ".join(fit.diagnosis.messages),
-            hint="give priors, try a simpler model, or get more data",
-        )  # fmt: skip
+        hint = "; ".join((*fit.diagnosis.messages, "give priors, try a simpler model, or get more data"))
+        raise InputError(name, "a trustworthy fit where `level` is given", "one that is not", hint=hint)
 
 
 def draw_fit(

@@ -256,7 +256,7 @@ def compare_promotions(
     problems = [*source.problems, *(f"{source.name_of(key)}: {reason}" for key, reason in total.odd)]
     n_odd = len(source.problems) + total.n_odd
     if problems and (odd == "raise" or not total.n_carts):
-        raise InputError("carts", "carts that can be priced", problems[0], count=n_odd)
+        raise InputError("carts", "carts that can be priced", "one that cannot", count=n_odd, hint=problems[0])
     return _result(total, n_odd, problems)
 
 

@@ -211,6 +211,19 @@ class TestEncodeCustomers:
             codes += 1
             np.testing.assert_array_equal(ids, before)
 
+    @pytest.mark.parametrize(
+        "column",
+        [
+            pd.period_range("2024-01", periods=3, freq="M"),
+            pd.interval_range(0, 3),
+            pd.date_range("2024-01-01", periods=3, tz="Europe/Kyiv"),
+        ],
+        ids=["periods", "intervals", "zoned times"],
+    )
+    def test_other_types_of_pandas_are_refused_without_a_warning(self, column):
+        with pytest.raises(InputError, match="all whole numbers or all text"):
+            encode_customers("customer", pd.Series(column))
+
 
 class TestGapsInColumns:
     """A missing identifier in a column of another library is nobody, and the others keep their digits."""

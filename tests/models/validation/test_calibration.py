@@ -138,6 +138,10 @@ class TestPurchaseTracking:
             found.cumulative_expected, np.cumsum(curve)[1::2], rtol=1e-9, atol=1e-9
         )  # of 938,272
 
+    def test_an_end_200_years_later(self):
+        found = purchase_tracking(["a", "a"], ["2024-01-01", "2024-01-20"], PAPER, as_of="2224-01-20")
+        assert found.cumulative_actual[-1] == 1
+
     @pytest.mark.slow
     def test_all_days_of_the_calendar(self):
         model = ParetoNbd(0.553, 10.578, 0.606, 11.669, "week")  # the fastest
@@ -152,6 +156,8 @@ class TestPurchaseTracking:
             ({"date": ["2024-01-01"]}, "date"),
             ({"model": 1}, "model"),
             ({"as_of": "2023-01-01"}, "as_of"),
+            ({"as_of": "9999-12-31"}, "as_of"),
+            ({"as_of": "2224-02-01"}, "as_of"),
             ({"period_days": 30}, "period_days"),
             ({"period_days": 1.5}, "period_days"),
         ],

@@ -446,9 +446,11 @@ class TestValueIntervals:
         history = PurchaseHistory.from_columns(
             frequency=x, recency=x * 9, age=np.full(30, 30.0), mean_repeat_spend=5 + np.arange(30.0), time_unit="week"
         )
+        fits = fit_mbg_nbd(history), fit_gamma_gamma(history)
         with pytest.raises(InputError, match="a trustworthy fit") as caught:
-            valued(history, (fit_mbg_nbd(history), fit_gamma_gamma(history)))
+            valued(history, fits)
         assert caught.value.name == "purchase_model"
+        assert all(message in str(caught.value) for message in fits[0].diagnosis.messages)
         assert "prior" in str(caught.value)
 
 
