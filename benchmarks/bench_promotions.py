@@ -7,7 +7,8 @@ brands and categories, fixed prices, "3 for 2", "the second at half price", bund
 a code, gifts, and free delivery. About half of them reach a cart. Carts of 20 and 30 lines have one to three units in a
 line. A search that is not proven optimal is counted.
 
-Then small past carts of 5 lines meet 10 promotions, as before a launch.
+Then small past carts of 5 lines meet 10 promotions, as before a launch. Last come carts with more combinations than can
+be looked at: many units, many groups, many amounts that lines share.
 """
 
 from __future__ import annotations
@@ -113,6 +114,56 @@ def measure(carts, promotions, **options):
     return np.array(seconds) * 1000, unproven
 
 
+def hard_carts():
+    """Give carts, promotions and caps that no search can look through."""
+    together = {"family": "s", "combines_with": ["*"]}
+
+    def cart(n, quantity):
+        lines = [
+            CartLine(
+                id=f"{i:04}",
+                product=f"p{i}",
+                brand=f"b{i % 25}",
+                categories=[f"c{i % 6}"],
+                unit_price=10000 + 37 * i,
+                quantity=quantity,
+            )
+            for i in range(n)
+        ]
+        return Cart(lines=lines, currency="UAH")
+
+    limited = [Promotion.bundle("b", quantity=2, amount_off=100, limit_per_order=10**6)]
+    groups = [Promotion.n_for_m(f"n{i}", 2 + i % 5, 1, categories=[f"c{i % 6}"]) for i in range(100)]
+    groups += [
+        Promotion.bundle(f"b{i}", quantity=2 + i % 4, amount_off=100 + i, brands=[f"b{i % 25}"]) for i in range(100)
+    ]
+    amounts = [Promotion.amount(f"{i:03}", 100 + i, on="order", **together) for i in range(300)]
+    yield "2 lines of 10**8 units, bundles at most 10**6 times", cart(2, 10**8), limited, None
+    yield (
+        "2 lines of 10**8 units, 3 for 2 at most 10**7 times",
+        cart(2, 10**8),
+        [Promotion.n_for_m("a", 3, 2, limit_per_order=10**7)],
+        None,
+    )
+    yield "1,000 lines, 100 n for m and 100 bundles", cart(1000, 3), groups, None
+    yield "300 amounts off the order", cart(5, 3), amounts, None
+    yield "300 amounts off the order, capped at 20 %", cart(5, 3), amounts, Caps(order_percent=20, blocked="lost")
+    stacked = [Promotion.percent(f"{i:04}", 1 + i % 30, **together) for i in range(1000)]
+    yield "1,000 lines, 1,000 percentages that combine", cart(1000, 3), stacked, None
+    mixed = [*groups, *amounts, *stacked[:400]]
+    mixed += [Promotion.percent(f"o{i}", 1 + i % 9, on="order", brands=[f"b{i % 25}"]) for i in range(100)]
+    yield "1,000 lines, 1,000 promotions of these kinds", cart(1000, 3), mixed, None
+
+
+def measure_hard_carts():
+    for name, cart, promotions, caps in hard_carts():
+        start = process_time()
+        priced = best_price(cart, promotions, caps=caps)
+        seconds = process_time() - start
+        proven = "proven" if priced.optimal else f"not proven, {priced.possible_saving / priced.initial:.1%} open"
+        print(f"{name}: {seconds:.2f} s, {proven}, {priced.discount / priced.initial:.1%} off", flush=True)
+
+
 def main():
     n = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     rng = np.random.default_rng(5)
@@ -131,6 +182,7 @@ def main():
     few = promotions[5:10] + promotions[24:25] + promotions[32:33] + promotions[38:40] + promotions[43:44]
     times, _ = measure(carts, few, caps=CAPS)
     print(f"5 lines, {len(few)} promotions: {1000 * times.mean():.0f} microseconds a cart")
+    measure_hard_carts()
 
 
 if __name__ == "__main__":

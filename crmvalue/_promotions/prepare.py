@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any
@@ -150,16 +151,30 @@ def bits(mask: int) -> list[int]:
 @lru_cache(maxsize=64)
 def ready(promotions: tuple[Promotion, ...], digits: int) -> tuple[Ready, ...]:
     """Bring promotions into the order in which ties are broken, with their amounts in minor units."""
-    ids = [promotion.id for promotion in promotions]
-    for name in ids:
-        if ids.count(name) > 1:
+    for name, n in Counter(promotion.id for promotion in promotions).items():
+        if n > 1:
             raise InputError("promotions", "of different ids", name)
     ordered = sorted(promotions, key=lambda promotion: (-promotion.priority, promotion.id))
     made = tuple(_ready(promotion, place, digits) for place, promotion in enumerate(ordered))
-    for one in made:
-        others = (other for other in made if other is not one and not combine(one.promotion, other.promotion))
-        one.bad = sum(1 << other.place for other in others)
+    _bar(made)
     return made
+
+
+def _bar(made: tuple[Ready, ...]) -> None:
+    """Say which promotions do not combine, as `combine` says it, family by family."""
+    every = (1 << len(made)) - 1
+    of_family: dict[str, int] = {}  # promotions of a family, as bits
+    allowing: dict[str, int] = {}  # promotions that allow a family
+    for one in made:
+        if one.promotion.family:
+            of_family[one.promotion.family] = of_family.get(one.promotion.family, 0) | 1 << one.place
+        for name in one.promotion.combines_with:
+            allowing[name] = allowing.get(name, 0) | 1 << one.place
+    for one in made:
+        names, family = one.promotion.combines_with, one.promotion.family
+        allows = every if "*" in names else reduce(or_, (of_family.get(name, 0) for name in names), 0)
+        allowed = allowing.get("*", 0) | (allowing.get(family, 0) if family else 0)
+        one.bad = every & ~(allows & allowed) & ~(1 << one.place)
 
 
 def _ready(promotion: Promotion, place: int, digits: int) -> Ready:
@@ -283,8 +298,11 @@ def _limits(cart: Cart, caps: Caps | None, amount: list[int], scale: int) -> tup
     largest = [line_limit(cart, caps, line, whole // scale) * scale for line, whole in pairs]
     nodes = []
     for names, key in ((caps.product_amount, "product"), (caps.brand_amount, "brand")):
+        of_name: dict[str, int] = {}
+        for i, line in enumerate(cart.lines if names else ()):
+            of_name[getattr(line, key)] = of_name.get(getattr(line, key), 0) | 1 << i
         for name, most in names.items():
-            lines = sum(1 << i for i, line in enumerate(cart.lines) if getattr(line, key) == name)
+            lines = of_name.get(name, 0)
             if lines:
                 nodes.append((lines, cart.minor(most) * scale))
     orders = order_limits(cart, caps, sum(amount) // scale)
@@ -522,7 +540,8 @@ def missing_of(promotion: Promotion, cart: Cart) -> list[tuple[Items, int]]:
     if promotion.get_items is not None:
         wanted = [promotion.items] * promotion.buy + [promotion.get_items] * promotion.get
     able = [i for i, line in enumerate(cart.lines) if not promotion.sets or fits(promotion.items, line)]
-    lines = [[i for i in able if fits(items, cart.lines[i])] for items in wanted]
+    of_items = {items: [i for i in able if fits(items, cart.lines[i])] for items in {*wanted}}
+    lines = [of_items[items] for items in wanted]
     left = [line.quantity for line in cart.lines]
     taken: dict[int, int] = {}  # place in the group -> line
 

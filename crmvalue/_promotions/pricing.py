@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from crmvalue._promotions.prepare import Active
+    from crmvalue._promotions.units.budget import Budget
 
 __all__ = ["LineBest", "Pricer", "Source", "largest_flow"]
 
@@ -60,7 +61,12 @@ class Pricer:
         self.problem = problem
         self.by_bit = {active.bit: active for active in problem.active}
         self.line_promotions = [0] * len(problem.quantity)
-        self.members = sum(active.bit for active in problem.active if not active.ready.promotion.alone)
+        self.members = 0
+        self.touching = [0] * len(problem.quantity)  # all promotions of each line, without items to get
+        for active in problem.active:
+            self.members |= 0 if active.ready.promotion.alone else active.bit
+            for i in bits(active.lines):
+                self.touching[i] |= active.bit
         self.free = 0  # percentages and amounts of lines with a limit that they can never reach
         for active in problem.active:
             if active.ready.kind == "money" and active.step[0] != SHARED:
@@ -74,6 +80,8 @@ class Pricer:
         for active in problem.active:
             if active.ready.kind == "money" and active.step[0] != SHARED:
                 self.of_rest |= active.bit & ~self.free
+        self.budget: Budget | None = None  # of the search that asks
+        self._outer = _outer_nodes(problem)
         self._best: dict[tuple[int, int, int, int, int], LineBest] = {}
         self._most: dict[tuple[int, int, int, int], int] = {}
         self._cliques: dict[int, list[int]] = {}
@@ -109,11 +117,14 @@ class Pricer:
         start = self.problem.amount[i] - group_discount
         rates, free = self.steps(order & ~self.free), self.steps(order & self.free)
         best, best_key = None, None
+        self._work(3 * order.bit_count())
         self._n_seen += len(self._cliques_of(allowed))
         for chosen in self._sets_on(i, allowed, free):
+            self._work(4 + 2 * chosen.bit_count() + len(rates) + len(free))
             line = self._line(i, start, self.steps(chosen | forced) + rates, free, chosen | forced)
             if best is None or line.taken >= best.taken:
-                line = self._without_needless(i, start, rates, free, line, forced)
+                if not (self._is_late() and chosen.bit_count() > _FEW_ON_LINE):
+                    line = self._without_needless(i, start, rates, free, line, forced)
                 key = self.rank(line.chosen)
                 if best is None or best_key is None or line.taken > best.taken or key < best_key:
                     best, best_key = line, key
@@ -151,6 +162,7 @@ class Pricer:
         found = self._most.get(key)
         if found is None:
             start, found = self.problem.amount[i] - group_discount, 0
+            self._work(3 * (allowed.bit_count() + order.bit_count()))
             cliques = self._cliques_of(allowed)
             self._n_seen += len(cliques)
             for chosen in [allowed] if allowed in self._cut_off else cliques:  # more take at least as much off
@@ -174,6 +186,7 @@ class Pricer:
     ) -> LineBest:
         """Leave promotions out, the last first, without which the line costs the same."""
         for place in reversed(bits(line.chosen & ~forced)):
+            self._work(4 + line.chosen.bit_count() + len(rates))
             fewer = line.chosen & ~(1 << place)
             other = self._line(i, start, self.steps(fewer) + rates, free, fewer)
             if other.taken == line.taken:
@@ -222,6 +235,9 @@ class Pricer:
     def _sets_on(self, i: int, allowed: int, free: tuple[Step, ...]) -> list[int]:
         """Give the sets to look at for a line: where less may be better, also the parts of the largest sets."""
         cliques = self._cliques_on(i, allowed)
+        if self._is_late() and len(cliques) > 1:
+            self._cut_off.add(allowed)
+            return [cliques[0], cliques[-1]]
         if len(free) < 2 or not allowed:
             return cliques
         few = _few(cliques)
@@ -243,26 +259,43 @@ class Pricer:
         """Give the largest sets of promotions in which each combines with each."""
         found = self._cliques.get(allowed)
         if found is None:
-            found = self._cliques[allowed] = list(islice(self._grow(0, allowed, 0), _MOST_CLIQUES))
+            free = sum(active.bit for active in self._actives(allowed) if not active.bad & allowed)  # in each set
+            most = 1 if self._is_late() and free != allowed else _MOST_CLIQUES
+            found = self._cliques[allowed] = list(islice(self._grow(free, allowed & ~free), most))
             self._n_seen += len(found)
-            if len(found) == _MOST_CLIQUES:
+            if len(found) == most:
                 self._cut_off.add(allowed)
         return found
 
-    def _grow(self, chosen: int, rest: int, done: int) -> Iterator[int]:
-        """Give the largest sets that have the chosen ones and none of those that are done (Bron and Kerbosch)."""
-        if not rest:
-            if not done:
-                yield chosen
-            return
-        # Each largest set has the pivot, or one that does not combine with it.
-        pivot = max(bits(rest | done), key=lambda place: (rest & ~self.by_bit[1 << place].bad).bit_count())
-        for place in bits(rest & (self.by_bit[1 << pivot].bad | 1 << pivot)):
-            active = self.by_bit[1 << place]
-            keep = ~active.bad & ~active.bit
-            yield from self._grow(chosen | active.bit, rest & keep, done & keep)
-            rest &= ~active.bit
-            done |= active.bit
+    def _grow(self, chosen: int, rest: int) -> Iterator[int]:
+        """Give the largest sets that have the chosen ones and some of the rest (Bron and Kerbosch)."""
+        open_ = [(chosen, rest, 0)]  # and those that are done: sets with one of them have been given
+        while open_:
+            chosen, rest, done = open_.pop()
+            if not rest:
+                if not done:
+                    yield chosen
+                continue
+            # Each largest set has the pivot, or one that does not combine with it.
+            pivot = max(bits(rest | done), key=lambda place: (rest & ~self.by_bit[1 << place].bad).bit_count())
+            following = []
+            places = bits(rest & (self.by_bit[1 << pivot].bad | 1 << pivot))
+            self._work(2 * (rest | done).bit_count())
+            for place in places:
+                active = self.by_bit[1 << place]
+                keep = ~active.bad & ~active.bit
+                following.append((chosen | active.bit, rest & keep, done & keep))
+                rest &= ~active.bit
+                done |= active.bit
+            open_ += reversed(following)
+
+    def _work(self, parts: int) -> None:
+        if self.budget is not None:
+            self.budget.parts += parts
+
+    def _is_late(self) -> bool:
+        """Whether the search has to come to an end, so that no more sets are looked at than are needed."""
+        return self.budget is not None and self.budget.is_empty()
 
     def after(self, i: int, left: int, steps: tuple[Step, ...]) -> int:
         """Give the price of a line after steps, in this order."""
@@ -354,12 +387,23 @@ class Pricer:
 
     def under_nodes(self, taken: Sequence[int]) -> int:
         """Sum discounts of lines, with those of lines together cut to their limit."""
-        lost: list[tuple[int, int]] = []
-        for lines, most in self.problem.nodes:
-            total = sum(taken[i] for i in bits(lines)) - sum(loss for inner, loss in lost if inner & lines)
+        whole, lost = sum(taken), [0] * len(self._outer)
+        for place, (lines, most, outer) in enumerate(self._outer):
+            total = sum([taken[i] for i in lines]) - lost[place]
             if total > most:
-                lost.append((lines, total - most))
-        return sum(taken) - sum(loss for _, loss in lost)
+                whole -= total - most
+                for other in outer:
+                    lost[other] += total - most
+        return whole
+
+
+def _outer_nodes(problem: Problem) -> list[tuple[list[int], int, list[int]]]:
+    """Give the lines of each limit of lines together, the limit, and the places of those that it is a part of."""
+    around = _limits_around(problem)
+    return [
+        (bits(lines), most, [other for other in around[bits(lines)[0]] if other > place])
+        for place, (lines, most) in enumerate(problem.nodes)
+    ]
 
 
 def _few(cliques: list[int]) -> list[int]:
@@ -403,13 +447,16 @@ def largest_flow(
         link(("start", 0), ("source", place), source.limit)
         for i, most in source.edges.items():
             link(("source", place), ("line", i), most)
-    around = [[k for k, (mask, _) in enumerate(problem.nodes) if mask >> i & 1] for i in range(len(lines))]
+    around = _limits_around(problem)
+    out: dict[_Place, _Place] = {}
     for i, most in enumerate(lines):
-        link(("line", i), ("node", around[i][0]) if around[i] else ("end", 0), most)
+        out["line", i] = ("node", around[i][0]) if around[i] else ("end", 0)
+        link(("line", i), out["line", i], most)
     for k, (mask, _) in enumerate(problem.nodes):
         outer = [other for other in around[bits(mask)[0]] if other > k]
-        link(("node", k), ("node", outer[0]) if outer else ("end", 0), nodes[k])
-    total = 0
+        out["node", k] = ("node", outer[0]) if outer else ("end", 0)
+        link(("node", k), out["node", k], nodes[k])
+    total = _push_directly(capacity, out) if len(sources) > _FEW_SOURCES else 0
     while path := _path(capacity):
         step = min(capacity[one][other] for one, other in path)
         for one, other in path:
@@ -418,6 +465,36 @@ def largest_flow(
         total += step
     flows = [{i: capacity["line", i]["source", place] for i in source.edges} for place, source in enumerate(sources)]
     return total, flows
+
+
+def _limits_around(problem: Problem) -> list[list[int]]:
+    """Give the limits of lines together that hold for each line, inner ones first."""
+    around: list[list[int]] = [[] for _ in problem.quantity]
+    for k, (mask, _) in enumerate(problem.nodes):
+        for i in bits(mask):
+            around[i].append(k)
+    return around
+
+
+def _push_directly(capacity: dict[_Place, dict[_Place, int]], out: dict[_Place, _Place]) -> int:
+    """Share amounts one after the other, each by its lines in their order; longer paths then move what is in the way.
+
+    `out` says where lines, and lines together, go.
+    """
+    total = 0
+    for first in capacity["start", 0]:
+        for place in [first] if first in out else list(capacity[first]):
+            path = [(("start", 0), first)] if place == first else [(("start", 0), first), (first, place)]
+            here = place
+            while here in out:
+                path.append((here, out[here]))
+                here = out[here]
+            step = min(capacity[one][other] for one, other in path) if here == ("end", 0) else 0
+            for one, other in path if step else ():
+                capacity[one][other] -= step
+                capacity[other][one] += step
+            total += step
+    return total
 
 
 def _path(capacity: dict[_Place, dict[_Place, int]]) -> list[tuple[_Place, _Place]]:

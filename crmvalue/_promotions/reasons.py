@@ -6,33 +6,60 @@ from typing import TYPE_CHECKING, Any
 
 from crmvalue._core.money import money_text
 from crmvalue._promotions.cart import exponent_in
-from crmvalue._promotions.groups import Budget, Grouping, OutOfSteps, group_parts
 from crmvalue._promotions.prepare import bits, line_limits, order_limits
 from crmvalue._promotions.receipt import line_discounts
 from crmvalue._promotions.result import Rejected
 from crmvalue._promotions.search import Choice, together
+from crmvalue._promotions.units.budget import Budget, OutOfSteps
+from crmvalue._promotions.units.exact import best_groups
+from crmvalue._promotions.units.groups import Grouping, group_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from crmvalue._promotions.caps import Caps
     from crmvalue._promotions.cart import Cart, CartLine
     from crmvalue._promotions.prepare import Active, Problem
     from crmvalue._promotions.pricing import Pricer
 
-__all__ = ["why_not"]
+__all__ = ["reasons_why_not"]
 
 _STEPS = 20_000
 
+_STEPS_OF_ALL = 100_000
+"""Steps for the reasons of all promotions of a cart, counted by the work."""
 
-def why_not(pricer: Pricer, choice: Choice, promotion: str) -> Rejected:
-    """Say why a promotion is not in a choice."""
+
+def reasons_why_not(pricer: Pricer, choice: Choice, promotions: Iterable[str]) -> list[Rejected]:
+    """Say why promotions are not in a choice."""
     problem = pricer.problem
-    if promotion in problem.rejected:
-        return problem.rejected[promotion]
-    active = next(active for active in problem.active if active.id == promotion)
-    other = _instead(pricer, choice, active)
-    if other is None or not active.bit & other.promotions():
+    active_of = {active.id: active for active in problem.active}
+    work = Budget(_STEPS_OF_ALL)
+    found = []
+    for name in sorted(promotions):
+        if name in problem.rejected:
+            found.append(problem.rejected[name])
+        elif work.is_empty():
+            found.append(_not_compared(name))
+        else:
+            budget = Budget(_STEPS)
+            found.append(_why_not(pricer, choice, active_of[name], budget))
+            work.parts += budget.parts + 6 * len(problem.quantity)
+    return found
+
+
+def _not_compared(promotion: str) -> Rejected:
+    return Rejected(promotion=promotion, kind="not_compared", reason="not compared: the steps for reasons are used up")
+
+
+def _why_not(pricer: Pricer, choice: Choice, active: Active, budget: Budget) -> Rejected:
+    problem, promotion = pricer.problem, active.id
+    pricer.budget = budget
+    try:
+        other = _instead(pricer, choice, active, budget)
+    except OutOfSteps:
+        return _not_compared(promotion)
+    if not active.bit & other.promotions():
         return Rejected(promotion=promotion, kind="no_benefit", reason="takes nothing off this cart")
     lost = choice.promotions() & ~other.promotions()
     gone = [one.id for one in problem.active if one.bit & lost]
@@ -50,6 +77,7 @@ def why_not(pricer: Pricer, choice: Choice, promotion: str) -> Rejected:
             beaten_by=tuple(sorted(gone)),
             difference=max(0, difference),
         )
+    budget.parts += 20 * len(problem.quantity)
     off = [sum(part.values()) for part in line_discounts(pricer, other)]
     cap = next((text for i in bits(active.lines) if (text := _binding(problem, off, i))), None)
     if cap is not None:
@@ -57,18 +85,13 @@ def why_not(pricer: Pricer, choice: Choice, promotion: str) -> Rejected:
     return Rejected(promotion=promotion, kind="no_benefit", reason="takes nothing more off this cart")
 
 
-def _instead(pricer: Pricer, choice: Choice, active: Active) -> Choice | None:
-    """Put a promotion in the place of those that it does not combine with; None where that cannot be found out."""
-    problem = pricer.problem
-    budget = Budget(_STEPS)
+def _instead(pricer: Pricer, choice: Choice, active: Active, budget: Budget) -> Choice:
+    """Put a promotion in the place of those that it does not combine with."""
     chosen = choice.promotions()
-    in_choice = [one for one in problem.active if one.bit & chosen]
-    try:
-        if active.ready.promotion.alone or any(one.ready.promotion.alone for one in in_choice):
-            return together(pricer, [active], budget)
-        return _swapped(pricer, choice, active, in_choice, budget)
-    except OutOfSteps:
-        return None
+    in_choice = [one for one in pricer.problem.active if one.bit & chosen]
+    if active.ready.promotion.alone or any(one.ready.promotion.alone for one in in_choice):
+        return together(pricer, [active], budget)
+    return _swapped(pricer, choice, active, in_choice, budget)
 
 
 def _swapped(pricer: Pricer, choice: Choice, active: Active, in_choice: list[Active], budget: Budget) -> Choice:
@@ -84,7 +107,9 @@ def _swapped(pricer: Pricer, choice: Choice, active: Active, in_choice: list[Act
     order = choice.order & ~gone
     groupings = [_without(grouping, gone) for grouping in choice.groupings]
     if is_group:
-        groupings.append(group_parts(problem, [active])[0].best(lambda _i, _mask, off: off, lambda *_: True, budget))
+        groupings.append(
+            best_groups(group_parts(problem, [active], budget)[0], lambda _i, _mask, off: off, lambda *_: True, budget)
+        )
     elif active.ready.kind != "line":
         order |= active.bit
     touched: dict[int, tuple[int, int]] = {}
@@ -95,7 +120,7 @@ def _swapped(pricer: Pricer, choice: Choice, active: Active, in_choice: list[Act
     best = {}
     for i in range(len(problem.quantity)):
         mask, off = touched.get(i, (0, 0))
-        here = sum(one.bit for one in problem.active if one.bit & order and one.lines >> i & 1)
+        here = order & pricer.touching[i]
         forced = active.bit if active.ready.kind == "line" and active.lines >> i & 1 else 0
         best[i] = pricer.best_line(i, here & pricer.rates, here | mask, off, forced)
     return Choice(pricer.total(order, best), order, groupings, best)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from crmvalue._promotions.pricing import Pricer
     from crmvalue._promotions.search import Choice
 
+_MOST_SHARES = 2_000_000
+"""Amounts times lines times limits of lines together, up to which amounts are shared in proportion to the prices."""
+
 __all__ = ["Receipt", "delivery_paid", "line_discounts", "write_receipt"]
 
 
@@ -34,10 +37,11 @@ class Receipt:
 def write_receipt(pricer: Pricer, choice: Choice) -> Receipt:
     """Write the discounts of a choice line by line."""
     problem = pricer.problem
-    wanted = [_wanted(pricer, choice, i) for i in range(len(problem.quantity))]
+    wanted = _wanted(pricer, choice)
     granted = _granted(pricer, choice, wanted)
     whole = _in_minor_units(problem, granted)
-    lines = [_line(problem, i, parts) for i, parts in enumerate(whole)]
+    ids = {active.bit: active.id for active in problem.active}
+    lines = [_line(problem, i, parts, ids) for i, parts in enumerate(whole)]
     delivery, off_delivery = delivery_paid(pricer, choice)
     gifts = [
         Gift(
@@ -58,25 +62,24 @@ def line_discounts(pricer: Pricer, choice: Choice) -> list[dict[int, int]]:
 
     A promotion that takes nothing off a line is left out; one whose part was rounded to 0 beside others is there.
     """
-    wanted = [_wanted(pricer, choice, i) for i in range(len(pricer.problem.quantity))]
+    wanted = _wanted(pricer, choice)
     granted = _granted(pricer, choice, wanted)
     whole = _in_minor_units(pricer.problem, granted)
     return [{bit: off for bit, off in part.items() if before[bit]} for part, before in zip(whole, granted, strict=True)]
 
 
-def _wanted(pricer: Pricer, choice: Choice, i: int) -> dict[int, int]:
-    """Give the discounts of a line by promotion, in their order, as if there were no caps; without shared amounts."""
-    parts: dict[int, int] = {}
-    left = pricer.problem.amount[i]
+def _wanted(pricer: Pricer, choice: Choice) -> list[dict[int, int]]:
+    """Give the discounts of each line by promotion, in their order, without caps and without shared amounts."""
+    groups: list[dict[int, int]] = [{} for _ in pricer.problem.quantity]
     for grouping in choice.groupings:
-        for (bit, line), off in sorted(grouping.off.items()):
-            if line == i:
-                parts[bit] = off
-                left -= off
-    here = 0
-    for place in bits(choice.order):
-        if pricer.by_bit[1 << place].lines >> i & 1:
-            here |= 1 << place
+        for (bit, i), off in sorted(grouping.off.items()):
+            groups[i][bit] = off
+    return [_wanted_of(pricer, choice, i, parts) for i, parts in enumerate(groups)]
+
+
+def _wanted_of(pricer: Pricer, choice: Choice, i: int, parts: dict[int, int]) -> dict[int, int]:
+    left = pricer.problem.amount[i] - sum(parts.values())
+    here = choice.order & pricer.touching[i]
     rates = here & pricer.rates & ~pricer.free
     chosen = choice.lines[i].chosen if i in choice.lines else 0
     for mask in (chosen, rates):
@@ -103,7 +106,10 @@ def _granted(pricer: Pricer, choice: Choice, wanted: list[dict[int, int]]) -> li
                 _cut(parts[i], cut)
     before = [choice.lines[i].left if i in choice.lines else left[i] for i in range(len(left))]
     sources = pricer.sources(choice.order, before)
-    flows = _shared(problem, parts, sources)
+    if len(sources) * len(parts) * max(1, len(problem.nodes)) > _MOST_SHARES:
+        flows = largest_flow(problem, *_room(problem, parts), sources)[1]
+    else:
+        flows = _shared(problem, parts, sources)
     best = [choice.lines[i] for i in sorted(choice.lines)]
     if sources and len(best) == len(parts):
         reached = sum(sum(part.values()) for part in parts) + sum(sum(flow.values()) for flow in flows)
@@ -237,9 +243,8 @@ def _by_remainder(amount: int, sizes: Sequence[int], scale: int) -> list[int]:
     return shares
 
 
-def _line(problem: Problem, i: int, parts: dict[int, int]) -> PricedLine:
+def _line(problem: Problem, i: int, parts: dict[int, int], ids: dict[int, str]) -> PricedLine:
     line = problem.cart.lines[i]
-    ids = {active.bit: active.id for active in problem.active}
     paid = problem.amount[i] // problem.scale - sum(parts.values())
     each, more = divmod(paid, line.quantity)
     pairs = [(more, each + 1), (line.quantity - more, each)]
@@ -288,22 +293,35 @@ def _applied(
     still changed the sum.
     """
     problem = pricer.problem
-    wanted, granted = before
     found = []
     chosen = choice.promotions()
+    off = _by_promotion(whole)
+    asked_for, given = map(_by_promotion, before)
+    times: dict[int, int] = {}
+    for grouping in choice.groupings:
+        times.update(grouping.times)
     for active in sorted(problem.active, key=lambda active: (_LAYERS[active.ready.kind], active.step[0], active.id)):
         if not active.bit & chosen:
             continue
-        amount = sum(parts.get(active.bit, 0) for parts in whole) + off_delivery.get(active.bit, 0)
-        took = amount or any(parts.get(active.bit, 0) for parts in granted)
+        amount = off.get(active.bit, 0) + off_delivery.get(active.bit, 0)
+        took = amount or given.get(active.bit, 0)
         if not took and active.ready.kind != "gift":
             continue
-        asked = sum(parts.get(active.bit, 0) for parts in wanted) // problem.scale
+        asked = asked_for.get(active.bit, 0) // problem.scale
         if active.ready.kind == "money" and not active.bit & pricer.free:
             asked = amount  # what lines share has moved to other lines
-        times = max([1, *(grouping.times.get(active.bit, 0) for grouping in choice.groupings)])
-        found.append(Applied(promotion=active.id, amount=amount, times=times, blocked_amount=max(0, asked - amount)))
+        often, blocked = max(1, times.get(active.bit, 0)), max(0, asked - amount)
+        found.append(Applied(promotion=active.id, amount=amount, times=often, blocked_amount=blocked))
     return found
+
+
+def _by_promotion(lines: list[dict[int, int]]) -> dict[int, int]:
+    """Sum discounts of lines by the bit of the promotion."""
+    sums: dict[int, int] = {}
+    for parts in lines:
+        for bit, off in parts.items():
+            sums[bit] = sums.get(bit, 0) + off
+    return sums
 
 
 _LAYERS = {"units": 0, "buy_get": 0, "bundle": 0, "line": 1, "rate": 2, "money": 3, "gift": 4, "delivery": 5}

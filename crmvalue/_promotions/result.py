@@ -22,7 +22,7 @@ RoundedPer = Literal["unit", "line", "order"]
 
 RejectedKind = Literal[
     "channel", "place", "segment", "first_purchase", "code", "limit", "budget", "period", "weekday", "hours",
-    "no_items", "minimum", "capped", "beaten", "no_benefit",
+    "no_items", "minimum", "capped", "beaten", "no_benefit", "not_compared",
 ]  # fmt: skip
 
 
@@ -187,7 +187,8 @@ class Rejected:
         Name of the promotion.
     kind : str
         Kind of the reason: "channel", "place", "segment", "first_purchase", "code", "limit", "budget", "period",
-        "weekday", "hours", "no_items", "minimum", "capped", "beaten" or "no_benefit".
+        "weekday", "hours", "no_items", "minimum", "capped", "beaten", "no_benefit" or "not_compared", where the cart is
+        too large to price it with each promotion.
     reason : str
         The reason, in words.
     missing_quantity : int, optional

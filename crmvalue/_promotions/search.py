@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import accumulate, product
 from math import prod
+from operator import or_
 from typing import TYPE_CHECKING
 
 import attrs
 
-from crmvalue._promotions.groups import Budget, Grouping, OutOfSteps, group_parts
 from crmvalue._promotions.prepare import bits
+from crmvalue._promotions.units.budget import Budget, OutOfSteps
+from crmvalue._promotions.units.exact import best_groups, every_grouping
+from crmvalue._promotions.units.groups import Grouping, group_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,6 +27,12 @@ _STEPS_OF_FEW = 1_000
 
 _MOST_TOGETHER = 20
 """Promotions that are then tried together."""
+
+_FEW_LINES = 60
+"""Lines up to which these small searches see all of them; on more, each sees those of its promotions."""
+
+_FEW_SHARES = 2_000
+"""Lines times amounts that they share of which one choice more is priced after the search."""
 
 _MOST_WAYS = 512
 """Ways to leave promotions of lines out of which all are tried; more make the result unproven."""
@@ -55,13 +64,26 @@ def cheapest(pricer: Pricer, budget: Budget) -> Choice:
     alone = [active for active in pricer.problem.active if active.ready.promotion.alone]
     others = [active for active in pricer.problem.active if not active.ready.promotion.alone]
     best = together(pricer, others, budget)
-    for active in alone:
+    most_of = {active.bit: _most_alone(pricer, active) for active in alone}
+    for active in sorted(alone, key=lambda active: -most_of[active.bit]):
+        if most_of[active.bit] < best.value:
+            break
         choice = together(pricer, [active], budget)
         most = max(best.most, choice.most)
         if _is_better(pricer, choice, best):
             best = choice
         best.most = most
     return best
+
+
+def _most_alone(pricer: Pricer, active: Active) -> int:
+    """Give what a promotion can take off at most where no other one is."""
+    problem = pricer.problem
+    if active.ready.kind in {"line", "rate"} or active.bit & pricer.free:
+        return sum(pricer.off(i, problem.amount[i], active.step) for i in bits(active.lines))
+    if active.ready.kind in {"money", "gift", "delivery"}:
+        return pricer.size(active)
+    return sum(problem.amount[i] for i in bits(active.lines | active.lines_to_get))
 
 
 def _is_better(pricer: Pricer, one: Choice, other: Choice) -> bool:
@@ -115,18 +137,22 @@ class _Part:
         self.lines = bits(lines)
         self.budget = budget
         self.line_members = [active for active in members if active.ready.kind == "line"]
-        self.members = 0
-        for active in members:
-            self.members |= active.bit
+        pricer.budget = budget
         self.rates = pricer.rates
         self.shared = sum(a.bit for a in members if a.ready.kind == "money") & ~pricer.rates
         order = [a for a in members if a.ready.kind in {"rate", "money", "gift", "delivery"}]
         self.order = sorted(order, key=self._most_of, reverse=True)
-        self.groups = group_parts(self.problem, [a for a in members if a.ready.kind in {"units", "buy_get", "bundle"}])
+        self.groups = group_parts(
+            self.problem, [a for a in members if a.ready.kind in {"units", "buy_get", "bundle"}], budget
+        )
         self.complete = all(groups.complete for groups in self.groups)
-        self.touching = [sum(a.bit for a in self.order if a.lines >> i & 1) for i in range(len(self.problem.quantity))]
-        largest = self.problem.largest
-        self.ceiling = pricer.under_nodes([most if lines >> i & 1 else 0 for i, most in enumerate(largest)])
+        self.touching = dict.fromkeys(self.lines, 0)
+        for active in self.order:
+            for i in bits(active.lines):
+                self.touching[i] |= active.bit
+        self.blocks = self._blocks()
+        self.from_place = [*accumulate((a.bit for a in reversed(self.order)), or_, initial=0)][::-1]
+        self._ceiling: int | None = None
         self.winner: Choice | None = None
         self._seen: set[int] = set()
         self._grouped: dict[tuple[int, tuple[int, ...]], Grouping] = {}
@@ -138,6 +164,24 @@ class _Part:
             most = self.pricer.size(active)
         return (most, -active.bit)
 
+    def _blocks(self) -> dict[int, int]:
+        """Give the promotions of the order that may not be with each: they do not combine, and meet on a line."""
+        mask, deliveries = 0, 0
+        for active in self.order:
+            mask |= active.bit
+            deliveries |= active.bit if active.ready.kind == "delivery" else 0
+        found = {}
+        for active in self.order:
+            meeting, bad = 0, active.bad & mask
+            if bad:
+                for i in bits(active.lines):
+                    meeting |= self.touching[i]
+                    if bad & ~meeting == 0:
+                        break
+                meeting |= deliveries if active.bit & deliveries else 0
+            found[active.bit] = bad & meeting
+        return found
+
     def run(self, *, give_up: bool = False) -> Choice:
         """Search all sets of promotions of the order in which each combines with each."""
         if not self.order and not self.groups:
@@ -147,14 +191,16 @@ class _Part:
         try:
             for active in (None, *self.order):  # a good choice at the start leaves much out
                 self._look_at(active.bit if active else 0)
-            self._branch(0, 0)
+            self._branch()
             done = self.complete and self.pricer.complete and not self.budget.exceeded
         except OutOfSteps:
             done = False
             if self.winner is None:
                 self.winner = self._evaluate(0, simple=True)
         assert self.winner is not None  # noqa: S101 - the empty set is a choice too
-        if not done and not give_up and self.budget.used > self.budget.limit:
+        if give_up:
+            return self.winner
+        if not done and self.budget.is_over():
             self._try_few()
         top = 0 if done else self._bound(0, sum(active.bit for active in self.order))
         self.winner.most = max(top, self.winner.value)
@@ -165,61 +211,81 @@ class _Part:
 
         So a search that was given up is not dearer than any of them.
         """
+        assert self.winner is not None  # noqa: S101 - the caller has one
+        plain = self._choice(0, []).value
+        most = {active.bit: self._most_of(active)[0] for active in self.order}
+        in_groups = [(groups, active) for groups in self.groups for active in groups.actives]
+        most |= {active.bit: groups.most_of[active.bit] for groups, active in in_groups}
+        actives = [*self.order, *(active for _, active in in_groups)]
         found: list[tuple[int, Active]] = []
-        for active in [*self.order, *(active for groups in self.groups for active in groups.actives)]:
-            choice = self._of_few([active])
+        budget = Budget(max(self.budget.limit, 5 * _STEPS_OF_FEW))
+        for active in sorted(actives, key=lambda active: (-most[active.bit], active.bit)):
+            if plain + most[active.bit] < self.winner.value and len(found) >= _MOST_TOGETHER:
+                break
+            choice = self._of_few([active], budget)
             found.append((choice.value, active))
             self._keep(choice)
+        chosen = blocked = 0  # and as many of the order as combine, those that take most off first
+        for active in self.order:
+            too_much = active.bit & self.shared and len(self.lines) * (chosen & self.shared).bit_count() > _FEW_SHARES
+            if not (active.bit & blocked or too_much):
+                chosen, blocked = chosen | active.bit, blocked | self.blocks[active.bit]
+        self._keep(self._evaluate(chosen, simple=True))
         together: list[Active] = []
         best = -1
         for _, active in sorted(found, key=lambda pair: (-pair[0], pair[1].bit))[:_MOST_TOGETHER]:
-            choice = self._of_few([*together, active])
+            choice = self._of_few([*together, active], budget)
             if choice.value > best:
                 best = choice.value
                 together.append(active)
                 self._keep(choice)
+        self.pricer.budget = self.budget
 
-    def _of_few(self, actives: list[Active]) -> Choice:
+    def _of_few(self, actives: list[Active], budget: Budget) -> Choice:
         """Find a good choice of these promotions of the order or of groups, with all of single lines."""
         lines = sum(1 << i for i in self.lines)
         others = [active for active in self.line_members if active not in actives]
-        few = _Part(self.pricer, lines, [*actives, *others], Budget(_STEPS_OF_FEW))
-        return few.run(give_up=True)
+        if len(self.lines) <= _FEW_LINES:
+            few = _Part(self.pricer, lines, [*actives, *others], Budget(_STEPS_OF_FEW))
+            return few.run(give_up=True)
+        lines = 0
+        for active in actives:
+            lines |= active.lines | active.lines_to_get
+        steps = _STEPS_OF_FEW if not budget.is_empty() else 1
+        few = _Part(self.pricer, lines, [*actives, *others], Budget(steps))
+        choice = few.run(give_up=True)
+        budget.parts += few.budget.parts + 4 * len(self.lines)
+        return self._choice(choice.order, choice.groupings)
 
     def _keep(self, choice: Choice) -> None:
         if self.winner is None or _is_better(self.pricer, choice, self.winner):
             self.winner = choice
 
-    def _branch(self, place: int, chosen: int) -> None:
-        self.budget.spend(1 + self.pricer.sets_seen())
-        if self.winner is not None:
-            rest = sum(a.bit for a in self.order[place:] if not a.bad & chosen & self._meeting(a))
-            if self._bound(chosen, rest) < self.winner.value:
-                return
-        if place == len(self.order):
-            self._look_at(chosen)
-            return
-        active = self.order[place]
-        if not active.bad & chosen & self._meeting(active):
-            self._branch(place + 1, chosen | active.bit)
-        self._branch(place + 1, chosen)
+    def _branch(self) -> None:
+        """Take or leave one promotion after the other, depth first, and leave out what cannot be better."""
+        open_ = [(0, 0, 0)]  # place, promotions that are chosen, and those that may not be with them
+        while open_:
+            place, chosen, blocked = open_.pop()
+            self.budget.spend(1 + self.pricer.sets_seen(), 2 * len(self.lines))
+            may_be = self.from_place[place] & ~blocked
+            if self.winner is not None and self._bound(chosen, may_be) < self.winner.value:
+                continue
+            if place == len(self.order):
+                self._look_at(chosen)
+                continue
+            bit = self.order[place].bit
+            open_.append((place + 1, chosen, blocked))
+            if not bit & blocked:  # first, because it comes off first
+                open_.append((place + 1, chosen | bit, blocked | self.blocks[bit]))
 
     def _look_at(self, chosen: int) -> None:
         if chosen not in self._seen:
             self._seen.add(chosen)
             n_shared = (chosen & self.shared).bit_count()
-            self.budget.spend(n_shared * n_shared // 4)  # what a flow costs
+            self.budget.spend(n_shared * n_shared // 4, len(self.lines) * (2 + n_shared))  # what a flow costs
             choice = self._evaluate(chosen)
             if self.winner is None or _is_better(self.pricer, choice, self.winner):
                 self.winner = choice
-
-    def _meeting(self, active: Active) -> int:
-        """Give the promotions of the order that share a line with one."""
-        mask = 0
-        for other in self.order:
-            if other.lines & active.lines or (active.ready.kind == other.ready.kind == "delivery"):
-                mask |= other.bit
-        return mask
 
     def _bound(self, chosen: int, rest: int) -> int:
         """Give what no choice with these promotions of the order, and some of the rest, can exceed.
@@ -237,13 +303,19 @@ class _Part:
         shared = sum(self.pricer.size(a) for a in given if a.bit & self.shared)
         beside = sum(self.pricer.size(a) for a in given if not a.bit & self.shared)
         lines = sum(price(i, 0, 0) for i in self.lines) + sum(g.most_gain(price) for g in self.groups) + shared
-        return min(lines, self.ceiling) + beside
+        if self._ceiling is None:
+            largest = [0] * len(self.problem.largest)
+            for i in self.lines:
+                largest[i] = self.problem.largest[i]
+            self._ceiling = self.pricer.under_nodes(largest)
+        return min(lines, self._ceiling) + beside
 
     def _evaluate(self, order: int, *, simple: bool = False) -> Choice:
         """Find the best groups and lines for a set of promotions of the order."""
         groupings = [] if simple else [self._group(place, order) for place in range(len(self.groups))]
         choice = self._choice(order, groupings)
         if self.groups and not simple and not self._is_sum_of_lines(choice):
+            self._keep(choice)
             for other in self._all_groupings(order):
                 candidate = self._choice(order, other)
                 if _is_better(self.pricer, candidate, choice):
@@ -266,14 +338,14 @@ class _Part:
         groups = self.groups[place]
         key = (place, tuple(order & self.touching[i] for i in groups.lines))
         if key not in self._grouped:
-            self._grouped[key] = groups.best(self._price(order), self._usable(order), self.budget)
+            self._grouped[key] = best_groups(groups, self._price(order), self._usable(order), self.budget)
         return self._grouped[key]
 
     def _all_groupings(self, order: int) -> list[list[Grouping]]:
         found: list[list[Grouping]] = [[]]
         for groups in self.groups:
-            every = list(groups.every(self._usable(order), self.budget))
-            self.budget.spend(len(found) * len(every))
+            every = list(every_grouping(groups, self._usable(order), self.budget))
+            self.budget.spend(len(found) * len(every), len(self.lines) * len(found) * len(every))
             found = [[*start, grouping] for start in found for grouping in every]
         return found
 
@@ -288,12 +360,19 @@ class _Part:
             mask, off = touched.get(i, (0, 0))
             here = order & self.touching[i]
             lines[i] = self.pricer.best_line(i, here & self.rates, here | mask, off)
-        choice = Choice(self.pricer.total(order, lines), order, groupings, lines)
+        if order or self.problem.nodes:
+            value = self.pricer.total(order, lines)
+        else:
+            value = sum(line.taken for line in lines.values())
+        choice = Choice(value, order, groupings, lines)
         return self._with_less_on_lines(choice, touched) if order & self.pricer.of_rest else choice
 
     def _with_less_on_lines(self, choice: Choice, touched: dict[int, tuple[int, int]]) -> Choice:
         """Try fewer promotions on lines where shared amounts of what is left may then take more than these did."""
         order, others = choice.order, {}
+        if self.budget.is_over():  # it may be better, and is not looked at any more
+            self.budget.exceeded = True
+            return choice
         for i, line in choice.lines.items():
             mask, off = touched.get(i, (0, 0))
             here = order & self.touching[i]
@@ -303,11 +382,15 @@ class _Part:
                 others[i] = [line, *found]
         n_ways = prod(map(len, others.values()))
         if n_ways <= _MOST_WAYS:
-            self.budget.spend(n_ways // 4)
+            self.budget.used += n_ways // 4  # a choice is asked for even where there are no more steps
+            self.budget.parts += n_ways * len(self.lines)
             ways = (dict(zip(others, way, strict=True)) for way in product(*others.values()))
             return self._best_of(choice, ways)
         self.budget.exceeded = True
         for i, some in others.items():  # line by line, where there are too many ways
+            self.budget.parts += len(some) * len(self.lines)
+            if self.budget.is_empty():
+                return choice
             choice = self._best_of(choice, ({i: line} for line in some))
         return choice
 

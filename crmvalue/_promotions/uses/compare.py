@@ -30,13 +30,13 @@ from crmvalue._core.values import (
 )
 from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine, exponent_in
-from crmvalue._promotions.groups import Budget
 from crmvalue._promotions.prepare import bits, not_now, prepare, ready
 from crmvalue._promotions.pricing import Pricer
 from crmvalue._promotions.promotion import Promotion
 from crmvalue._promotions.receipt import delivery_paid, line_discounts
 from crmvalue._promotions.result import RoundedPer
 from crmvalue._promotions.search import cheapest
+from crmvalue._promotions.units.budget import Budget
 from crmvalue._promotions.uses.history import CartHistory
 from crmvalue._promotions.uses.pictures import discounts_parts
 from crmvalue.errors import InputError

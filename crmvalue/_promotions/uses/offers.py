@@ -127,7 +127,7 @@ def next_offer(result: PricedCart, *, reached: float = 0.5) -> tuple[NextOffer, 
     return tuple(sorted(found, key=lambda offer: (-offer.reached, offer.promotion)))
 
 
-_COULD_APPLY = {"no_items", "minimum", "beaten", "no_benefit", "capped"}
+_COULD_APPLY = {"no_items", "minimum", "beaten", "no_benefit", "capped", "not_compared"}
 
 
 def _short_of(priced: PricedCart, one: Ready) -> Iterator[NextOffer]:

@@ -79,7 +79,9 @@ class Refund:
     delivery_amount : int
         Part of `amount` that is for the delivery.
     tax : int
-        Tax of the refund [minor units]: part of `amount`, or on top of it, as the cart says.
+        Tax of the refund [minor units]: part of `amount`, or on top of it, as the cart says. With "reprice" it is the
+        tax paid beyond that of the kept items. Where lines have different tax classes and a discount moves from one to
+        another, it may be above `amount`, even where `amount` is 0.
     refunded, refunded_tax : int
         All refunds so far, this one included [minor units].
     lost_gifts : tuple of Gift

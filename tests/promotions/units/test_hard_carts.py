@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crmvalue.promotions import Caps, Cart, CartLine, Promotion, best_price, split_amount
+from crmvalue._promotions.units import exact
+from crmvalue.promotions import Caps, Cart, CartLine, Items, Promotion, best_price, split_amount
 from tests.promotions.carts import caps, carts, promotions
 from tests.promotions.references import cheapest
 
@@ -105,12 +106,78 @@ class TestManyUnits:
         assert priced.optimal
         assert priced.discount == 10037 * free[0] + 10000 * free[1]
 
+    @pytest.mark.parametrize(
+        ("offer", "discount"),
+        [
+            (Promotion.n_for_m("a", 3, 2, limit_per_order=10**7), 10**7 * 10037),
+            (Promotion.n_for_m("a", 3, 2, max_discount=10**11), 10**11),  # all of the cheaper line
+            (Promotion.percent("a", 10, limit_per_order=10**7), 10**7 * 1004),
+            (Promotion.bundle("a", quantity=2, amount_off=100, limit_per_order=10**6), 10**8),
+            (Promotion.bundle("a", quantity=2, amount_off=100), 10**10),
+            (Promotion.buy_get("a", 2, 1, 50, products=["p0"], get_items=Items(products=["p1"])), 10**8 // 2 * 5019),
+        ],
+        ids=["times", "money", "units", "bundles with a limit", "bundles", "others"],
+    )
+    def test_a_hundred_million_units_under_a_limit(self, offer, discount):
+        priced = best_price(cart(2, 10**8), [offer])
+        assert priced.discount == discount
+        assert priced.optimal
+
     @pytest.mark.slow
-    @pytest.mark.parametrize("rules", [{"max_discount": 10**12}, {"limit_per_order": 10**7}])
-    def test_the_search_stops_within_a_line(self, rules):
-        priced = best_price(cart(2, 10**8), [Promotion.n_for_m("a", 3, 2, **rules)], node_limit=10_000)
-        assert not priced.optimal
-        assert priced.possible_saving > 0
+    def test_bundles_of_a_hundred_thousand_units(self):
+        """Recursion over units would end in an error."""
+        lines = [CartLine(id=f"{i}", product=f"p{i}", unit_price=1, quantity=10**8) for i in range(2)]
+        priced = best_price(Cart(lines=lines, currency="UAH"), [Promotion.bundle("t", total=10**5, amount_off=100)])
+        assert priced.discount <= 2000 * 100 <= priced.discount + priced.possible_saving
+        assert priced.discount >= 1999 * 100
+
+
+class TestGoodGroupsFirst:
+    """Where there are many units, good groups are looked for before the best ones: the price is the same."""
+
+    @settings(deadline=None, max_examples=40)
+    @given(carts(most_lines=4, most_units=6), promotions(most=4, most_groups=3), caps())
+    def test_equals_brute_force(self, bought, offers, limits):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(exact, "_MANY_UNITS", 0)
+            priced = best_price(bought, offers, caps=limits)
+        assert priced.optimal
+        assert value(priced) == cheapest(bought, offers, limits)
+
+
+class TestMuchWork:
+    """The steps count the work, so that a large cart ends too."""
+
+    @pytest.mark.slow
+    def test_hundreds_of_lines_groups_and_promotions(self):
+        lines = [
+            CartLine(id=f"{i:03}", product=f"p{i}", brand=f"b{i % 25}", unit_price=10000 + 37 * i, quantity=3)
+            for i in range(300)
+        ]
+        brands = [[f"b{i % 25}", f"b{i % 7}"] for i in range(60)]
+        offers = [Promotion.n_for_m(f"n{i}", 2 + i % 5, 1, brands=brands[i]) for i in range(60)]
+        offers += [
+            Promotion.bundle(f"b{i}", quantity=2 + i % 4, amount_off=100 + i, brands=brands[i]) for i in range(60)
+        ]
+        offers += [
+            Promotion.percent(f"p{i}", 1 + i % 9, on="order", brands=brands[i], **in_threes(i)) for i in range(60)
+        ]
+        priced = best_price(Cart(lines=lines, currency="UAH"), offers, node_limit=20_000)
+        assert 0 <= priced.total - priced.possible_saving <= priced.total < priced.initial
+        assert priced.discount == sum(one.amount for one in priced.applied)
+        assert all(sum(n for n, _ in line.unit_prices) == 3 for line in priced.lines)
+        assert priced.total <= min(best_price(priced.cart, [offer]).total for offer in offers[:5])
+
+    @pytest.mark.slow
+    def test_more_promotions_than_calls_can_be_nested(self):
+        offers = [Promotion.percent(f"{i:04}", 1 + i % 5, on="order", **STACK) for i in range(1010)]
+        priced = best_price(cart(2), offers, node_limit=2000)
+        assert priced.total == 18  # two lines of 9, of which 5 % is rounded to nothing
+
+    def test_hundreds_of_promotions_that_stand_alone(self):
+        offers = [Promotion.percent(f"{i:04}", 1 + i % 30, alone=True) for i in range(300)]
+        priced = best_price(cart(40), offers)
+        assert (priced.optimal, [one.promotion for one in priced.applied]) == (True, ["0029"])
 
 
 def test_a_line_that_just_reaches_its_limit_keeps_the_split():
