@@ -172,10 +172,17 @@ def need_window(frame: nw.LazyFrame[Any], name: str, value: object, instead: str
 
 
 def time_kind(frame: nw.LazyFrame[Any], time: str) -> Any:
-    """Give the type of a column of times; narwhals knows no zone of pandas with a sign beside letters, as New_York."""
+    """Give the type of a column of times.
+
+    The engine is asked where narwhals knows no zone of pandas with a sign beside letters, as New_York, or keeps the
+    first zone of a session of Spark.
+    """
     import narwhals as nw
 
     kind = frame.collect_schema()[time]
+    if isinstance(kind, nw.Datetime) and kind.time_zone is not None and frame.implementation.is_spark_like():
+        session = getattr(frame.to_native(), "sparkSession", None)
+        kind = kind if session is None else nw.Datetime("us", session.conf.get("spark.sql.session.timeZone"))
     if frame.implementation is nw.Implementation.DASK:
         found = frame.to_native().dtypes[time]
         zone = getattr(getattr(found, "pyarrow_dtype", found), "tz", None)
