@@ -15,7 +15,6 @@ from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
     count_field,
-    hand_over,
     label_column,
     number_column,
     number_field,
@@ -437,12 +436,7 @@ class JourneyResults(Columns, Pictured):
     @classmethod
     def from_json(cls, text: str | bytes) -> JourneyResults:
         """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
-        return from_json(cls, text, n_by_decision=_table)
-
-
-def _table(value: Any) -> Any:
-    """Read the table of decisions, which may have no rows."""
-    return hand_over(np.zeros((0, len(DECISIONS)), dtype=np.int64)) if value == [] else value
+        return from_json(cls, text)
 
 
 def _ratio(part: Any, whole: Any) -> Floats:
