@@ -285,8 +285,8 @@ class FunnelConversion(Columns, Pictured):
             if not row[0]:
                 continue
             lines.append(
-                f"{name}{row[-1]:,} of {row[0]:,} reached {self.stages[-1]} ({row[-1] / row[0]:.1%}, "
-                f"{100 * self.level:.4g} % interval {low[g]:.1%} to {high[g]:.1%}). "
+                f"{name}{row[-1]:,} of {row[0]:,} reached {self.stages[-1]} ({row[-1] / row[0]:z.1%}, "
+                f"{100 * self.level:.4g} % interval {low[g]:z.1%} to {high[g]:z.1%}). "
                 f"{self._about_weakest(row, weakest[g], tests[g])}"
             )
         empty = int(np.count_nonzero(rows[:, 0] == 0))
@@ -346,7 +346,7 @@ class FunnelConversion(Columns, Pictured):
         if row[0] == row[-1]:
             return "No prospect was lost at any step."
         step = f"{self.stages[k]} to {self.stages[k + 1]}"
-        said = f"The weakest step is {step}: {row[k + 1]:,} of {row[k]:,} ({row[k + 1] / row[k]:.1%})"
+        said = f"The weakest step is {step}: {row[k + 1]:,} of {row[k]:,} ({row[k + 1] / row[k]:z.1%})"
         if np.isnan(p).all():
             return f"{said}; there is no other step to compare it with."
         alpha = 1 - self.level

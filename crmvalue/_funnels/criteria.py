@@ -294,7 +294,7 @@ class StepAlarms(Columns):
             shown = "beyond chance" if self.is_beyond_chance[i] else "which may be chance"
             lines.append(
                 f"{group}{self.stage[i]} to {self.next_stage[i]}: {self.n_passed[i]:,} of {self.n_at[i]:,} pass "
-                f"({self.n_passed[i] / self.n_at[i]:.1%}), below {self.least[i]:.1%}, {shown}."
+                f"({self.n_passed[i] / self.n_at[i]:z.1%}), below {self.least[i]:z.1%}, {shown}."
             )
         return "\n".join(lines) or "No step is below its least share."
 

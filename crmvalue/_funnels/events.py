@@ -343,8 +343,8 @@ class EventFunnel(Columns, Pictured):
         step = _step_share(reached)
         k = int(np.nanargmin(step))
         return (
-            f"Of the {counted(int(reached[0]), 'attempt')} whose window is over, {reached[-1] / reached[0]:.1%} "
-            f"converted; the weakest step is {self.stages[k]} to {self.stages[k + 1]} ({step[k]:.1%})."
+            f"Of the {counted(int(reached[0]), 'attempt')} whose window is over, {reached[-1] / reached[0]:z.1%} "
+            f"converted; the weakest step is {self.stages[k]} to {self.stages[k + 1]} ({step[k]:z.1%})."
         )
 
     def _reached(self, which: Any) -> Integers:
