@@ -92,12 +92,22 @@ def _shown(value: object) -> str:
     """Show a value in at most 80 characters, cut between words; one that cannot be shown is named by its type."""
     try:
         shown = repr(_plain(value))
+        if "\n" in shown:
+            shown = _of_rows(value) or " ".join(shown.split())
     except Exception:  # noqa: BLE001 - whatever the value's own code raises, the error of the caller comes first
         return f"a {type(value).__name__} that cannot be shown"
     if len(shown) <= 80:
         return shown
     start = _whole_words(shown, 76)
     return f"{start} ..." if shown[len(start)] == " " else f"{shown[:77]}..."
+
+
+def _of_rows(value: Any) -> str:
+    """Name a column or table, whose repr is a drawing of many lines, by its type and its rows; "" for all else."""
+    if not hasattr(value, "to_numpy"):
+        return ""
+    n = len(value)
+    return f"a {type(value).__name__} of {n:,} {'row' if n == 1 else 'rows'}"
 
 
 def _plain(value: Any) -> Any:

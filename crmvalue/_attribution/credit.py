@@ -98,6 +98,8 @@ class Attribution(Columns, Pictured):
             if column.shape != (len(self.channels),):
                 raise InputError(name, f"one for each of the {len(self.channels)} channels", column.shape)
             require(column >= 0, name, column, ">= 0")
+        credited = self.conversion_credit > 0
+        require(~credited | (self.n_conversions > 0), "conversion_credit", self.conversion_credit, "0 of no conversion")
 
     def _parts(self) -> Parts:
         credit = self.conversion_credit if self.value_credit is None else self.value_credit
@@ -116,7 +118,7 @@ class Attribution(Columns, Pictured):
         order = np.argsort(-self.conversion_credit, kind="stable").tolist()
         given = [
             f"{self.channels[i]} {'gets ' if i == order[0] else ''}{_short(self.conversion_credit[i])} "
-            f"({self.share[i]:.1%})"
+            f"({self.share[i]:z.1%})"
             for i in order
             if self.conversion_credit[i] > 0
         ]

@@ -100,13 +100,13 @@ class RetentionProjection:
         """Retention at the last projected age, and how well the model predicted the held-out periods."""
         last = self.n_active[:, -1].sum() / self.n_active[:, 0].sum()
         periods = counted(self.n_active.shape[1] - 1, "period")
-        text = f"After {periods}, {last:.1%} of the customers are expected to be active."
+        text = f"After {periods}, {last:z.1%} of the customers are expected to be active."
         if not self.fit.diagnosis.trustworthy:
             text = f"{text} The fit is not trustworthy: see its diagnosis."
         if math.isnan(self.holdout_error):
             return f"{text} The model was not checked on held-out periods."
         held_out = counted(self.n_holdout, "held-out period")
-        return f"{text} On {held_out}, the model was {self.holdout_error:.1%} off."
+        return f"{text} On {held_out}, the model was {self.holdout_error:z.1%} off."
 
 
 def project_retention(

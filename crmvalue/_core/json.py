@@ -3,8 +3,9 @@
 A value is an object with its class under "kind" and its fields by name; the outermost one also says the "schema".
 Arrays are lists, days and times ISO text; a day among values of any type says that it is one. Mappings are lists of
 pairs, because their order counts and some stores of JSON sort keys. JSON has no infinity and no NaN: "inf", "-inf" and
-null stand for them. Text is not escaped. A field that is itself named "kind" or "schema" is written as "kind_" or
-"schema_".
+null stand for them. An array without an element, of several dimensions, is written as its "shape", which lists do not
+show. Text is not escaped, but for half of a pair of UTF-16, which UTF-8 cannot write. A field that is itself named
+"kind" or "schema" is written as "kind_" or "schema_".
 """
 
 from __future__ import annotations
@@ -41,13 +42,25 @@ _TAKEN = {"kind": "kind_", "schema": "schema_"}
 _DAY, _MOMENT = "date", "datetime"
 """The "kind" of a day and of a moment that stand among values of any type."""
 
+_HALF = re.compile("[\ud800-\udfff]+")
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
 _INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 
 
 def to_json(value: Any, **written: Any) -> str:
     """Write a frozen value with all its fields; `written` are fields that are plain data already."""
     fields = {"schema": SCHEMA, **_plain(value), **written}
-    return json.dumps(fields, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(fields, allow_nan=False, ensure_ascii=False)
+    return text if text.isascii() else _HALF.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Escape halves of pairs of UTF-16; a reader of JSON makes one letter of a first half before a second."""
+    if _PAIR.search(found[0]):
+        rule = "without a letter in two halves of UTF-16, which JSON cannot tell from the letter"
+        raise InputError("text", rule, found[0], hint="text.encode('utf-16', 'surrogatepass').decode('utf-16') joins")
+    return "".join(f"\\u{ord(half):04x}" for half in found[0])
 
 
 def from_json(cls: type[_T], text: str | bytes, *parts: type[Any], **readers: Callable[[Any], Any]) -> _T:
@@ -134,6 +147,8 @@ def _plain_scalar(value: Any) -> Any:
 
 
 def _plain_list(array: npt.NDArray[Any]) -> Any:
+    if array.ndim > 1 and not array.size:
+        return {"shape": list(array.shape)}
     if array.dtype.kind == "M":
         texts = array.astype(str).tolist()
         has_unit = array.dtype.name in _UNITS and np.isnat(array).all()  # which no text of a moment shows
@@ -193,6 +208,8 @@ def _read(field: attrs.Attribute[Any], value: Any, kinds: dict[str, type[Any]]) 
         return math.nan if kind == "float" else None
     if word == "Dates" and _is_no_times(value):
         return _no_times(value)
+    if word in _ARRAYS and isinstance(value, dict) and set(value) == {"shape"}:
+        return _no_elements(value["shape"], "Bools" if kind.startswith("npt.NDArray[np.bool_]") else word)
     if word in _ARRAYS and not isinstance(value, list):
         raise TypeError(f"a list, not {value!r}")
     if word in _MAPPINGS:
@@ -233,6 +250,15 @@ def _mapping(pairs: Any, kinds: dict[str, type[Any]]) -> dict[Any, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key that occurs twice")
     return found
+
+
+def _no_elements(shape: Any, word: str) -> npt.NDArray[Any]:
+    """Make an array of several dimensions without an element, which its lists would not show."""
+    known = isinstance(shape, list) and all(type(n) is int and n >= 0 for n in shape)
+    known = known and len(shape) > 1 and 0 in shape
+    if not known:
+        raise ValueError(f"the shape of an array without an element, not {shape!r}")
+    return np.zeros(shape, dtype=_TYPES.get(word, np.float64))
 
 
 def _numbers(value: Any) -> Any:
@@ -328,6 +354,9 @@ _ISO = re.compile(r"NaT|\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?", 
 _MAPPINGS = frozenset({"Mapping", "FixedMapping", "dict"})
 
 _ARRAYS = frozenset({"Floats", "Integers", "Dates", "Bools", "npt.NDArray"})
+
+_TYPES: dict[str, Any] = {"Integers": np.int64, "Bools": np.bool_, "Dates": "datetime64[D]"}
+"""Types of arrays that are no floats."""
 
 _NEVER_NULL = _ARRAYS | {"int", "str", "np.datetime64", "Interval", "tuple", *_MAPPINGS}
 """Types whose fields hold null only where the type says so."""

@@ -5,13 +5,14 @@ Also the words that go with a number in a sentence.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from crmvalue._core.checks import as_items
 from crmvalue.errors import InputError
 
-__all__ = ["by_name", "columns_of", "counted", "figure", "has_columns", "labelled"]
+__all__ = ["by_name", "columns_of", "counted", "figure", "has_columns", "labelled", "span"]
 
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:
@@ -80,6 +81,13 @@ def has_columns(value: object) -> bool:
 def counted(n: int, one: str, many: str | None = None) -> str:
     """Write a number with its thing, such as "1 row" and "2,000 rows"; `many` is `one` with an s unless given."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def span(low: Any, high: Any, form: str) -> str:
+    """Write the ends of an interval, such as "0.2 to 0.4"; "not known" where neither is a finite number."""
+    if not (math.isfinite(low) or math.isfinite(high)):
+        return "not known"
+    return f"{format(float(low), form)} to {format(float(high), form)}"
 
 
 def figure(x: Any, *, sign: bool = False, digits: int = 4) -> str:

@@ -255,7 +255,7 @@ def choice_text(
     A loss below a millionth of `size`, the size of the quantities, is nothing in practice.
     """
     top = int(np.argmax(best))
-    prob = "more than 99.9%" if best[top] > 0.999 else f"{best[top]:.1%}"
+    prob = "more than 99.9%" if best[top] > 0.999 else f"{best[top]:z.1%}"
     loss = float(losses[top])
     if not np.isfinite(loss):
         loses = "what choosing it loses on average is not known, because an arm has too few customers"

@@ -319,7 +319,7 @@ class CovariateAdjustment:
     @property
     def conclusion(self) -> str:
         """How much the covariate explains, a warning if it differs between arms, and the adjusted conclusion."""
-        text = f"The covariate explains {self.variance_reduction:.1%} of the variance within the arms."
+        text = f"The covariate explains {self.variance_reduction:z.1%} of the variance within the arms."
         p = self.covariate.adjusted_p_value
         if p.min() < 0.01:
             text += (

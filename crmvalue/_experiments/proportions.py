@@ -193,7 +193,7 @@ class ProportionComparison(Columns, Pictured):
         rates, (base,) = against_control(self.rate, self.control)
         told = [
             (
-                f"{name} {rate:.1%} against {base:.1%} of {self.names[self.control]}: {100 * d:+z.1f} points",
+                f"{name} {rate:z.1%} against {base:z.1%} of {self.names[self.control]}: {100 * d:+z.1f} points",
                 f"{100 * a:+z.1f} to {100 * b:+z.1f}",
                 "exact test" if exact else "z test",
             )

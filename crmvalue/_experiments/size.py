@@ -469,8 +469,8 @@ class SplitCheck(Columns):
     @property
     def conclusion(self) -> str:
         """Whether the split fits the design, and what to do if not."""
-        found = ", ".join(f"{share:.1%}" for share in self.counts / self.counts.sum())
-        meant = ", ".join(f"{share:.1%}" for share in self.shares)
+        found = ", ".join(f"{share:z.1%}" for share in self.counts / self.counts.sum())
+        meant = ", ".join(f"{share:z.1%}" for share in self.shares)
         counts, shares = self._pooled()
         n_pooled = len(self.counts) - len(counts) + 1
         pooled = f" with the {n_pooled} smallest arms taken together" if n_pooled > 1 else ""

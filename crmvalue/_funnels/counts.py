@@ -11,7 +11,7 @@ from crmvalue._core.checks import as_counts, as_fraction, as_items, as_text, req
 from crmvalue._core.comparisons import fisher_p, p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, columns_of, has_columns, labelled
+from crmvalue._core.labels import by_name, columns_of, counted, has_columns, labelled
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import Given, array_field, checked_field, hand_over, optional, read_only, stay_frozen
 from crmvalue._funnels.pictures import groups_parts, stages_parts
@@ -134,7 +134,11 @@ def _counts(value: Any) -> Integers:
     (counts,) = as_counts(counts=value)
     if counts.ndim not in {1, 2} or counts.shape[-1] < 2 or not counts.size:
         raise InputError("counts", "of shape (stages,) or (groups, stages), with at least two stages", counts.shape)
-    require(counts[..., :1] > 0, "counts", counts[..., :1], "at least 1 at the first stage")
+    entered = counts[..., :1]
+    rule = (
+        "at least 1 at the first stage" if counts.ndim == 1 else "at least 1 at the first stage of at least one group"
+    )
+    require((entered > 0) | (entered > 0).any(), "counts", entered, rule)
     grows = np.zeros(counts.shape, dtype=bool)
     grows[..., 1:] = counts[..., 1:] > counts[..., :-1]
     require(~grows, "counts", counts, "at most the count of the stage before", hint=_ORDER)
@@ -156,7 +160,8 @@ class FunnelConversion(Columns, Pictured):
     Parameters
     ----------
     counts : ndarray of int
-        Prospects that reached each stage, shape (stages,) or (groups, stages).
+        Prospects that reached each stage, shape (stages,) or (groups, stages). A group may have none at all: its rates
+        and their intervals are NaN.
     stages : tuple of str
         Names of the stages.
     groups : tuple of str or None, default None
@@ -224,16 +229,16 @@ class FunnelConversion(Columns, Pictured):
 
     @property
     def overall_conversion(self) -> FloatOrArray:
-        """Share of prospects at the first stage who reached the last stage; one number for each group."""
+        """Share of prospects at the first stage who reached the last stage; for each group, NaN without prospects."""
         return share(self.counts[..., -1], self.counts[..., 0])[()]
 
     @property
     def overall_interval(self) -> Interval:
-        """Wilson's interval for the overall conversion."""
+        """Wilson's interval for the overall conversion; NaN for a group without prospects."""
         if self.n_independent is None:
-            return proportion_interval(self.counts[..., -1], self.counts[..., 0], level=self.level)
+            return share_interval(self.counts[..., -1], self.counts[..., 0], self.level)
         passed, at = self._as_independent(self.overall_conversion, self.n_independent[..., 0])
-        return _around(self.overall_conversion, proportion_interval(passed, at, level=self.level))
+        return _around(self.overall_conversion, share_interval(passed, at, self.level))
 
     @staticmethod
     def _as_independent(share: FloatOrArray, n: Integers) -> tuple[Integers, Integers]:
@@ -241,10 +246,13 @@ class FunnelConversion(Columns, Pictured):
         return np.rint(np.nan_to_num(share) * n).astype(np.int64), n
 
     @property
-    def weakest_step(self) -> tuple[str, str] | tuple[tuple[str, str], ...]:
-        """Names of the two stages with the lowest step conversion, the first of equals; one pair for each group."""
-        pairs = tuple((self.stages[k], self.stages[k + 1]) for k in self._weakest())
-        return pairs[0] if self.groups is None else pairs
+    def weakest_step(self) -> tuple[str, str] | tuple[tuple[str, str] | None, ...]:
+        """Names of the two stages with the lowest step conversion, the first of equals.
+
+        One pair for each group, and None for a group without prospects.
+        """
+        pairs = [(self.stages[k], self.stages[k + 1]) if k >= 0 else None for k in self._weakest()]
+        return tuple(pairs) if self.groups is not None or pairs[0] is None else pairs[0]
 
     @property
     def neighbour_p_value(self) -> Floats:
@@ -252,7 +260,8 @@ class FunnelConversion(Columns, Pictured):
 
         NaN where there is no such step, or nobody reached it. The test is the two-proportion z test with a pooled
         variance, or Fisher's exact test where an expected count is below 5. Each p-value is multiplied by the number
-        of pairs of neighbours in all groups (Bonferroni), because the weakest step was picked from all steps.
+        of pairs of neighbours in all groups with prospects (Bonferroni), because the weakest step was picked from all
+        steps.
         """
         return self._tests().reshape(*self.counts.shape[:-1], 2)
 
@@ -266,18 +275,23 @@ class FunnelConversion(Columns, Pictured):
 
     @property
     def conclusion(self) -> str:
-        """Overall conversion and the weakest step in words, one line for each group."""
+        """Overall conversion and the weakest step in words, one line for each group with prospects."""
         rows = np.atleast_2d(self.counts)
         low, high = (np.atleast_1d(end) for end in self.overall_interval)
         names = [""] if self.groups is None else [f"{group}: " for group in self.groups]
         weakest, tests = self._weakest(), self._tests()
         lines = []
         for g, (name, row) in enumerate(zip(names, rows, strict=True)):
+            if not row[0]:
+                continue
             lines.append(
-                f"{name}{row[-1]:,} of {row[0]:,} reached {self.stages[-1]} ({row[-1] / row[0]:.1%}, "
-                f"{100 * self.level:.4g} % interval {low[g]:.1%} to {high[g]:.1%}). "
+                f"{name}{row[-1]:,} of {row[0]:,} reached {self.stages[-1]} ({row[-1] / row[0]:z.1%}, "
+                f"{100 * self.level:.4g} % interval {low[g]:z.1%} to {high[g]:z.1%}). "
                 f"{self._about_weakest(row, weakest[g], tests[g])}"
             )
+        empty = int(np.count_nonzero(rows[:, 0] == 0))
+        if empty:
+            lines.append(f"{counted(empty, 'group has', 'groups have')} no attempt to count yet.")
         if self.n_independent is not None:
             lines.append("Attempts of one customer are alike, so intervals and tests count fewer prospects.")
         return "\n".join(lines)
@@ -312,13 +326,15 @@ class FunnelConversion(Columns, Pictured):
         return from_json(cls, text)
 
     def _weakest(self) -> list[int]:
+        """Give the place of the weakest step of each group; -1 without prospects, else the first step has a rate."""
         rate = np.atleast_2d(self.step_conversion)
-        return [int(k) for k in np.nanargmin(rate, axis=1)]  # the first step always has a rate
+        place = np.where(np.isnan(rate), np.inf, rate).argmin(axis=1)
+        return [int(k) for k in np.where(np.isnan(rate[:, 0]), -1, place)]
 
     def _tests(self) -> Floats:
         rows = np.atleast_2d(self.counts)
         passed, at = map(np.atleast_2d, self.independent_steps)
-        n_pairs = max(len(rows) * (rows.shape[1] - 2), 1)
+        n_pairs = max(np.count_nonzero(rows[:, 0]) * (rows.shape[1] - 2), 1)
         p = np.full((len(rows), 2), np.nan)
         for g, k in enumerate(self._weakest()):
             for side, other in enumerate((k - 1, k + 1)):
@@ -330,7 +346,7 @@ class FunnelConversion(Columns, Pictured):
         if row[0] == row[-1]:
             return "No prospect was lost at any step."
         step = f"{self.stages[k]} to {self.stages[k + 1]}"
-        said = f"The weakest step is {step}: {row[k + 1]:,} of {row[k]:,} ({row[k + 1] / row[k]:.1%})"
+        said = f"The weakest step is {step}: {row[k + 1]:,} of {row[k]:,} ({row[k + 1] / row[k]:z.1%})"
         if np.isnan(p).all():
             return f"{said}; there is no other step to compare it with."
         alpha = 1 - self.level
@@ -355,7 +371,8 @@ def funnel_conversion(
     ----------
     counts : array_like of int or mapping
         Prospects who reached each stage, shape (stages,), or (groups, stages) with `by`. Counts never grow from one
-        stage to the next and are at least 1 at the first stage. Counts by name are taken too: a mapping or a column
+        stage to the next and are at least 1 at the first stage, with `by` in at least one group: a group with none gets
+        NaN. Counts by name are taken too: a mapping or a column
         with an index of stages, or a dataframe with a column for each stage and a row for each group.
     funnel : Funnel or list of str, optional
         Names of the stages, and their order where `counts` has names too. The default names are those of `counts`, or

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_items, as_whole_number
+from crmvalue._core.checks import as_fraction, as_items, as_whole_number, require
 from crmvalue._core.comparisons import holm
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -266,7 +266,7 @@ class StepAlarms(Columns):
     group: npt.NDArray[np.str_] = label_column("group", texts=True)
     stage: npt.NDArray[np.str_] = label_column("stage", texts=True)
     next_stage: npt.NDArray[np.str_] = label_column("next_stage", texts=True)
-    n_at: Integers = whole_table("n_at", low=1)
+    n_at: Integers = whole_table("n_at")
     n_passed: Integers = whole_table("n_passed")
     low: Floats = number_column("low", missing=True)
     high: Floats = number_column("high", missing=True)
@@ -278,6 +278,7 @@ class StepAlarms(Columns):
     def __attrs_post_init__(self) -> None:
         names = ("stage", "next_stage", "n_at", "n_passed", "low", "high", "least", "is_below", "p_value")
         require_columns(self, len(self.group), names, "steps")
+        require(~self.is_below | (self.n_at > 0), "is_below", self.is_below, "False where nobody was at the stage")
 
     @property
     def is_beyond_chance(self) -> npt.NDArray[np.bool_]:
@@ -293,7 +294,7 @@ class StepAlarms(Columns):
             shown = "beyond chance" if self.is_beyond_chance[i] else "which may be chance"
             lines.append(
                 f"{group}{self.stage[i]} to {self.next_stage[i]}: {self.n_passed[i]:,} of {self.n_at[i]:,} pass "
-                f"({self.n_passed[i] / self.n_at[i]:.1%}), below {self.least[i]:.1%}, {shown}."
+                f"({self.n_passed[i] / self.n_at[i]:z.1%}), below {self.least[i]:z.1%}, {shown}."
             )
         return "\n".join(lines) or "No step is below its least share."
 

@@ -229,7 +229,7 @@ class EventFunnel(Columns, Pictured):
         return _overall_share(self.entered)
 
     def funnel_conversion(self, *, level: float = 0.95) -> FunnelConversion:
-        """Conversion of the matured attempts with its intervals; every group needs a matured attempt.
+        """Conversion of the matured attempts with its intervals; NaN for a group without a matured attempt.
 
         Parameters
         ----------
@@ -246,17 +246,15 @@ class EventFunnel(Columns, Pictured):
         Raises
         ------
         InputError
-            If there is no window, or a group has no attempt whose window is over by `as_of`.
+            If there is no window, or no attempt at all has a window that is over by `as_of`.
         """
         if self.window is None:
             rule = "given to `funnel_from_events` for conversion with intervals"
             hint = "funnel_conversion(result.entered) counts open attempts as lost"
             raise InputError("window", rule, None, hint=hint)
-        empty = np.nonzero(np.atleast_2d(self.matured)[:, 0] == 0)[0].tolist()
-        if empty:
-            who = "all" if self.groups is None else ", ".join(str(self.groups[g]) for g in empty)
-            hint = "give a later `as_of`, or take the other groups one by one with `of_group`"
-            raise InputError("window", "over by `as_of` for at least one attempt of every group", who, hint=hint)
+        if not self.is_matured.any():
+            rule = "over by `as_of` for at least one attempt"
+            raise InputError("window", rule, self.window, hint="give a later `as_of`")
         names = None if self.groups is None else tuple(str(name) for name in self.groups)
         return FunnelConversion(
             counts=self.matured, stages=self.stages, groups=names, level=level, n_independent=self._independent()
@@ -345,8 +343,8 @@ class EventFunnel(Columns, Pictured):
         step = _step_share(reached)
         k = int(np.nanargmin(step))
         return (
-            f"Of the {counted(int(reached[0]), 'attempt')} whose window is over, {reached[-1] / reached[0]:.1%} "
-            f"converted; the weakest step is {self.stages[k]} to {self.stages[k + 1]} ({step[k]:.1%})."
+            f"Of the {counted(int(reached[0]), 'attempt')} whose window is over, {reached[-1] / reached[0]:z.1%} "
+            f"converted; the weakest step is {self.stages[k]} to {self.stages[k + 1]} ({step[k]:z.1%})."
         )
 
     def _reached(self, which: Any) -> Integers:

@@ -29,6 +29,7 @@ from crmvalue._core.comparisons import (
     rounding_part,
 )
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import span
 from crmvalue._core.values import checked_field, count_field, interval_field, number_field
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -177,8 +178,8 @@ class CampaignEffect:
         treated, control = self.n_treated_responded / self.n_treated, self.n_control_responded / self.n_control
         low, high = self.response_interval
         text = (
-            f"Response {treated:.1%} against {control:.1%}, {100 * self.response_difference:+z.1f} points "
-            f"({100 * self.level:.4g} % interval {100 * low:+z.1f} to {100 * high:+z.1f})"
+            f"Response {treated:z.1%} against {control:z.1%}, {100 * self.response_difference:+z.1f} points "
+            f"({100 * self.level:.4g} % interval {span(100 * low, 100 * high, '+z.1f')})"
         )
         if not self.shows_causes:
             return f"{text}. {self._about_groups()}"
@@ -477,7 +478,7 @@ def _variance(amounts: Floats) -> float:
 
 
 def _range(interval: Interval) -> str:
-    return f"{interval.low:+z.2f} to {interval.high:+z.2f}"
+    return span(*interval, "+z.2f")
 
 
 def _before(

@@ -126,22 +126,12 @@ class StepsThatPay(Pictured):
 
     def to_json(self) -> str:
         """Write the gains as JSON text."""
-        return to_json(self) if self.gain.size else to_json(self, gain={"shape": list(self.gain.shape)})
+        return to_json(self)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> StepsThatPay:
         """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
-        return from_json(cls, text, gain=_gain)
-
-
-def _gain(value: Any) -> Any:
-    """Read a table of gains; one without an element is written as its shape."""
-    if not isinstance(value, dict):
-        return value
-    shape = value["shape"]
-    if list(value) != ["shape"] or any(type(n) is not int or n < 0 for n in shape) or math.prod(shape):
-        raise ValueError("a shape without elements")
-    return np.zeros(shape)
+        return from_json(cls, text)
 
 
 def steps_that_pay(

@@ -136,7 +136,7 @@ class ProgrammeSimulation(Columns, Pictured):
     @property
     def conclusion(self) -> str:
         """What the programme would have cost, in one sentence, in minor units of money."""
-        share = f"{self.cost_share:.1%} of the money of all orders" if self.spend else "in a log with no money"
+        share = f"{self.cost_share:z.1%} of the money of all orders" if self.spend else "in a log with no money"
         return (
             f"The points would have cost {self.cost:,.0f} minor units (such as cents), {share}, and "
             f"{self.cost_if_all_redeemed:,.0f} if each point were redeemed; orders that a programme brings or changes "

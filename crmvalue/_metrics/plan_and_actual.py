@@ -199,7 +199,7 @@ class PlanAndActual(Columns, Pictured):
         lowest = float(np.min(self.prob_reached, where=may & ~np.isnan(self.prob_reached), initial=1.0))
         one = may.sum() == 1
         least = "" if one else "at least "
-        chance = f" (probability to end at or above it {least}{lowest:.0%})" if lowest < _CERTAIN else ""
+        chance = f" (probability to end at or above it {least}{lowest:z.0%})" if lowest < _CERTAIN else ""
         who = "has days left: returns may still take it" if one else "have days left: returns may still take them"
         return f" {int(may.sum()):,} of those reached {who} below the target{chance}."
 

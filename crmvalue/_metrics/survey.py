@@ -20,7 +20,7 @@ from crmvalue._core.comparisons import holm, p_text, rates_p, welch_degrees
 from crmvalue._core.encoding.customers import as_words
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of, counted
+from crmvalue._core.labels import columns_of, counted, span
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -115,7 +115,7 @@ class NpsChange:
         shown = "a change is shown" if self.is_beyond_chance else "no change is shown"
         return (
             f"NPS {self.before.score:.1f} before and {self.after.score:.1f} after, {self.change:+z.1f} points "
-            f"({100 * self.level:.4g} % interval {low:+z.1f} to {high:+z.1f}), {p_text(self.p_value)}: {shown}."
+            f"({100 * self.level:.4g} % interval {span(low, high, '+z.1f')}), {p_text(self.p_value)}: {shown}."
         )
 
     def to_json(self) -> str:
@@ -286,8 +286,8 @@ class ScoreDrivers(Columns, Pictured):
         by_chance = len(self.question) / (self.n_answers - 1)
         asked = "The question explains" if len(self.question) == 1 else "All questions explain"
         return (
-            f"{said} {asked} {self.explained:.0%} of how the score varies; by chance alone it would be about "
-            f"{by_chance:.0%}. A driver is not yet a cause."
+            f"{said} {asked} {self.explained:z.0%} of how the score varies; by chance alone it would be about "
+            f"{by_chance:z.0%}. A driver is not yet a cause."
         )
 
     def to_json(self) -> str:
@@ -500,9 +500,9 @@ class ResponseBySegment(Columns):
         """Say how many answered, and which segments answered more or less often than the others."""
         asked, answered = int(self.n_asked.sum()), int(self.n_answered.sum())
         rates = zip(self.segment[self.differs].tolist(), self.rate[self.differs].tolist(), strict=True)
-        found = "; ".join(f"{name} {rate:.0%}" for name, rate in rates)
+        found = "; ".join(f"{name} {rate:z.0%}" for name, rate in rates)
         shown = f"Beyond chance other than the rest: {found}." if found else "No difference between segments is shown."
-        return f"{answered:,} of {asked:,} answered ({answered / asked:.0%}). {shown}"
+        return f"{answered:,} of {asked:,} answered ({answered / asked:z.0%}). {shown}"
 
     def to_json(self) -> str:
         """Write the table as JSON text."""

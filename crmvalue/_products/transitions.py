@@ -109,7 +109,7 @@ class NextPurchases(Table):
             return said
         first = sure[0]
         return (
-            f"{said} First: {self.bought_next[first]} after {self.bought[first]}, in {self.prob[first]:.0%} of cases "
+            f"{said} First: {self.bought_next[first]} after {self.bought[first]}, in {self.prob[first]:z.0%} of cases "
             f"and after {counted(round(self.mean_days[first]), 'day')} on average."
         )
 

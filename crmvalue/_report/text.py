@@ -282,8 +282,8 @@ def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
         some = "One of them may be an old customer" if period.n_late == 1 else f"{period.n_late:,} may be old customers"
         said.append(f"{some} from before the log; the upper end allows for it.")
     said.append(
-        f"{value.newcomer_beyond or 0.0:.0%} of the value lies beyond their first two {period.name}s. For it, spending "
-        f"is taken to go on as that of {counted(period.n_known, 'known customer')}: times "
+        f"{value.newcomer_beyond or 0.0:z.0%} of the value lies beyond their first two {period.name}s. For it, "
+        f"spending is taken to go on as that of {counted(period.n_known, 'known customer')}: times "
         f"{period.money_kept.value:.2f} in {counted(period.months_kept, 'month')}."
     )
     if period.months_kept < _YEAR:

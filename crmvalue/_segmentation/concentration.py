@@ -295,7 +295,7 @@ def concentration(
 
 def _percent(share: float) -> str:
     """Write whole percent, and less than 1 % with two digits."""
-    return f"{share:.0%}" if share >= 0.01 else f"{100 * share:.2g}%"
+    return f"{share:z.0%}" if share >= 0.01 else f"{100 * share:.2g}%"
 
 
 def _sorted_values(value: ArrayLike) -> Floats:

@@ -71,9 +71,14 @@ def encode_labels(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
 
 def group_sums(code: Integers, value: Floats, k: int) -> Floats:
     """Add up the values of each group and round once, so that the order and number of rows do not matter."""
-    ordered = value[np.argsort(code, kind="stable")]
-    ends = np.cumsum(np.bincount(code, minlength=k))
-    return np.array([math.fsum(part.tolist()) for part in np.split(ordered, ends[:-1])])
+    size = np.bincount(code, minlength=k)
+    sums: Floats = np.bincount(code, value, minlength=k).astype(np.float64)  # of one or two values: rounded once
+    large = size > 2
+    inside = large[code]
+    ordered = value[inside][np.argsort(code[inside], kind="stable")].tolist()
+    ends = np.cumsum(size[large]).tolist()
+    sums[large] = [math.fsum(ordered[start:end]) for start, end in zip([0, *ends], ends, strict=False)]
+    return sums
 
 
 def as_money(name: str, value: ArrayLike) -> Floats:

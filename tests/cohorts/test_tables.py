@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from crmvalue.cohorts import cohort_ltv, compare_survival, n_day_retention, retention_triangle, survival_curve
+from crmvalue.cohorts import (
+    CohortLtv,
+    cohort_ltv,
+    compare_survival,
+    n_day_retention,
+    retention_triangle,
+    survival_curve,
+)
 from tests.tables import check_json, check_table
 
 TRIANGLE = retention_triangle(
@@ -30,6 +38,7 @@ def test_rows_and_values(result, n_rows, column, values):
         compare_survival([1, 2, 3, 4], [1, 0, 0, 0], ["x", "x", "y", "y"]),
         cohort_ltv(TRIANGLE, margin=0.5, acquisition_cost=4),
         cohort_ltv(TRIANGLE, margin=0.5),
+        CohortLtv(period="month", cohort=[], size=[], ltv=np.zeros((0, 3))),
         n_day_retention([1, 1], ["2024-01-01", "2024-01-08"], 7, kind="unbounded", as_of="2024-02-01"),
     ],
 )

@@ -9,12 +9,28 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from crmvalue.errors import ConvergenceError, DataWarning, InputError
 from crmvalue.frames import migrate
 from crmvalue.journeys import BusinessHours, Cascade, Technician, assign_visits
 from crmvalue.segmentation import Segment, SegmentColumns, evaluate_segments
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (pl.Series("a", [[1], [2]]), "a Series of 2 rows"),
+        (pd.Series(["x"] * 2000), "a Series of 2,000 rows"),
+        (pl.DataFrame({"a": [1]}), "a DataFrame of 1 row"),
+        (pa.chunked_array([[1, 2, 3]]), "a ChunkedArray of 3 rows"),
+        (np.array([[1, 2], [3, 4]]), "array([[1, 2], [3, 4]])"),
+    ],
+)
+def test_columns_and_tables_are_told_in_one_line(value, shown):
+    assert str(InputError("x", "a text", value)) == f"`x` must be a text; got {shown}"
 
 
 class TestInputError:

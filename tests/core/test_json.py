@@ -292,6 +292,29 @@ class TestRoundTrip:
             "_hidden": 1,
         }
 
+    @pytest.mark.parametrize("kind", ["floats", "table", "counts", "days", "flags"])
+    @pytest.mark.parametrize("shape", [(0, 3), (2, 0, 3), (0, 0), (2, 0)])
+    def test_arrays_without_an_element_keep_their_shape(self, kind, shape):
+        value = attrs.evolve(WHOLE, **{kind: np.zeros(shape, dtype=getattr(WHOLE, kind).dtype)})
+        again = read(to_json(value))
+        assert getattr(again, kind).shape == shape
+        assert getattr(again, kind).dtype == getattr(value, kind).dtype
+
+    @pytest.mark.parametrize("shape", [[1, 3], [0], [0, 10**30], [-1, 0, 2], [0, 1.5], [True, 0, 2], "x", None, {}])
+    def test_a_shape_with_elements_is_refused(self, shape):
+        with pytest.raises(InputError, match="what `to_json` wrote"):
+            read(json.dumps({**FIELDS, "table": {"shape": shape}}))
+
+    @pytest.mark.parametrize("text", ["\ud800", "a\udfff", "\udc80\ud83d", "Käse \ud83d", "\U0001f600"])
+    def test_half_a_letter_of_utf_16_can_be_written_as_utf_8(self, text):
+        value = attrs.evolve(WHOLE, plain_text=text)
+        assert read(to_json(value).encode()).plain_text == text
+        assert "Käse" in to_json(value)
+
+    def test_two_halves_of_a_letter_are_refused(self):
+        with pytest.raises(InputError, match="two halves"):
+            to_json(attrs.evolve(WHOLE, plain_text="a\ud83d\ude00"))
+
     def test_is_json_in_the_narrow_sense_with_text_as_it_is(self):
         def refuse(word):
             raise AssertionError(word)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import warnings
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 import polars as pl
 import pytest
 
-from crmvalue._core.labels import figure
+from crmvalue._core.labels import figure, span
 from crmvalue.attribution import Paths, attribute, channel_returns
 from crmvalue.cohorts import cohort_ltv, retention_triangle
 from crmvalue.errors import InputError
@@ -25,6 +26,7 @@ from crmvalue.experiments import (
 )
 from crmvalue.funnels import FitRule, Grade, LeadScore, Signal, fit_lead_score, funnel_conversion, stage_probabilities
 from crmvalue.loyalty import referred_value
+from tests.core.public_values import VALUES
 
 PATHS = Paths.from_lists([["ads"], ["mail", "search"], ["search"]], [1, 1, 1], value=[10, 20, 30])
 
@@ -247,3 +249,58 @@ class TestNumbersInSentences:
                     found = [(name, text) for name, text in sentences(other) if name not in before]
                     wrong += [(type(value).__name__, field, *said) for said in found if SAID.search(said[1])]
         assert not wrong
+
+
+def known(kind, **changes):
+    """Give the public value of a class with other fields."""
+    return attrs.evolve(next(value for value in VALUES if type(value).__name__ == kind), **changes)
+
+
+class TestSharesAndIntervals:
+    """No "-0.0%", no "nan%", no "inf to inf"."""
+
+    def test_every_share_is_written_without_the_sign_of_zero(self):
+        root = Path(__file__).parents[2] / "crmvalue"
+        signed = [
+            f"{path.name}: {form}"
+            for path in sorted(root.rglob("*.py"))
+            for form in re.findall(r"\{[^{}\n]*:\+?\.\d%\}", path.read_text(encoding="utf-8"))
+        ]
+        assert signed == []
+
+    def test_shares_just_below_0(self):
+        check = known("NextProductsCheck")
+        rate = np.full(len(check.rule), -1e-9)
+        retention = known("WorstTicketRetention")
+        low = np.full(len(retention.worst), -1e-9)
+        alarms = known("StepAlarms")
+        least = np.full(len(alarms.group), -1e-9)
+        for value in (
+            attrs.evolve(check, hit_rate=rate),
+            attrs.evolve(retention, retained=low, low=low, high=np.abs(low)),
+            attrs.evolve(alarms, least=least, is_below=alarms.n_at > 0),
+        ):
+            assert "0.0%" in value.conclusion
+            assert "-0" not in value.conclusion
+
+    def test_no_share_of_no_conversion(self):
+        credit = known("Attribution")
+        with pytest.raises(InputError, match=r"`conversion_credit` must be 0 of no conversion"):
+            attrs.evolve(credit, n_conversions=0)
+        none = np.zeros(len(credit.channels))
+        assert attrs.evolve(credit, n_conversions=0, conversion_credit=none).conclusion.startswith("No conversion had")
+
+    @pytest.mark.parametrize("ends", [(np.inf, np.inf), (-np.inf, np.inf), (np.nan, np.nan)])
+    def test_ends_of_an_interval_that_are_not_known(self, ends):
+        assert span(*ends, "+z.1f") == "not known"
+        assert span(0.25, ends[1], "z.1%").startswith("25.0% to ")
+
+    @pytest.mark.parametrize(
+        ("kind", "field"),
+        [("NpsChange", "interval"), ("LeadScoreFit", "auc_interval")],
+    )
+    @pytest.mark.parametrize("low", [-np.inf, np.inf])
+    def test_intervals_that_are_not_known(self, kind, field, low):
+        said = known(kind, **{field: (low, np.inf)}).conclusion
+        assert "not known" in said
+        assert "inf" not in said

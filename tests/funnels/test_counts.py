@@ -233,6 +233,7 @@ class TestConversion:
             ({"counts": [-1, 0]}, "counts", 0),
             ({"counts": [10.5, 2]}, "counts", 0),
             ({"counts": [0, 0]}, "counts", 0),
+            ({"counts": [[0, 0], [0, 0]], "by": ["a", "b"]}, "counts", (0, 0)),
             ({"counts": [10]}, "counts", None),
             ({"counts": 10}, "counts", None),
             ({"counts": [[[10, 5]]]}, "counts", None),
@@ -255,6 +256,17 @@ class TestConversion:
 def first_step(interval):
     """Give the first step of an interval for each step."""
     return interval.low[0], interval.high[0]
+
+
+def test_a_group_without_prospects_gets_no_rates_and_changes_no_other():
+    rows = [[500, 300, 120], [0, 0, 0], [400, 200, 150]]
+    made = funnel_conversion(rows, by=["web", "fair", "mail"])
+    others = funnel_conversion([rows[0], rows[2]], by=["web", "mail"])
+    assert np.isnan(made.overall_conversion).tolist() == [False, True, False]
+    np.testing.assert_array_equal(made.neighbour_p_value[[0, 2]], others.neighbour_p_value)
+    assert made.is_weakest_beyond_chance.tolist() == [True, False, True]
+    assert made.weakest_step == (others.weakest_step[0], None, others.weakest_step[1])
+    assert made.conclusion == others.conclusion + "\n1 group has no attempt to count yet."
 
 
 class TestFunnelConversion:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from crmvalue.funnels import (
     Funnel,
     StageCriteria,
     StageCriterion,
+    StepAlarms,
     follow_up_tasks,
     funnel_conversion,
     funnel_from_events,
@@ -152,6 +154,16 @@ class TestStepAlarms:
         assert step_alarms(result, 0.1).conclusion == "No step is below its least share."
         few = funnel_conversion([5, 0, 0])
         assert step_alarms(few, 0.1).conclusion.endswith("which may be chance.")
+
+    def test_stages_and_groups_without_anybody(self):
+        """They are rows without a rate, which JSON keeps, and no alarms."""
+        found = step_alarms(funnel_conversion([[5, 0, 0], [0, 0, 0]], by=["mail", "fair"]), 0.1)
+        assert found.n_at.tolist() == [5, 0, 0, 0]
+        assert found.is_below.tolist() == [True, False, False, False]
+        assert np.isnan(found.high).tolist() == [False, True, True, True]
+        assert StepAlarms.from_json(found.to_json()) == found
+        with pytest.raises(InputError, match="is_below"):
+            attrs.evolve(found, is_below=[True, True, False, False])
 
     @pytest.mark.parametrize("least", [1.5, {}, {"offer": 0.1}, {"deal": 0.1}, {"meeting": 2}, "much"])
     def test_rejections(self, least):

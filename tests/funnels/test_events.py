@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.funnels import EventFunnel, Funnel, StageTimes, funnel_from_events, time_in_stage
+from crmvalue.funnels import EventFunnel, Funnel, FunnelConversion, StageTimes, funnel_from_events, time_in_stage
 from tests.funnels.references import attempts_of, funnel_counts
 
 EPOCH = np.datetime64("2024-01-01", "us")
@@ -405,10 +405,33 @@ class TestFunnelFromEvents:
         with pytest.raises(InputError, match=r"`window`.*got None"):
             run([(1, "a", 0.0)], ["a", "b"]).funnel_conversion()
         young = run(log, ["a", "b"], window=2, as_of=10, by=["new" if row[0] == 99 else "old" for row in log])
-        with pytest.raises(InputError, match=r"`window`.*got 'new'"):
-            young.funnel_conversion()
+        assert young.funnel_conversion(level=0.9).overall_interval.low[1] == made.overall_interval.low
+        with pytest.raises(InputError, match=r"`window` must be over by `as_of` for at least one attempt; got 30"):
+            run(log, ["a", "b"], window=30, as_of=10, by=[row[0] % 2 for row in log]).funnel_conversion()
         assert by.funnel_conversion().groups == ("0", "1")
         assert by.funnel_conversion().n_independent is None  # one attempt each
+
+    def test_a_group_without_matured_attempts_stops_no_other(self):
+        """Groups "new" and "newer" have open attempts alone; customer 1 of "old" has two attempts."""
+        log = [(1, "a", 0.0), (1, "b", 1.0), (1, "a", 2.0), (2, "a", 0.0), (8, "a", 9.5), (9, "a", 9.5)]
+        groups = ["new", "newer"]
+        by = [groups[row[0] - 8] if row[0] > 7 else "old" for row in log]
+        made = run(log, ["a", "b"], window=2, as_of=10, reentry="every", by=by).funnel_conversion()
+        alone = run(log[:4], ["a", "b"], window=2, as_of=10, reentry="every").funnel_conversion()
+        assert made.counts.tolist() == [[0, 0], [0, 0], [3, 1]]
+        assert made.n_independent.tolist() == [[0, 0], [0, 0], [1, 1]]
+        assert np.isnan(made.step_conversion).ravel().tolist() == [True, True, False]
+        ends = [*made.step_interval, *made.overall_interval]
+        for end, one in zip(ends, [*alone.step_interval, *alone.overall_interval], strict=True):
+            assert np.isnan(end[:2]).all()
+            assert end[2] == one
+        assert "2 groups have no attempt to count yet." in made.conclusion.splitlines()
+        assert made.conclusion.startswith("old: 1 of 3 reached b")
+        assert "nan" not in made.conclusion
+        assert made.weakest_step == (None, None, ("a", "b"))
+        assert FunnelConversion.from_json(made.to_json()) == made
+        assert made.to_columns()["n_reached"].tolist() == [0, 0, 0, 0, 3, 1]
+        assert made.plot_data()["step"].tolist() == ["new: to b", "newer: to b", "old: to b"]
 
     def test_attempts_of_one_customer_count_as_kish_says(self):
         """Weights 3, 1 and 1 are 25 / 11 customers at the first stage; 3 and 1 are 16 / 10 at the second."""

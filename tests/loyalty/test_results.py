@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import attrs
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 
 from crmvalue.errors import InputError
-from crmvalue.loyalty import EarnRule, Level, LoyaltyProgramme, simulate_programme
+from crmvalue.loyalty import EarnRule, Level, LoyaltyProgramme, PointsLedger, PointsPolicy, simulate_programme
 from tests.core.public_values import VALUES
 
 LONG = [1, 2, 3, 4, 5, 6, 7, 8, 9]
@@ -35,6 +39,22 @@ def test_parts_that_do_not_fit_are_refused(kind, field, value):
     made = next(known for known in VALUES if type(known).__name__ == kind)
     with pytest.raises(InputError):
         attrs.evolve(made, **{field: value})
+
+
+def test_points_of_no_order_keep_their_rules_through_json():
+    made = next(known for known in VALUES if type(known).__name__ == "EarnedPoints")
+    columns = ("order", "member", "time", "spend", "points", "by_rule", "line_points", "tier")
+    none = attrs.evolve(made, **{name: getattr(made, name)[:0] for name in columns})
+    again = type(made).from_json(none.to_json())
+    assert again == none
+    assert again.by_rule.shape == (0, len(made.rules))
+
+
+def test_a_ledger_without_a_time_is_refused():
+    columns = {"event": [1, 2], "member": ["a", "b"], "kind": ["earn"] * 2, "points": [5, 5]}
+    for time in ([None] * 2, [pd.NaT] * 2, pl.Series([None] * 2), np.array(["NaT"] * 2, "M8[s]"), pa.nulls(2)):
+        with pytest.raises(InputError, match="`time` must be a date"):
+            PointsLedger(policy=PointsPolicy(if_spent="negative"), time=time, **columns)
 
 
 def test_the_sentence_of_a_simulation_has_a_unit():

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["as_words", "encode_customers", "fill_missing", "stable_draw"]
 
 _KINDS = "all whole numbers or all text"
+_WHOLE = "give identifiers as text, or as a column of whole numbers with nulls, such as Int64 of pandas"
 _FLOAT = 2.0**53  # from here on, neighbouring whole numbers are the same float
 _BLANKS = np.array(["", *(chr(point) for point in range(0x3001) if chr(point).isspace())])  # a blank text begins so
 _AFTER_BLANKS = np.array([chr(ord(text or "\0") + 1) for text in _BLANKS.tolist()])
@@ -50,8 +51,8 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
             ids = ids.astype(np.float64, copy=False)
         require(np.isfinite(ids), name, ids, "an identifier, not missing")
         require(ids == np.floor(ids), name, ids, _KINDS)
-        rule = f"below 2**{digits} as a float, which cannot tell larger numbers apart"
-        require(np.abs(ids) < 2**digits, name, ids, rule, hint="keep identifiers as whole numbers or text")
+        rule = f"below 2**{digits} in a column of floats, which cannot tell larger numbers apart"
+        require(np.abs(ids) < 2**digits, name, ids, rule, hint=_WHOLE)
         ids = ids.astype(np.int64)
     if ids.dtype.kind in "iu":
         return _encode_whole_numbers(ids)
@@ -74,7 +75,8 @@ def fill_missing(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDA
     if array.ndim != 1:
         raise InputError(name, "one-dimensional, one element a row", f"{array.ndim} dimensions")
     if array.dtype.kind == "f" and _lost_digits(column, array):
-        items = column.to_pylist() if hasattr(column, "to_pylist") else column.to_list()
+        to_items = getattr(column, "to_pylist", getattr(column, "to_list", lambda: column))
+        items = to_items()
         array = np.array([*items, None], dtype=object)[:-1]
     if array.dtype.kind in "fc":
         missing = np.isnan(array)
@@ -97,7 +99,8 @@ def fill_missing(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDA
 def _lost_digits(column: Any, array: npt.NDArray[Any]) -> bool:
     """Whether whole numbers became floats, because some are missing, and are too large for that."""
     kind = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
-    return "int" in kind and bool(np.nanmax(np.abs(array), initial=0.0) >= _FLOAT)
+    whole = "int" in kind or isinstance(column, list | tuple)
+    return whole and bool(np.nanmax(np.abs(array), initial=0.0) >= _FLOAT)
 
 
 def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:

@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of, counted, has_columns
+from crmvalue._core.labels import columns_of, counted, has_columns, span
 from crmvalue._core.logistic import expit, solve_logistic, standardise
 from crmvalue._core.values import (
     FixedMapping,
@@ -132,7 +132,7 @@ class LeadScoreFit(Columns):
         slope = f"{self.calibration_slope:z.2f}" if math.isfinite(self.calibration_slope) else "not known"
         return (
             f"On {counted(self.n_holdout, 'held-out lead')} the score {told}: AUC {self.auc:.3f} "
-            f"({100 * self.level:.4g} % interval {low:.3f} to {high:.3f}). Its probabilities are {gain} "
+            f"({100 * self.level:.4g} % interval {span(low, high, '.3f')}). Its probabilities are {gain} "
             f"than one share for all (Brier score {self.brier_score:.4f} against {self.brier_score_constant:.4f}, "
             f"calibration slope {slope})."
         )

@@ -94,7 +94,7 @@ class StageProbabilities(Columns):
         """How many deals were won from each stage, with 95 % intervals."""
         low, high = map(np.asarray, self.interval())
         parts = [
-            f"{stage} {won:,} of {reached:,} ({p:.0%}, {a:.0%} to {b:.0%})" if reached else f"{stage} unknown"
+            f"{stage} {won:,} of {reached:,} ({p:z.0%}, {a:z.0%} to {b:z.0%})" if reached else f"{stage} unknown"
             for stage, won, reached, p, a, b in zip(
                 self.stages, self.n_won.tolist(), self.n_reached.tolist(), self.prob_won, low, high, strict=True
             )

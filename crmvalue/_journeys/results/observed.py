@@ -23,7 +23,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import MeanErrors, errors_of_means, half_width, welch_degrees
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, span
 from crmvalue._core.logistic import expit, solve_logistic, standardise
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -448,4 +448,4 @@ def _sign(interval: Interval) -> int:
 def _range(interval: Interval) -> str:
     if math.isinf(interval.high):
         return "no interval: customers of one group do not differ"
-    return f"{interval.low:+z,.2f} to {interval.high:+z,.2f}"
+    return span(*interval, "+z,.2f")

@@ -20,11 +20,16 @@ _MOST = 15
 
 
 def results_parts(
-    label: npt.NDArray[np.str_], what: str, credited: tuple[Floats, Interval], added: tuple[Floats, Interval]
+    label: npt.NDArray[np.str_],
+    what: str,
+    credited: tuple[Floats, Interval],
+    added: tuple[Floats, Interval],
+    by_chance: str = "",
 ) -> Parts:
     """Draw the revenue of each row: what was credited to it, and what the control group shows that it added.
 
-    Without a control group anywhere, the credited revenue stands alone, with its interval.
+    Without a control group anywhere, the credited revenue stands alone, with its interval. `by_chance` says how many of
+    several compared rows show a difference by chance alone; it follows a row that the title names.
     """
     if not len(label):
         return nothing("No message was looked at")
@@ -56,9 +61,9 @@ def results_parts(
     title = f"No {what} is shown to add revenue"
     if ends[0][best] > 0:
         added_by = f"{cut(names[best])} has added {shown(value[best], 'money')}"
-        title = f"{added_by} of revenue, at least {shown(ends[0][best], 'money')}"
+        title = f"{added_by} of revenue, at least {shown(ends[0][best], 'money')}{by_chance}"
     elif ends[1][worst] < 0:
-        title = f"{cut(names[worst])} has cost {shown(-value[worst], 'money')} of revenue"
+        title = f"{cut(names[worst])} has cost {shown(-value[worst], 'money')} of revenue{by_chance}"
     return _revenue(title, columns, layers)
 
 

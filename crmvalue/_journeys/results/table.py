@@ -15,7 +15,6 @@ from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
     count_field,
-    hand_over,
     label_column,
     number_column,
     number_field,
@@ -206,12 +205,13 @@ class JourneyResults(Columns, Pictured):
         return len(self.n_by_decision)
 
     def _parts(self) -> Parts:
-        of_message = self.revenue_per_message_interval
+        of_message, by_chance = self.revenue_per_message_interval, self._by_chance()
         return results_parts(
             self.label,
             self.by[0] if self.by else "message",
             (self.revenue, Interval(of_message.low * self.n_sent, of_message.high * self.n_sent)),
             (self.incremental_revenue, self.incremental_revenue_interval),
+            f"; {by_chance}" if by_chance else "",
         )
 
     @property
@@ -378,9 +378,13 @@ class JourneyResults(Columns, Pictured):
         alone = int(np.count_nonzero((self.n_control == 0) & (self.n_sent > 0)))
         if alone:
             text += f" {counted(alone, 'row')} without customers in the control group: nothing shows it there."
-        if len(known) > 1:
-            text += f" Of {len(known)} rows, about {100 * (1 - self.level):.4g} % show a difference by chance alone."
-        return text
+        by_chance = self._by_chance()
+        return f"{text} {by_chance[0].upper()}{by_chance[1:]}." if by_chance else text
+
+    def _by_chance(self) -> str:
+        """Say how many of several compared rows show a difference by chance alone."""
+        n = int(np.isfinite(self.revenue_effect_low).sum())
+        return f"of {n} rows, about {100 * (1 - self.level):.4g} % show a difference by chance alone" if n > 1 else ""
 
     def _about_rows(self, known: Integers) -> str:
         """Name up to three rows whose difference is shown, the largest first; otherwise the largest differences."""
@@ -437,12 +441,7 @@ class JourneyResults(Columns, Pictured):
     @classmethod
     def from_json(cls, text: str | bytes) -> JourneyResults:
         """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
-        return from_json(cls, text, n_by_decision=_table)
-
-
-def _table(value: Any) -> Any:
-    """Read the table of decisions, which may have no rows."""
-    return hand_over(np.zeros((0, len(DECISIONS)), dtype=np.int64)) if value == [] else value
+        return from_json(cls, text)
 
 
 def _ratio(part: Any, whole: Any) -> Floats:

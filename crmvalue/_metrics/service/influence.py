@@ -22,7 +22,7 @@ from crmvalue._core.comparisons import FEW_LOST, holm, log_rank, p_text
 from crmvalue._core.encoding.customers import as_words, encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, span
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -349,7 +349,7 @@ class WorstTicketRetention(Columns):
             + (
                 f"nobody of {n:,} watched so long"
                 if math.isnan(share)
-                else f"{share:.1%} of {n:,} ({low:.1%} to {high:.1%})"
+                else f"{share:z.1%} of {n:,} ({span(low, high, 'z.1%')})"
             )
             for name, share, n, low, high in zip(
                 self.worst, self.retained, self.n_customers, self.low, self.high, strict=True

@@ -185,8 +185,8 @@ class ServiceLevel(Columns, Pictured):
             return f"No target time is over yet. {now}"
         low, high = proportion_interval(within, n, level=self.level)
         return (
-            f"{within:,} of {counted(n, 'ticket')} within the target ({within / n:.1%}, "
-            f"{100 * self.level:.4g} % interval {low:.1%} to {high:.1%}). {now}"
+            f"{within:,} of {counted(n, 'ticket')} within the target ({within / n:z.1%}, "
+            f"{100 * self.level:.4g} % interval {low:z.1%} to {high:z.1%}). {now}"
         )
 
     def _parts(self) -> Parts:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers, fill_missing
 from crmvalue.errors import InputError
 from crmvalue.purchases import summarise_purchases
 
@@ -275,3 +275,24 @@ class TestGapsInColumns:
 def test_columns_that_are_no_identifiers_warn_of_nothing(column):
     with pytest.raises(InputError, match="`customer`"):
         encode_customers("customer", column)
+
+
+class TestLargeNumbersBesideMissingOnes:
+    """Whole numbers from 2**53 on keep their digits where some are missing, or the error says what to do."""
+
+    @pytest.mark.parametrize("missing", [float("nan"), None])
+    @pytest.mark.parametrize("make", [list, tuple])
+    def test_lists(self, make, missing):
+        ids, gone = fill_missing("customer", make([2**53 + 1, missing, 3]))
+        assert ids.tolist()[::2] == [2**53 + 1, 3]
+        assert gone.tolist() == [False, True, False]
+
+    def test_columns_of_floats(self):
+        with pytest.raises(InputError, match="as text, or as a column of whole numbers with nulls") as caught:
+            encode_customers("customer", np.array([2.0**53 + 2, 3.0]))
+        assert caught.value.rule == "below 2**53 in a column of floats, which cannot tell larger numbers apart"
+
+    def test_an_order_log(self):
+        made = summarise_purchases([2**53 + 1, float("nan")], ["2024-01-01"] * 2, [1, 2], missing="drop")
+        assert made.customer.tolist() == [2**53 + 1]
+        assert made.counts.n_without_customer == 1

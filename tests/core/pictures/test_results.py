@@ -93,6 +93,22 @@ class TestJourneyResults:
         ends = {"revenue_effect": [effect], "revenue_effect_low": [effect - 1], "revenue_effect_high": [effect + 1]}
         assert parts(attrs.evolve(found, n_treated=[210], **ends))[0] == title
 
+    @pytest.mark.parametrize(
+        ("effect", "title"),
+        [
+            ([3.0, 2.0], "birthday has added 630 of revenue, at least 420; "),
+            ([0.0, -2.0], "name day has cost 420 of revenue; "),
+            ([0.5, -0.5], "No journey is shown to add revenue"),
+        ],
+    )
+    def test_the_best_of_several_rows_is_named_with_the_note_on_chance(self, effect, title):
+        found = results(["birthday", "name day"], n=300, control=0.3)
+        ends = {"revenue_effect_low": np.subtract(effect, 1), "revenue_effect_high": np.add(effect, 1)}
+        changed = attrs.evolve(found, n_treated=[210, 210], revenue_effect=effect, **ends)
+        chance = "of 2 rows, about 5 % show a difference by chance alone" if title.endswith("; ") else ""
+        assert parts(changed)[0] == title + chance
+        assert "Of 2 rows, about 5 % show a difference by chance alone." in changed.conclusion
+
     def test_ranks(self):
         rank = results(["birthday", "name day"], n=300).rank(top=1)
         title, data = parts(rank)
