@@ -148,7 +148,8 @@ class Pricer:
         before = [self.off(i, line.left, step) for step in shares]
         found: dict[tuple[int, int], LineBest] = {}
         for chosen in sorted({part for clique in few for part in _parts_of(clique)} | {0}, key=self.rank):
-            other = self._line(i, start, self.steps(chosen | rates & ~self.free), self.steps(rates & self.free), chosen)
+            steps = self.steps(chosen) + self.steps(rates & ~self.free)  # the order's come after those of the line
+            other = self._line(i, start, steps, self.steps(rates & self.free), chosen)
             after = [self.off(i, other.left, step) for step in shares]
             gain = sum(max(0, now - then) for now, then in zip(after, before, strict=True))
             if gain > line.wanted - other.wanted and other.taken < self.problem.largest[i]:

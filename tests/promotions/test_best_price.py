@@ -104,6 +104,35 @@ class TestPublished:
         assert best_price(Cart(lines=lines, currency="UAH"), [offer]).discount == 100
 
 
+class TestSharesOfTheFirstPrice:
+    """A percentage of the first price counts before one of the order also where the search weighs what takes less."""
+
+    def test_one_alone_is_cheaper(self):
+        pair = Cart(lines=[CartLine(id=name, product=name, unit_price=80000) for name in ("1", "2")], currency="UAH")
+        together = [
+            Promotion.fixed_price("special", 5000, max_discount=12000, **STACK),
+            Promotion.percent("order", 50, on="order", **STACK),
+            Promotion.percent("line", 30, basis="initial", **STACK),
+        ]
+        found = best_price(pair, [*together, Promotion.percent("alone", 80, alone=True)])
+        assert (found.total, found.optimal) == (32000, True)
+
+    def test_a_budget_of_units(self):
+        """The price is that of every set of promotions tried by hand."""
+        lines = [
+            CartLine(id="a", product="a", unit_price=1005),
+            CartLine(id="b", product="b", unit_price=250, quantity=3),
+        ]
+        offers = [
+            Promotion.fixed_price("nothing", 0, budget_left=120, **STACK),
+            Promotion.percent("order", 45, on="order", **STACK),
+            Promotion.fixed_price("hundred", 100, **STACK),
+            Promotion.percent("line", 10, basis="initial", **STACK),
+        ]
+        found = best_price(Cart(lines=lines, currency="UAH"), offers, rounded_per="unit")
+        assert (found.total, found.optimal) == (3, True)
+
+
 class TestBestPrice:
     """Equals brute force, and keeps what every best price must keep."""
 

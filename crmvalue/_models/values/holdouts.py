@@ -48,7 +48,7 @@ _FITS: dict[type[Any], Callable[..., Fit[Any]]] = {
     MbgCnbd: fit_mbg_cnbd,
 }
 _LIKE_THE_HORIZON = 0.75  # a holdout shorter than this part of the horizon, or the other way round, is warned of
-_LARGEST = 700.0  # logarithm of a factor that is still a number
+_LARGEST = 500.0  # logarithm of a factor whose product with money is a number that values take
 
 
 def read_holdouts(given: object, history: PurchaseHistory, horizon: float | None) -> tuple[PurchaseSplit, ...]:
