@@ -108,7 +108,12 @@ def _series(name: str, values: Sequence[Any], library: ModuleType) -> Any:
         raise InputError(name, f"of one type in a frame of {library.__name__}", found)
     has_fractions = any(isinstance(value, float) for value in values)
     dtype = nw.String() if kinds <= {str} else nw.Float64() if has_fractions else None
-    return nw.new_series(name, values, dtype, backend=library).to_native()
+    try:
+        return nw.new_series(name, values, dtype, backend=library).to_native()
+    except (OverflowError, TypeError):
+        longest = max(values, key=lambda value: len(str(value)))
+        rule = f"of whole numbers that all fit into 64 bits in a frame of {library.__name__}, or texts"
+        raise InputError(name, rule, longest) from None
 
 
 def _kind(value: Any) -> type[Any]:

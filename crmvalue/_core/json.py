@@ -349,7 +349,7 @@ def _require_iso(text: Any) -> None:
         raise ValueError(f"a day or a moment such as '2024-05-31', not {text!r}")
 
 
-_ISO = re.compile(r"NaT|\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?", re.ASCII)
+_ISO = re.compile(r"NaT|\d{4}-\d{2}-\d{2}(T\d{2}(:\d{2}(:\d{2}(\.\d{1,9})?)?)?)?", re.ASCII)
 
 _MAPPINGS = frozenset({"Mapping", "FixedMapping", "dict"})
 

@@ -153,6 +153,11 @@ class TestToFrame:
             Table({"x": np.ones(1)}).to_frame(backend)
         assert caught.value.name == backend
 
+    @pytest.mark.parametrize(("backend", "ids"), [("pyarrow", [10**20, 1]), ("polars", [-1, 2**63])])
+    def test_whole_numbers_beyond_64_bits(self, backend, ids):
+        with pytest.raises(InputError, match=rf"whole numbers that all fit into 64 bits.*got {max(ids)}$"):
+            Table({"x": np.array(ids, dtype=object)}).to_frame(backend)
+
     def test_the_frame_is_new(self):
         given = np.ones(2)
         frame = Table({"x": given}).to_frame()

@@ -227,6 +227,13 @@ class TestColumnsWithoutAMoment:
         assert len(read) == n
         assert np.isnat(read).all()
 
+    @pytest.mark.parametrize("unit", ["D", "h", "m", "s", "ms", "us", "ns"])
+    def test_moments_of_whole_hours(self, unit):
+        times = np.array(["2024-03-05T00", "NaT"], dtype=f"datetime64[{unit}]")
+        read = from_json(Moments, to_json(Moments(at=times))).at
+        assert read.dtype == times.dtype
+        np.testing.assert_array_equal(read, times)
+
     @pytest.mark.parametrize(
         "column",
         [
