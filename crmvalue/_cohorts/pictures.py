@@ -129,7 +129,10 @@ def survival_parts(time: Floats, survival: Floats, ends: tuple[Floats, Floats], 
 
 
 def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None) -> Parts:
-    """Draw the mean value of a customer by the age of their cohort, and the age at which it covers its cost."""
+    """Draw the mean value of a customer by the age of their cohort, and the age at which it covers its cost.
+
+    Value and cost of an age are those of the cohorts that are so old.
+    """
     known = ~np.isnan(ltv)
     weight = np.where(known, size[:, np.newaxis], 0)
     ages = np.nonzero(weight.any(axis=0))[0]
@@ -151,15 +154,17 @@ def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None)
         else f"A customer has brought {shown(mean[-1])} so far"
     )
     if n and cost is not None:
+        of_age = (weight * cost[:, np.newaxis]).sum(axis=0)[ages] / weight.sum(axis=0)[ages]  # of the same cohorts
         price = float((cost * size).sum() / size.sum())
-        columns["acquisition_cost"] = np.full(len(kept), price)
+        columns["acquisition_cost"] = of_age[kept]
         layers.append(Layer(mark="line", x="age", y="acquisition_cost", label="cost to win a customer", style="naive"))
-        paid = np.nonzero(mean >= price * (1.0 - 1e-12))[0]  # as payback_periods: less is rounding
+        paid = np.nonzero(mean >= of_age * (1.0 - 1e-12))[0]  # as payback_periods: less is rounding
         title = f"A customer has not paid back their cost of {shown(price, 'money')} yet"
         if paid.size:
             when = int(ages[paid[0]]) + 1
             spell = f"{when} {period}" if when == 1 else f"{when} {period}s"
-            title = f"On average, a customer pays back their cost within {spell}"
+            who = "a customer" if known[:, ages[paid[0]]].all() else "a customer of the cohorts that are so old"
+            title = f"On average, {who} pays back their cost within {spell}"
             columns |= {"payback": as_cells(len(kept), float(when)), "said": as_cells(len(kept), f"paid back: {spell}")}
             layers.append(Layer(mark="rule", x="payback", text="said", style="action"))
     return Parts(

@@ -79,7 +79,7 @@ def looks_parts(
     are so wide that they would hide all others, so they are cut where they leave what most looks need.
     """
     last = np.where(np.isnan(difference[-1]), -np.inf, difference[-1])
-    won = (decided >= 0) & (last > 0)
+    won = (decided >= 0) & (difference[decided, np.arange(len(decided))] > 0)  # at the decision, as the conclusion
     best = int(np.argmax(np.where(won, last, -np.inf) if won.any() else last))
     name, control, look = cut(variants[best]), cut(control), int(decided[best])
     kept = _looks(n, look)

@@ -448,13 +448,19 @@ def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:
 
 
 def _equal_money(money: nw.Expr) -> nw.Expr:
-    """Round money as :func:`crmvalue.segmentation.fit_rfm` does; an engine adds up in another order each time."""
+    """Round money as :func:`crmvalue.segmentation.fit_rfm` does; an engine adds up in another order each time.
+
+    Engines round a half up or to even, so they only tidy the last digit of what is a whole number of steps already.
+    """
     import narwhals as nw
 
     money = without_residue(money)
     found = money
     for limit, decimals in reversed(EQUAL_MONEY):
-        found = nw.when(money.abs() < limit).then(money.round(decimals)).otherwise(found)
+        is_below = money.abs() < limit
+        small = nw.when(is_below).then(money).otherwise(nw.lit(0.0)).cast(nw.Float64)
+        steps = (small * 10.0**decimals + 0.5).floor().cast(nw.Float64)
+        found = nw.when(is_below).then((steps * 10.0**-decimals).round(decimals)).otherwise(found)
     return found
 
 

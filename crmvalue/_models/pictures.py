@@ -210,16 +210,25 @@ def revenue_parts(end: Dates, revenue: Floats, ends: tuple[Floats, Floats] | Non
     )
 
 
-def calendar_parts(names: tuple[str, ...], level: Floats, ends: tuple[Floats, Floats]) -> Parts:
-    """Draw the level of each season with its interval, beside the mean."""
+def calendar_parts(
+    names: tuple[str, ...], level: Floats, ends: tuple[Floats, Floats], joint: tuple[Floats, Floats]
+) -> Parts:
+    """Draw the level of each season with its interval, beside the mean.
+
+    `joint` are the ends of intervals that hold all levels together; the title names a season that is shown by them.
+    """
     if not names:
         return nothing("No level of the calendar was estimated")
-    best = int(np.argmax(level))
-    title = "Customers buy at the same pace in all seasons"
-    if level[best] > 1.005:
-        title = (
-            f"Customers buy fastest in {names[best]}: {shown(float(level[best]) - 1.0, 'share')} faster than on average"
-        )
+    title = "No level of the calendar is shown to differ from the average pace"
+    is_fast, is_slow = joint[0] > 1.0, joint[1] < 1.0
+    if is_fast.any():
+        best = int(np.argmax(np.where(is_fast, level, -np.inf)))
+        far = shown(float(level[best]) - 1.0, "share")
+        title = f"Customers buy fastest in {names[best]}: {far} faster than on average"
+    elif is_slow.any():
+        worst = int(np.argmin(np.where(is_slow, level, np.inf)))
+        far = shown(1.0 - float(level[worst]), "share")
+        title = f"Customers buy slowest in {names[worst]}: {far} slower than on average"
     columns = {"season": np.array(names, dtype=np.str_), "level": level, "low": ends[0], "high": ends[1]}
     columns["mean"] = np.ones(len(names))
     return Parts(

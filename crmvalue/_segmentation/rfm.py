@@ -508,11 +508,15 @@ def breaks_of_counts(value: Floats, count: Integers, n_bins: int, method: str) -
 
 
 def without_rounding(money: Floats) -> Floats:
-    """Round off the last digits, so that sums of the same amounts are equal in whatever order they were added up."""
+    """Round off the last digits, so that sums of the same amounts are equal in whatever order they were added up.
+
+    Halves go up, as all engines of dataframes can do it.
+    """
     found = money
     for limit, decimals in reversed(EQUAL_MONEY):
         below = np.abs(money) < limit
-        found = np.where(below, np.round(np.where(below, money, 0.0), decimals), found)
+        scale = 10.0**decimals
+        found = np.where(below, np.floor(np.where(below, money, 0.0) * scale + 0.5) / scale, found)
     return found
 
 

@@ -966,6 +966,25 @@ class TestCohortLtv:
                 np.testing.assert_equal(found.payback[row], paid)
 
     @pytest.mark.parametrize(
+        ("old", "title"),
+        [
+            (
+                100,
+                "A customer has not paid back their cost of 55 yet",
+            ),
+            (80, "On average, a customer of the cohorts that are so old pays back their cost within 2 months"),
+            (30, "On average, a customer pays back their cost within 1 month"),
+        ],
+    )
+    def test_the_picture_compares_value_and_cost_of_the_same_cohorts(self, old, title):
+        rows = [(k, f"2024-0{month}-05", 40) for k in range(10) for month in (1, 2)]
+        rows += [(k, "2024-03-05", 5) for k in range(10, 20)]
+        found = cohort_ltv(triangle_of(rows, "month", "2024-04-10"), margin=1, acquisition_cost=[old, 10])
+        if old == 100:
+            assert found.conclusion.startswith("No cohort has paid back")
+        assert found._parts().title == title
+
+    @pytest.mark.parametrize(
         ("cost", "said"),
         [
             (0, "3 of 3 cohorts have paid back their acquisition, in 0 months."),

@@ -186,6 +186,12 @@ class TestSequentialTest:
         assert found.decided_at.tolist() == [0, -1]
         assert found._parts().title == "B is better than A, shown after 1,010 customers"
 
+    def test_the_picture_shows_the_variant_that_is_decided_higher(self):
+        """B was decided to be lower, and has since turned; C, decided to be higher, is now behind it."""
+        found = sequential_test([[300, 100, 480], [1200, 1330, 1290]], [[1000] * 3, [4000] * 3])
+        assert found.difference[-1, 0] > found.difference[-1, 1] > 0
+        assert found._parts().title == "C is better than A, shown after 3,000 customers"
+
     def test_means_that_turn(self):
         arm = np.tile([0, 1], 2000)
         value = np.where(arm == 1, np.where(np.arange(4000) < 1000, 2.0, -3.0), 0.0) + np.tile([0, 0, 1, 1], 1000)

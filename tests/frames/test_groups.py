@@ -108,6 +108,15 @@ class TestRfm:
     def test_slowest_engines(self, engine):
         check_rfm(engine, base(1, 90))
 
+    @each_engine
+    def test_halves_of_the_last_digit_are_rounded_alike(self, engine):
+        """Sixteenths end in a half of the third decimal, which DuckDB rounds away from 0 and numpy to even."""
+        rows = [(1.0, 16.0, 15_000_000 + part / 16) for part in (1, 3, 5, 7, 9)]
+        days, number, spend = map(np.array, zip(*rows, strict=True))
+        points = fit_rfm(days, number, spend, spend_basis="mean", method="rank")
+        check_rfm(engine, rows, basis="mean", breaks=points)
+        check_rfm(engine, [(1.0, 1.0, cents / 100) for cents in range(9_999_980, 10_000_030)], method="rank")
+
     @searched
     def test_searched(self, engine):
         number = st.integers(0, 4).map(float)

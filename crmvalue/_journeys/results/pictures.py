@@ -34,11 +34,16 @@ def results_parts(
     if not len(label):
         return nothing("No message was looked at")
     is_compared = bool(np.isfinite(added[0]).any())
-    (revenue, (low, high)) = added if is_compared else credited
+    revenue, interval = added if is_compared else credited
+    low, high = map(np.asarray, interval)
     order = np.argsort(-np.where(np.isfinite(revenue), revenue, -np.inf), kind="stable")[:_MOST]
+    best = int(np.argmax(np.where(np.isfinite(low), low, -np.inf)))
+    worst = int(np.argmin(np.where(np.isfinite(high), high, np.inf)))
+    named = best if is_compared and low[best] > 0 else worst if is_compared and high[worst] < 0 else order[0]
+    if named not in order:
+        order[-1] = named  # of many rows, the one that the title names is drawn in any case
     names, value = label[order], revenue[order]
-    ends = [np.asarray(end)[order] for end in (low, high)]
-    known = [np.where(np.isfinite(end), end, np.nan) for end in ends]
+    known = [np.where(np.isfinite(end), end, np.nan)[order] for end in (low, high)]
     columns = {"label": names, "revenue": value, "low": known[0], "high": known[1]}
     layers = [
         Layer(mark="interval", y="label", low="low", high="high"),
@@ -56,14 +61,12 @@ def results_parts(
         *layers,
         Layer(mark="points", x="credited", y="label", label="credited: orders after a message", style="naive"),
     ]
-    best = int(np.argmax(np.where(np.isfinite(ends[0]), ends[0], -np.inf)))
-    worst = int(np.argmin(np.where(np.isfinite(ends[1]), ends[1], np.inf)))
     title = f"No {what} is shown to add revenue"
-    if ends[0][best] > 0:
-        added_by = f"{cut(names[best])} has added {shown(value[best], 'money')}"
-        title = f"{added_by} of revenue, at least {shown(ends[0][best], 'money')}{by_chance}"
-    elif ends[1][worst] < 0:
-        title = f"{cut(names[worst])} has cost {shown(-value[worst], 'money')} of revenue{by_chance}"
+    if low[best] > 0:
+        added_by = f"{cut(label[best])} has added {shown(revenue[best], 'money')}"
+        title = f"{added_by} of revenue, at least {shown(low[best], 'money')}{by_chance}"
+    elif high[worst] < 0:
+        title = f"{cut(label[worst])} has cost {shown(-revenue[worst], 'money')} of revenue{by_chance}"
     return _revenue(title, columns, layers)
 
 

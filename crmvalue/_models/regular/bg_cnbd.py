@@ -22,17 +22,18 @@ from crmvalue._models.shared.fit import Fit, register
 from crmvalue._models.shared.purchase_fit import Search, fit_purchases
 from crmvalue._models.shared.purchase_model import ContinuousModel, Kind
 from crmvalue.errors import InputError
-from crmvalue.purchases import DAYS_PER_UNIT, Regularity, UniquePurchases
+from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory, Regularity, UniquePurchases
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from crmvalue.purchases import PurchaseHistory, TimeUnit
+    from crmvalue.purchases import TimeUnit
 
 __all__ = ["BgCnbd", "MbgCnbd", "fit_bg_cnbd", "fit_mbg_cnbd"]
 
 _MOST_STEPS = 12
 _CHOICE = range(1, 7)
+_FINE = 100.0  # a mean of so many days or weeks, and purchases at random look like k = 1
 _DAYS_OF_TAIL = 40  # means of a geometric distribution beyond which nothing is left
 
 
@@ -202,6 +203,7 @@ def fit_mbg_cnbd(
     A log holds whole days. Where purchases at random follow each other within 6 days on average, the days between them
     look like k = 2, within 2 days like k = 3; in simulated logs k was 2 at means of 2.7, 3.5 and 5.5 days, and 1 from
     8.3 days on. `comparison` says so where the chosen k is no larger than that of purchases at random with this mean.
+    With `grain="week"`, the same holds in weeks, if the history knows its grain.
 
     Examples
     --------
@@ -314,29 +316,34 @@ def _words_of_choice(best: int, reached: Mapping[int, float]) -> str:
 
 
 def _caution_of_days(best: int, found: Regularity, history: PurchaseHistory | UniquePurchases) -> str:
-    """Say so where whole days are too coarse: purchases at random with times as short would look as regular."""
+    """Say so where whole days or weeks are too coarse: purchases at random as close would look as regular."""
     if best == 1 or not found.n_intervals:
         return ""
     known = history if isinstance(history, UniquePurchases) else check_history(history)
     weight = known.weight if isinstance(known, UniquePurchases) else np.ones(len(known))
-    mean = float((weight * known.recency).sum()) / found.n_intervals * DAYS_PER_UNIT[known.time_unit]
+    grain = (known.grain if isinstance(known, PurchaseHistory) else None) or "day"
+    ruler = DAYS_PER_UNIT[known.time_unit] / DAYS_PER_UNIT[grain]
+    mean = float((weight * known.recency).sum()) / found.n_intervals * ruler
     like = _steps_of_random_days(mean)
     if best > like:
         return ""
     return (
-        f". Whole days are coarse beside a mean of {mean:.1f} days between purchases: those of customers who buy at "
-        f"random would give k = {like} too, so this k does not show that they buy regularly"
+        f". Whole {grain}s are coarse beside a mean of {mean:.1f} {grain}s between purchases: those of customers who "
+        f"buy at random would give k = {like} too, so this k does not show that they buy regularly"
     )
 
 
 def _steps_of_random_days(mean: float) -> int:
-    """Likeliest k for purchases at random that a log puts on whole days.
+    """Likeliest k for purchases at random that a log puts on whole days, or on whole weeks if the mean is in weeks.
 
     Two purchases of one day are one, so days between them have a geometric distribution with this mean. The k is that
-    of the greatest expected log density of an Erlang distribution of k steps with the same mean.
+    of the greatest expected log density of an Erlang distribution of k steps with the same mean. With growing means
+    it falls to the 1 of an exponential distribution, which it reaches at 6.3 days.
     """
     if mean <= 1.0:
         return _CHOICE[-1]
+    if mean > _FINE:
+        return 1
     day = np.arange(1.0, math.ceil(_DAYS_OF_TAIL * mean) + 1.0)
     chance = np.exp((day - 1.0) * math.log1p(-1.0 / mean)) / mean
     of_log = float((chance * np.log(day)).sum())

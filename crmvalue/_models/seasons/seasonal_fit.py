@@ -260,7 +260,8 @@ class SeasonalFit(Columns, Pictured):
         return from_json(cls, text, fit=_read_fit)
 
     def _parts(self) -> Parts:
-        return calendar_parts(self.names, self.level, self.ends())
+        together = self.ends(1.0 - 0.05 / max(len(self.names), 1))  # Bonferroni
+        return calendar_parts(self.names, self.level, self.ends(), together)
 
 
 def _all_names(calendar: Calendar) -> tuple[str, ...]:

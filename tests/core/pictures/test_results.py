@@ -109,6 +109,18 @@ class TestJourneyResults:
         assert parts(changed)[0] == title + chance
         assert "Of 2 rows, about 5 % show a difference by chance alone." in changed.conclusion
 
+    def test_of_many_rows_the_named_one_is_drawn(self):
+        """Only the last of 20 rows is shown to cost revenue, and the picture draws 15 of them."""
+        found = results([f"journey {k:02}" for k in range(20)], n=300, control=0.3)
+        effect = np.array([0.5] * 19 + [-2.0])
+        ends = {"revenue_effect_low": effect - 1, "revenue_effect_high": effect + 1}
+        changed = attrs.evolve(found, n_treated=[210] * 20, revenue_effect=effect, **ends)
+        title, data = parts(changed)
+        chance = "of 20 rows, about 5 % show a difference by chance alone"
+        assert title == f"journey 19 has cost 420 of revenue; {chance}"
+        assert len(data["label"]) == 15
+        assert data["label"][-1] == "journey 19"
+
     def test_ranks(self):
         rank = results(["birthday", "name day"], n=300).rank(top=1)
         title, data = parts(rank)

@@ -481,6 +481,21 @@ class TestWordsOfTheChoice:
         assert found.model.k == k
         assert ("would give k = 2 too" in found.comparison) == coarse
 
+    @pytest.mark.parametrize("time_unit", ["week", "day"])
+    def test_weeks_too_coarse_for_purchases_at_random(self, time_unit):
+        """Each week with the same chance; a mean of 3 weeks is 21 days, for which days would be fine enough."""
+        customer, week = np.nonzero(np.random.default_rng(3).random((200, 100)) < 1 / 3)
+        log = (customer, np.datetime64("2022-01-03") + 7 * week)
+        as_told = {"as_of": "2023-12-03", "grain": "week", "time_unit": time_unit}
+        found = fit_mbg_cnbd(summarise_purchases(*log, **as_told), regularity=estimate_regularity(*log, **as_told))
+        assert found.model.k == 2
+        mean = np.diff(week)[np.diff(customer) == 0].mean()
+        assert f"Whole weeks are coarse beside a mean of {mean:.1f} weeks" in found.comparison
+
+    def test_long_times_need_no_work(self):
+        """A mean of 1e12 days, of which 40 times as many would not fit into memory."""
+        assert _steps_of_random_days(1e12) == _steps_of_random_days(99.0) == 1
+
     def test_regular_purchases_of_few_days_are_not_put_in_doubt(self):
         """Every third day but for one day: more regular than purchases at random of any kind."""
         rng = np.random.default_rng(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 
@@ -46,6 +47,21 @@ class TestIntervals:
         half = np.exp(0.6744897501960817 * season.data_error)
         assert low == pytest.approx(season.data_level / half, rel=1e-12)
         assert high == pytest.approx(season.data_level * half, rel=1e-12)
+
+    @pytest.mark.parametrize(
+        ("december", "title"),
+        [
+            (1.15, "Customers buy fastest in December: 15 % faster than on average"),
+            (1.13, "No level of the calendar is shown to differ from the average pace"),  # alone, 1.02 to 1.25
+            (0.85, "Customers buy slowest in December: 15 % slower than on average"),
+        ],
+    )
+    def test_the_picture_names_what_is_shown_of_all_levels_together(self, season, december, title):
+        """The quantile of 1 - 0.025 / 12 is 2.87, so that 2.87 errors of 0.047 reach from 1 to 1.144."""
+        level = np.array([1.0] * 11 + [december])
+        found = attrs.evolve(season, level=level, data_level=level, data_error=np.full(12, 0.047))
+        assert found.ends()[0][-1] > 1 or found.ends()[1][-1] < 1
+        assert found._parts().title == title
 
     def test_levels_without_purchases_have_wide_ends(self):
         """No purchase in a week: the interval reaches far down, as far as a prior of spread 3 lets it."""
