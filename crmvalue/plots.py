@@ -41,6 +41,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.comparisons import leaders
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, Style, as_cells, cut, evenly, shown, stretch
 from crmvalue._core.pictures.pictured import Picture
 from crmvalue._plots.cascade import cascade_timeline
@@ -415,7 +416,12 @@ def compare_ltv_to_cac(names: Sequence[str], ltv: ArrayLike, acquisition_cost: A
     if len(order) > _MOST_ROWS:  # the best and the worst
         order = np.concatenate([order[:half], order[-half:]])
     best, worst = cut(str(labels[order[0]])), cut(str(labels[order[-1]]))
-    title = f"{best} earns most: {shown(ratio.max())} times what a customer costs"
+    times, n_best = f"{shown(ratio.max())} times what a customer costs", len(leaders(ratio))
+    title = f"{best} earns most for its cost: {times}"
+    if n_best > 1:
+        title = f"{n_best:,} of {len(ratio):,} earn the same for their cost, the most: {times}"
+    if len(ratio) == 1:
+        title = f"{best} earns {times}"
     if ratio.min() < 1:
         title = f"{worst} loses money: a customer brings {shown(ratio.min())} times their cost"
     said = [shown(one) for one in ratio[order]]
@@ -507,9 +513,16 @@ def sensitivity(
     low, high = np.nanmin(ends, axis=0), np.nanmax(ends, axis=0)
     order = np.argsort(low - high, kind="stable")[:_MOST_ROWS]
     top = order[0]
-    span = f"{shown(share, 'share')} more or less gives {shown(low[top])} to {shown(high[top])}"
+    more = f"{shown(share, 'share')} more or less"
+    span = f"{more} gives {shown(low[top])} to {shown(high[top])}"
     start = np.full(len(order), base)
     title = f"{cut(names[top])} moves the value most: {span}" if low[top] < high[top] else "No input moves the value"
+    n_most = len(leaders(high - low, size=float(np.nanmax(np.abs(ends)))))
+    if n_most > 1 and low[top] < high[top]:
+        span = f"with {more}, it varies by {shown(high[top] - low[top])}"
+        title = f"{n_most:,} inputs move the value the same, the most: {span}"
+    elif len(names) == 1 and low[top] < high[top]:
+        title = f"{cut(names[top])} moves the value: {span}"
     return Picture(
         Parts(
             title=title,

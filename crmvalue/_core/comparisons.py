@@ -25,6 +25,7 @@ __all__ = [
     "fisher_p",
     "half_width",
     "holm",
+    "leaders",
     "log_rank",
     "newcombe",
     "p_of_means",
@@ -48,6 +49,15 @@ def rounding_part(x: Floats) -> float:
         np.array_equal(np.rint(x), x) or np.array_equal(np.rint(x * 100.0) / 100.0, x)
     )
     return 0.0 if exact else _ROUNDED
+
+
+def leaders(x: Floats, *, size: float | None = None) -> Integers:
+    """Give the place of the largest number, and the places of those that only rounding keeps from being as large.
+
+    `size` is the largest number that went into them, where it is larger than they are.
+    """
+    size = float(np.abs(x).max(initial=0.0)) if size is None else size
+    return np.nonzero(x >= x.max(initial=-np.inf) - _ROUNDED * size)[0]
 
 
 def holm(p_value: Floats) -> Floats:

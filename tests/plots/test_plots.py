@@ -15,6 +15,7 @@ NBD = models.Nbd(0.385, 12.07, "week")
 REGULAR = models.MbgCnbd(1.329, 2.813, 0.425, 0.790, "week", k=2)
 DATES = ["2024-01-08", "2024-02-05", "2024-03-04"]
 PATHS = attribution.Paths.from_lists([["search"], ["mail"], ["search", "mail"]], [2, 1, 3])
+SAME = "2 of 2 earn the same for their cost, the most: 3 times what a customer costs"
 INPUTS = {"arpu": 15, "margin": 0.6, "churn_rate": 0.04}
 
 
@@ -180,6 +181,22 @@ class TestCompareLtvToCac:
         assert (data["name"].tolist(), data["ratio"].tolist()) == (["b", "a"], [4.0, 3.0])
         assert data["healthy"][0] == 3
 
+    @pytest.mark.parametrize(
+        ("value", "cost", "title"),
+        [
+            ([90, 90], [30, 30], SAME),
+            (
+                [0.3, 0.1 + 0.2],
+                [0.1, 0.1],
+                SAME,
+            ),
+            ([30, 1000], [10, 500], "a earns most for its cost: 3 times what a customer costs"),
+            ([30], [10], "a earns 3 times what a customer costs"),
+        ],
+    )
+    def test_titles(self, value, cost, title):
+        assert plots.compare_ltv_to_cac(["a", "b"][: len(value)], value, cost).title == title
+
     def test_rejections(self):
         with pytest.raises(InputError, match="all different"):
             plots.compare_ltv_to_cac(["a", "a"], [1, 2], [1, 2])
@@ -195,6 +212,13 @@ class TestSensitivity:
         for name, low, high in zip(data["input"].tolist(), data["value_lower"], data["value_higher"], strict=True):
             assert low == ltv.ltv_margin_churn(**{**INPUTS, name: 0.75 * INPUTS[name]})
             assert high == ltv.ltv_margin_churn(**{**INPUTS, name: 1.25 * INPUTS[name]})
+
+    def test_titles(self):
+        equal = {"arpu": 15, "lifetime": 6}
+        title = "2 inputs move the value the same, the most: with 10 % more or less, it varies by 18"
+        assert plots.sensitivity(lambda arpu, lifetime: arpu * lifetime, equal).title == title
+        title = "arpu moves the value: 10 % more or less gives 81 to 99"
+        assert plots.sensitivity(lambda arpu, lifetime: arpu * lifetime, equal, vary=["arpu"]).title == title
 
     def test_a_refused_change_is_missing(self):
         data = plots.sensitivity(ltv.ltv_margin_churn, {**INPUTS, "margin": 0.95}, vary=["margin"]).plot_data()

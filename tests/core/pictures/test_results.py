@@ -166,7 +166,7 @@ class TestGroupEconomics:
         found = ltv.group_economics({"c": ["a"] * 20 + ["b"] * 20}, value, acquisition_cost=20)
         assert parts(found)[0].startswith("a loses money: 0.275 times its cost, at most ")
         found = ltv.group_economics({"c": ["a"] * 20 + ["b"] * 20}, value + 25, acquisition_cost=20)
-        assert parts(found)[0].startswith("b earns most: 5.88 times its cost, at least ")
+        assert parts(found)[0].startswith("b earns most for its cost: 5.88 times it, at least ")
 
 
 class TestJourneyMap:
@@ -364,6 +364,19 @@ class TestForecasts:
         credit = attribution.attribute(paths, model="last")
         assert parts(attribution.channel_returns(credit, [5, 5]))[0] == "No channel brings more than its cost"
         assert parts(attribution.channel_returns(credit, [5, 2]))[0] == "b earns most: 3 more than its cost"
+
+    @pytest.mark.parametrize(
+        ("value", "cost", "title"),
+        [
+            ([5, 5], [2, 2], "2 channels earn the same, the most: 3 more than its cost"),
+            ([1.1, 0.3], [0.9, 0.1], "2 channels earn the same, the most: 0.2 more than its cost"),  # but for rounding
+            (None, [2, 2], "2 channels cost the same, the least: 2 for a conversion"),
+            (None, [3, 2], "b costs least: 2 for a conversion"),
+        ],
+    )
+    def test_channels_that_are_equal(self, value, cost, title):
+        paths = attribution.Paths.from_lists([["a"], ["b"]], [1, 1], value=value)
+        assert parts(attribution.channel_returns(attribution.attribute(paths, model="last"), cost))[0] == title
 
     @pytest.mark.parametrize(
         ("successes", "trials", "title"),
