@@ -422,6 +422,7 @@ def compare_ltv_to_cac(names: Sequence[str], ltv: ArrayLike, acquisition_cost: A
         title = f"{n_best:,} of {len(ratio):,} earn the same for their cost, the most: {times}"
     if len(ratio) == 1:
         title = f"{best} earns {times}"
+    rest = f": {len(order):,} of {len(ratio):,}, best and worst" if len(order) < len(ratio) else ""
     if ratio.min() < 1:
         title = f"{worst} loses money: a customer brings {shown(ratio.min())} times their cost"
     said = [shown(one) for one in ratio[order]]
@@ -430,7 +431,7 @@ def compare_ltv_to_cac(names: Sequence[str], ltv: ArrayLike, acquisition_cost: A
         Parts(
             title=title,
             x=Axis(
-                title="Lifetime value over acquisition cost",
+                title=f"Lifetime value over acquisition cost{rest}",
                 low=0,
                 high=stretch(labels, said) * max(float(ratio.max()), healthy),
             ),
@@ -516,6 +517,7 @@ def sensitivity(
     more = f"{shown(share, 'share')} more or less"
     span = f"{more} gives {shown(low[top])} to {shown(high[top])}"
     start = np.full(len(order), base)
+    rest = f", {len(order):,} of {len(names):,} inputs: those that move it most" if len(order) < len(names) else ""
     title = f"{cut(names[top])} moves the value most: {span}" if low[top] < high[top] else "No input moves the value"
     n_most = len(leaders(high - low, size=float(np.nanmax(np.abs(ends)))))
     if n_most > 1 and low[top] < high[top]:
@@ -526,7 +528,7 @@ def sensitivity(
     return Picture(
         Parts(
             title=title,
-            x=Axis(title="Value", form="money", **_around(base, low, high)),
+            x=Axis(title=f"Value{rest}", form="money", **_around(base, low, high)),
             y=Axis(title="", form="name"),
             columns={
                 "input": np.array(names)[order],

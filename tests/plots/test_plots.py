@@ -197,6 +197,11 @@ class TestCompareLtvToCac:
     def test_titles(self, value, cost, title):
         assert plots.compare_ltv_to_cac(["a", "b"][: len(value)], value, cost).title == title
 
+    def test_of_many_rows_the_picture_says_how_many(self):
+        found = plots.compare_ltv_to_cac([f"c{k}" for k in range(10_000)], np.arange(10_000.0), np.ones(10_000))
+        axis = found.to_vega()["layer"][0]["encoding"]["x"]["title"]
+        assert axis == "Lifetime value over acquisition cost: 16 of 10,000, best and worst"
+
     def test_rejections(self):
         with pytest.raises(InputError, match="all different"):
             plots.compare_ltv_to_cac(["a", "a"], [1, 2], [1, 2])
@@ -219,6 +224,11 @@ class TestSensitivity:
         assert plots.sensitivity(lambda arpu, lifetime: arpu * lifetime, equal).title == title
         title = "arpu moves the value: 10 % more or less gives 81 to 99"
         assert plots.sensitivity(lambda arpu, lifetime: arpu * lifetime, equal, vary=["arpu"]).title == title
+
+    def test_of_many_inputs_the_picture_says_how_many(self):
+        inputs = {f"x{k}": k for k in range(1, 41)}
+        axis = plots.sensitivity(lambda **x: sum(x.values()), inputs).to_vega()["layer"][0]["encoding"]["x"]["title"]
+        assert axis == "Value, 16 of 40 inputs: those that move it most"
 
     def test_a_refused_change_is_missing(self):
         data = plots.sensitivity(ltv.ltv_margin_churn, {**INPUTS, "margin": 0.95}, vary=["margin"]).plot_data()
