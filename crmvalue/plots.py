@@ -37,11 +37,13 @@ from crmvalue._core.checks import (
     as_items,
     as_positive,
     as_text,
+    index_of,
     require,
     require_same_index,
     require_same_length,
 )
 from crmvalue._core.comparisons import leaders
+from crmvalue._core.labels import by_name
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, Style, as_cells, cut, evenly, shown, stretch
 from crmvalue._core.pictures.pictured import Picture
 from crmvalue._plots.cascade import cascade_timeline
@@ -375,16 +377,19 @@ def _who_gets_most(models: list[str], channels: tuple[str, ...], shares: Floats)
     return f"The models disagree: {names[0]} gets most by {models[0]}, {names[1]} by {models[other]}"
 
 
-def compare_ltv_to_cac(names: Sequence[str], ltv: ArrayLike, acquisition_cost: ArrayLike) -> Picture:
+def compare_ltv_to_cac(
+    names: Sequence[str], ltv: Mapping[str, float] | ArrayLike, acquisition_cost: Mapping[str, float] | ArrayLike
+) -> Picture:
     """Draw how many times each channel, or group, earns what its customers cost to win.
 
     Parameters
     ----------
     names : sequence of str
         Channels or groups, all different, shape (k,).
-    ltv : array_like
-        Lifetime value of a customer of each, before acquisition cost [money], >= 0.
-    acquisition_cost : array_like
+    ltv : array_like, mapping or labelled column
+        Lifetime value of a customer of each, before acquisition cost [money], >= 0; in the order of `names`, or by
+        name, as `acquisition_cost` then has to be too.
+    acquisition_cost : array_like, mapping or labelled column
         Cost to win a customer of each [money], > 0.
 
     Returns
@@ -395,15 +400,19 @@ def compare_ltv_to_cac(names: Sequence[str], ltv: ArrayLike, acquisition_cost: A
     Raises
     ------
     InputError
-        If lengths differ, names repeat, or a number is out of its range.
+        If lengths or names differ, names repeat, or a number is out of its range.
 
     Examples
     --------
     >>> compare_ltv_to_cac(["mail", "ads"], [90, 40], [20, 50]).title
     'ads loses money: a customer brings 0.8 times their cost'
     """
-    require_same_index(names=names, ltv=ltv, acquisition_cost=acquisition_cost)
-    labels = np.array([as_text("names", name) for name in as_items("names", names, "a list of names")], dtype=np.str_)
+    items = as_items("names", names, "a list of names")
+    if index_of(names) is None:
+        _, (ltv, acquisition_cost) = by_name(items, ltv=ltv, acquisition_cost=acquisition_cost)
+    else:  # three columns of one table
+        require_same_index(names=names, ltv=ltv, acquisition_cost=acquisition_cost)
+    labels = np.array([as_text("names", name) for name in items], dtype=np.str_)
     value, cost = as_column("ltv", ltv), as_column("acquisition_cost", acquisition_cost)
     if not len(labels) or len(set(labels.tolist())) < len(labels):
         raise InputError("names", "at least one, all different", names)

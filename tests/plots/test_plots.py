@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -196,6 +197,17 @@ class TestCompareLtvToCac:
     )
     def test_titles(self, value, cost, title):
         assert plots.compare_ltv_to_cac(["a", "b"][: len(value)], value, cost).title == title
+
+    def test_labelled_columns_are_matched_by_name(self):
+        value, cost = pd.Series([300, 100], index=["b", "a"]), pd.Series([100, 50], index=["a", "b"])
+        data = plots.compare_ltv_to_cac(["a", "b"], value, cost).plot_data()
+        assert (data["name"].tolist(), data["ratio"].tolist()) == (["b", "a"], [6.0, 1.0])
+        assert plots.compare_ltv_to_cac(["a", "b"], {"b": 300, "a": 100}, cost).plot_data()["ratio"].tolist() == [6, 1]
+        with pytest.raises(InputError, match="given in order, as `acquisition_cost` is, or both by name"):
+            plots.compare_ltv_to_cac(["a", "b"], value, [100, 50])
+        table = pd.DataFrame({"name": ["a", "b"], "value": [100, 300], "cost": [100, 50]}, index=[7, 9])
+        found = plots.compare_ltv_to_cac(table["name"], table["value"], table["cost"]).plot_data()
+        assert found["ratio"].tolist() == [6.0, 1.0]
 
     def test_of_many_rows_the_picture_says_how_many(self):
         found = plots.compare_ltv_to_cac([f"c{k}" for k in range(10_000)], np.arange(10_000.0), np.ones(10_000))
