@@ -25,6 +25,7 @@ __all__ = [
     "fisher_p",
     "half_width",
     "holm",
+    "just_below",
     "leaders",
     "log_rank",
     "newcombe",
@@ -58,6 +59,12 @@ def leaders(x: Floats, *, size: float | None = None) -> Integers:
     """
     size = float(np.abs(x).max(initial=0.0)) if size is None else size
     return np.nonzero(x >= x.max(initial=-np.inf) - _ROUNDED * size)[0]
+
+
+def just_below(threshold: FloatOrArray | float) -> FloatOrArray:
+    """Give the smallest number that counts as the threshold: 0.15 / 0.05 is a little below 3 by rounding alone."""
+    lowest: FloatOrArray = threshold - _ROUNDED * np.abs(threshold)
+    return lowest
 
 
 def holm(p_value: Floats) -> Floats:

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_floats, as_fraction, require, require_same_length
+from crmvalue._core.comparisons import just_below
 from crmvalue._core.frames import Columns
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import array_columns, number_column, number_field, optional, stay_frozen
@@ -235,8 +236,8 @@ class ValueConcentration:
 
     @property
     def is_warning(self) -> bool:
-        """Whether the best customers hold at least the warning share."""
-        return self.warning_share is not None and self.value_of_best >= self.warning_share
+        """Whether the best customers hold at least the warning share, but for rounding."""
+        return self.warning_share is not None and self.value_of_best >= float(just_below(self.warning_share))
 
     @property
     def conclusion(self) -> str:
