@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FEW_LOST",
     "MeanErrors",
+    "decimals",
     "errors_of_means",
     "few_expected",
     "fieller",
@@ -65,6 +66,12 @@ def just_below(threshold: FloatOrArray | float) -> FloatOrArray:
     """Give the smallest number that counts as the threshold: 0.15 / 0.05 is a little below 3 by rounding alone."""
     lowest: FloatOrArray = threshold - _ROUNDED * np.abs(threshold)
     return lowest
+
+
+def decimals(x: float, limit: float, least: int) -> int:
+    """Give so many decimals, at least `least`, that a number below a limit is not written as the limit."""
+    enough = (n for n in range(least, 16) if not x < just_below(limit) < round(x, n))
+    return next(enough) if math.isfinite(x) and math.isfinite(limit) else least
 
 
 def holm(p_value: Floats) -> Floats:

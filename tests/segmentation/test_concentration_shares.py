@@ -223,6 +223,13 @@ class TestConcentration:
             "the warning share of 80% is reached"
         )
 
+    def test_a_share_below_the_warning_is_not_written_as_it(self):
+        value = [398, 302, 100, 100, 100]
+        found = concentration(value, best_customers=0.2, warning_share=0.4)
+        assert found.conclusion.startswith("the best 20% of the customers hold 39.8% of the value; ")
+        assert not found.is_warning
+        assert "hold 40% of the value" in concentration(value, best_customers=0.2).conclusion
+
     @pytest.mark.parametrize(("value", "name", "index"), REJECTED)
     def test_rejects_values(self, value, name, index):
         with pytest.raises(InputError) as caught:
