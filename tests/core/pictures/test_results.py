@@ -10,7 +10,7 @@ import pytest
 
 from crmvalue import attribution, cohorts, experiments, funnels, journey_map, journeys, ltv, metrics, models
 from crmvalue.loyalty import MemberEffect, ProgrammeCosts, ReferredValue, programme_liability
-from crmvalue.segmentation import Migration, RfmScores, summarise_segments
+from crmvalue.segmentation import Migration, RfmScores, customer_share, lorenz_curve, summarise_segments
 from tests.core.pictures.awkward import attempts, results
 
 FOUND = {"n_matched": 40, "n_others": 70, "level": 0.95}
@@ -23,6 +23,22 @@ def member_effect(effect, interval):
 
 def parts(value):
     return value.to_vega()["description"], value.plot_data()
+
+
+@pytest.mark.parametrize(
+    ("value", "title"),
+    [
+        ([100, 0], "Half of the value comes from 25 % of the customers"),
+        ([1, 3], "Half of the value comes from 33 % of the customers"),  # 2/3 of the better one
+        ([50, 10, 10, 10, 20], "Half of the value comes from 20 % of the customers"),
+        ([9], "One customer brings all of the value"),
+    ],
+)
+def test_half_of_the_value_is_where_the_curve_crosses_it(value, title):
+    found, data = parts(lorenz_curve(value))
+    assert found == title
+    assert np.nanmax(data["half_customer_share"]) == pytest.approx(customer_share(value, 0.5), abs=1e-12)
+    assert np.nanmax(data["half_value_share"]) == 0.5
 
 
 class TestEffects:
