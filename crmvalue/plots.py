@@ -37,10 +37,13 @@ from crmvalue._core.checks import (
     as_items,
     as_positive,
     as_text,
+    index_of,
     require,
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.comparisons import leaders
+from crmvalue._core.labels import by_name
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, Style, as_cells, cut, evenly, shown, stretch
 from crmvalue._core.pictures.pictured import Picture
 from crmvalue._plots.cascade import cascade_timeline
@@ -374,16 +377,19 @@ def _who_gets_most(models: list[str], channels: tuple[str, ...], shares: Floats)
     return f"The models disagree: {names[0]} gets most by {models[0]}, {names[1]} by {models[other]}"
 
 
-def compare_ltv_to_cac(names: Sequence[str], ltv: ArrayLike, acquisition_cost: ArrayLike) -> Picture:
+def compare_ltv_to_cac(
+    names: Sequence[str], ltv: Mapping[str, float] | ArrayLike, acquisition_cost: Mapping[str, float] | ArrayLike
+) -> Picture:
     """Draw how many times each channel, or group, earns what its customers cost to win.
 
     Parameters
     ----------
     names : sequence of str
         Channels or groups, all different, shape (k,).
-    ltv : array_like
-        Lifetime value of a customer of each, before acquisition cost [money], >= 0.
-    acquisition_cost : array_like
+    ltv : array_like, mapping or labelled column
+        Lifetime value of a customer of each, before acquisition cost [money], >= 0; in the order of `names`, or by
+        name, as `acquisition_cost` then has to be too.
+    acquisition_cost : array_like, mapping or labelled column
         Cost to win a customer of each [money], > 0.
 
     Returns
@@ -394,15 +400,19 @@ def compare_ltv_to_cac(names: Sequence[str], ltv: ArrayLike, acquisition_cost: A
     Raises
     ------
     InputError
-        If lengths differ, names repeat, or a number is out of its range.
+        If lengths or names differ, names repeat, or a number is out of its range.
 
     Examples
     --------
     >>> compare_ltv_to_cac(["mail", "ads"], [90, 40], [20, 50]).title
     'ads loses money: a customer brings 0.8 times their cost'
     """
-    require_same_index(names=names, ltv=ltv, acquisition_cost=acquisition_cost)
-    labels = np.array([as_text("names", name) for name in as_items("names", names, "a list of names")], dtype=np.str_)
+    items = as_items("names", names, "a list of names")
+    if index_of(names) is None:
+        _, (ltv, acquisition_cost) = by_name(items, ltv=ltv, acquisition_cost=acquisition_cost)
+    else:  # three columns of one table
+        require_same_index(names=names, ltv=ltv, acquisition_cost=acquisition_cost)
+    labels = np.array([as_text("names", name) for name in items], dtype=np.str_)
     value, cost = as_column("ltv", ltv), as_column("acquisition_cost", acquisition_cost)
     if not len(labels) or len(set(labels.tolist())) < len(labels):
         raise InputError("names", "at least one, all different", names)
@@ -415,7 +425,13 @@ def compare_ltv_to_cac(names: Sequence[str], ltv: ArrayLike, acquisition_cost: A
     if len(order) > _MOST_ROWS:  # the best and the worst
         order = np.concatenate([order[:half], order[-half:]])
     best, worst = cut(str(labels[order[0]])), cut(str(labels[order[-1]]))
-    title = f"{best} earns most: {shown(ratio.max())} times what a customer costs"
+    times, n_best = f"{shown(ratio.max())} times what a customer costs", len(leaders(ratio))
+    title = f"{best} earns most for its cost: {times}"
+    if n_best > 1:
+        title = f"{n_best:,} of {len(ratio):,} earn the same for their cost, the most: {times}"
+    if len(ratio) == 1:
+        title = f"{best} earns {times}"
+    rest = f": {len(order):,} of {len(ratio):,}, best and worst" if len(order) < len(ratio) else ""
     if ratio.min() < 1:
         title = f"{worst} loses money: a customer brings {shown(ratio.min())} times their cost"
     said = [shown(one) for one in ratio[order]]
@@ -424,7 +440,7 @@ def compare_ltv_to_cac(names: Sequence[str], ltv: ArrayLike, acquisition_cost: A
         Parts(
             title=title,
             x=Axis(
-                title="Lifetime value over acquisition cost",
+                title=f"Lifetime value over acquisition cost{rest}",
                 low=0,
                 high=stretch(labels, said) * max(float(ratio.max()), healthy),
             ),
@@ -507,13 +523,21 @@ def sensitivity(
     low, high = np.nanmin(ends, axis=0), np.nanmax(ends, axis=0)
     order = np.argsort(low - high, kind="stable")[:_MOST_ROWS]
     top = order[0]
-    span = f"{shown(share, 'share')} more or less gives {shown(low[top])} to {shown(high[top])}"
+    more = f"{shown(share, 'share')} more or less"
+    span = f"{more} gives {shown(low[top])} to {shown(high[top])}"
     start = np.full(len(order), base)
+    rest = f", {len(order):,} of {len(names):,} inputs: those that move it most" if len(order) < len(names) else ""
     title = f"{cut(names[top])} moves the value most: {span}" if low[top] < high[top] else "No input moves the value"
+    n_most = len(leaders(high - low, size=float(np.nanmax(np.abs(ends)))))
+    if n_most > 1 and low[top] < high[top]:
+        span = f"with {more}, it varies by {shown(high[top] - low[top])}"
+        title = f"{n_most:,} inputs move the value the same, the most: {span}"
+    elif len(names) == 1 and low[top] < high[top]:
+        title = f"{cut(names[top])} moves the value: {span}"
     return Picture(
         Parts(
             title=title,
-            x=Axis(title="Value", form="money", **_around(base, low, high)),
+            x=Axis(title=f"Value{rest}", form="money", **_around(base, low, high)),
             y=Axis(title="", form="name"),
             columns={
                 "input": np.array(names)[order],

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.comparisons import leaders
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, cut, shown
 
 if TYPE_CHECKING:
@@ -43,7 +44,11 @@ def returns_parts(channels: tuple[str, ...], cost: Floats, value: Floats) -> Par
     order = np.argsort(-net, kind="stable")[:_MOST]
     n_losing = int((net < 0).sum())
     best = cut(channels[order[0]]) if channels else ""
-    title = f"{best} earns most: {shown(net.max(initial=0.0), 'money')} more than its cost"
+    more = f"{shown(net.max(initial=0.0), 'money')} more than its cost"
+    n_best = len(leaders(net, size=float(max(cost.max(initial=0.0), value.max(initial=0.0)))))
+    title = f"{best} earns most: {more}" if n_best == 1 else f"{n_best:,} channels earn the same, the most: {more}"
+    if len(channels) == 1:
+        title = f"{best} earns {more}"
     if not n_losing and net.max(initial=0.0) <= 0:
         title = "No channel brings more than its cost"
     if n_losing:
@@ -68,7 +73,13 @@ def costs_parts(channels: tuple[str, ...], acquisition_cost: Floats) -> Parts:
     order = known[np.argsort(acquisition_cost[known], kind="stable")][:_MOST]
     title = "No channel has conversions to its credit"
     if len(order):
-        title = f"{cut(channels[order[0]])} costs least: {shown(acquisition_cost[order[0]], 'money')} for a conversion"
+        best, least = cut(channels[order[0]]), f"{shown(acquisition_cost[order[0]], 'money')} for a conversion"
+        n_best = len(leaders(-acquisition_cost[known]))
+        title = (
+            f"{best} costs least: {least}" if n_best == 1 else f"{n_best:,} channels cost the same, the least: {least}"
+        )
+        if len(known) == 1:
+            title = f"{best} costs {least}"
     return Parts(
         title=title,
         x=Axis(title="Cost of a conversion [money]", form="money", low=0),

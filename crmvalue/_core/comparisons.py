@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 __all__ = [
     "FEW_LOST",
     "MeanErrors",
+    "decimals",
     "errors_of_means",
     "few_expected",
     "fieller",
     "fisher_p",
     "half_width",
     "holm",
+    "just_below",
+    "leaders",
     "log_rank",
     "newcombe",
     "p_of_means",
@@ -48,6 +51,27 @@ def rounding_part(x: Floats) -> float:
         np.array_equal(np.rint(x), x) or np.array_equal(np.rint(x * 100.0) / 100.0, x)
     )
     return 0.0 if exact else _ROUNDED
+
+
+def leaders(x: Floats, *, size: float | None = None) -> Integers:
+    """Give the place of the largest number, and the places of those that only rounding keeps from being as large.
+
+    `size` is the largest number that went into them, where it is larger than they are.
+    """
+    size = float(np.abs(x).max(initial=0.0)) if size is None else size
+    return np.nonzero(x >= x.max(initial=-np.inf) - _ROUNDED * size)[0]
+
+
+def just_below(threshold: FloatOrArray | float) -> FloatOrArray:
+    """Give the smallest number that counts as the threshold: 0.15 / 0.05 is a little below 3 by rounding alone."""
+    lowest: FloatOrArray = threshold - _ROUNDED * np.abs(threshold)
+    return lowest
+
+
+def decimals(x: float, limit: float, least: int) -> int:
+    """Give so many decimals, at least `least`, that a number below a limit is not written as the limit."""
+    enough = (n for n in range(least, 16) if not x < just_below(limit) < round(x, n))
+    return next(enough) if math.isfinite(x) and math.isfinite(limit) else least
 
 
 def holm(p_value: Floats) -> Floats:

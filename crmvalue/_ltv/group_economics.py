@@ -25,6 +25,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.comparisons import leaders
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -229,7 +230,10 @@ class GroupEconomics(Columns, Pictured):
         if best:
             row, name = best[0]
             least = shown(self.ratio_low[row])
-            return f"{cut(name)} earns most: {shown(self.ratio[row])} times its cost, at least {least}"
+            n_best = len(leaders(self.ratio[[one for one, _ in best]]))
+            if n_best > 1:
+                return f"{n_best:,} groups earn the same for their cost, the most: {shown(self.ratio[row])} times it"
+            return f"{cut(name)} earns most for its cost: {shown(self.ratio[row])} times it, at least {least}"
         return f"No group is clearly above {self.target_ratio:g} or below 1 times its cost"
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

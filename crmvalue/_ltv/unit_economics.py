@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_index,
 )
+from crmvalue._core.comparisons import just_below
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, number_field
 from crmvalue._ltv.checks import require_not_negative
@@ -280,9 +281,11 @@ def ltv_to_cac_band(
 
     Notes
     -----
-    The band with low <= ratio < high. Source of the default bands: practitioners' articles on LTV. They do not name the
-    range from 2 to 3; here it is "below healthy". They also call 4 usual for B2B SaaS, and 4 to 5 too cautious: so a
-    ratio of 4 is "under-invested" in general and "typical" of B2B SaaS.
+    The band with low <= ratio < high; a ratio that only rounding keeps below a boundary has reached it.
+
+    Source of the default bands: practitioners' articles on LTV. They do not name the range from 2 to 3; here it is
+    "below healthy". They also call 4 usual for B2B SaaS, and 4 to 5 too cautious: so a ratio of 4 is "under-invested"
+    in general and "typical" of B2B SaaS.
 
     Typical is what rounds to a figure of the sources: a figure of 4 stands for 3.5 to 4.5, one of 2.5 for 2.25 to 2.75.
     Where the sources give several figures, typical reaches from the lowest to the highest.
@@ -305,7 +308,7 @@ def ltv_to_cac_band(
             raise InputError("bands", "left out where `industry` is given", bands)
         bands = _bands_of_industry(industry)
 
-    place = np.searchsorted([band.low for band in bands.bands], values, side="right") - 1
+    place = np.searchsorted(just_below(np.array([band.low for band in bands.bands])), values, side="right") - 1
 
     found: Any = np.array(bands.bands, dtype=object)[place]
     return found  # type: ignore[no-any-return]  # an element or an array, by the shape of `ratio`

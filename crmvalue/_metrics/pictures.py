@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.comparisons import leaders
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, as_cells, cut, nothing, shown, stretch
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def drivers_parts(
         title = f"{name} moves the score most: {step}"
         if question[first] != strongest:
             title = f"Most important is {cut(strongest)}, but it is {name} that is shown to move the score: {step}"
+        best = leaders(importance)
+        if len(best) > 1 and is_shown[best].all():
+            title = f"{len(best):,} questions move the score the same, the most"
     kept = order[:_MOST_ROWS]
     said = [f"{shown(part, 'share')} of the variance" for part in importance[kept]]
     names = [question[k] for k in kept]

@@ -16,7 +16,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.comparisons import holm, p_text, rates_p, welch_degrees
+from crmvalue._core.comparisons import holm, leaders, p_text, rates_p, welch_degrees
 from crmvalue._core.encoding.customers import as_words
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -279,6 +279,9 @@ class ScoreDrivers(Columns, Pictured):
             said = f"{answers} are too few to show what moves the score. Most important in them is {name}: {numbers}."
         elif not len(clear):
             said = f"No question is shown to move the score. Most important in these answers is {name}: {numbers}."
+        elif at == order[0] and len(best := leaders(self.importance)) > 1 and self.is_shown[best].all():
+            equals = ", ".join(self.question[k] for k in best)
+            said = f"{equals} move the score the same, the most. For {name}, {numbers}."
         elif at == order[0]:
             said = f"{name} moves the score most: {numbers}."
         else:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.comparisons import leaders
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, cut, fitted, shown
 from crmvalue._core.pictures.pictured import Picture
 from crmvalue.errors import InputError
@@ -79,7 +80,9 @@ def segment_treemap(summary: SegmentSummary) -> Picture:
         title = f"All customers are in one group, {cut(names[0])}"
     elif mean.max() > average + 0.05 * abs(average):
         worth, usual = shown(mean[best], "money"), shown(average, "money")
-        title = f"A customer of {cut(names[best])} is worth {worth}, the average customer {usual}"
+        n_best = len(leaders(mean))
+        who = cut(names[best]) if n_best == 1 else f"each of the best {n_best} groups"
+        title = f"A customer of {who} is worth {worth}, the average customer {usual}"
     return Picture(
         Parts(
             title=title,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import attrs
 
 from crmvalue._core.checks import as_day, as_text
+from crmvalue._core.comparisons import decimals
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     checked_field,
@@ -21,7 +23,7 @@ from crmvalue.purchases import OrderLogCounts
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["BaseSummary", "BaseValue", "Concentration", "Estimate", "LastPeriod"]
+__all__ = ["BaseSummary", "BaseValue", "Concentration", "Estimate", "LastPeriod", "decimals_of_ratio"]
 
 
 @attrs.frozen
@@ -192,6 +194,13 @@ class BaseValue:
             return Estimate(figure)
         low, high = (None if end is None else figure * (end / new.value) for end in (new.low, new.high))
         return Estimate(figure, low, high)
+
+
+def decimals_of_ratio(value: BaseValue) -> int:
+    """Give the decimals, at least 2, with which LTV:CAC and its lower end are not written as the end of their bands."""
+    ratio = math.inf if value.ltv_to_cac is None else value.ltv_to_cac
+    ends = ((ratio, value.band), (value.of_newcomer(ratio).low, value.lowest_band))
+    return max((decimals(x, band.high, 2) for x, band in ends if x is not None and band is not None), default=2)
 
 
 @attrs.frozen(kw_only=True)

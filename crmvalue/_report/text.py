@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from crmvalue._core.labels import counted
-from crmvalue._report.base_summary import BaseSummary, Estimate, LastPeriod
+from crmvalue._report.base_summary import BaseSummary, Estimate, LastPeriod, decimals_of_ratio
 from crmvalue._report.groups import GroupSummary
 from crmvalue._report.models import ModelSummary
 from crmvalue._report.newcomers import FEWEST_NEWCOMERS
@@ -244,7 +244,9 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         note = f"of a newcomer; {value.band.name}: {value.band.message}"
         if value.lowest_band is not None and value.lowest_band.name != value.band.name:
             note += f" But at the lower end: {value.lowest_band.name}."
-        lines.append(_estimate("LTV:CAC", value.of_newcomer(value.ltv_to_cac), note=note))
+        lines.append(
+            _estimate("LTV:CAC", value.of_newcomer(value.ltv_to_cac), note=note, digits=decimals_of_ratio(value))
+        )
     if value.max_acquisition_cost is not None:
         cost = value.of_newcomer(value.max_acquisition_cost)
         lines.append(_estimate("acquisition cost", cost, note="at most, for an LTV:CAC of 3"))
@@ -482,15 +484,15 @@ def _line(label: str, value: str, *, interval: str = "", note: str = "") -> str:
     return "\n".join(_break((figure + note).rstrip(), width=_WIDTH, indent=" " * _NOTE))
 
 
-def _estimate(label: str, estimate: Estimate | None, *, note: str = "") -> str:
+def _estimate(label: str, estimate: Estimate | None, *, note: str = "", digits: int = 2) -> str:
     if estimate is None:
         return ""
-    low = "?" if estimate.low is None else f"{estimate.low:z,.2f}"
-    high = "?" if estimate.high is None else f"{estimate.high:z,.2f}"
+    low = "?" if estimate.low is None else f"{estimate.low:z,.{digits}f}"
+    high = "?" if estimate.high is None else f"{estimate.high:z,.{digits}f}"
     interval = "" if low == high == "?" else f"{low} to {high}"
     if estimate.low is not None and estimate.low == estimate.high:  # does not show that the next one is like them
         interval = "all alike"
-    return _line(label, f"{estimate.value:z,.2f}", interval=interval, note=note)
+    return _line(label, f"{estimate.value:z,.{digits}f}", interval=interval, note=note)
 
 
 def _wrap(text: str, indent: int = 2) -> list[str]:

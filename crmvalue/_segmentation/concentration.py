@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_floats, as_fraction, require, require_same_length
+from crmvalue._core.comparisons import decimals, just_below
 from crmvalue._core.frames import Columns
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import array_columns, number_column, number_field, optional, stay_frozen
@@ -235,8 +237,8 @@ class ValueConcentration:
 
     @property
     def is_warning(self) -> bool:
-        """Whether the best customers hold at least the warning share."""
-        return self.warning_share is not None and self.value_of_best >= self.warning_share
+        """Whether the best customers hold at least the warning share, but for rounding."""
+        return self.warning_share is not None and self.value_of_best >= float(just_below(self.warning_share))
 
     @property
     def conclusion(self) -> str:
@@ -244,6 +246,8 @@ class ValueConcentration:
         best, held, holders, asked = (
             _percent(share) for share in (self.best_customers, self.value_of_best, self.holders, self.value_share)
         )
+        if self.warning_share is not None and not self.is_warning:
+            held = _percent(self.value_of_best, below=self.warning_share)
         said = f"the best {best} of the customers hold {held} of the value; the best {holders} hold {asked}"
         if self.warning_share is not None and self.is_warning:
             return f"{said}; the warning share of {_percent(self.warning_share)} is reached"
@@ -293,9 +297,10 @@ def concentration(
     )
 
 
-def _percent(share: float) -> str:
-    """Write whole percent, and less than 1 % with two digits."""
-    return f"{share:z.0%}" if share >= 0.01 else f"{100 * share:.2g}%"
+def _percent(share: float, *, below: float = math.inf) -> str:
+    """Write whole percent, and less than 1 % with two digits; what is below a limit is not written as the limit."""
+    digits = decimals(100 * share, 100 * below, 0)
+    return f"{share:z.{digits}%}" if share >= 0.01 else f"{100 * share:.2g}%"
 
 
 def _sorted_values(value: ArrayLike) -> Floats:

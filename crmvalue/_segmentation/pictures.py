@@ -23,10 +23,11 @@ def lorenz_parts(customer_share: Floats, value_share: Floats) -> Parts:
     """Draw the share of the value that the best customers bring, best first."""
     customers, value = 1 - customer_share[::-1], 1 - value_share[::-1]
     n = len(customers) - 1
-    half = int(np.argmax(value >= 0.5))
-    kept = np.unique([*np.linspace(0, n, min(n + 1, _MOST_POINTS)).astype(np.int64), half])
-    at = int(np.searchsorted(kept, half))
-    share = shown(customers[half], "share")
+    after = max(1, int(np.argmax(value >= 0.5)))
+    kept = np.unique([*np.linspace(0, n, min(n + 1, _MOST_POINTS)).astype(np.int64), after - 1, after])
+    at = int(np.searchsorted(kept, after))
+    half = round(float(np.interp(0.5, value[after - 1 : after + 1], customers[after - 1 : after + 1])), 12)
+    share = shown(half, "share")
     title = f"Half of the value comes from {share} of the customers"
     if (value - customers).max() < 0.05:
         title = "All customers bring about the same value"
@@ -36,8 +37,8 @@ def lorenz_parts(customer_share: Floats, value_share: Floats) -> Parts:
         "customer_share": customers[kept],
         "value_share": value[kept],
         "equal_share": customers[kept],
-        "half_customer_share": as_cells(len(kept), customers[half], at=at),
-        "half_value_share": as_cells(len(kept), value[half], at=at),
+        "half_customer_share": as_cells(len(kept), half, at=at),
+        "half_value_share": as_cells(len(kept), 0.5, at=at),
     }
     x, y = "customer_share", "value_share"
     return Parts(

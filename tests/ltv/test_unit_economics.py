@@ -64,19 +64,19 @@ class TestLtvToCac:
 
 
 class TestLtvToCacBand:
-    """The band with low <= ratio < high."""
+    """The band with low <= ratio < high, but for rounding."""
 
     @pytest.mark.parametrize(
         ("ratio", "name", "message"),
         [  # domain 2, LTV:CAC bands; a boundary belongs to the higher band
             (0, "loss", "Loses money"),
-            (np.nextafter(1, 0), "loss", "Loses money"),
+            (1 - 1e-9, "loss", "Loses money"),
             (1, "break-even", "Breaks even, risky"),
-            (np.nextafter(2, 0), "break-even", "Breaks even, risky"),
+            (2 - 1e-9, "break-even", "Breaks even, risky"),
             (2, "below healthy", "below the healthy"),
-            (np.nextafter(3, 0), "below healthy", "below the healthy"),
+            (3 - 1e-9, "below healthy", "below the healthy"),
             (3, "healthy", "Healthy"),
-            (np.nextafter(4, 0), "healthy", "Healthy"),
+            (4 - 1e-9, "healthy", "Healthy"),
             (4, "under-invested", "Profitable, perhaps growing too cautiously"),
             (1e9, "under-invested", "Profitable, perhaps growing too cautiously"),
         ],
@@ -91,7 +91,13 @@ class TestLtvToCacBand:
         ratios = [0.0 if ratio < 1e-90 else ratio for ratio in ratios]
         for ratio, band in zip(ratios, ltv.ltv_to_cac_band(ratios), strict=True):
             assert band == ltv.ltv_to_cac_band(ratio)
-            assert [b for b in ltv.LTV_TO_CAC_BANDS.bands if b.low <= ratio < b.high] == [band]
+            near = round(ratio)
+            rounded = near if abs(ratio - near) <= 1e-12 * near else ratio
+            assert [b for b in ltv.LTV_TO_CAC_BANDS.bands if b.low <= rounded < b.high] == [band]
+
+    def test_rounding_alone_keeps_no_ratio_below_a_boundary(self):
+        assert ltv.ltv_to_cac_band(ltv.ltv_to_cac(0.15, 0.05)).name == "healthy"
+        assert ltv.ltv_to_cac_band(3 - 1e-9).name == "below healthy"
 
     def test_bands_can_be_replaced(self):
         low = ltv.LtvToCacBand(name="no", low=0, high=2.5, message="stop")

@@ -34,6 +34,10 @@ class TestSegmentTreemap:
         assert area == pytest.approx(data["n_customers"] / sum(sizes), rel=1e-9)
         assert area.sum() == pytest.approx(1)
 
+    def test_groups_of_equal_value(self):
+        found = plots.segment_treemap(summary_of([2, 2, 6], value=[20.0, 20.0, 6.0]))
+        assert found.title == "A customer of each of the best 2 groups is worth 10, the average customer 4.6"
+
     @pytest.mark.parametrize("sizes", [[5, 3], [9] * 7, [100, 50, 20, 9, 4, 1, 1], range(1, 21)])
     def test_no_overlap(self, sizes):
         data = plots.segment_treemap(summary_of(list(sizes))).plot_data()

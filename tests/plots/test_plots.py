@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -15,6 +16,7 @@ NBD = models.Nbd(0.385, 12.07, "week")
 REGULAR = models.MbgCnbd(1.329, 2.813, 0.425, 0.790, "week", k=2)
 DATES = ["2024-01-08", "2024-02-05", "2024-03-04"]
 PATHS = attribution.Paths.from_lists([["search"], ["mail"], ["search", "mail"]], [2, 1, 3])
+SAME = "2 of 2 earn the same for their cost, the most: 3 times what a customer costs"
 INPUTS = {"arpu": 15, "margin": 0.6, "churn_rate": 0.04}
 
 
@@ -180,6 +182,38 @@ class TestCompareLtvToCac:
         assert (data["name"].tolist(), data["ratio"].tolist()) == (["b", "a"], [4.0, 3.0])
         assert data["healthy"][0] == 3
 
+    @pytest.mark.parametrize(
+        ("value", "cost", "title"),
+        [
+            ([90, 90], [30, 30], SAME),
+            (
+                [0.3, 0.1 + 0.2],
+                [0.1, 0.1],
+                SAME,
+            ),
+            ([30, 1000], [10, 500], "a earns most for its cost: 3 times what a customer costs"),
+            ([30], [10], "a earns 3 times what a customer costs"),
+        ],
+    )
+    def test_titles(self, value, cost, title):
+        assert plots.compare_ltv_to_cac(["a", "b"][: len(value)], value, cost).title == title
+
+    def test_labelled_columns_are_matched_by_name(self):
+        value, cost = pd.Series([300, 100], index=["b", "a"]), pd.Series([100, 50], index=["a", "b"])
+        data = plots.compare_ltv_to_cac(["a", "b"], value, cost).plot_data()
+        assert (data["name"].tolist(), data["ratio"].tolist()) == (["b", "a"], [6.0, 1.0])
+        assert plots.compare_ltv_to_cac(["a", "b"], {"b": 300, "a": 100}, cost).plot_data()["ratio"].tolist() == [6, 1]
+        with pytest.raises(InputError, match="given in order, as `acquisition_cost` is, or both by name"):
+            plots.compare_ltv_to_cac(["a", "b"], value, [100, 50])
+        table = pd.DataFrame({"name": ["a", "b"], "value": [100, 300], "cost": [100, 50]}, index=[7, 9])
+        found = plots.compare_ltv_to_cac(table["name"], table["value"], table["cost"]).plot_data()
+        assert found["ratio"].tolist() == [6.0, 1.0]
+
+    def test_of_many_rows_the_picture_says_how_many(self):
+        found = plots.compare_ltv_to_cac([f"c{k}" for k in range(10_000)], np.arange(10_000.0), np.ones(10_000))
+        axis = found.to_vega()["layer"][0]["encoding"]["x"]["title"]
+        assert axis == "Lifetime value over acquisition cost: 16 of 10,000, best and worst"
+
     def test_rejections(self):
         with pytest.raises(InputError, match="all different"):
             plots.compare_ltv_to_cac(["a", "a"], [1, 2], [1, 2])
@@ -195,6 +229,18 @@ class TestSensitivity:
         for name, low, high in zip(data["input"].tolist(), data["value_lower"], data["value_higher"], strict=True):
             assert low == ltv.ltv_margin_churn(**{**INPUTS, name: 0.75 * INPUTS[name]})
             assert high == ltv.ltv_margin_churn(**{**INPUTS, name: 1.25 * INPUTS[name]})
+
+    def test_titles(self):
+        equal = {"arpu": 15, "lifetime": 6}
+        title = "2 inputs move the value the same, the most: with 10 % more or less, it varies by 18"
+        assert plots.sensitivity(lambda arpu, lifetime: arpu * lifetime, equal).title == title
+        title = "arpu moves the value: 10 % more or less gives 81 to 99"
+        assert plots.sensitivity(lambda arpu, lifetime: arpu * lifetime, equal, vary=["arpu"]).title == title
+
+    def test_of_many_inputs_the_picture_says_how_many(self):
+        inputs = {f"x{k}": k for k in range(1, 41)}
+        axis = plots.sensitivity(lambda **x: sum(x.values()), inputs).to_vega()["layer"][0]["encoding"]["x"]["title"]
+        assert axis == "Value, 16 of 40 inputs: those that move it most"
 
     def test_a_refused_change_is_missing(self):
         data = plots.sensitivity(ltv.ltv_margin_churn, {**INPUTS, "margin": 0.95}, vary=["margin"]).plot_data()

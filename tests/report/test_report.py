@@ -113,6 +113,9 @@ class TestSummariseBase:
         assert (value.band.name, value.lowest_band.name) == ("healthy", "below healthy")
         assert f"{value.ltv_to_cac:.2f} 2.99 to" in text
         assert "But at the lower end: below healthy." in text
+        assert " 2.997 to" in said(low / 2.997)[1]  # not "3.00" beside "below healthy"
+        middle = said(1)[0].ltv_newcomer.value
+        assert " LTV:CAC 2.997 " in said(middle / 2.997)[1]
         value, text = said(low / 6)
         assert value.band == value.lowest_band
         assert "at the lower end" not in text

@@ -209,6 +209,11 @@ class TestConcentration:
         assert found.is_warning is warns
         assert ("warning share" in found.conclusion) is warns
 
+    def test_warns_at_the_level_but_for_rounding(self):
+        value = np.array([97, 87, 87, 81, 68, 45, 38, 28, 25, 19]) / 100  # 184 of 575 is 0.32
+        assert concentration(value, best_customers=0.2, warning_share=0.32).is_warning
+        assert not concentration(value, best_customers=0.2, warning_share=0.320001).is_warning
+
     def test_says_it_in_a_sentence(self):
         said = concentration([50, 10, 10, 10, 20], best_customers=0.2, value_share=0.5).conclusion
         assert said == "the best 20% of the customers hold 50% of the value; the best 20% hold 50%"
@@ -217,6 +222,13 @@ class TestConcentration:
             "the best 0.5% of the customers hold 100% of the value; the best 0.04% hold 80%; "
             "the warning share of 80% is reached"
         )
+
+    def test_a_share_below_the_warning_is_not_written_as_it(self):
+        value = [398, 302, 100, 100, 100]
+        found = concentration(value, best_customers=0.2, warning_share=0.4)
+        assert found.conclusion.startswith("the best 20% of the customers hold 39.8% of the value; ")
+        assert not found.is_warning
+        assert "hold 40% of the value" in concentration(value, best_customers=0.2).conclusion
 
     @pytest.mark.parametrize(("value", "name", "index"), REJECTED)
     def test_rejects_values(self, value, name, index):

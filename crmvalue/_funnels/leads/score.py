@@ -56,6 +56,7 @@ _T = TypeVar("_T")
 _MOST_POINTS = 10_000.0
 _MOST_RULES = 200
 _FINE = 2.0**30  # points are kept to its inverse, so that sums of them are exact in any order
+_SLACK = 1e-6  # by which sums of 2,000 such points may miss a limit
 
 
 def _points(name: str, value: ArrayLike) -> float:
@@ -495,10 +496,10 @@ class LeadScore:
 
     def _grade(self, total: Floats, previous: ArrayLike | None) -> npt.NDArray[np.str_]:
         names = [self.lowest, *(grade.name for grade in self.grades)]
-        grade = np.searchsorted([grade.enter for grade in self.grades], total, side="right")
+        grade = np.searchsorted([grade.enter - _SLACK for grade in self.grades], total, side="right")
         if previous is not None:
             before = _previous(previous, names, len(total))
-            held = np.searchsorted([grade.leave for grade in self.grades], total, side="right")
+            held = np.searchsorted([grade.leave - _SLACK for grade in self.grades], total, side="right")
             grade = np.maximum(grade, np.minimum(before, held))
         return np.array(names)[grade]
 

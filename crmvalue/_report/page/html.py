@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from importlib import resources
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crmvalue._core.checks import as_text
+from crmvalue._report.base_summary import decimals_of_ratio
 from crmvalue._report.page.captions import captioned, group_names, period_name
 from crmvalue._report.page.cautions import cautions
 from crmvalue._report.page.contents import Report
@@ -221,7 +223,8 @@ def _figures(report: Report, _: Words) -> list[Figure]:
         note = _("of a new customer: %(band)s", band=_band(value.band.name, _))
         if value.lowest_band is not None and value.lowest_band.name != value.band.name:
             note += "; " + _("at the lower end: %(band)s", band=_band(value.lowest_band.name, _))
-        found.append(_figure("LTV:CAC", value.of_newcomer(value.ltv_to_cac), _.number, note))
+        form = partial(_.number, digits=decimals_of_ratio(value))
+        found.append(_figure("LTV:CAC", value.of_newcomer(value.ltv_to_cac), form, note))
     if value.max_acquisition_cost is not None:
         cost = value.of_newcomer(value.max_acquisition_cost)
         found.append(_figure(_("Acquisition cost, at most"), cost, _.money, _("for an LTV:CAC of 3")))

@@ -86,6 +86,11 @@ class TestScoreDrivers:
         assert data["said"].tolist() == ["60 % of the variance", "20 % of the variance", "1 % of the variance"]
         assert data["no_effect"][0] == 0
 
+    def test_equals(self):
+        found = self.drivers(importance=[0.4, 0.4, 0.01])
+        assert parts(found)[0] == "2 questions move the score the same, the most"
+        assert found.conclusion.startswith("price, speed move the score the same, the most. For price, one point more")
+
     def test_titles(self):
         assert parts(self.drivers(p_value=[0.06, 0.2, 1.0]))[0] == "No question is shown to move the score"
         ends = {"low": [-0.8, -1, -1], "high": [-0.2, 3, 1]}

@@ -10,7 +10,7 @@ import pytest
 
 from crmvalue import attribution, cohorts, experiments, funnels, journey_map, journeys, ltv, metrics, models
 from crmvalue.loyalty import MemberEffect, ProgrammeCosts, ReferredValue, programme_liability
-from crmvalue.segmentation import Migration, RfmScores, summarise_segments
+from crmvalue.segmentation import Migration, RfmScores, customer_share, lorenz_curve, summarise_segments
 from tests.core.pictures.awkward import attempts, results
 
 FOUND = {"n_matched": 40, "n_others": 70, "level": 0.95}
@@ -23,6 +23,22 @@ def member_effect(effect, interval):
 
 def parts(value):
     return value.to_vega()["description"], value.plot_data()
+
+
+@pytest.mark.parametrize(
+    ("value", "title"),
+    [
+        ([100, 0], "Half of the value comes from 25 % of the customers"),
+        ([1, 3], "Half of the value comes from 33 % of the customers"),  # 2/3 of the better one
+        ([50, 10, 10, 10, 20], "Half of the value comes from 20 % of the customers"),
+        ([9], "One customer brings all of the value"),
+    ],
+)
+def test_half_of_the_value_is_where_the_curve_crosses_it(value, title):
+    found, data = parts(lorenz_curve(value))
+    assert found == title
+    assert np.nanmax(data["half_customer_share"]) == pytest.approx(customer_share(value, 0.5), abs=1e-12)
+    assert np.nanmax(data["half_value_share"]) == 0.5
 
 
 class TestEffects:
@@ -178,7 +194,7 @@ class TestGroupEconomics:
         found = ltv.group_economics({"c": ["a"] * 20 + ["b"] * 20}, value, acquisition_cost=20)
         assert parts(found)[0].startswith("a loses money: 0.275 times its cost, at most ")
         found = ltv.group_economics({"c": ["a"] * 20 + ["b"] * 20}, value + 25, acquisition_cost=20)
-        assert parts(found)[0].startswith("b earns most: 5.88 times its cost, at least ")
+        assert parts(found)[0].startswith("b earns most for its cost: 5.88 times it, at least ")
 
 
 class TestJourneyMap:
@@ -376,6 +392,19 @@ class TestForecasts:
         credit = attribution.attribute(paths, model="last")
         assert parts(attribution.channel_returns(credit, [5, 5]))[0] == "No channel brings more than its cost"
         assert parts(attribution.channel_returns(credit, [5, 2]))[0] == "b earns most: 3 more than its cost"
+
+    @pytest.mark.parametrize(
+        ("value", "cost", "title"),
+        [
+            ([5, 5], [2, 2], "2 channels earn the same, the most: 3 more than its cost"),
+            ([1.1, 0.3], [0.9, 0.1], "2 channels earn the same, the most: 0.2 more than its cost"),  # but for rounding
+            (None, [2, 2], "2 channels cost the same, the least: 2 for a conversion"),
+            (None, [3, 2], "b costs least: 2 for a conversion"),
+        ],
+    )
+    def test_channels_that_are_equal(self, value, cost, title):
+        paths = attribution.Paths.from_lists([["a"], ["b"]], [1, 1], value=value)
+        assert parts(attribution.channel_returns(attribution.attribute(paths, model="last"), cost))[0] == title
 
     @pytest.mark.parametrize(
         ("successes", "trials", "title"),

@@ -165,6 +165,9 @@ class TestLeadScore:
         new = graded(totals, grades)
         assert new == graded(totals, grades, [None] * len(totals)) == graded(totals, grades, ["cold"] * len(totals))
 
+    def test_rounding_alone_keeps_no_lead_from_a_grade(self):
+        assert graded([0.7 + 0.1, 0.79], [Grade(name="hot", enter=0.8, leave=0.8)]) == ["hot", "cold"]
+
     def test_a_grade_does_not_flicker(self):
         grades = [Grade(name="hot", enter=60, leave=50)]
         grade = None

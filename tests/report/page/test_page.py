@@ -10,14 +10,17 @@ import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
+import attrs
 import numpy as np
 import pytest
 
 from crmvalue._core.pictures.drawing import draw
 from crmvalue._report.page import svg
+from crmvalue._report.page.html import _figures
 from crmvalue._report.page.words import LANGUAGES, words_of
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
+from crmvalue.ltv import ltv_to_cac_band
 from crmvalue.report import format_report, summarise_report
 
 pytest.importorskip("jinja2")
@@ -245,6 +248,14 @@ class TestBases:
     def test_another_language_is_refused(self, cdnow):
         with pytest.raises(InputError, match="language"):
             format_report(cdnow, language="de")
+
+
+def test_a_ratio_below_its_limit_is_not_written_as_the_limit(cdnow):
+    value = cdnow.base.value
+    low = attrs.evolve(value, ltv_to_cac=2.997, band=ltv_to_cac_band(2.997), lowest_band=None)
+    report = attrs.evolve(cdnow, base=attrs.evolve(cdnow.base, value=low))
+    (found,) = (figure for figure in _figures(report, words_of("en")) if figure.name == "LTV:CAC")
+    assert found.value == "2.997"
 
 
 def test_the_door_loads_neither_matplotlib_nor_jinja2():
