@@ -763,6 +763,12 @@ class TestMain:
             assert re.search(fact, printed), fact
         assert "without any purchase left" not in printed
 
+    def test_a_customer_without_any_purchase_left_has_a_label(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        path.write_text("customer,date,amount\na,2024-01-01,5\nb,2024-01-02,7\nb,2024-01-03,-7\n")
+        assert main([str(path)]) == 0
+        assert re.search(r"\n  left out +1 customer +without any purchase left\n", capsys.readouterr().out)
+
     def test_says_what_it_guessed_and_left_out(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"
         path.write_text("client,day,total\na,2024-01-01,5\n,2024-01-01,5\na,,5\na,2024-01-03,\na,2024-01-04,-2\n")
