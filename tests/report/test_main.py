@@ -1094,6 +1094,17 @@ class TestTermsOfEachCustomer:
         says = "crmvalue: column 'margin' of the terms must be in [0, 1]; customer bob has 30\n"
         assert capsys.readouterr().err == says
 
+    def test_an_acquisition_cost_of_0_in_the_table_of_terms_gives_no_ratio(self, tmp_path, capsys):
+        (tmp_path / "orders.csv").write_text("customer,date,amount\nann,2024-01-01,5\nbob,2024-01-02,5\n")
+        (tmp_path / "terms.csv").write_text("customer,margin,acquisition_cost\nann,0.3,0\nbob,0.3,0\n")
+        options = [str(tmp_path / "orders.csv"), "--terms", str(tmp_path / "terms.csv")]
+        assert main(options) == 0
+        printed = capsys.readouterr().out
+        assert "No LTV:CAC: the acquisition cost of all customers is 0." in printed
+        assert not re.search(r"\n  LTV:CAC", printed)
+        assert main([*options[:1], "--margin", "0.3", "--acquisition-cost", "0"]) == 2
+        assert "--acquisition-cost must be > 0; got 0.0" in capsys.readouterr().err
+
     def test_the_table_of_terms_is_not_written_over(self, cdnow_csv, capsys):
         orders, terms = (str(cdnow_csv / name) for name in ("orders.csv", "terms.csv"))
         before = (cdnow_csv / "terms.csv").read_bytes()
