@@ -284,9 +284,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         from crmvalue._report.reading.orders import read_orders
 
         chosen = {argument: getattr(options, argument) for argument in _FILE_OPTIONS}
-        orders = read_orders(
-            options.file, duplicates=options.duplicates, keep_later=options.as_of is not None, **chosen
-        )
+        orders = read_orders(options.file, duplicates=options.duplicates, as_of=options.as_of, **chosen)
         log = Log(orders.customer, orders.code, orders.date, orders.amount, orders.n_file_rows, orders.n_residues)
         heading = _describe(orders, options.duplicates)
         customer_kind = orders.customer_kind
@@ -369,7 +367,10 @@ def _means(options: argparse.Namespace, log: Log, terms: CustomerTerms | None) -
     means = {name: terms.mean(name) for name in _MONEY_OPTIONS}
     spend = np.bincount(log.code, np.nan_to_num(log.amount), len(log.ids)) if log.amount is not None else None
     means["margin"] = terms.mean("margin", None if spend is None else np.maximum(spend, 0.0))
-    return {name: None if mean is None else round(mean, 6) for name, mean in means.items()}
+    rounded = {name: None if mean is None else round(mean, 6) for name, mean in means.items()}
+    if rounded["acquisition_cost"] == 0 and options.acquisition_cost != 0:  # of the file: no ratio to a cost of 0
+        rounded["acquisition_cost"] = None
+    return rounded
 
 
 def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | None) -> list[str]:
@@ -390,8 +391,10 @@ def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | No
 
 
 def _describe_unmatched(terms: CustomerTerms | None) -> list[str]:
-    """Say how many customers are in one of the two files only, and how many rows are of no customer."""
+    """Say which terms are of no use, how many customers are in one file only, and how many rows are of no customer."""
     lines = []
+    if terms is not None and terms.acquisition_cost is not None and not terms.mean("acquisition_cost"):
+        lines.append("  No LTV:CAC: the acquisition cost of all customers is 0.")
     if terms is not None and terms.n_absent:
         lines.append(f"  Not in the file of --terms: {terms.n_absent:,} of {len(terms.customer):,} customers.")
         lines.append("  They have the numbers that the options give for all.")

@@ -49,6 +49,7 @@ from crmvalue.purchases import (
 if TYPE_CHECKING:
     import narwhals as nw
 
+    from crmvalue._purchases.order_log import Log
     from crmvalue.purchases import PurchaseAmounts, TimeUnit
     from crmvalue.typing import ArrayLike, Floats
 
@@ -168,7 +169,7 @@ def summarise(
     else:
         _check_words(time_unit, grain, policy)
         log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
-        end = last_day(log.days, "as_of", as_of)
+        end = _last_day(log.days, "as_of", as_of)
         customers, counts = customers_of(log, policy, None, end, grain, logs=kept)
         result = summary_columns(customers, log, who, end, time_unit, grain, logs=kept).to_native()
     return CustomerFrame(
@@ -247,8 +248,8 @@ def split(
     else:
         _check_words(time_unit, grain, policy)
         log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
-        end = last_day(log.days, "calibration_end", as_day("calibration_end", calibration_end))
-        last = last_day(log.days, "holdout_end", holdout_end)
+        end = _last_day(log.days, "calibration_end", as_day("calibration_end", calibration_end))
+        last = _last_day(log.days, "holdout_end", holdout_end)
         if last <= end:
             raise InputError("holdout_end", f"after calibration_end ({end})", str(last))
         customers, counts = customers_of(log, policy, None, end, grain, logs=kept)
@@ -261,6 +262,17 @@ def split(
         frame=result, columns=roles.columns, guessed=roles.guessed, time_unit=time_unit, grain=grain, as_of=end,
         holdout_length=length, counts=counts, amounts=amounts,
     )  # fmt: skip
+
+
+def _last_day(days: Log, name: str, value: ArrayLike | None) -> np.datetime64:
+    """Read the end of a span, as :func:`last_day` does; the place of a day among the days is no row of the frame."""
+    try:
+        return last_day(days, name, value)
+    except InputError as error:
+        if error.index is None:
+            raise
+        n_rows = days.count(days.day >= np.datetime64(str(error.value)))
+        raise InputError(error.name, error.rule, error.value, count=n_rows, hint=error.hint) from None
 
 
 def order_lines(

@@ -175,9 +175,8 @@ def _base_lines(summary: BaseSummary) -> list[str]:
     ]
     lines += [_line("left out", counted(n, "row"), note=what) for n, what in left_out if n]
     if counts.n_customers_without_purchase:
-        n = counts.n_customers_without_purchase
-        left = "customer" if n == 1 else "customers"
-        lines.append(_line("", f"{n:,}", note=f"{left} without any purchase left"))
+        n_left = counted(counts.n_customers_without_purchase, "customer")
+        lines.append(_line("left out", n_left, note="without any purchase left"))
     if counts.n_zeros_kept:
         lines.append(_line("zero amounts", counted(counts.n_zeros_kept, "row"), note="counted as purchases"))
     if counts.n_residues:

@@ -59,6 +59,15 @@ class TestOrders:
         else:
             assert str(frames.summarise(orders, duplicates="drop").as_of) == "2203-01-01"
 
+    @each_lazy_engine
+    def test_a_far_date_has_no_place_among_the_days(self, engine):
+        days = [dt.date(2024, 1, 1 + i % 8) for i in range(40)] + [dt.date(2203, 1, 1)] * 2 + [None]
+        orders = engine.make(pa.table({"customer": [1] * 43, "date": pa.array(days, pa.date32())}))
+        for function, cut in ((frames.summarise, {}), (frames.split, {"calibration_end": "2024-01-04"})):
+            error = refusal(function, orders, missing="drop", **cut)
+            assert (error.name, error.index, error.count) == ("date", None, 2)
+            assert "got '2203-01-01' (1 more). Hint" in str(error)
+
     @pytest.mark.parametrize(
         ("asked", "name", "text"),
         [

@@ -55,9 +55,16 @@ def _of_forecast(report: Report, _: Words) -> Iterator[str]:
         yield _("In this log no customer can be shown to have left. So the forecast is at its upper end.")
     if models.unseen_months:
         yield _("The log covers less than a year: seasons that it has not seen are in no forecast.")
-    if models.better_rules_by_error:
+    if models.better_rules:
         yield _(
-            "For single customers a naive rule missed by less than the model: “%(rule)s”. Use the model for totals.",
+            "For single customers a naive rule had a better log score than the model: “%(rule)s”. Use the rule where "
+            "single customers count.",
+            rule=rule_name(models.better_rules[0], _),
+        )
+    elif models.better_rules_by_error:
+        yield _(
+            "No naive rule has a better log score than the model. But the mean error of “%(rule)s” is smaller; a mean "
+            "error prefers forecasts that are too low.",
             rule=rule_name(models.better_rules_by_error[0], _),
         )
     if models.better_money_rules:

@@ -16,11 +16,13 @@ import pytest
 
 from crmvalue._core.pictures.drawing import draw
 from crmvalue._report.page import svg
+from crmvalue._report.page.cautions import cautions
 from crmvalue._report.page.html import _figures
 from crmvalue._report.page.words import LANGUAGES, words_of
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.ltv import ltv_to_cac_band
+from crmvalue.models import HoldoutError, ModelScore, ProperScores
 from crmvalue.report import format_report, summarise_report
 
 pytest.importorskip("jinja2")
@@ -151,6 +153,46 @@ def test_the_same_log_gives_the_same_page(cdnow, pages):
     assert format_report(again, name="CDNOW") == pages["en"]
 
 
+@pytest.mark.parametrize(
+    ("of_model", "of_rule", "said"),
+    [
+        (
+            (0.9, 0.7),
+            (0.8, 0.75),
+            "a better log score than the model: “plodding”. Use the rule where single customers count.",
+        ),
+        (
+            (0.9, 0.7),
+            (0.9, 0.65),
+            "No naive rule has a better log score than the model. But the mean error of “plodding” is",
+        ),
+        ((0.9, 0.7), (0.9, 0.7), None),
+    ],
+)
+def test_a_better_rule_does_not_make_a_rough_total_one_to_use(cdnow, of_model, of_rule, said):
+    scores = [
+        ModelScore(
+            name=name,
+            log_likelihood=aic,
+            aic=aic,
+            purchases=HoldoutError(bias=0.3, mean_absolute_error=far, best_decile_found=0.5, gini=0.5),
+            spend=None,
+            counts=ProperScores(log_score=score, crps=0.5, coverage=0.9),
+        )
+        for name, aic, (score, far) in (("BG/NBD", 1.0, of_model), ("plodding", None, of_rule))
+    ]
+    models = attrs.evolve(cdnow.models, model="BG/NBD", scores=tuple(scores), grade="usable", money_grade=None)
+    report = attrs.evolve(cdnow, models=models)
+    for language in LANGUAGES:
+        found = [text for text in cautions(report, None, words_of(language)) if "plodding" in text]
+        assert len(found) == (said is not None)
+        if language == "en":
+            assert said is None or said in found[0]
+    page = " ".join(Reader(format_report(report)).texts)
+    assert "the total is a rough guide" in page
+    assert " totals" not in page
+
+
 def test_the_largest_step_is_not_called_most_of_all(cdnow, pages):
     due = cdnow.groups.due
     month = max(due, key=due.get)
@@ -170,16 +212,12 @@ class TestEscaping:
         assert HOSTILE in Reader(page).texts
 
     def test_the_caption_of_a_customer_is_text(self, cdnow):
-        import attrs
-
         named = attrs.evolve(cdnow.leaving, customer=np.array([HOSTILE] * len(cdnow.leaving)))
         page = format_report(attrs.evolve(cdnow, leaving=named))
         assert "<script" not in page
         assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= len(named)
 
     def test_control_characters_and_long_names_go_nowhere(self, cdnow):
-        import attrs
-
         name = "a\0\x1b\u202e\udcff" + "x" * 10_000
         named = attrs.evolve(cdnow.leaving, customer=np.array([name] * len(cdnow.leaving)))
         base = attrs.evolve(cdnow.base, n_fell_silent=1, fell_silent=name)
