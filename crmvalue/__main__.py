@@ -284,9 +284,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         from crmvalue._report.reading.orders import read_orders
 
         chosen = {argument: getattr(options, argument) for argument in _FILE_OPTIONS}
-        orders = read_orders(
-            options.file, duplicates=options.duplicates, keep_later=options.as_of is not None, **chosen
-        )
+        orders = read_orders(options.file, duplicates=options.duplicates, as_of=options.as_of, **chosen)
         log = Log(orders.customer, orders.code, orders.date, orders.amount, orders.n_file_rows, orders.n_residues)
         heading = _describe(orders, options.duplicates)
         customer_kind = orders.customer_kind

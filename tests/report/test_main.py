@@ -13,9 +13,11 @@ import zoneinfo
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 import pytest
 
+from crmvalue import frames
 from crmvalue.__main__ import main
 from crmvalue._report import base
 from crmvalue._report.reading.orders import read_orders
@@ -692,10 +694,16 @@ class TestMain:
             line for line in shipped.splitlines() if "exact copies" not in line
         ]  # of a file, the first lines say it
         assert printed.split("THE BASE")[1].splitlines() == told
+        used = [
+            row
+            for row in zip(cdnow.customer.tolist(), cdnow.date.tolist(), cdnow.amount.tolist(), strict=True)
+            if row[1] <= dt.date(1998, 3, 31)
+        ]
+        n_copies = len(used) - len(set(used))
         assert printed.startswith(
             "Read 6,919 rows: customer = 'id', date = 'when', amount = 'money'.\n"
             "Dates read as year-month-day. If this is wrong, give --date-format.\n"
-            "21 rows are exact copies of another row, in all 3 columns of the file.\n"
+            f"{n_copies} rows are exact copies of another row, in all 3 columns of the file.\n"
             "Counted like the others; --duplicates drop leaves them out.\n"
             "No other column tells such rows apart: they may be different purchases or lines of one order.\n\n"
         )
@@ -758,10 +766,39 @@ class TestMain:
         assert main([str(path), "--as-of", "2024-01-30"]) == 0
         printed = capsys.readouterr().out
         named = "1980-01-01 (customer 'c3'), 1970-01-01 (customer 'c2'), 1900-01-01 (customer 'c1') and more."
-        assert f"5 of the rows: {named} Correct a wrong date in the file. 31 rows are" in " ".join(printed.split())
+        assert f"5 of the rows: {named} Correct a wrong date in the file. 30 rows are" in " ".join(printed.split())
         for fact in (r"customers +30\n", r"period +2024-01-01 to 2024-01-30", r"revenue +300\.00"):
             assert re.search(fact, printed), fact
         assert "without any purchase left" not in printed
+
+    def test_copies_are_counted_among_the_rows_that_are_used(self, tmp_path, capsys):
+        """Three equal rows each without a customer, without a date, of a far day, after the last day, and good."""
+        path = tmp_path / "orders.csv"
+        odd = [",2024-01-05,5", "zed,,5", "zoe,2203-01-01,5", "kim,2024-03-01,5", "ann,2024-01-07,5"]
+        good = [f"c{i % 30},2024-01-{1 + i % 30:02},{i}" for i in range(60)]
+        path.write_text("\n".join(["customer,date,amount", *good, *odd * 3]))
+        for end, n_copies, n_far in ((None, 4, 3), ("2024-01-31", 2, 0)):
+            for policy in ("keep", "drop"):
+                orders = read_orders(str(path), duplicates=policy, as_of=end)
+                assert (orders.n_duplicates, orders.n_far) == (n_copies, n_far)
+                assert (orders.n_without_customer, orders.n_without_date) == (3, 3)
+                assert orders.n_rows == (75 if policy == "keep" else 75 - n_copies)
+                after = orders.date > np.datetime64("2024-01-31")
+                assert orders.n_file_rows[after].sum() == (6 if end else 3 if policy == "keep" else 1)
+        assert main([str(path), "--as-of", "2024-01-31", "--duplicates", "raise"]) == 2
+        assert " 2 rows are exact copies" in capsys.readouterr().err
+        frame = pacsv.read_csv(path)
+        counts = frames.summarise(frame, as_of="2024-01-31", missing="drop").counts
+        assert (counts.n_duplicates_kept, counts.n_without_customer, counts.n_without_date) == (2, 3, 3)
+
+    def test_copies_across_files_are_counted_among_the_rows_that_are_used(self, tmp_path):
+        for name in "ab":
+            rows = ["customer,date,amount", ",2024-01-05,5", "zed,,5", "ann,2024-01-07,5", f"{name},2024-01-08,1"]
+            (tmp_path / f"{name}.csv").write_text("\n".join(rows))
+        for policy in ("keep", "drop"):
+            orders = read_orders(str(tmp_path), duplicates=policy)
+            assert (orders.n_duplicates, orders.n_without_customer, orders.n_without_date) == (1, 2, 2)
+            assert [row[-1] for row in orders.copied] == [1]
 
     def test_a_customer_without_any_purchase_left_has_a_label(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"

@@ -16,9 +16,19 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from crmvalue._core.checks import as_day
 from crmvalue._core.headings import ROLES, choose_columns, listed
 from crmvalue._core.values import array_field, hand_over
 from crmvalue._purchases.order_log import RESIDUE, main_span
+from crmvalue._report.reading.copies import (
+    copies_refused,
+    count_copies,
+    count_far_copies,
+    shared_rows,
+    sql_names,
+    treat_duplicates,
+    used_rows,
+)
 from crmvalue._report.reading.encodings import as_utf8, say_encoding
 from crmvalue._report.reading.places import FileError, FileProblemsError, find_files, raise_all
 from crmvalue._report.reading.sources import (
@@ -111,8 +121,8 @@ class OrderFile:
     n_columns : int
         Columns of the file.
     n_duplicates : int or None
-        Rows that are copies of another row in all columns. None if they cannot be counted, because a column that is not
-        used is not UTF-8.
+        Rows that are copies of another row in all columns, among those that are not left out below or after the last
+        day. None if they cannot be counted, because a column that is not used is not UTF-8.
     copies_left_out : bool
         Whether these rows are left out, as ``duplicates="drop"`` asks; then they are not among `n_rows`.
     n_without_customer, n_without_date : int
@@ -202,7 +212,7 @@ def read_orders(
     decimal: str | None = None,
     duplicates: str = "keep",
     time_zone: str | None = None,
-    keep_later: bool = False,
+    as_of: str | None = None,
     encoding: str | None = None,
 ) -> OrderFile:
     """Read an order log; columns that are not named are guessed by their names.
@@ -216,8 +226,9 @@ def read_orders(
     sign of amounts in text. Without these arguments, both are found from the values. `duplicates` says what to do with
     copies of a row in all columns of the file: "keep", "drop" or "raise". `time_zone` is the zone whose days count for
     dates with a time zone, such as "Europe/Kyiv"; without it, their days in UTC count. Rows with a date far from all
-    others are left out, as :func:`main_span` says; those after all others stay with `keep_later`. `encoding` is that of
-    CSV files without a byte order mark, as :func:`as_utf8` says.
+    others are left out, as :func:`main_span` says; those after all others stay with `as_of`, the last day to look at.
+    `encoding` is that of CSV files without a byte order mark, as :func:`as_utf8` says. Rows that are left out, or come
+    after `as_of`, are no copies: all of them count under their own reason.
 
     Raises
     ------
@@ -226,6 +237,7 @@ def read_orders(
         or amounts cannot be read or can be read in two ways. If several of these are wrong, it says all of them.
     """
     duckdb = import_duckdb("reading files")
+    end = None if as_of is None else as_day("as_of", as_of)
     places = find_files([path] if isinstance(path, str) else path)
     raise_all(places.problems)
     several = len(places.files) > 1
@@ -245,19 +257,27 @@ def read_orders(
             raise_all([*of_files, *(problems if columns else [])] if of_files else [])
             raise_all([_not_one_value(column) for column in chosen.values() if re.search(_MANY_VALUES, column.kind)])
             doubtful = {problem.name.removeprefix("--") for problem in problems}
-            n_duplicates = _treat_duplicates(database, columns, duplicates, several=several)
-            copied = _shared_rows(database, columns, shown) if several and n_duplicates else ()
-            _view_texts(database, chosen, several=several)
+            n_same = treat_duplicates(database, columns, duplicates, several=several)
+            key = "NULL" if n_same is None else f"hash({sql_names(columns)})"
+            _view_texts(database, chosen, key, several=several)
             pattern, day = _try(_read_dates, (database, chosen.get("date"), date_format), problems)
             sign, money = _try(_read_numbers, (database, chosen.get("amount"), "amount", decimal), problems)
             q_sign, pieces = _try(_read_numbers, (database, chosen.get("quantity"), "quantity", decimal), problems)
-            _aggregate(database, day, money, pieces if "quantity" in chosen else None)
+            _aggregate(database, day, money, pieces if "quantity" in chosen else None, end)
             unread = {role for role, sql in zip(ROLES[1:], (day, money, pieces), strict=True) if sql is None} | doubtful
             found = _check_rows(database, chosen, pattern, problems, unread, shown)
             if time_zone is not None and not found["zoned"]:
                 has_none = f"column {chosen['date'].name!r} has none"
                 raise FileError("--time-zone", f"--time-zone is for dates with a time zone, and {has_none}", time_zone)
             cells = _fetch_cells(database)
+            span = _used_span(cells, later=end is not None)
+            n_left_out = found["n_without_customer"] + found["n_without_date"]
+            used = used_rows(cells, span, end, n_left_out)
+            n_duplicates = n_same and count_copies(database, used, n_same, dropped=duplicates == "drop")
+            if n_duplicates and duplicates == "raise":
+                raise copies_refused(n_duplicates, len(columns), several=several)
+            copied = shared_rows(database, columns, shown, used) if several and n_duplicates else ()
+            n_far_copies = count_far_copies(database, span)
             names = database.execute("select who from ids order by code").fetchnumpy()["who"]
         except (duckdb.Error, OSError, EOFError, zlib.error) as error:
             why = reason(error)
@@ -289,7 +309,7 @@ def read_orders(
         encodings=encodings,
         **found,
     )
-    return _without_far_dates(orders, keep_later=keep_later)
+    return _without_far_dates(orders, span, n_far_copies)
 
 
 def _blamed(error: Exception, shown: dict[str, str]) -> str:
@@ -304,7 +324,8 @@ def _fetch_cells(database: Database) -> dict[str, npt.NDArray[Any]]:
         """
         create temp table small_cells as
         select code::integer as code, (day - date '1970-01-01')::integer as day,
-               coalesce(money, 'nan'::double) as money, n_rows::integer as n_rows, n_residues::integer as n_residues
+               coalesce(money, 'nan'::double) as money, n_rows::integer as n_rows, n_residues::integer as n_residues,
+               n_copies::integer as n_copies
         from cells join ids using (who) where day is not null;
         drop table cells;
         """
@@ -314,18 +335,22 @@ def _fetch_cells(database: Database) -> dict[str, npt.NDArray[Any]]:
     cells = {name: np.empty(n_cells, dtype) for name, dtype in types.items()}
     for start in range(0, n_cells, _FETCHED):
         part = slice(start, start + _FETCHED)
-        sql = f"select * from small_cells where rowid >= {part.start} and rowid < {part.stop}"  # noqa: S608 - numbers
+        sql = f"select {', '.join(types)} from small_cells where rowid >= {part.start} and rowid < {part.stop}"  # noqa: S608 - numbers
         for name, column in database.execute(sql).fetchnumpy().items():
             cells[name][part] = column
     return cells
 
 
-def _without_far_dates(orders: OrderFile, *, keep_later: bool) -> OrderFile:
-    """Leave out rows with a date far from all others."""
-    first, last = main_span(orders.date, orders.n_file_rows)
-    far = orders.date < first
-    if not keep_later:
-        far |= orders.date > last
+def _used_span(cells: dict[str, npt.NDArray[Any]], *, later: bool) -> tuple[np.datetime64, np.datetime64]:
+    """Give the first and the last day without those far from all others; far ones after the others stay if asked."""
+    day = cells["day"].astype("datetime64[D]")
+    first, last = main_span(day, cells["n_rows"])
+    return first, day.max() if later else last
+
+
+def _without_far_dates(orders: OrderFile, span: tuple[np.datetime64, np.datetime64], n_far_copies: int) -> OrderFile:
+    """Leave out rows with a date far from all others, and count them with their copies."""
+    far = (orders.date < span[0]) | (orders.date > span[1])
     if not far.any():
         return orders
     rows = np.nonzero(far)[0]
@@ -339,7 +364,8 @@ def _without_far_dates(orders: OrderFile, *, keep_later: bool) -> OrderFile:
         amount=None if orders.amount is None else orders.amount[~far],
         n_file_rows=orders.n_file_rows[~far],
         n_residues=None if orders.n_residues is None else orders.n_residues[~far],
-        n_far=int(orders.n_file_rows[far].sum()),
+        n_rows=orders.n_rows + n_far_copies,
+        n_far=int(orders.n_file_rows[far].sum()) + n_far_copies,
         far=tuple((str(orders.customer[orders.code[row]]), str(orders.date[row])) for row in rows),
     )
 
@@ -356,48 +382,6 @@ def _set_time_zone(database: Database, asked: str | None) -> str:
         zone = str(known[0])
     database.execute(f"set TimeZone = {literal(zone)}")
     return zone
-
-
-def _treat_duplicates(database: Database, columns: list[Column], policy: str, *, several: bool) -> int | None:
-    """Count the rows that are copies of another row in all columns; make the view `rows_` with or without them.
-
-    The count is None if a column cannot be read.
-    """
-    names = ", ".join(column.sql for column in columns)
-    count = f"select count(*), count(distinct hash({names})) from file"  # noqa: S608 - our own names, and quoted ones
-    try:
-        n_rows, n_distinct = database.execute(count).fetchone()
-    except import_duckdb("reading files").Error:
-        if policy != "keep":
-            raise
-        database.execute("create view rows_ as select * from file")
-        return None
-    n = int(n_rows - n_distinct)
-    if n and policy == "raise":
-        rows = "1 row is an exact copy" if n == 1 else f"{n:,} rows are exact copies"
-        does = "--duplicates keep counts such rows, --duplicates drop leaves them out"
-        raise FileError(
-            "--duplicates",
-            f"{rows} of another row, in all {len(columns)} columns of the file{'s' if several else ''}. Hint: {does}",
-            count=n,
-        )
-    once = f"min(file_) as file_, {names} from file group by {names}" if several else "distinct * from file"
-    database.execute(f"create view rows_ as select {once if n and policy == 'drop' else '* from file'}")  # noqa: S608 - our own words
-    return n
-
-
-def _shared_rows(database: Database, columns: list[Column], shown: dict[str, str]) -> tuple[tuple[str, str, int], ...]:
-    """Count the rows of each file that an earlier file has too, such as those of a month that was exported twice."""
-    names = ", ".join(column.sql for column in columns)
-    found = database.execute(
-        f"""
-        with keys as (select hash({names}) as key, file_ from file),
-             firsts as (select key, min(file_) as first_file from keys group by key having min(file_) <> max(file_))
-        select first_file, file_, count(*) as n from keys join firsts using (key)
-        where file_ <> first_file group by first_file, file_ order by n desc, first_file, file_
-        """  # noqa: S608 - our own names
-    ).fetchall()
-    return tuple((shown[first], shown[other], int(n)) for first, other, n in found)
 
 
 def _choose_columns(columns: list[Column], asked: dict[str, str | None]) -> tuple[dict[str, Column], list[InputError]]:
@@ -418,9 +402,9 @@ def _choose_columns(columns: list[Column], asked: dict[str, str | None]) -> tupl
     return {role: columns[names.index(name)] for role, name in chosen.items()}, problems
 
 
-def _view_texts(database: Database, chosen: dict[str, Column], *, several: bool) -> None:
+def _view_texts(database: Database, chosen: dict[str, Column], key: str, *, several: bool) -> None:
     """Make the view `texts`: the columns as they are and as text; text that stands for a missing value becomes NULL."""
-    columns = ["file_" if several else "NULL as file_"]
+    columns = ["file_" if several else "NULL as file_", f"{key} as row_key", "n_same"]
     for role in ROLES:
         raw = chosen[role].sql if role in chosen else "NULL"
         text = f"trim(cast({raw} as varchar))"
@@ -563,20 +547,25 @@ def _example(database: Database, value: str, condition: str, shown: dict[str, st
     return found, "" if file is None else f" of {shown[file]!r}"
 
 
-def _aggregate(database: Database, day: str | None, price: str | None, pieces: str | None) -> None:
+def _aggregate(
+    database: Database, day: str | None, price: str | None, pieces: str | None, end: np.datetime64 | None
+) -> None:
     """Make the table `cells`, one row per customer, day and kind of row, and number the customers in `ids`.
 
-    A column that cannot be read is None, and counts as missing; so is `pieces` without quantities.
+    A column that cannot be read is None, and counts as missing; so is `pieces` without quantities. Copies that are left
+    out are in `n_copies`; but those without a customer or a date, or after the day `end`, count as rows.
     """
     columns = (
         f"{day or 'cast(NULL as date)'} as day, {price or 'cast(NULL as double)'} as price, "
         f"{pieces or 'cast(NULL as double)'} as pieces"
     )
     product = "price" if pieces is None else "price * pieces"
+    unused = "who is null or day is null" + ("" if end is None else f" or day > date '{end}'")
     database.execute(
         f"""
         create view file_rows as
-        select file_, customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned,
+        select file_, row_key, n_same,
+               customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned,
                money as any_money,
                case when {_WHOLE_YEAR.format("day")} and year(day) <= 9999 then day end as day,
                case when abs(money) < {RESIDUE} then 0 when abs(money) <= 1e15 then money end as money,
@@ -586,7 +575,8 @@ def _aggregate(database: Database, day: str | None, price: str | None, pieces: s
 
         create temp table cells as
         select who, day, case when abs(sum(money)) < 1e-3 then sum(money) else round(sum(money), 6) end as money,
-               count(*) as n_rows, bool_or(zoned) as zoned, count(*) filter (not zoned) as n_without_zone,
+               case when {unused} then sum(n_same) else count(*) end as n_rows, sum(n_same) - n_rows as n_copies,
+               bool_or(zoned) as zoned, count(*) filter (not zoned) as n_without_zone,
                count(*) filter (money = 0 and any_money <> 0) as n_residues,
                count(*) filter ({_BAD_DATE}) as n_bad_dates, count(*) filter ({_BAD_AMOUNT}) as n_bad_amounts,
                count(*) filter ({_BAD_QUANTITY}) as n_bad_quantities,

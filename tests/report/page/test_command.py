@@ -62,13 +62,14 @@ class TestPage:
     )
     def test_says_what_became_of_copies(self, orders, tmp_path, duplicates, said):
         lines = orders.read_text("utf-8").splitlines()
-        orders.write_text("\n".join([*lines, lines[-1]]), "utf-8")
+        orders.write_text("\n".join([*lines, lines[-1], *[",2024-01-01,5"] * 2]), "utf-8")
         page = tmp_path / "r.html"
         assert main([str(orders), "--report", str(page), "--duplicates", duplicates]) == 0
         text = page.read_text("utf-8")
         assert f"<li>{said}</li>" in text
         assert text.count("Exact copies") == 1
-        assert "<dd>13</dd>" in text
+        assert "Rows without a customer, left out: 2." in text
+        assert "<dd>15</dd>" in text
 
     def test_says_who_costs_more_than_they_bring(self, tmp_path):
         """A cost of 1,000 a year for each customer of CDNOW is more than nearly all of them bring."""
