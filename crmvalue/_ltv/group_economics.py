@@ -143,8 +143,9 @@ class GroupEconomics(Columns, Pictured):
         """Give the ends of the ratios at a level that holds for all groups of a dimension together."""
         from scipy.special import stdtrit
 
-        by = np.array(self.by, dtype=object)
-        k = np.array([np.count_nonzero((by == name) & ~np.isnan(self.ratio_low)) for name in self.by])
+        place = {name: i for i, name in enumerate(dict.fromkeys(self.by))}
+        dimension = np.array([place[name] for name in self.by])
+        k = np.bincount(dimension, ~np.isnan(self.ratio_low))[dimension]
         degrees, tail = np.maximum(self.n_customers - 1, 1), (1.0 - self.level) / 2.0
         wider = stdtrit(degrees, tail / np.maximum(k, 1)) / stdtrit(degrees, tail)
         return self.ratio - wider * (self.ratio - self.ratio_low), self.ratio + wider * (self.ratio_high - self.ratio)
@@ -152,11 +153,15 @@ class GroupEconomics(Columns, Pictured):
     @property
     def moves(self) -> tuple[str, ...]:
         """Say for each dimension where to take money from, and where to put it."""
+        advice = np.array(self.advice)
+        rows: dict[str, dict[str, list[int]]] = {name: {"less": [], "more": []} for name in self.by[1:]}
+        for word, order in (("less", self.ratio), ("more", -self.ratio)):
+            clear = np.nonzero(advice == word)[0]
+            for i in clear[np.argsort(order[clear], kind="stable")].tolist():
+                rows[self.by[i]][word].append(i)
         found = []
-        for name in dict.fromkeys(self.by[1:]):
-            rows = [i for i, by in enumerate(self.by) if by == name]
-            give = sorted((i for i in rows if self.advice[i] == "less"), key=lambda i: self.ratio[i])
-            take = sorted((i for i in rows if self.advice[i] == "more"), key=lambda i: -self.ratio[i])
+        for name, of_name in rows.items():
+            give, take = of_name["less"], of_name["more"]
             if not give and not take:
                 found.append(
                     f"{name}: no group is clearly above or below {self.target_ratio:g}. Leave the budget as it is."

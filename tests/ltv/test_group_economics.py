@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, timedelta
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from crmvalue._ltv.group_economics import _FIGURES
 from crmvalue.errors import InputError
 from crmvalue.ltv import GroupEconomics, cash_flows_by_age, group_economics
 from crmvalue.metrics import mean_interval
@@ -96,6 +98,27 @@ class TestGroupEconomics:
         found = group_economics({"g": ["a"] * 6 + ["b"] * 6}, value, acquisition_cost=10)
         assert found.ratio_low[1] > 3
         assert found.advice[1:] == ("not clear", "more")
+
+    def test_many_groups_take_time_in_proportion_to_their_number(self):
+        """The ends were counted again for each row, and all advice for each of them: hours for so many."""
+        n = 20_000
+        low = np.r_[2.0, np.tile([4.0, 1.0], n // 2)]
+        columns = {name: np.ones(n + 1) for name in _FIGURES}
+        columns |= {"ratio": low + 0.1 * np.arange(n + 1) / n, "ratio_low": low - 0.1, "ratio_high": low + 0.2}
+        found = GroupEconomics(
+            by=("all", *["g"] * (n - 2), "h", "h"),
+            group=("all", *map(str, range(n))),
+            n_customers=np.full(n + 1, 10_000),
+            **columns,
+            level=0.95,
+            target_ratio=3,
+        )
+        start = time.process_time()
+        moves = found.moves
+        assert time.process_time() - start < 2
+        assert moves[0].startswith("g: move money from 1 (1.00, at most 1.20), 3 (1.00, at most 1.20), 5 ")
+        assert f"to {n - 4} (4.10, at least 3.90), {n - 6} (4.10, at least 3.90), " in moves[0]
+        assert moves[1] == f"h: move money from {n - 1} (1.10, at most 1.20) to {n - 2} (4.10, at least 3.90)."
 
     @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2), st.floats(-1e6, 1e6)), min_size=1, max_size=30))
     def test_groups_add_up_to_the_cent(self, rows):
