@@ -28,6 +28,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.per_customer import Rows, as_per_customer, as_segments
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, shown
 from crmvalue._core.pictures.pictured import Pictured
@@ -221,7 +222,7 @@ class GroupEconomics(Columns, Pictured):
         )
 
     def _title(self, rows: Integers, names: list[str]) -> str:
-        """Say which group is clearly worst or best, among those that are drawn."""
+        """Say which group that is drawn is clearly worst, or better than all others of its dimension."""
         groups = [(row, name) for row, name in zip(rows.tolist(), names, strict=True) if row]
         low, high = self._ends_together()
         losing = [(row, name) for row, name in groups if high[row] < 1]
@@ -230,8 +231,15 @@ class GroupEconomics(Columns, Pictured):
             row, name = losing[-1]
             most = shown(self.ratio_high[row])
             return f"{cut(name)} loses money: {shown(self.ratio[row])} times its cost, at most {most}"
+        by = np.array(self.by)
         if best:
             row, name = best[0]
+            others = (by == self.by[row]) & (np.arange(len(by)) != row)
+            if not others.any() or not (high[others] < low[row]).all():
+                n_clear = int(np.count_nonzero(low[1:] >= self.target_ratio))
+                verb, whose = ("is", "its") if n_clear == 1 else ("are", "their")
+                of_all = f"{n_clear} of {counted(len(by) - 1, 'group')}"
+                return f"{of_all} {verb} clearly above {self.target_ratio:g} times {whose} cost"
             least = shown(self.ratio_low[row])
             return f"{cut(name)} earns most: {shown(self.ratio[row])} times its cost, at least {least}"
         return f"No group is clearly above {self.target_ratio:g} or below 1 times its cost"
