@@ -31,21 +31,21 @@ def looks_of(value: ArrayLike | None, n_rows: int) -> Integers:
 
 
 def moments(x: Floats, rows: ArmRows, places: Integers) -> tuple[Integers, Floats, Floats]:
-    """Count, mean and standard error of each arm at each look; 0 for an empty arm."""
+    """Count, mean and standard error of each arm at each look, from the rows up to it alone; 0 for an empty arm."""
     k = len(rows.names)
     n = np.empty((len(places), k), np.int64)
     mean, error = np.zeros((len(places), k)), np.zeros((len(places), k))
     for a in range(k):  # over arms, so that no table of rows by arms is needed
         mine = rows.arm == a
-        centre = x[mine].mean()  # keeps the digits of the squares
-        moved = np.where(mine, x - centre, 0.0)
-        if np.abs(moved).max() <= 1e-12 * np.abs(x[mine]).max():  # nothing but rounding
-            moved[:] = 0.0
-        count = np.cumsum(mine)[places]
-        total, squares = np.cumsum(moved)[places], np.cumsum(moved**2)[places]
-        some = np.maximum(count, 1)
-        mean[:, a] = np.where(count > 0, centre + total / some, 0.0)
-        spread = np.maximum(0.0, squares - total**2 / some)
-        error[:, a] = np.sqrt(spread / np.maximum(count - 1, 1) / some)
-        n[:, a] = count
+        own, count = x[mine], np.arange(1, np.count_nonzero(mine) + 1)
+        moved = own - own[0]  # keeps the digits of the squares
+        upto = np.cumsum(moved) / count
+        steps = (moved[1:] - upto[:-1]) ** 2 * count[:-1] / count[1:]  # what each row adds to the squares (Welford)
+        squares = np.concatenate([[0.0], np.cumsum(steps)])
+        size, away = np.maximum.accumulate(np.abs(own)), np.maximum.accumulate(np.abs(moved))
+        squares[away <= 1e-12 * size] = 0.0  # nothing but rounding
+        n[:, a] = np.cumsum(mine)[places]
+        some, last = n[:, a] > 0, n[n[:, a] > 0, a] - 1
+        mean[some, a] = own[0] + upto[last]
+        error[some, a] = np.sqrt(squares[last] / np.maximum(last, 1) / (last + 1))
     return n, mean, error

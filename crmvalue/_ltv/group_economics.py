@@ -29,6 +29,7 @@ from crmvalue._core.comparisons import leaders
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.per_customer import Rows, as_per_customer, as_segments
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, shown
 from crmvalue._core.pictures.pictured import Pictured
@@ -55,7 +56,6 @@ AgePeriod: TypeAlias = Literal["week", "month", "quarter", "year"]
 
 _ROUNDING = 1e-12  # of the largest amount: less is what binary arithmetic leaves of nothing
 _ALL, _ALL_NAME = "all", "all customers"
-_SMALL = 500  # customers of a group that is too small to show how skewed money varies
 _MOST_ROWS = 15  # of the picture
 _ROWS = 4096  # customers whose cash flows are added up at a time
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
@@ -144,8 +144,9 @@ class GroupEconomics(Columns, Pictured):
         """Give the ends of the ratios at a level that holds for all groups of a dimension together."""
         from scipy.special import stdtrit
 
-        by = np.array(self.by, dtype=object)
-        k = np.array([np.count_nonzero((by == name) & ~np.isnan(self.ratio_low)) for name in self.by])
+        place = {name: i for i, name in enumerate(dict.fromkeys(self.by))}
+        dimension = np.array([place[name] for name in self.by])
+        k = np.bincount(dimension, ~np.isnan(self.ratio_low))[dimension]
         degrees, tail = np.maximum(self.n_customers - 1, 1), (1.0 - self.level) / 2.0
         wider = stdtrit(degrees, tail / np.maximum(k, 1)) / stdtrit(degrees, tail)
         return self.ratio - wider * (self.ratio - self.ratio_low), self.ratio + wider * (self.ratio_high - self.ratio)
@@ -153,11 +154,15 @@ class GroupEconomics(Columns, Pictured):
     @property
     def moves(self) -> tuple[str, ...]:
         """Say for each dimension where to take money from, and where to put it."""
+        advice = np.array(self.advice)
+        rows: dict[str, dict[str, list[int]]] = {name: {"less": [], "more": []} for name in self.by[1:]}
+        for word, order in (("less", self.ratio), ("more", -self.ratio)):
+            clear = np.nonzero(advice == word)[0]
+            for i in clear[np.argsort(order[clear], kind="stable")].tolist():
+                rows[self.by[i]][word].append(i)
         found = []
-        for name in dict.fromkeys(self.by[1:]):
-            rows = [i for i, by in enumerate(self.by) if by == name]
-            give = sorted((i for i in rows if self.advice[i] == "less"), key=lambda i: self.ratio[i])
-            take = sorted((i for i in rows if self.advice[i] == "more"), key=lambda i: -self.ratio[i])
+        for name, of_name in rows.items():
+            give, take = of_name["less"], of_name["more"]
             if not give and not take:
                 found.append(
                     f"{name}: no group is clearly above or below {self.target_ratio:g}. Leave the budget as it is."
@@ -218,7 +223,7 @@ class GroupEconomics(Columns, Pictured):
         )
 
     def _title(self, rows: Integers, names: list[str]) -> str:
-        """Say which group is clearly worst or best, among those that are drawn."""
+        """Say which group that is drawn is clearly worst, or better than all others of its dimension."""
         groups = [(row, name) for row, name in zip(rows.tolist(), names, strict=True) if row]
         low, high = self._ends_together()
         losing = [(row, name) for row, name in groups if high[row] < 1]
@@ -227,8 +232,15 @@ class GroupEconomics(Columns, Pictured):
             row, name = losing[-1]
             most = shown(self.ratio_high[row])
             return f"{cut(name)} loses money: {shown(self.ratio[row])} times its cost, at most {most}"
+        by = np.array(self.by)
         if best:
             row, name = best[0]
+            others = (by == self.by[row]) & (np.arange(len(by)) != row)
+            if not others.any() or not (high[others] < low[row]).all():
+                n_clear = int(np.count_nonzero(low[1:] >= self.target_ratio))
+                verb, whose = ("is", "its") if n_clear == 1 else ("are", "their")
+                of_all = f"{n_clear} of {counted(len(by) - 1, 'group')}"
+                return f"{of_all} {verb} clearly above {self.target_ratio:g} times {whose} cost"
             least = shown(self.ratio_low[row])
             n_best = len(leaders(self.ratio[[one for one, _ in best]]))
             if n_best > 1:
@@ -309,9 +321,14 @@ def group_economics(
     -----
     Intervals are those of a sample of customers: Student's for the mean value. For the ratio of two means, the standard
     error is that of the residuals :math:`v_i - r c_i` over the mean cost. They take the value of each customer as
-    given: the uncertainty of a model comes on top. Values are skewed, so fewer than 500 customers who are at most half
-    of all mostly miss the few large ones: in relation to the cost, the spread in such a group counts as that in all
-    groups of the dimension together, if that is larger.
+    given: the uncertainty of a model comes on top.
+
+    Values are skewed, so a group mostly misses the few large ones. The spread in a group of at most half of all
+    customers is therefore at least that in all groups of the dimension together, in money or in relation to the cost,
+    whichever is smaller. On the side of the long tail, intervals are longer than Student's by
+    :math:`\min(1, \gamma / \sqrt n) (2 z^2 + 1) / 6` standard errors: the first term of Edgeworth's series [1]_, with
+    the skewness :math:`\gamma` of the residuals of all groups of the dimension. No sample of n is more skewed than
+    :math:`\sqrt n`.
 
     Payback is the first period in which the sum of the mean margins reaches the mean cost. Each period takes the mean
     over customers whose period is over. The ends are the first periods in which the upper and the lower end of the sum
@@ -319,6 +336,8 @@ def group_economics(
 
     Sums are in whole cents. The groups of a dimension are rounded so that they add up to the sum of all customers: the
     largest remainders are rounded up.
+
+    .. [1] Hall, P. (1992). The Bootstrap and Edgeworth Expansion. Springer, section 2.6.
 
     Examples
     --------
@@ -332,7 +351,7 @@ def group_economics(
     >>> found.group, found.ratio.round(2)
     (('all', 'ads', 'mail', 'north', 'south'), array([2.01, 0.44, 9.88, 1.96, 2.07]))
     >>> found.moves[0]
-    'channel: move money from ads (0.44, at most 1.40) to mail (9.88, at least 8.52).'
+    'channel: move money from ads (0.44, at most 0.66) to mail (9.88, at least 8.52).'
     """
     amounts = as_results("value", as_column("value", value))
     n = require_same_length(value=amounts)
@@ -403,7 +422,7 @@ def _figures(part: _Rows, value: Floats, cost: Floats, flows: Floats | None, lev
     found = {"n_customers": np.diff(part.ends, prepend=0), **found}
     n = found["n_customers"]
     t = -stdtrit(np.maximum(n - 1, 1), (1.0 - level) / 2.0)
-    spread, of_ratio = np.full((2, len(n)), np.nan)
+    spread, of_ratio, cubes = np.full((3, len(n)), np.nan)
     for i, rows in enumerate(part.parts()):
         v, c = value[rows], cost[rows]
         sums = math.fsum(v.tolist()), math.fsum(c.tolist())
@@ -413,30 +432,59 @@ def _figures(part: _Rows, value: Floats, cost: Floats, flows: Floats | None, lev
         spread[i] = _spread(v - mean, size)
         if price > 0:
             found["ratio"][i] = mean / price
-            of_ratio[i] = _spread(v - found["ratio"][i] * c, size) / price
+            residual = v - found["ratio"][i] * c
+            of_ratio[i], cubes[i] = _spread(residual, size) / price, _cubes(residual) / price
         if flows is not None:
             ends = _payback(flows, rows, price, t[i] if n[i] > 1 else np.nan)
             found["payback"][i], found["payback_low"][i], found["payback_high"][i] = ends
-    least = _least_spread(of_ratio, n)
+    price = np.where(found["acquisition_cost"] > 0, found["acquisition_cost"], np.nan)
+    to_cost, alone = _of_all_groups(of_ratio, cubes, n), _of_all_groups(of_ratio * price, cubes * price, n)
+    least = np.fmin(to_cost[0], np.nan_to_num(alone[0] / price))  # values may go with the cost, or not
+    skewness = min(to_cost[1], alone[1], key=abs)
+    below, above = _lengths(skewness, n, t, level)
     halves = {"ltv": np.maximum(spread, least * found["acquisition_cost"]), "ratio": np.maximum(of_ratio, least)}
     for name, error in halves.items():
-        found[f"{name}_low"], found[f"{name}_high"] = found[name] - t * error, found[name] + t * error
+        found[f"{name}_low"], found[f"{name}_high"] = found[name] - below * error, found[name] + above * error
     return found
 
 
-def _least_spread(error: Floats, n: Integers) -> Floats:
-    """Give the standard error that a small group has at least, as a part of its cost: that of the spread of all groups.
+def _of_all_groups(error: Floats, cubes: Floats, n: Integers) -> tuple[Floats, float]:
+    """Give the standard errors that groups have at least, and the skewness of all customers.
 
-    A few customers mostly miss the few large values, so their mean and their spread are both too low.
+    Both are those of all groups together: a group that misses the few large values has a mean and a spread that are too
+    low. `cubes` are the cubic roots of sums of cubed residuals, since the sums may leave the range of floats.
     """
     known = ~np.isnan(error)
     if not known.any():
-        return np.zeros(len(n))
+        return np.zeros(len(n)), 0.0
     size = error[known].max()  # squares of errors leave the range of floats
+    degrees = (n[known] - 1).sum()
     with np.errstate(under="ignore"):
         squares = ((error[known] / size) ** 2 * n[known] * (n[known] - 1)).sum()
-        alike = size * np.sqrt(squares / (n[known] - 1).sum() / n)
-    return np.where((n < _SMALL) & (2 * n <= n.sum()), alike, 0.0)
+        roots = cubes[known] / size
+        skewness = float((roots**3).sum() / degrees / (squares / degrees) ** 1.5)
+        alike = size * np.sqrt(squares / degrees / n)
+    return np.where(2 * n <= n.sum(), alike, 0.0), skewness
+
+
+def _lengths(skewness: float, n: Integers, t: Floats, level: float) -> tuple[Floats, Floats]:
+    """Give the lengths of an interval below and above its mean, in standard errors.
+
+    Student's, and on the side of the long tail what the first term of Edgeworth's series adds (Hall 1992). No sample of
+    n has a skewness above the root of n, which limits the addition.
+    """
+    from scipy.special import ndtri
+
+    z = ndtri((1.0 + level) / 2.0)
+    more = np.clip(skewness / np.sqrt(n), -1.0, 1.0) * (2.0 * z * z + 1.0) / 6.0
+    return t + np.maximum(-more, 0.0), t + np.maximum(more, 0.0)
+
+
+def _cubes(residual: Floats) -> float:
+    """Give the cubic root of the sum of cubes."""
+    size = float(np.abs(residual).max())
+    with np.errstate(under="ignore"):
+        return size * float(np.cbrt(((residual / size) ** 3).sum())) if size > 0 else 0.0
 
 
 def _spread(residual: Floats, size: float) -> float:

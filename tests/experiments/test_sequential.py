@@ -315,6 +315,23 @@ class TestSequentialMeans:
         result = sequential_test_means([0.1] * 300, [0, 1] * 150, control=0, effect_scale=1.0)
         assert (result.p_value == 1).all()
 
+    @pytest.mark.parametrize("first", [0.0, 0.1, 1e9])
+    def test_later_rows_do_not_change_earlier_looks(self, first):
+        """Rows were moved by the mean of all of them, and what rounding left counted as spread: ± 7e-07."""
+        value = np.r_[np.full(400, first), np.random.default_rng(1).lognormal(3, 1, 600)]
+        options = {"control": 0, "effect_scale": 5.0}
+        arm = np.arange(1000) % 2
+        all_rows = sequential_test_means(value, arm, **options, looks=[400, 700])
+        assert all_rows.standard_error[0].tolist() == [0, 0]
+        for look, n in enumerate((400, 700)):
+            early = sequential_test_means(value[:n], arm[:n], **options, looks=[n])
+            assert early.mean[0].tolist() == all_rows.mean[look].tolist()
+            assert early.standard_error[0].tolist() == all_rows.standard_error[look].tolist()
+        for a in (0, 1):
+            rows = value[:700][arm[:700] == a]
+            assert all_rows.standard_error[1, a] == pytest.approx(np.std(rows, ddof=1) / np.sqrt(350), rel=1e-9)
+        assert "not yet known" in sequential_test_means(value, arm, **options, looks=[400]).conclusion
+
     def test_rejections(self):
         assert refused(sequential_test_means, [1, 2], [0, 1], control=2, effect_scale=1.0).name == "control"
         assert refused(sequential_test_means, [1, np.nan], [0, 1], control=0, effect_scale=1.0).name == "value"

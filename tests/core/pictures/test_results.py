@@ -196,6 +196,21 @@ class TestGroupEconomics:
         found = ltv.group_economics({"c": ["a"] * 20 + ["b"] * 20}, value + 25, acquisition_cost=20)
         assert parts(found)[0].startswith("b earns most for its cost: 5.88 times it, at least ")
 
+    @pytest.mark.parametrize(
+        ("factors", "title"),
+        [
+            ([5, 5, 5, 5], "4 of 4 groups are clearly above 3 times their cost"),
+            ([5, 5, 2, 2], "2 of 4 groups are clearly above 3 times their cost"),
+            ([5], "1 of 1 group is clearly above 3 times its cost"),
+            ([5, 4, 4, 2], "0 earns most: 5 times its cost, at least 4.9"),
+        ],
+    )
+    def test_the_best_is_named_where_all_others_of_its_dimension_are_clearly_below(self, factors, title):
+        """Of four equal channels, the one that led by chance was said to earn most."""
+        value = np.repeat(factors, 200) * 10 + np.tile(np.linspace(-5, 5, 200), len(factors))
+        found = ltv.group_economics({"c": np.repeat(range(len(factors)), 200)}, value, acquisition_cost=10)
+        assert parts(found)[0].startswith(title)
+
 
 class TestJourneyMap:
     """The emotion of each stage; the worst one is marked, also among many."""
