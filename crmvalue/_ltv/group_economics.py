@@ -25,7 +25,6 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.comparisons import leaders
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -242,9 +241,6 @@ class GroupEconomics(Columns, Pictured):
                 of_all = f"{n_clear} of {counted(len(by) - 1, 'group')}"
                 return f"{of_all} {verb} clearly above {self.target_ratio:g} times {whose} cost"
             least = shown(self.ratio_low[row])
-            n_best = len(leaders(self.ratio[[one for one, _ in best]]))
-            if n_best > 1:
-                return f"{n_best:,} groups earn the same for their cost, the most: {shown(self.ratio[row])} times it"
             return f"{cut(name)} earns most for its cost: {shown(self.ratio[row])} times it, at least {least}"
         return f"No group is clearly above {self.target_ratio:g} or below 1 times its cost"
 
@@ -520,7 +516,9 @@ def _payback(flows: Floats, rows: Integers, price: float, t: float) -> tuple[flo
         np.cumsum(away, axis=1, out=away)
         square += np.einsum("ij,ij->j", away, away)
     half = np.where(count > 1, t * np.sqrt(square), np.nan)
-    if half[-1] <= _ROUNDING * np.abs(mean).sum():  # all customers pay the same: nothing shows how they vary
+    if (
+        n_known and half[-1] <= _ROUNDING * np.abs(mean).sum()
+    ):  # all customers pay the same: nothing shows how they vary
         half[:] = np.nan
     upto = mean.cumsum()
     return _first(upto, price), _first(upto + half, price), _first(upto - half, price)

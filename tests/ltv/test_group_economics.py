@@ -236,6 +236,18 @@ class TestGroupEconomics:
             table(**changes)
         assert caught.value.name == name
 
+    def test_a_group_that_came_this_month_has_no_payback_yet(self):
+        names, days = ["ann", "bob", "cid"], ["2024-01-05", "2024-01-10", "2024-06-20"]
+        flows = cash_flows_by_age(
+            names, days, [100, 300, 40], customers=names, margin=0.5, period="month", as_of="2024-06-30"
+        )
+        channel = {"channel": ["ads", "ads", "new"]}
+        found = group_economics(channel, [20.0, 90, 30], acquisition_cost=[10, 20, 30], cash_flows=flows)
+        payback = dict(zip(found.group, found.payback.tolist(), strict=True))
+        assert np.isnan(payback["new"])
+        assert payback["ads"] == 1
+        assert "nan" not in found.conclusion
+
 
 class TestCashFlowsByAge:
     """Margin of each whole period since the first order."""
