@@ -202,7 +202,7 @@ class TestGroupEconomics:
             ([5, 5, 5, 5], "4 of 4 groups are clearly above 3 times their cost"),
             ([5, 5, 2, 2], "2 of 4 groups are clearly above 3 times their cost"),
             ([5], "1 of 1 group is clearly above 3 times its cost"),
-            ([5, 4, 4, 2], "0 earns most: 5 times its cost, at least 4.9"),
+            ([5, 4, 4, 2], "0 earns most for its cost: 5 times it, at least 4.9"),
         ],
     )
     def test_the_best_is_named_where_all_others_of_its_dimension_are_clearly_below(self, factors, title):
