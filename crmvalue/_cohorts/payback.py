@@ -10,6 +10,7 @@ import numpy as np
 from crmvalue._cohorts.pictures import payback_parts
 from crmvalue._cohorts.retention import RetentionTriangle
 from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_positive, as_text, require, to_array
+from crmvalue._core.comparisons import just_below
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import labelled
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = ["CohortLtv", "cohort_ltv"]
-
-_ROUNDING = 1e-12  # of the cost: a shortfall of less counts as covered, as in payback_periods
 
 
 def _ltv_table(value: Any) -> Floats:
@@ -132,7 +131,7 @@ class CohortLtv(Columns, Pictured):
         spell = f"{low} {unit}" if low == high else f"{low} to {high} {unit}"
         whose = "has paid back its" if n == 1 else "have paid back their"
         text = f"{n} of {k} {'cohort' if k == 1 else 'cohorts'} {whose} acquisition, in {spell}"
-        short = self.latest < self.acquisition_cost * (1 - _ROUNDING)
+        short = self.latest < just_below(self.acquisition_cost)
         again = ", ".join(self.cohort[paid & short].astype(str).tolist())
         text += f"; below it again, after returns: {again}" if again else ""
         return f"{text}; not yet: {waiting}." if waiting else f"{text}."

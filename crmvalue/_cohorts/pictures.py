@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.comparisons import just_below
 from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, apart, as_cells, cut, evenly, nothing, shown
 
 if TYPE_CHECKING:
@@ -158,7 +159,7 @@ def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None)
         price = float((cost * size).sum() / size.sum())
         columns["acquisition_cost"] = of_age[kept]
         layers.append(Layer(mark="line", x="age", y="acquisition_cost", label="cost to win a customer", style="naive"))
-        paid = np.nonzero(mean >= of_age * (1.0 - 1e-12))[0]  # as payback_periods: less is rounding
+        paid = np.nonzero(mean >= just_below(of_age))[0]
         title = f"A customer has not paid back their cost of {shown(price, 'money')} yet"
         if paid.size:
             when = int(ages[paid[0]]) + 1
