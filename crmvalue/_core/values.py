@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from functools import wraps
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
 
 import attrs
@@ -51,7 +52,9 @@ __all__ = [
     "optional",
     "plain_array",
     "read_only",
+    "require_at_most",
     "require_columns",
+    "require_ends",
     "stay_frozen",
     "tuple_of",
     "whole_table",
@@ -65,6 +68,8 @@ _LARGEST = 1e300
 """Magnitude of a computed number, so that sums and percentages of such numbers stay floats."""
 _LARGEST_END = 1e250
 """Ends of an interval may be multiplied by counts."""
+_ROUNDING = 1e-9
+"""So much a computed number may pass the bound that it has by its meaning: a share of 1.0000000000000002."""
 
 _T = TypeVar("_T")
 _K = TypeVar("_K")
@@ -245,15 +250,25 @@ def number_field(
     return attrs.field(converter=convert, eq=repr if missing else True, **options)  # NaN equals NaN
 
 
-def number_column(name: str, *, infinite: bool = False, missing: bool = False, **options: Any) -> Any:
-    """Field for a column of computed numbers of up to 1e300: an infinity, and NaN, only if allowed."""
-    return number_table(name, 1, infinite=infinite, missing=missing, **options)
+def number_column(name: str, **options: Any) -> Any:
+    """Field for a column of computed numbers, with the rules of :func:`number_table`."""
+    return number_table(name, 1, **options)
 
 
 def number_table(
-    name: str, n_dimensions: int | None, *, infinite: bool = False, missing: bool = False, **options: Any
+    name: str,
+    n_dimensions: int | None,
+    *,
+    low: float = -math.inf,
+    high: float = math.inf,
+    infinite: bool = False,
+    missing: bool = False,
+    **options: Any,
 ) -> Any:
-    """Field for an array of computed numbers of up to 1e300, of any shape for None; infinities and NaN if allowed."""
+    """Field for an array of computed numbers of up to 1e300, of any shape for None; infinities and NaN if allowed.
+
+    The numbers are in [low, high], a share in [0, 1], but for their last digits.
+    """
     kind = "an array of numbers" if n_dimensions is None else f"an array of numbers of {n_dimensions} dimensions"
     kind = "a column of numbers" if n_dimensions == 1 else kind
 
@@ -270,6 +285,8 @@ def number_table(
         require(~np.isinf(array) | infinite, name, array, "a finite number")
         numbers = array.astype(np.float64) + 0.0  # no -0
         require(~(np.abs(numbers) > _LARGEST) | np.isinf(numbers), name, numbers, f"of a magnitude up to {_LARGEST:g}")
+        outside = (numbers < low - _ROUNDING) | (numbers > high + _ROUNDING)
+        require(~outside, name, numbers, f"in [{low:g}, {high:g}]" if math.isfinite(high) else f">= {low:g}")
         return read_only(hand_over(numbers))
 
     return array_field(convert, **options)
@@ -460,6 +477,28 @@ def require_columns(value: Any, n: int, names: Iterable[str], what: str, *, leas
         column = getattr(value, name)
         if column is not None and len(column) != n:
             raise InputError(name, f"one for each of the {n} {what}", len(column))
+
+
+def require_at_most(value: Any, *names: str) -> None:
+    """Check that the named numbers, columns or days of a value do not fall from one to the next, but for rounding.
+
+    So parts are not larger than their whole, and a low end not above its high end. NaN and None pass.
+    """
+    for name, other in pairwise(names):
+        lower, upper = np.asarray(getattr(value, name)), np.asarray(getattr(value, other))
+        if object in {lower.dtype, upper.dtype} and None in {lower.item(0), upper.item(0)}:
+            continue
+        above = np.asarray(lower > upper)
+        if above.any() and lower.dtype.kind in "fiu":
+            above &= ~np.isclose(lower, upper, rtol=_ROUNDING, atol=_ROUNDING)
+        require(~above, name, getattr(value, name), f"at most `{other}`")
+
+
+def require_ends(value: Any, low: str, high: str) -> None:
+    """Check two fields that hold the low and the high ends of intervals: in this order, both NaN or none of them."""
+    missing = np.isnan(getattr(value, low)), np.isnan(getattr(value, high))
+    require(missing[0] == missing[1], low, getattr(value, low), f"NaN where, and only where, `{high}` is NaN")
+    require_at_most(value, low, high)
 
 
 def _given_or(check: Callable[[Any], npt.NDArray[Any]], options: dict[str, Any]) -> Any:

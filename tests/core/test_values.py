@@ -34,6 +34,8 @@ from crmvalue._core.values import (
     number_table,
     optional,
     read_only,
+    require_at_most,
+    require_ends,
     stay_frozen,
 )
 from crmvalue.errors import InputError
@@ -643,3 +645,40 @@ class TestTables:
             for n in {len(part) for part in columns.values()} - {0}:
                 with suppress(InputError):
                     attrs.evolve(value, **{k: part[:0] for k, part in columns.items() if len(part) == n}).plot_data()
+
+
+@attrs.frozen(kw_only=True)
+class Ends:
+    """A value with shares, their ends, counts and days."""
+
+    share: np.ndarray = number_column("share", low=0.0, high=1.0, missing=True)
+    low: np.ndarray = number_column("low", missing=True, default=(0.0, 0.0))
+    high: np.ndarray = number_column("high", missing=True, default=(1.0, 1.0))
+    n_part: int = count_field("n_part", default=0)
+    n: int | None = checked_field("n", optional(lambda _, value: value), default=None)
+
+    def __attrs_post_init__(self):
+        require_ends(self, "low", "high")
+        require_at_most(self, "n_part", "n")
+
+
+class TestFieldsThatBelongTogether:
+    """Shares, ends and parts: a value cannot contradict itself."""
+
+    def test_what_rounding_leaves_passes(self):
+        value = Ends(share=[1.0000000000000002, np.nan], low=[0.1 + 0.2, np.nan], high=[0.3, np.nan], n_part=3, n=3)
+        assert value.share[0] > 1.0
+
+    @pytest.mark.parametrize(
+        ("fields", "named"),
+        [
+            ({"share": [0.5, 1.1]}, r"share.*in \[0, 1\]; got 1.1 at index 1"),
+            ({"share": [-0.1, 0.5]}, "share.*got -0.1 at index 0"),
+            ({"share": [0.5], "low": [2.0, 0.0]}, "low.*at most `high`; got 2.0 at index 0"),
+            ({"share": [0.5], "low": [0.0, np.nan]}, "low.*NaN where, and only where.* at index 1"),
+            ({"share": [0.5], "n_part": 4, "n": 3}, "n_part.*at most `n`"),
+        ],
+    )
+    def test_contradictions_are_refused(self, fields, named):
+        with pytest.raises(InputError, match=named):
+            Ends(**fields)
