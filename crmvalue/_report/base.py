@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 __all__ = ["summarise_base", "summarise_base_log"]
 
 _PERIODS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
-_PACES = 2.0  # a period must hold so many mean times between purchases, else silence says too little
+_PACES = 2.0  # a period must hold so many typical times between purchases, else silence says too little
 _MOST_DAYS = 3_652_058  # from the year 1 to the year 9999
 _OFTEN = 10  # purchases that tell the pace of a customer
 _SILENT = 20.0  # times their mean time between purchases; by chance a silence is longer with a probability of 2e-9
@@ -99,8 +99,9 @@ def summarise_base(
     -----
     Churn is measured on the two newest full periods of the log. The period is the longest of year, half-year, quarter
     and month of which the log holds two. A customer who bought in the first of the two and not in the second counts as
-    lost. A period shorter than twice the mean time between purchases says too little about churn: then no value is
-    given. If it takes more than a quarter until the first hundredth of the customers has come, the log begins after
+    lost. A period shorter than twice the typical time between purchases says too little about churn: then no value is
+    given. The typical time is the median of the mean times of those who bought again, so that no single customer sets
+    it. If it takes more than a quarter until the first hundredth of the customers has come, the log begins after
     them for this measurement: a few who came long before the others do not make it long.
 
     Newcomers are customers whose first purchase is in the log and whose first two periods are over. A log that begins
@@ -165,9 +166,7 @@ def summarise_base_log(
     purchases, counts = find_purchases(log, policy, None, end, "day")
     history = to_history(condense(log, purchases, counts), end, "day", "day")
     between = _ratio(history.recency, history.frequency) if history.frequency.any() else None
-    period, newcomers, money_kept = _last_period(
-        purchases, end, None if between is None else between.value, ignore_first_days
-    )
+    period, newcomers, money_kept = _last_period(purchases, end, _typical_gap(history), ignore_first_days)
     spend = history.total_spend
     silent = _fell_silent(history)
     return BaseSummary(
@@ -200,6 +199,12 @@ def _fell_silent(history: PurchaseHistory) -> dict[Any, float]:
     silent = often & (history.days_since_last * history.frequency > _SILENT * history.recency)
     names = np.arange(len(history)) if history.customer is None else history.customer
     return dict(zip(names[silent].tolist(), history.n_purchases[silent].tolist(), strict=True))
+
+
+def _typical_gap(history: PurchaseHistory) -> float | None:
+    """Give the median of the mean times between purchases of those who bought again [days]; None without any."""
+    again = history.frequency > 0
+    return float(np.median(history.recency[again] / history.frequency[again])) if again.any() else None
 
 
 def _share(n_part: int, n_all: int) -> Estimate:
@@ -236,7 +241,7 @@ def _ratio(numerator: Floats, denominator: Floats) -> Estimate:
 
 
 def _last_period(
-    purchases: Purchases, as_of: np.datetime64, days_between: float | None, ignore_first_days: int | None
+    purchases: Purchases, as_of: np.datetime64, typical_gap: float | None, ignore_first_days: int | None
 ) -> tuple[LastPeriod | None, Newcomers | None, KeptMoney | None]:
     """Measure the longest period that the log holds twice, if it is long enough for the customers' pace.
 
@@ -254,7 +259,7 @@ def _last_period(
         before, start = add_months(np.array(as_of), np.array([-2 * n_months, -n_months]))
         if before < start_day - _DAY:
             continue
-        if days_between is None or int((as_of - start).astype(int)) < _PACES * days_between:
+        if typical_gap is None or int((as_of - start).astype(int)) < _PACES * typical_gap:
             break
         fitting.append((name, n_months, find_newcomers(purchases, day, as_of, n_months, ignored, start_day)))
     if not fitting:
@@ -276,7 +281,7 @@ def _last_period(
         n_months=n_months,
         n_before=n_before,
         n_active=n_active,
-        prob_silent=math.exp(-n_days / cast("float", days_between)),
+        prob_silent=math.exp(-n_days / cast("float", typical_gap)),
         retention_rate=_share(int(np.count_nonzero(bought & bought_before)), n_before) if n_before else None,
         purchases_per_active=int(np.count_nonzero(newest)) / n_active if n_active else None,
         average_order_value=float(money.sum() / np.count_nonzero(newest)) if paid else None,

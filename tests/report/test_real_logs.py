@@ -112,6 +112,22 @@ class TestOddRows:
             assert getattr(odd.last_period, name) == getattr(plain.last_period, name)
         assert odd.value.ltv_margin == plain.value.ltv_margin
 
+    def test_a_lapsed_daily_buyer_does_not_choose_the_period(self):
+        """Most buy each 47 days: twice that is more than a quarter. One who bought on 500 days pulls the mean below."""
+        came = np.append(np.zeros(60, dtype=int), np.arange(110, 170))
+        customer, day = zip(*((who, first + 47 * i) for who, first in enumerate(came) for i in range(9)), strict=True)
+        day = np.array(day)
+        customer, day = np.array(customer)[day < 430], day[day < 430]
+        lapsed = np.append(customer, np.full(500, 999)), np.append(day, np.arange(500) - 800)
+        plain, odd = (
+            summarise_base(who, np.datetime64("2024-01-01") + when, np.full(len(who), 5.0), margin=0.3)
+            for who, when in ((customer, day), lapsed)
+        )
+        assert odd.time_between_purchases.value < 45.5 < plain.time_between_purchases.value
+        assert odd.last_period.name == plain.last_period.name == "half-year"
+        assert odd.last_period.prob_silent == plain.last_period.prob_silent
+        assert odd.value.ltv_revenue == plain.value.ltv_revenue
+
     @pytest.mark.parametrize(
         ("n_early", "n", "days_before", "begins"),
         [(1, 100, 92, 92), (1, 100, 91, 0), (1, 99, 92, 0), (2, 200, 92, 92), (3, 200, 92, 0), (0, 5, 0, 0)],
