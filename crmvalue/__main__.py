@@ -462,11 +462,23 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
     lines += _describe_merged(orders) + _describe_totals(orders)
     if "amount" not in orders.columns:
         lines.append("No column looks like an amount. Name one with --amount to see revenue and value.")
+    return lines + _describe_missing(orders) + _describe_far(orders) + _describe_copies(orders, duplicates)
+
+
+def _describe_missing(orders: OrderFile) -> list[str]:
+    """Count the rows without a customer or a date, and those with an infinite amount."""
+    from crmvalue._core.labels import counted
+
+    lines = []
     if orders.n_without_customer:
         lines.append(f"Left out, because the customer is missing: {orders.n_without_customer:,} of the rows.")
     if orders.n_without_date:
         lines.append(f"Left out, because the date is missing: {orders.n_without_date:,} of the rows.")
-    return lines + _describe_far(orders) + _describe_copies(orders, duplicates)
+    if orders.n_infinite:
+        rows, some = counted(orders.n_infinite, "row"), orders.n_infinite > 1
+        verbs = ("have", "count as rows") if some else ("has", "counts as a row")
+        lines.append(f"{rows} {verbs[0]} an infinite amount, as a division by 0 leaves it, and {verbs[1]} without one.")
+    return lines
 
 
 def _describe_merged(orders: OrderFile) -> list[str]:

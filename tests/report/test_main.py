@@ -212,7 +212,27 @@ class TestReadOrders:
             duckdb.sql(f"copy (select * replace (amount::double as amount) from '{plain}') to '{path}'")  # noqa: S608 - a file of this test
         orders = read_orders(str(path))
         assert orders.customer.tolist() == ["a", "b", "inf"]
+        assert orders.n_infinite == 1
         assert sorted(orders.amount.tolist(), key=str) == pytest.approx([10, 3, np.nan], nan_ok=True)
+
+    def test_infinite_amounts_are_counted_apart(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        rows = ["a,2024-01-01,10", "a,2024-01-01,inf", "b,2024-01-02,-Infinity", "b,2024-01-02,NA", "b,2024-01-03,5"]
+        rows += [*["c,2024-01-04,1"] * 9, ",2024-01-03,inf", "b,2203-01-01,inf", "a,,inf"]
+        path.write_text("\n".join(["customer,date,amount", *rows]))
+        assert main([str(path)]) == 0
+        printed = capsys.readouterr().out
+        assert (
+            "2 rows have an infinite amount, as a division by 0 leaves it, and count as rows without one.\n" in printed
+        )
+        assert re.search(r"left out +3 rows +without an amount\n", printed)
+        path.write_text("customer,date,price,quantity\na,2024-01-01,10,inf\na,2024-01-02,10,2\na,2024-01-05,10,inf\n")
+        assert main([str(path), "--as-of", "2024-01-03"]) == 0
+        assert (
+            "1 row has an infinite amount, as a division by 0 leaves it, and counts as a row" in capsys.readouterr().out
+        )
+        assert main([str(path), "--missing", "raise"]) == 2
+        assert "a number, not missing" in capsys.readouterr().err
 
     def test_rows_of_one_customer_and_day_are_added_up_by_kind(self, tmp_path):
         path = tmp_path / "orders.csv"

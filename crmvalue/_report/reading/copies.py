@@ -21,6 +21,7 @@ __all__ = [
     "copies_refused",
     "count_copies",
     "count_far_copies",
+    "count_infinite",
     "shared_rows",
     "sql_names",
     "treat_duplicates",
@@ -76,6 +77,13 @@ def count_far_copies(database: Database, span: tuple[np.datetime64, np.datetime6
     """Count the copies that are not in the table of cells, with a date far from all others."""
     first, last = (int(day.astype(np.int64)) for day in span)
     sql = f"select coalesce(sum(n_copies), 0) from small_cells where day < {first} or day > {last}"  # noqa: S608 - numbers
+    return int(database.execute(sql).fetchone()[0])
+
+
+def count_infinite(database: Database, span: tuple[np.datetime64, np.datetime64], end: np.datetime64 | None) -> int:
+    """Count the rows with an infinite amount or quantity among those that are used."""
+    first, last = (int(day.astype(np.int64)) for day in (span[0], span[1] if end is None else min(span[1], end)))
+    sql = f"select coalesce(sum(n_infinite), 0) from small_cells where day between {first} and {last}"  # noqa: S608 - numbers
     return int(database.execute(sql).fetchone()[0])
 
 

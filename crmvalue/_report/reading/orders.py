@@ -24,6 +24,7 @@ from crmvalue._report.reading.copies import (
     copies_refused,
     count_copies,
     count_far_copies,
+    count_infinite,
     shared_rows,
     sql_names,
     treat_duplicates,
@@ -140,6 +141,8 @@ class OrderFile:
         Form of the dates, such as "day.month.year"; None for a column that holds dates, not text.
     time_zone : str or None
         Zone whose days count, if the dates have a time zone; None if they have none.
+    n_infinite : int
+        Rows with an infinite amount or quantity, of those that are used; they count as rows without an amount.
     n_without_zone : int
         Rows whose date has no time zone, although others have one.
     decimal : str or None
@@ -179,6 +182,7 @@ class OrderFile:
     decimal: str | None
     ids_shortened: bool
     customer_kind: str
+    n_infinite: int = 0
     n_without_zone: int = 0
     n_files: int = 1
     notes: tuple[str, ...] = ()
@@ -278,6 +282,7 @@ def read_orders(
                 raise copies_refused(n_duplicates, len(columns), several=several)
             copied = shared_rows(database, columns, shown, used) if several and n_duplicates else ()
             n_far_copies = count_far_copies(database, span)
+            n_infinite = count_infinite(database, span, end)
             names = database.execute("select who from ids order by code").fetchnumpy()["who"]
         except (duckdb.Error, OSError, EOFError, zlib.error) as error:
             why = reason(error)
@@ -307,6 +312,7 @@ def read_orders(
         notes=(*places.notes, *([] if union is None else union.notes)),
         copied=copied,
         encodings=encodings,
+        n_infinite=n_infinite,
         **found,
     )
     return _without_far_dates(orders, span, n_far_copies)
@@ -325,7 +331,7 @@ def _fetch_cells(database: Database) -> dict[str, npt.NDArray[Any]]:
         create temp table small_cells as
         select code::integer as code, (day - date '1970-01-01')::integer as day,
                coalesce(money, 'nan'::double) as money, n_rows::integer as n_rows, n_residues::integer as n_residues,
-               n_copies::integer as n_copies
+               n_copies::integer as n_copies, n_infinite::integer as n_infinite
         from cells join ids using (who) where day is not null;
         drop table cells;
         """
@@ -405,14 +411,17 @@ def _choose_columns(columns: list[Column], asked: dict[str, str | None]) -> tupl
 def _view_texts(database: Database, chosen: dict[str, Column], key: str, *, several: bool) -> None:
     """Make the view `texts`: the columns as they are and as text; text that stands for a missing value becomes NULL."""
     columns = ["file_" if several else "NULL as file_", f"{key} as row_key", "n_same"]
+    infinite = []
     for role in ROLES:
         raw = chosen[role].sql if role in chosen else "NULL"
         text = f"trim(cast({raw} as varchar))"
         given = f"{text} not in ({', '.join(map(literal, MISSING))})"
         if role in {"amount", "quantity"}:  # what a division by 0 has left in a table is no number
-            given += f" and lower(ltrim({text}, '+-')) not in ('inf', 'infinity')"
+            infinite.append(f"coalesce(lower(ltrim({text}, '+-')) in ('inf', 'infinity'), false)")
+            given += f" and not {infinite[-1]}"
         columns.append(f"{raw} as {role}_raw")
         columns.append(f"case when {given} then {text} end as {role}_text")
+    columns.append(f"{' or '.join(infinite)} as infinite")
     zoned = f"length(date_text) > 10 and regexp_full_match(date_text, '{_ZONED}')"
     database.execute(f"create view texts as select *, {zoned} as zoned from (select {', '.join(columns)} from rows_)")  # noqa: S608 - quoted names
 
@@ -565,7 +574,7 @@ def _aggregate(
         f"""
         create view file_rows as
         select file_, row_key, n_same,
-               customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned,
+               customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned, infinite,
                money as any_money,
                case when {_WHOLE_YEAR.format("day")} and year(day) <= 9999 then day end as day,
                case when abs(money) < {RESIDUE} then 0 when abs(money) <= 1e15 then money end as money,
@@ -578,6 +587,7 @@ def _aggregate(
                case when {unused} then sum(n_same) else count(*) end as n_rows, sum(n_same) - n_rows as n_copies,
                bool_or(zoned) as zoned, count(*) filter (not zoned) as n_without_zone,
                count(*) filter (money = 0 and any_money <> 0) as n_residues,
+               count(*) filter (infinite) as n_infinite,
                count(*) filter ({_BAD_DATE}) as n_bad_dates, count(*) filter ({_BAD_AMOUNT}) as n_bad_amounts,
                count(*) filter ({_BAD_QUANTITY}) as n_bad_quantities,
                min(currency) as currency, max(currency) as other_currency
