@@ -557,7 +557,7 @@ def _describe_far(orders: OrderFile) -> list[str]:
     from crmvalue._purchases.order_log import FAR_YEARS
 
     if not orders.n_far:
-        return []
+        return _describe_gap(orders)
     rows = ", ".join(f"{day} (customer {customer!r})" for customer, day in orders.far[:3])
     more = " and more" if len(orders.far) > 3 else ""
     reason = f"the date is more than {FAR_YEARS} years from those of the log"
@@ -566,6 +566,24 @@ def _describe_far(orders: OrderFile) -> list[str]:
     return [
         f"Left out, because {reason}: {orders.n_far:,} of the rows: {rows}{more}.",
         f"Correct a wrong date in the file.{' ' + count if later else ''}",
+    ]
+
+
+def _describe_gap(orders: OrderFile) -> list[str]:
+    """Say where the log has no order for years: the rows before may have a date that stands for none."""
+    from crmvalue._core.labels import counted
+    from crmvalue._purchases.order_log import FAR_YEARS
+
+    days = np.unique(orders.date)
+    gap = np.diff(days)
+    if not len(gap) or gap.max() <= np.timedelta64(round(FAR_YEARS * 365.25), "D"):
+        return []
+    before, after = days[gap.argmax()], days[gap.argmax() + 1]
+    n = int(orders.n_file_rows[orders.date <= before].sum())
+    verb, verb2 = ("lies", "counts") if n == 1 else ("lie", "count")
+    return [
+        f"No order between {before} and {after}: {counted(n, 'row')} {verb} before, and {verb2}.",
+        "If a date stands for none, take it out of the file.",
     ]
 
 

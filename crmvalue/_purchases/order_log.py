@@ -5,6 +5,7 @@ The engine behind :mod:`crmvalue.purchases`.
 
 from __future__ import annotations
 
+import warnings
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
@@ -30,7 +31,7 @@ from crmvalue._core.encoding.customers import encode_customers, fill_missing
 from crmvalue._core.encoding.keys import in_order
 from crmvalue._core.encoding.threads import in_halves, side_by_side
 from crmvalue._core.values import count_field
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
@@ -424,15 +425,26 @@ def _find_copies(rows: SortedRows, time: Dates, amount: Floats | None) -> npt.ND
 def last_day(log: Log, name: str, value: ArrayLike | None) -> np.datetime64:
     """Read the end of a span; by default the last date of the log, and never before the first.
 
-    Rows far after all others are refused by default: one wrong date would move the end by years.
+    Rows far after all others are refused by default: one wrong date would move the end by years. A warning counts those
+    far before all others, such as those of 1900-01-01, the first day that spreadsheets know.
     """
     first = log.first_day
+    _warn_of_early_rows(log, first)
     if value is None:
         return last_date(name, log.day, log.n_rows)
     end = as_day(name, value)
     if end < first:
         raise InputError(name, f"on or after the first date of the log ({first})", str(end))
     return end
+
+
+def _warn_of_early_rows(log: Log, first: np.datetime64) -> None:
+    begin, _ = main_span(log.day, log.n_rows)
+    if begin > first:
+        n = log.count(log.day < begin)
+        rows = "1 row is" if n == 1 else f"{n:,} rows are"
+        message = f"{rows} more than {FAR_YEARS} years before all others, the first of {first}: correct a wrong date"
+        warnings.warn(DataWarning(message, n), stacklevel=4)
 
 
 def aggregate(log: Log, policy: Policy, after: np.datetime64 | None, end: np.datetime64, grain: str) -> Summary:

@@ -81,6 +81,11 @@ def summarise_purchases(
         If a column has an illegal value or one that a policy forbids, if columns differ in length, if there is no row,
         if a row lies far after all others and `as_of` is not given, or if no purchase is left.
 
+    Warns
+    -----
+    DataWarning
+        If at most a tenth of the rows lie more than five years before all others, as 1900-01-01 does. They are used.
+
     Notes
     -----
     Repeat purchases, recency and age are the x, t_x and T of Fader, Hardie and Lee (2005). The first purchase makes a

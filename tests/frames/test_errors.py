@@ -59,6 +59,14 @@ class TestOrders:
         else:
             assert str(frames.summarise(orders, duplicates="drop").as_of) == "2203-01-01"
 
+    @each_engine
+    def test_a_date_far_before_the_others_is_counted_in_a_warning(self, engine):
+        days = [dt.date(2024, 1, 1 + i % 8) for i in range(40)] + [dt.date(1900, 1, 1)]
+        orders = engine.make(pa.table({"customer": [1] * 41, "date": pa.array(days, pa.date32())}))
+        for function, cut in ((frames.summarise, {}), (frames.split, {"calibration_end": "2024-01-04"})):
+            with pytest.warns(DataWarning, match="^1 row is more than 5 years before .*, the first of 1900-01-01"):
+                function(orders, **cut)
+
     @each_lazy_engine
     def test_a_far_date_has_no_place_among_the_days(self, engine):
         days = [dt.date(2024, 1, 1 + i % 8) for i in range(40)] + [dt.date(2203, 1, 1)] * 2 + [None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib.util
 import math
+import warnings
 from functools import cache, partial
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from crmvalue._core.encoding import keys
 from crmvalue._purchases import history as history_room
 from crmvalue._purchases.order_log import main_span
 from crmvalue.datasets import load_cdnow
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.purchases import (
     DAYS_PER_UNIT,
     OrderLogCounts,
@@ -1307,6 +1308,17 @@ class TestFarDates:
         assert error.hint == f"correct the date, or give {name}=, such as '2024-01-20', the last date before"
         function(*self.LOG, **{name: "2024-01-20"})
         function(*self.LOG, **{name: "2203-01-01"})
+
+    @pytest.mark.parametrize("end", [{}, {"as_of": "2024-01-15"}])
+    def test_rows_far_before_all_others_are_counted_in_a_warning(self, end):
+        day = np.append(self.DAYS, [np.datetime64("1900-01-01"), np.datetime64("1970-01-01")])
+        with pytest.warns(DataWarning, match="^2 rows are more than 5 years before .*, the first of 1900") as caught:
+            history = summarise_purchases(np.arange(22), day, np.ones(22), **end)
+        assert [warning.message.count for warning in caught] == [2]
+        assert history.age.max() > 6000  # weeks: the row counts
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            summarise_purchases([1, 1, 2], ["1900-01-01", "2024-01-01", "2024-01-05"], [1, 1, 1])  # more than a tenth
 
     def test_without_it_the_row_counts_as_later(self):
         history = summarise_purchases(*self.LOG, as_of="2024-01-20")

@@ -791,6 +791,14 @@ class TestMain:
             assert re.search(fact, printed), fact
         assert "without any purchase left" not in printed
 
+    def test_rows_far_from_the_others_that_are_more_than_a_tenth(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        path.write_text("customer,date,amount\na,1900-01-01,5\na,2024-01-02,5\nb,2024-01-02,5\nb,2024-02-03,5\n")
+        assert main([str(path)]) == 0
+        printed = capsys.readouterr().out
+        assert "No order between 1900-01-01 and 2024-01-02: 1 row lies before, and counts.\n" in printed
+        assert re.search(r"period +1900-01-01 to 2024-02-03\n", printed)
+
     def test_copies_are_counted_among_the_rows_that_are_used(self, tmp_path, capsys):
         """Three equal rows each without a customer, without a date, of a far day, after the last day, and good."""
         path = tmp_path / "orders.csv"
