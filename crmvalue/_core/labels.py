@@ -6,19 +6,23 @@ Also the words that go with a number in a sentence.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crmvalue._core.checks import as_items
 from crmvalue.errors import InputError
 
-__all__ = ["by_name", "columns_of", "counted", "figure", "has_columns", "labelled", "span"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["by_name", "columns_of", "counted", "figure", "has_columns", "labelled", "listed", "span"]
 
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:
     """Give labels and values of a mapping or a column with an index; None without labels or with row numbers only."""
     found = _pairs(name, value)
-    return None if found is None or list(found) == list(range(len(found))) else found
+    return None if found is None or _numbers_rows(found) else found
 
 
 def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -26,9 +30,9 @@ def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
 
     The order is that of `names`, or of the labels of the first column. The result is the names and the columns.
     """
-    if all(labelled(name, value) is None for name, value in inputs.items()):
-        return names, tuple(inputs.values())
     found = {name: _pairs(name, value) for name, value in inputs.items()}
+    if all(labels is None or _numbers_rows(labels) for labels in found.values()):
+        return names, tuple(inputs.values())
     first = next(name for name, labels in found.items() if labels is not None)
     order = list(found[first] or ())
     if names is not None:
@@ -38,12 +42,16 @@ def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
     for name, labels in found.items():
         if labels is None:
             rule = f"given in order, as `{name}` is, or both by name"
-            raise InputError(first, rule, ", ".join(map(str, order)))
+            raise InputError(first, rule, listed(order))
         unlike = set(order) ^ set(labels)
         if unlike:
-            raise InputError(name, f"of the names {', '.join(map(str, order))}", min(map(str, unlike)))
+            raise InputError(name, f"of the names {listed(order)}", min(map(str, unlike)))
     columns = tuple([labels[label] for label in order] for labels in found.values() if labels is not None)
     return order, columns
+
+
+def _numbers_rows(labels: Mapping[Any, Any]) -> bool:
+    return all(label == place for place, label in enumerate(labels))
 
 
 def _pairs(name: str, value: object) -> dict[Any, Any] | None:
@@ -53,10 +61,11 @@ def _pairs(name: str, value: object) -> dict[Any, Any] | None:
     if index is None or callable(index) or not callable(items) or hasattr(value, "columns"):
         return None
     pairs = list(items())
-    labels = [label for label, _ in pairs]
-    if len(set(labels)) != len(labels):
-        raise InputError(name, "with different labels in its index", next(x for x in labels if labels.count(x) > 1))
-    return dict(pairs)
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = next(label for label, n in Counter(label for label, _ in pairs).items() if n > 1)
+        raise InputError(name, "with different labels in its index", twice)
+    return found
 
 
 def columns_of(name: str, value: Any) -> Mapping[str, Any]:
@@ -81,6 +90,13 @@ def has_columns(value: object) -> bool:
 def counted(n: int, one: str, many: str | None = None) -> str:
     """Write a number with its thing, such as "1 row" and "2,000 rows"; `many` is `one` with an s unless given."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def listed(names: Iterable[object], most: int = 20) -> str:
+    """List names in a sentence, and count those after the first ones: "a, b and 999,998 more"."""
+    words = list(names)
+    shown = ", ".join(map(str, words[:most]))
+    return shown if len(words) <= most else f"{shown} and {len(words) - most:,} more"
 
 
 def span(low: Any, high: Any, form: str) -> str:

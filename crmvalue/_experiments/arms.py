@@ -11,6 +11,7 @@ from crmvalue._core.checks import (
     as_counts,
     as_fraction,
     as_items,
+    as_positive,
     as_text,
     as_whole_number,
     require,
@@ -19,7 +20,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.encoding.customers import encode_customers
-from crmvalue._core.labels import figure
+from crmvalue._core.labels import figure, listed
 from crmvalue._core.values import array_field, hand_over, read_only
 from crmvalue.errors import InputError
 
@@ -37,6 +38,8 @@ __all__ = [
     "as_control",
     "as_correction",
     "as_level",
+    "as_mean_plan",
+    "as_prior",
     "choice_text",
     "columns",
     "counts_field",
@@ -132,7 +135,7 @@ def as_control(value: Any, names: tuple[str, ...], labels: Any = None) -> int:
         value = str(value)
     if isinstance(value, str):
         if value not in names:
-            raise InputError("control", f"one of {', '.join(names)}, or a position", value)
+            raise InputError("control", f"one of {listed(names)}, or a position", value)
         return names.index(value)
     return as_whole_number("control", value, low=0, high=len(names) - 1)
 
@@ -143,6 +146,18 @@ def as_level(name: str, value: ArrayLike) -> float:
     if not 1e-12 <= level <= 1 - 1e-12:
         raise InputError(name, "from 1e-12 to 1 - 1e-12", level)
     return level
+
+
+def as_prior(level: Any, prior_successes: Any, prior_failures: Any) -> tuple[float, float, float]:
+    """Take the level and the prior of a sequential test, before its rows are counted."""
+    prior = as_positive("prior_successes", prior_successes), as_positive("prior_failures", prior_failures)
+    return as_level("level", level), *prior
+
+
+def as_mean_plan(level: Any, effect_scale: Any, min_n: Any) -> tuple[float, float, int]:
+    """Take what a sequential test of means is planned with, before its rows are counted."""
+    scale = as_positive("effect_scale", effect_scale)
+    return as_level("level", level), scale, as_whole_number("min_n", min_n, low=2)
 
 
 def as_correction(value: Any) -> Any:

@@ -145,10 +145,11 @@ def assign_variant(
         raise InputError("salt", "a text of its own for each experiment, not empty", salt)
     _require_valid("salt", key)
     customers, code = encode_customers("customer", customer)
+    groups = None if strata is None else _strata(strata, len(code))
     _require_valid("customer", *customers.tolist())
     draw = stable_draw(customers, key)
-    if strata is not None:
-        draw = _position_in_stratum(draw, code, strata, key)
+    if groups is not None:
+        draw = _position_in_stratum(draw, code, *groups, key)
     return names[np.searchsorted(cuts, draw, side="right")][code]
 
 
@@ -176,15 +177,20 @@ def _cuts(shares: Any) -> tuple[npt.NDArray[np.str_], Floats]:
     return np.array(names, dtype=np.str_), np.cumsum(parts)[:-1]
 
 
-def _position_in_stratum(draw: Floats, code: Integers, strata: ArrayLike, salt: str) -> Floats:
-    """Place the customers of each stratum evenly in [0, 1), from a start that is drawn for the stratum."""
+def _strata(strata: ArrayLike, n_rows: int) -> tuple[npt.NDArray[Any], Integers]:
+    """Give the labels of the strata, and the stratum of each row."""
     labels, group = encode_customers("strata", strata)
+    if len(group) != n_rows:
+        raise InputError("strata", f"one for each of the {n_rows} rows", len(group))
     _require_valid("strata", *labels.tolist())
-    if len(group) != len(code):
-        raise InputError("strata", f"one for each of the {len(code)} rows", len(group))
+    return labels, group
+
+
+def _position_in_stratum(draw: Floats, code: Integers, labels: npt.NDArray[Any], group: Integers, salt: str) -> Floats:
+    """Place the customers of each stratum evenly in [0, 1), from a start that is drawn for the stratum."""
     mine = np.empty(len(draw), dtype=np.int64)
     mine[code] = group
-    require(mine[code] == group, "strata", np.asarray(strata), "the same in all rows of a customer")
+    require(mine[code] == group, "strata", labels[group], "the same in all rows of a customer")
     order = np.lexsort((draw, mine))
     size = np.bincount(mine, minlength=len(labels))
     start = np.concatenate(([0], np.cumsum(size)[:-1]))

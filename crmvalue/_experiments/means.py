@@ -398,6 +398,7 @@ def compare_means(
     >>> result.difference, result.p_value.round(3)
     (array([4.75]), array([0.04]))
     """
+    level, correction = as_level("level", level), as_correction(correction)
     require_same_index(value=value, arm=arm)
     (x,) = columns(value=value)
     rows = rows_by_arm(arm, control, len(x), at_least=2)
@@ -456,9 +457,9 @@ def compare_means_from_summary(
     new has a mean of 12 against 10 of old: +2 (95 % interval +0.9971 to +3.003), p 0.00011 (Welch): new is higher, provided that the arms were chosen at random and the end of the test was fixed before. The size of the difference is known only within the interval.
     new has the highest mean with probability more than 99.9% (flat priors); choosing it loses practically nothing on average.
     """  # noqa: E501 - the conclusion is one line
+    level, correction = as_level("level", level), as_correction(correction)
     names, (mean, std, n) = by_name(names, mean=mean, std=std, n=n)
-    m = as_column("mean", mean)
-    deviation, count = as_column("std", std), as_counts(n=n)[0]
+    m, deviation, count = as_column("mean", mean), as_column("std", std), as_counts(n=n)[0]
     k = require_arms("mean", m)
     for name, array in (("std", deviation), ("n", count)):
         if array.shape != (k,):
@@ -536,6 +537,7 @@ def compare_ratios(
     >>> result.mean.round(3), result.difference.round(3)
     (array([10.833, 12.571]), array([1.738]))
     """
+    level, correction = as_level("level", level), as_correction(correction)
     require_same_index(numerator=numerator, denominator=denominator, arm=arm)
     x, y = columns(numerator=numerator, denominator=denominator)
     rows = rows_by_arm(arm, control, len(x), at_least=2)
@@ -550,8 +552,7 @@ def compare_ratios(
     residual -= step[rows.arm] * y
     noise = max(rounding_part(x), rounding_part(y), 2 * np.finfo(float).eps)
     residual = _without_noise(residual, noise * (np.abs(x) + np.abs(ratio[rows.arm] * y)), rows)
-    squares = np.bincount(rows.arm, residual**2, k)
-    error = np.sqrt(squares / (rows.n - 1) * rows.n) / np.abs(total)
+    error = np.sqrt(np.bincount(rows.arm, residual**2, k) / (rows.n - 1) * rows.n) / np.abs(total)
     _require_spread(error, rows, ratio, "numerator")
     return _comparison(ratio, error, rows, level, correction, "ratio")
 
@@ -612,14 +613,14 @@ def adjust_by_covariate(
     >>> round(result.theta, 2), result.adjusted.difference
     (2.15, array([1.75]))
     """
+    level, correction = as_level("level", level), as_correction(correction)
     require_same_index(value=value, covariate=covariate, arm=arm)
     y, x = columns(value=value, covariate=covariate)
     rows = rows_by_arm(arm, control, len(y), at_least=2)
     (mean_x, within_x), (mean_y, within_y) = _within(x, rows), _within(y, rows)
-    squares = within_x @ within_x
+    squares, total = within_x @ within_x, within_y @ within_y
     if squares == 0:
         raise InputError("covariate", "different for different customers of an arm", float(x[0]))
-    total = within_y @ within_y
     if total == 0:
         raise InputError("value", "different for different customers of an arm", float(y[0]))
     theta = float(within_x @ within_y / squares)

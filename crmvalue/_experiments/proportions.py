@@ -313,6 +313,7 @@ def compare_proportions(
     new 80.0% against 60.0% of old: +20.0 points (95 % interval +5.2 to +33.4), p 0.008 (z test): new is higher, provided that the arms were chosen at random and the end of the test was fixed before. The size of the difference is known only within the interval.
     new has the highest rate with probability 99.6% (flat priors); choosing it loses 0.0095 points on average.
     """  # noqa: E501 - the lines of the conclusion are long
+    level, correction = as_level("level", level), as_correction(correction)
     names, (successes, trials) = by_name(names, successes=successes, trials=trials)
     x, n = as_counts(successes=successes, trials=trials)
     words, place = read_names(names, control, require_arms("successes", x))

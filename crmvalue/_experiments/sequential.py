@@ -18,6 +18,8 @@ from crmvalue._experiments.arms import (
     against_control,
     arm_names,
     as_level,
+    as_mean_plan,
+    as_prior,
     columns,
     difference_from_control,
     fix_control,
@@ -426,6 +428,7 @@ def sequential_test(
     >>> print(result.conclusion)
     B against A after 3 looks: +5.3 points (95 % interval +0.5 to +10.3), p 0.0043: B is higher, decided at look 3. Exact for any number of looks.
     """  # noqa: E501 - the conclusion is one line
+    level, prior_successes, prior_failures = as_prior(level, prior_successes, prior_failures)
     if has_columns(successes) or has_columns(trials):
         tables = {"successes": columns_of("successes", successes), "trials": columns_of("trials", trials)}
         looks = {f"{name}[{arm!r}]": column for name, table in tables.items() for arm, column in table.items()}
@@ -496,6 +499,7 @@ def sequential_test_from_stream(
     >>> result.trials.tolist(), result.successes.tolist()
     ([[1, 1], [2, 2], [3, 3]], [[1, 0], [2, 1], [2, 1]])
     """
+    level, prior_successes, prior_failures = as_prior(level, prior_successes, prior_failures)
     require_same_index(converted=converted, arm=arm)
     y = as_outcomes("converted", converted)
     rows = rows_by_arm(arm, control, len(y), at_least=1)
@@ -585,12 +589,12 @@ def sequential_test_means(
     >>> result.p_value[-1] < 0.05
     array([ True])
     """
+    level, effect_scale, min_n = as_mean_plan(level, effect_scale, min_n)
     require_same_index(value=value, arm=arm)
     (x,) = columns(value=value)
     rows = rows_by_arm(arm, control, len(x), at_least=1)
     require_few_arms("arm", len(rows.names))
-    places = looks_of(looks, len(x))
-    n, mean, error = moments(x, rows, places)
+    n, mean, error = moments(x, rows, looks_of(looks, len(x)))
     return SequentialMeans(
         n=n,
         mean=mean,

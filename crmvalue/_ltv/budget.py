@@ -268,19 +268,12 @@ def split_budget(
     (array([2448.29, 7551.71]), 4.26, 0.0)
     """
     money = as_positive("budget", budget)
-    names, columns = _by_channel(spend=spend, n_new=n_new, value=value, elasticity=elasticity, most=most)
-    now, won, worth, bend = (columns[name] for name in ("spend", "n_new", "value", "elasticity"))
-    require(now > 0, "spend", now, "> 0", hint="try a channel with a little money first")
-    require(won >= 0, "n_new", won, ">= 0")
-    require(worth >= 0, "value", worth, ">= 0")
-    require((bend > 0) & (bend <= 1), "elasticity", bend, "in (0, 1]")
     target = as_positive("target_ratio", target_ratio)
     require(target >= 1, "target_ratio", target, ">= 1", hint="below 1 customers bring less than they cost")
     require_choice("keep", keep, get_args(Keep))
-    limit = np.full(len(names), money)
-    if most is not None:
-        require(columns["most"] >= 0, "most", columns["most"], ">= 0")
-        limit = np.minimum(limit, columns["most"])
+    names, columns = _by_channel(spend=spend, n_new=n_new, value=value, elasticity=elasticity, most=most)
+    now, won, worth, bend = (columns[name] for name in ("spend", "n_new", "value", "elasticity"))
+    limit = np.minimum(money, columns.get("most", np.full(len(names), money)))
     limit, whole = _whole_cents(limit), float(_whole_cents(money))
 
     channels = _Channels(now, won, worth, bend, limit)
@@ -320,6 +313,7 @@ def _by_channel(**inputs: Any) -> tuple[tuple[str, ...], dict[str, Floats]]:
         raise InputError(missing[0], "a mapping or a column with one number for each channel", None)
     if "spend" in single:
         raise InputError("spend", "a mapping or a column with the channels", single["spend"])
+    singles = {name: _in_range(name, as_amounts(name, [value])) for name, value in single.items()}
     order, found = by_name(None, **several)
     columns = {name: as_amounts(name, column) for name, column in zip(several, found, strict=True)}
     n = len(columns["spend"])
@@ -328,9 +322,20 @@ def _by_channel(**inputs: Any) -> tuple[tuple[str, ...], dict[str, Floats]]:
     for name, column in columns.items():
         if len(column) != n:
             raise InputError(name, f"one number for each of the {n} channels", len(column))
-    columns |= {name: np.full(n, as_amounts(name, [value])[0]) for name, value in single.items()}
+        _in_range(name, column)
+    columns |= {name: np.full(n, value[0]) for name, value in singles.items()}
     names = tuple(str(i + 1) for i in range(n)) if order is None else tuple(map(str, order))
     return names, columns
+
+
+def _in_range(name: str, column: Floats) -> Floats:
+    if name == "spend":
+        require(column > 0, name, column, "> 0", hint="try a channel with a little money first")
+    elif name == "elasticity":
+        require((column > 0) & (column <= 1), name, column, "in (0, 1]")
+    else:
+        require(column >= 0, name, column, ">= 0")
+    return column
 
 
 def _whole_cents(money: Any) -> Any:

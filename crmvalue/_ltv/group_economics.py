@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast, get_args
 
 import attrs
 import numpy as np
@@ -47,6 +47,7 @@ from crmvalue.errors import DataWarning, InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.per_customer import Segments
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["GroupEconomics", "cash_flows_by_age", "group_economics"]
@@ -349,10 +350,11 @@ def group_economics(
     >>> found.moves[0]
     'channel: move money from ads (0.44, at most 0.66) to mail (9.88, at least 8.52).'
     """
+    target, coverage = as_positive("target_ratio", target_ratio), as_fraction("level", level)
     amounts = as_results("value", as_column("value", value))
     n = require_same_length(value=amounts)
     segments = as_segments(segment, n)
-    dimensions = _read_groups(by, n)
+    _require_dimensions(by)
     columns = {f"by {name}": column for name, column in by.items()}
     require_same_index(value=value, segment=segment, cash_flows=cash_flows, **columns)
     known = Rows.of(value=value, segment=segment, cash_flows=cash_flows, **columns)
@@ -360,7 +362,7 @@ def group_economics(
         as_per_customer("acquisition_cost", acquisition_cost, n, kind="amount", segments=segments, rows=known), (n,)
     )
     flows = None if cash_flows is None else _read_flows(cash_flows, n)
-    target, coverage = as_positive("target_ratio", target_ratio), as_fraction("level", level)
+    dimensions = _read_groups(by, n)
 
     everyone = _Rows(_ALL, [_ALL], np.arange(n), np.array([n]))
     rows = [everyone, *dimensions]
@@ -378,17 +380,21 @@ def group_economics(
     )
 
 
-def _read_groups(by: object, n: int) -> list[_Rows]:
+def _require_dimensions(by: object) -> None:
     rule = "a mapping from the name of a dimension to its groups, such as {'channel': channel}"
     if not isinstance(by, Mapping) or not by:
         raise InputError("by", rule, by)
-    found = []
     for name, column in by.items():
         if as_text("by", name) in {"", _ALL}:
             raise InputError("by", "dimensions with a name other than 'all'", name)
-        segments = as_segments(column, n, name="by")
-        if segments is None:
+        if column is None:
             raise InputError("by", rule, None, hint=f"{name!r} has no groups")
+
+
+def _read_groups(by: Mapping[str, ArrayLike], n: int) -> list[_Rows]:
+    found = []
+    for name, column in by.items():
+        segments = cast("Segments", as_segments(column, n, name="by"))  # no column is None
         texts = [str(label) for label in segments.labels]
         if len(set(texts)) != len(texts):
             raise InputError("by", "labels that are different as texts", texts)

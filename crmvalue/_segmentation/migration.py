@@ -9,7 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_counts, as_fraction, as_positive, as_whole_number, require_same_index
 from crmvalue._core.frames import Columns
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, listed
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
@@ -315,16 +315,6 @@ def migration_matrix(
     'the groups count 180 days before and 365 days now'
     """
     share = as_fraction("level", level)
-    require_same_index(before=before, customer_before=customer_before, value_before=value_before)
-    require_same_index(now=now, customer_now=customer_now, value_now=value_now)
-    if customer_before is None:
-        require_same_index(before=before, now=now)  # without identifiers, rows are matched by their position
-    names_then, code_then = encode_labels("before", before)
-    names_now, code_now = encode_labels("now", now)
-    known = read_states(states, names_then, names_now)
-    place = {name: i for i, name in enumerate(known)}
-    then = np.array([place[name] for name in names_then], dtype=np.int64)[code_then]
-    today = np.array([place[name] for name in names_now], dtype=np.int64)[code_now]
     for one, other, name in (
         (customer_before, customer_now, "customer_now"),
         (value_before, value_now, "value_now"),
@@ -332,6 +322,19 @@ def migration_matrix(
     ):
         if (one is None) != (other is None):
             raise InputError(name, f"given together with {name.replace('now', 'before')}", other)
+    windows = (("window_before", window_before), ("window_now", window_now))
+    then_window, now_window = (None if window is None else _as_window(name, window) for name, window in windows)
+    wanted = None if states is None else as_texts("states", states)
+    require_same_index(before=before, customer_before=customer_before, value_before=value_before)
+    require_same_index(now=now, customer_now=customer_now, value_now=value_now)
+    if customer_before is None:
+        require_same_index(before=before, now=now)  # without identifiers, rows are matched by their position
+    names_then, code_then = encode_labels("before", before)
+    names_now, code_now = encode_labels("now", now)
+    known = read_states(wanted, names_then, names_now)
+    place = {name: i for i, name in enumerate(known)}
+    then = np.array([place[name] for name in names_then], dtype=np.int64)[code_then]
+    today = np.array([place[name] for name in names_now], dtype=np.int64)[code_now]
     match = _match(customer_before, customer_now, len(then), len(today))
     stayed = match >= 0
     k = len(known)
@@ -346,8 +349,8 @@ def migration_matrix(
         value_before=None if value_before is None else _sums("value_before", value_before, then, k),
         value_now=None if value_now is None else _sums("value_now", value_now, today, k),
         level=share,
-        window_before=window_before,
-        window_now=window_now,
+        window_before=then_window,
+        window_now=now_window,
     )
 
 
@@ -365,7 +368,7 @@ def read_states(states: Sequence[str] | None, then: list[str], now: list[str]) -
     for name, labels in (("before", then), ("now", now)):
         strange = sorted(set(labels) - set(known))
         if strange:
-            raise InputError(name, f"one of the states ({', '.join(known)})", strange[0], count=len(strange))
+            raise InputError(name, f"one of the states ({listed(known)})", strange[0], count=len(strange))
     return known
 
 

@@ -253,6 +253,8 @@ def summarise_segments(
     >>> summary.names[3], int(summary.n_customers[3]), summary.total
     ('New', 2, 42.0)
     """
+    day = None if as_of is None else as_day("as_of", as_of)
+    given = None if table is None else _read_table(table)
     require_same_index(segment=segment, value=value)
     labels, code = encode_labels("segment", segment)
     values = as_money("value", value)
@@ -260,12 +262,12 @@ def summarise_segments(
         raise InputError("value", f"one for each of the {len(code)} customers", len(values))
     n = np.bincount(code, minlength=len(labels))
     sums = group_sums(code, values, len(labels))
-    if table is None:
+    if given is None:
         order = np.lexsort((np.arange(len(labels)), -sums))
         names = tuple(labels[i] for i in order)
         meanings = actions = ("",) * len(names)
     else:
-        names, meanings, actions = _read_table(table)
+        names, meanings, actions = given
         strange = sorted(set(labels) - set(names))
         if strange:
             raise InputError("segment", "a group of the table", strange[0], count=len(strange))
@@ -278,7 +280,7 @@ def summarise_segments(
         value=hand_over(sums[order]),
         meanings=meanings,
         actions=actions,
-        as_of=as_of,
+        as_of=day,
     )
 
 

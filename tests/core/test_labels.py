@@ -304,3 +304,9 @@ class TestSharesAndIntervals:
         said = known(kind, **{field: (low, np.inf)}).conclusion
         assert "not known" in said
         assert "inf" not in said
+
+
+def test_a_label_that_occurs_twice_is_found_among_many():
+    index = pd.Index([*range(200_000), 199_999]).astype(str)
+    with pytest.raises(InputError, match="different labels in its index; got '199999'"):
+        compare_proportions(pd.Series(1, index), pd.Series(2, index))

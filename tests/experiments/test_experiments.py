@@ -30,6 +30,9 @@ from crmvalue.experiments import (
     sample_ratio_mismatch,
     sample_size,
     sample_size_means,
+    sequential_test,
+    sequential_test_from_stream,
+    sequential_test_means,
 )
 from tests.experiments.references import best_and_loss, best_mean_and_loss, cuped, holm, prob_b_over_a, two_proportion_z
 
@@ -856,3 +859,35 @@ class TestAssignVariant:
     )
     def test_rejections(self, name, ids, shares, options):
         assert refused(assign_variant, ids, shares, **{"salt": "s", **options}).name == name
+
+
+@pytest.mark.parametrize(
+    ("function", "columns", "options", "bad"),
+    [
+        (compare_proportions, ([9, 9], [1, 1]), {}, ("level", 2)),
+        (compare_proportions, ([9, 9], [1, 1]), {}, ("correction", "?")),
+        (compare_means_from_summary, ([1, 2], [-1, -1], [5, 5]), {}, ("level", 2)),
+        (compare_means_from_summary, ([1, 2], [-1, -1], [5, 5]), {}, ("correction", "?")),
+        (compare_means, ([1, np.nan], ["A", "B"]), {"control": "A"}, ("level", 2)),
+        (compare_ratios, ([1, np.nan], [1, 1], ["A", "B"]), {"control": "A"}, ("correction", "?")),
+        (adjust_by_covariate, ([1, np.nan], [1, 1], ["A", "B"]), {"control": "A"}, ("level", 2)),
+        (sequential_test, ([[9, 9]], [[-1, 1]]), {}, ("prior_failures", 0)),
+        (sequential_test_from_stream, ([5], ["A"]), {"control": "A"}, ("prior_successes", 0)),
+        (sequential_test_means, ([np.nan], ["A"]), {"control": "A", "effect_scale": -1}, ("effect_scale", -1)),
+        (sequential_test_means, ([np.nan], ["A"]), {"control": "A", "effect_scale": 1}, ("min_n", 1)),
+    ],
+)
+def test_settings_are_checked_before_the_rows_are_read(function, columns, options, bad):
+    name, value = bad
+    assert refused(function, *columns, **{**options, name: value}).name == name
+
+
+def test_an_error_lists_twenty_names_of_many():
+    names = [f"arm {k}" for k in range(5_000)]
+    error = refused(compare_proportions, np.ones(5_000), np.full(5_000, 9), names=names, control="?")
+    assert "arm 19 and 4,980 more, or a position" in str(error)
+    assert len(str(error)) < 300
+
+
+def test_strata_are_measured_before_customers_are_drawn():
+    assert refused(assign_variant, ["\ud800", "b"], {"a": 0.5, "b": 0.5}, salt="s", strata=["x"]).name == "strata"

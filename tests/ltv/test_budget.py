@@ -197,3 +197,13 @@ class TestSplitBudget:
         with pytest.raises(InputError) as caught:
             split_budget(**{"budget": 100, **ADS, **changes})
         assert caught.value.name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("target_ratio", 0.5), ("keep", "?"), ("elasticity", 2), ("most", -1), ("n_new", -1)]
+)
+def test_single_numbers_are_checked_before_the_channels_are_read(name, value):
+    options = {"n_new": {"a": 1, "c": 1}, "value": {"a": 1}, "target_ratio": 3, "keep": "total", name: value}
+    with pytest.raises(InputError) as caught:
+        split_budget(100, spend={"a": 1, "b": -1}, **options)
+    assert caught.value.name == name

@@ -305,3 +305,13 @@ class TestCashFlowsByAge:
         with pytest.raises(InputError) as caught:
             cash_flows_by_age(**{**log, **terms, **changes})
         assert caught.value.name == name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("level", 2), ("target_ratio", 0), ("acquisition_cost", -1.0), ("cash_flows", [1.0])]
+)
+def test_small_arguments_are_checked_before_the_groups_are_read(name, value):
+    options = {"acquisition_cost": 1.0, name: value}
+    with pytest.raises(InputError) as caught:
+        group_economics({"channel": ["a", ""]}, [1.0, 2.0], **options)
+    assert caught.value.name == name

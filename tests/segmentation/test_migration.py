@@ -469,3 +469,18 @@ class TestGrowthByConstruction:
                 assert (np.abs(n_now - n_before) <= 1).all()
                 assert 0.8 < moved.factor[2] < 1.25
             assert bool(moved.caution) == grows
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("window_now", {"window_before": 5}),
+        ("window_before", {"window_before": -5, "window_now": 5}),
+        ("value_now", {"value_before": [1.0]}),
+        ("states", {"states": 5}),
+    ],
+)
+def test_small_arguments_are_checked_before_the_customers_are_read(name, options):
+    with pytest.raises(InputError) as caught:
+        migration_matrix(["a", None], ["a"], **options)
+    assert caught.value.name == name

@@ -342,3 +342,10 @@ def test_a_million_groups_are_added_up_without_a_walk():
         sums = group_sums(code, np.full(len(code), 0.1), 10**6)
     assert not walked.called
     assert (sums == 0.2).all()
+
+
+@pytest.mark.parametrize(("name", "value"), [("table", 5), ("as_of", "never")])
+def test_small_arguments_are_checked_before_the_customers_are_read(name, value):
+    with pytest.raises(InputError) as caught:
+        summarise_segments(["a", None], [1.0, np.nan], **{name: value})
+    assert caught.value.name == name
