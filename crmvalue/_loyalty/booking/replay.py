@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -68,6 +69,8 @@ class _Book:
         self.left: list[int] = []
         self.back: dict[int, int] = {}  # lot: the last day on which points came back to it
         self.open: list[list[tuple[int, int, int]]] = [[] for _ in range(n_members)]  # last day, first day, lot
+        self.waits: list[list[tuple[int, int]]] = [[] for _ in range(n_members)]  # first day and lot, as a heap
+        self.ready = [0] * n_members  # points of open lots whose first day has come
         self.spent: list[list[int]] = [[] for _ in range(n_members)]  # lots that a member has emptied
         self.debt = [0] * n_members
         self.debt_day = [0] * n_members
@@ -89,13 +92,20 @@ class _Book:
         self.last.append(last)
         self.left.append(points)
         insort(self.open[member], (last, usable, lot))
+        if usable <= day:
+            self.ready[member] += points
+        elif usable <= last:
+            heappush(self.waits[member], (usable, lot))
         self.seen[member] = True
         self.write(row, member, lot, day, points)
         return lot
 
     def come_to(self, row: int, member: int, day: int) -> None:
         """Close what has expired by a day, and pay debts from points that could be spent by then."""
-        if self.debt[member]:
+        waits = self.waits[member]
+        while waits and waits[0][0] <= day:
+            self.ready[member] += self.left[heappop(waits)[1]]
+        if self.debt[member] and self.ready[member]:
             self.settle(row, member, day)
         if self.ends[member] < day:
             for lot in (
@@ -103,10 +113,13 @@ class _Book:
                 *self.spent[member],
             ):  # points may come back to these
                 self.last[lot] = min(self.last[lot], self.ends[member])
-            self.open[member], self.spent[member] = [], []
+            self.open[member], self.spent[member], self.waits[member], self.ready[member] = [], [], [], 0
         lots = self.open[member]
         gone = 0
         while gone < len(lots) and lots[gone][0] < day:
+            last, usable, lot = lots[gone]
+            if usable <= last:
+                self.ready[member] -= self.left[lot]
             gone += 1
         if gone:
             del lots[:gone]
@@ -117,34 +130,42 @@ class _Book:
             if paid_on <= min(day, last, self.ends[member]) and self.debt[member]:
                 paid = min(self.debt[member], self.left[lot])
                 self.left[lot] -= paid
+                self.ready[member] -= paid
                 self.debt[member] -= paid
                 self.write(row, member, lot, paid_on, -paid)
                 self.write(row, member, -1, paid_on, paid)
+        self.put_away(member, len(self.open[member]))
 
-    def spendable(self, member: int, day: int) -> int:
-        points = -self.debt[member]
-        for _, usable, lot in self.open[member]:  # a generator would wake the garbage collector
-            if usable <= day:
-                points += self.left[lot]
-        return points
+    def put_away(self, member: int, n: int) -> None:
+        """Take the empty ones of the first open lots out of the way."""
+        lots = self.open[member]
+        kept = []
+        for item in lots[:n]:
+            if self.left[item[2]]:
+                kept.append(item)
+            else:
+                self.spent[member].append(item[2])
+        lots[:n] = kept
+
+    def spendable(self, member: int) -> int:
+        return self.ready[member] - self.debt[member]
 
     def take(self, row: int, member: int, day: int, points: int) -> list[tuple[int, int]]:
         """Take points from the lots that expire first; give what came from which lot."""
         taken = []
-        emptied = False
+        looked = 0
         for _, usable, lot in self.open[member]:
             if not points:
                 break
+            looked += 1
             part = min(points, self.left[lot])
             if usable <= day and part:
                 self.left[lot] -= part
+                self.ready[member] -= part
                 points -= part
                 taken.append((lot, part))
                 self.write(row, member, lot, day, -part)
-                emptied = emptied or not self.left[lot]
-        if emptied:
-            self.spent[member] += [lot for lot, _ in taken if not self.left[lot]]
-            self.open[member] = [item for item in self.open[member] if self.left[item[2]]]
+        self.put_away(member, looked)
         return taken
 
     def give_back(self, row: int, lot: int, day: int, points: int) -> None:
@@ -155,8 +176,13 @@ class _Book:
         self.left[lot] += points
         self.back[lot] = day
         self.write(row, member, lot, day, points)
-        if last >= day and item not in self.open[member]:
-            insort(self.open[member], item)
+        if last < day:
+            return
+        self.ready[member] += points
+        lots = self.open[member]
+        place = bisect_left(lots, item)
+        if place == len(lots) or lots[place] != item:
+            lots.insert(place, item)
 
     def owe(self, row: int, member: int, day: int, points: int) -> None:
         self.debt[member] += points
@@ -233,7 +259,7 @@ def _take_away(book: _Book, event: _Event) -> int:
     points = abs(event.points)  # an adjustment that takes points is negative
     if not book.seen[member]:
         return NO_MEMBER
-    if points > book.spendable(member, day):
+    if points > book.spendable(member):
         return TOO_MANY
     taken = book.take(row, member, day, points)
     if event.kind == SPEND:
@@ -284,12 +310,15 @@ def _take_back(book: _Book, event: _Event, lot: int) -> None:
     """Take earned points back: from their lot, then from the others; what is missing follows the policy."""
     row, member, day = event.row, event.member, event.day
     own = min(event.points, book.left[lot])
+    usable, last = book.lots[3 * lot + 2], book.last[lot]
     book.left[lot] -= own
+    if usable <= day <= last:
+        book.ready[member] -= own
     book.write(row, member, lot, day, -own)
     short = event.points - own
     if not short:  # mostly; and a member may have thousands of lots to add up
         return
-    others = min(short, max(book.spendable(member, day), 0))
+    others = min(short, max(book.spendable(member), 0))
     book.take(row, member, day, others)
     if short > others:
         book.shortages.extend((row, short - others))
