@@ -25,7 +25,15 @@ from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
-from crmvalue._core.values import checked_field, count_column, count_field, hand_over, number_column, stay_frozen
+from crmvalue._core.values import (
+    checked_field,
+    count_column,
+    count_field,
+    hand_over,
+    number_column,
+    require_at_most,
+    stay_frozen,
+)
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -96,7 +104,7 @@ class NDayRetention(Columns, Pictured):
 
     kind: str = checked_field("kind", _kind)
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
-    first_day: Floats = number_column("first_day")
+    first_day: Floats = number_column("first_day", low=0.0)
     last_day: Floats = number_column("last_day", infinite=True)
     n_eligible: Integers = count_column("n_eligible")
     n_retained: Integers = count_column("n_retained")
@@ -110,6 +118,11 @@ class NDayRetention(Columns, Pictured):
         names = ("first_day", "last_day", "n_eligible", "n_retained", "n_too_young")
         require_same_length(**{name: getattr(self, name) for name in names})
         require(self.n_retained <= self.n_eligible, "n_retained", self.n_retained, "at most `n_eligible`")
+        require_at_most(self, "first_day", "last_day")
+        rules = {"unbounded": np.isinf(self.last_day), "day": self.last_day == self.first_day}
+        words = {"unbounded": 'infinite for "unbounded"', "day": '`first_day` for "day"'}
+        fits = rules.get(self.kind, np.isfinite(self.last_day))
+        require(fits, "last_day", self.last_day, words.get(self.kind, 'finite for "bracket"'))
 
     def _parts(self) -> Parts:
         counts = (self.n_retained, self.n_eligible, self.n_too_young)

@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 
 from crmvalue._cohorts.pictures import payback_parts
-from crmvalue._cohorts.retention import RetentionTriangle
-from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_positive, as_text, require, to_array
+from crmvalue._cohorts.retention import RetentionTriangle, cohort_period
+from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_positive, require, to_array
 from crmvalue._core.comparisons import just_below
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CohortLtv", "cohort_ltv"]
 
+_LARGEST = 1e150  # of a value, so that its ratio to a cost stays a float
+
 
 def _ltv_table(value: Any) -> Floats:
     """Take a table of numbers, cohorts by periods; NaN where not observed."""
@@ -44,8 +46,12 @@ def _ltv_table(value: Any) -> Floats:
     array, types = to_array("ltv", value, "a table of numbers")
     if array.ndim != 2 or not array.shape[1] or array.dtype.kind not in "fiu" or types & {bool, np.bool_}:
         raise InputError("ltv", "a table of numbers, of shape (cohorts, periods)", array.shape)
-    require(~np.isinf(array.astype(np.float64)), "ltv", array, "a finite number, or NaN where not observed")
-    return read_only(hand_over(array.astype(np.float64)))
+    numbers = array.astype(np.float64)
+    require(~np.isinf(numbers), "ltv", array, "a finite number, or NaN where not observed")
+    require(~(np.abs(numbers) > _LARGEST), "ltv", array, f"of a magnitude up to {_LARGEST:g}")
+    known = ~np.isnan(numbers)
+    require(known[:, :-1] | ~known[:, 1:], "ltv", numbers[:, :-1], "NaN only after the last observed age")
+    return read_only(hand_over(numbers))
 
 
 @stay_frozen
@@ -80,7 +86,7 @@ class CohortLtv(Columns, Pictured):
     '1 of 2 cohorts has paid back its acquisition, in 2 months; not yet: 2024-02-01.'
     """
 
-    period: str = checked_field("period", as_text)
+    period: str = checked_field("period", cohort_period)
     cohort: Dates = array_field(lambda value: read_only(as_day_column("cohort", value)))
     size: Integers = count_column("size")
     ltv: Floats = array_field(_ltv_table)
@@ -93,6 +99,16 @@ class CohortLtv(Columns, Pictured):
             column = getattr(self, name)
             if column is not None and len(column) != k:
                 raise InputError(name, f"one for each of the {k} cohorts", len(column))
+        require(self.size >= 1, "size", self.size, ">= 1")
+        require(np.diff(self.cohort) > np.timedelta64(0, "D"), "cohort", self.cohort[1:], "ascending")
+        cost, payback = self.acquisition_cost, self.payback
+        if (cost is None) != (payback is None):
+            raise InputError("payback", "given where, and only where, `acquisition_cost` is given", payback)
+        if cost is not None and payback is not None:
+            require(cost >= 0, "acquisition_cost", cost, ">= 0")
+            most = self.ltv.shape[1]
+            whole = np.isnan(payback) | ((payback >= 0) & (payback <= most) & (payback == np.floor(payback)))
+            require(whole, "payback", payback, f"a whole number from 0 to {most}, the periods of `ltv`, or NaN")
 
     def _parts(self) -> Parts:
         return payback_parts(self.period, self.size, self.ltv, self.acquisition_cost)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["RetentionProjection", "project_retention"]
 
 _MOST_PERIODS = 10_000
+_RISE = 1e-6  # of what a model expects at an age; less is rounding
 
 
 @stay_frozen
@@ -62,12 +63,12 @@ class RetentionProjection:
     (array([0.462, 0.438]), 0.03)
     """
 
-    n_active: Floats = number_table("n_active", 2, missing=True)
+    n_active: Floats = number_table("n_active", 2, low=0.0)
     n_observed: Integers = whole_table("n_observed")
     fit: Fit[ShiftedBetaGeometric] = checked_field("fit", of_class(Fit))
     n_holdout: int = count_field("n_holdout", default=0)
-    holdout_actual: Floats = number_table("holdout_actual", 2, missing=True)
-    holdout_predicted: Floats = number_table("holdout_predicted", 2, missing=True)
+    holdout_actual: Floats = number_table("holdout_actual", 2, low=0.0, missing=True)
+    holdout_predicted: Floats = number_table("holdout_predicted", 2, low=0.0, missing=True)
 
     def __attrs_post_init__(self) -> None:
         n = len(self.n_active)
@@ -76,6 +77,16 @@ class RetentionProjection:
         for name in ("holdout_actual", "holdout_predicted"):
             if getattr(self, name).shape != (n, self.n_holdout):
                 raise InputError(name, f"of shape ({n}, {self.n_holdout})", getattr(self, name).shape)
+        earlier, later = self.n_active[:, :-1], self.n_active[:, 1:]
+        require(later <= earlier * (1.0 + _RISE), "n_active", later, "a number that never rises")
+        n_ages = self.n_active.shape[1]
+        require(self.n_observed <= n_ages, "n_observed", self.n_observed, f"at most the {n_ages} periods of `n_active`")
+        actual, predicted, most = self.holdout_actual, self.holdout_predicted, self.n_active[:, :1] * (1.0 + _RISE)
+        require(np.isnan(actual) | (actual == np.floor(actual)), "holdout_actual", actual, "a whole number, or NaN")
+        for name, column in (("holdout_actual", actual), ("holdout_predicted", predicted)):
+            require(~(column > most), name, column, "at most `n_active` in the first period")
+        known = np.isnan(actual) == np.isnan(predicted)
+        require(known, "holdout_predicted", predicted, "NaN where, and only where, `holdout_actual` is NaN")
 
     @property
     def retention(self) -> Floats:

@@ -46,6 +46,7 @@ __all__ = [
     "WEEKS",
     "RetentionTriangle",
     "calendar_of",
+    "cohort_period",
     "first_day",
     "period_of",
     "rate",
@@ -64,7 +65,7 @@ _DAY = np.timedelta64(1, "D")
 WEEKS = {"week": 3, "week from Sunday": 4}  # days from the start of its week to Thursday 1 January 1970, day number 0
 
 
-def _period(name: str, value: object) -> str:
+def cohort_period(name: str, value: object) -> str:
     require_choice(name, value, get_args(CohortPeriod))
     return str(value)
 
@@ -142,7 +143,7 @@ class RetentionTriangle(Columns, Pictured):
            [1. , nan, nan]])
     """
 
-    period: str = checked_field("period", _period)
+    period: str = checked_field("period", cohort_period)
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     cohort: Dates = array_field(lambda value: read_only(as_day_column("cohort", value)))
     size: Integers = _counts("size")

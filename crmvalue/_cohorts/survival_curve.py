@@ -35,7 +35,9 @@ from crmvalue._core.values import (
     count_column,
     hand_over,
     number_column,
+    require_at_most,
     require_columns,
+    require_ends,
     stay_frozen,
     whole_table,
     words_field,
@@ -86,10 +88,10 @@ class SurvivalCurve(Columns, Pictured):
     (array([0.8, 0.6, 0.3, 0.3]), 4.0)
     """
 
-    time: Floats = number_column("time")
-    survival: Floats = number_column("survival")
-    low: Floats = number_column("low", missing=True)
-    high: Floats = number_column("high", missing=True)
+    time: Floats = number_column("time", low=0.0)
+    survival: Floats = number_column("survival", low=0.0, high=1.0)
+    low: Floats = number_column("low", low=0.0, high=1.0, missing=True)
+    high: Floats = number_column("high", low=0.0, high=1.0, missing=True)
     n_at_risk: Integers = count_column("n_at_risk")
     n_events: Integers = count_column("n_events")
     n_censored: Integers = count_column("n_censored")
@@ -98,6 +100,13 @@ class SurvivalCurve(Columns, Pictured):
     def __attrs_post_init__(self) -> None:
         names = ("survival", "low", "high", "n_at_risk", "n_events", "n_censored")
         require_columns(self, len(self.time), names, "times", least=1)
+        require(np.diff(self.time) > 0, "time", self.time[1:], "ascending, each time once")
+        require(np.diff(self.survival) <= _SAME, "survival", self.survival[1:], "falling")
+        require_ends(self, "low", "high")
+        require_at_most(self, "low", "survival", "high")
+        left = self.n_at_risk - self.n_events - self.n_censored
+        rule = "those before it without the customers who left or were last observed then"
+        require(left == np.append(self.n_at_risk[1:], 0), "n_at_risk", np.append(self.n_at_risk[1:], 0), rule)
 
     def _parts(self) -> Parts:
         lived = float((self.time * (self.n_events + self.n_censored)).sum())
@@ -246,7 +255,7 @@ class CohortComparison(Columns, Pictured):
     p_value: float = checked_field("p_value", partial(as_fraction, closed=True))
     first: Integers = whole_table("first")
     second: Integers = whole_table("second")
-    pair_p_value: Floats = number_column("pair_p_value")
+    pair_p_value: Floats = number_column("pair_p_value", low=0.0, high=1.0)
     direction: Integers = whole_table("direction", low=-1)
     level: float = checked_field("level", as_fraction)
 
@@ -255,6 +264,9 @@ class CohortComparison(Columns, Pictured):
         require_columns(self, len(self.first), ("second", "pair_p_value", "direction"), "pairs")
         for name in ("first", "second"):
             require(getattr(self, name) < len(self.names), name, getattr(self, name), "the place of one of the `names`")
+        require(self.first != self.second, "second", self.second, "another cohort than `first`")
+        require(self.direction <= 1, "direction", self.direction, "-1, 0 or 1")
+        require_ends(self, "low", "high")
 
     def _parts(self) -> Parts:
         differs, ends = self.p_value < 1 - self.level, (self.low, self.high)

@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_amounts, as_positive, require, require_choice
+from crmvalue._core.comparisons import just_below
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
@@ -37,7 +38,8 @@ __all__ = ["BudgetSplit", "split_budget"]
 Keep: TypeAlias = Literal["total", "each"]
 
 _STEPS = 200  # halvings of the range of the marginal ratio: more than float64 can tell
-_ROUNDING = 1e-12
+_ROUNDING = 1e-12  # of a logarithm
+_CENT = 0.01
 _LARGEST = 690.0  # logarithm of the largest spend that is still a number
 _MOST_ROWS = 14  # of a picture
 _FIGURES = ("spend_now", "spend", "n_new", "acquisition_cost", "ratio", "next_ratio")
@@ -80,12 +82,12 @@ class BudgetSplit(Columns, Pictured):
     """
 
     channels: tuple[str, ...] = words_field("channels", distinct=True)
-    spend_now: Floats = number_column("spend_now")
-    spend: Floats = number_column("spend")
-    n_new: Floats = number_column("n_new")
-    acquisition_cost: Floats = number_column("acquisition_cost", missing=True)
-    ratio: Floats = number_column("ratio", missing=True)
-    next_ratio: Floats = number_column("next_ratio", infinite=True)
+    spend_now: Floats = number_column("spend_now", low=0.0)
+    spend: Floats = number_column("spend", low=0.0)
+    n_new: Floats = number_column("n_new", low=0.0)
+    acquisition_cost: Floats = number_column("acquisition_cost", low=0.0, missing=True)
+    ratio: Floats = number_column("ratio", low=0.0, missing=True)
+    next_ratio: Floats = number_column("next_ratio", low=0.0, infinite=True)
     budget: float = checked_field("budget", as_positive)
     unspent: float = checked_field("unspent", lambda name, value: as_positive(name, value, zero=True))
     value: float = checked_field("value", lambda name, value: as_positive(name, value, zero=True))
@@ -93,6 +95,10 @@ class BudgetSplit(Columns, Pictured):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.channels), _FIGURES, "channels", least=1)
+        require((self.spend == 0) | (self.spend >= _CENT), "spend", self.spend, "0, or at least a cent")
+        whole = math.fsum(self.spend.tolist()) + self.unspent
+        if not math.isclose(whole, self.budget, rel_tol=1e-9, abs_tol=_CENT):
+            raise InputError("budget", f"the sum of `spend` and `unspent` ({whole:g})", self.budget)
 
     @property
     def total_ratio(self) -> float:
@@ -278,7 +284,7 @@ def split_budget(
 
     channels = _Channels(now, won, worth, bend, limit)
     if keep == "each":
-        good = channels.spend_where(math.log(target) - _ROUNDING, np.ones(len(names)))
+        good = channels.spend_where(math.log(just_below(target)), np.ones(len(names)))
         channels = _Channels(now, won, worth, bend, np.minimum(limit, good))
     best = _best(channels, whole, target if keep == "total" else None)
     cents = in_cents(best, min(math.fsum(best.tolist()), whole))
@@ -351,8 +357,8 @@ def _best(channels: _Channels, budget: float, target: float | None) -> Floats:
 
     def fits(spend: Floats) -> bool:
         total = math.fsum(spend.tolist())
-        kept = target is None or value_of(spend) >= target * total * (1.0 - _ROUNDING)
-        return total <= budget * (1.0 + _ROUNDING) and kept
+        kept = target is None or value_of(spend) >= just_below(target * total)
+        return bool(just_below(total) <= budget and kept)
 
     low, high = 0.0, _LARGEST
     if fits(channels.spend_where(low, channels.elasticity)):

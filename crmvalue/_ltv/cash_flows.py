@@ -13,6 +13,7 @@ import numpy as np
 
 from crmvalue._core.calendar import YEAR_FRACTION_CONVENTIONS, YearFractionConvention, year_fraction
 from crmvalue._core.checks import as_day, as_days, as_flag, as_results, require, require_choice, require_same_index
+from crmvalue._core.comparisons import just_below
 from crmvalue._ltv.checks import as_per_stream, as_streams, require_not_negative, require_same_streams
 from crmvalue.errors import InputError
 
@@ -41,7 +42,6 @@ _LARGEST_LOG_GROWTH = 460.0  # a factor of about 1e200: times a flow of 1e100 it
 _LOWEST_LOG_RATE, _HIGHEST_LOG_RATE = -30.0, 230.0  # rates beyond these mean nothing to a business beside another
 _LOWEST_LOG, _HIGHEST_LOG = -37.0, 709.78  # beyond these float64 cannot tell 1 + rate from 0, or ends
 _MOST_CHANGES = 1_000  # of sign
-_ROUNDING = 1e-12  # relative; sums of a few thousand flows err by less
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -310,7 +310,7 @@ def payback_periods(
     present = present_values(flows, rate, timing=timing)
     present, due = np.broadcast_arrays(present, cost[..., np.newaxis])
     total = present.cumsum(axis=-1)
-    covered = total >= due * (1 - _ROUNDING)
+    covered = total >= just_below(due)
     last = covered.argmax(axis=-1)[..., np.newaxis]
     before = np.concatenate([np.zeros_like(total[..., :1]), total[..., :-1]], axis=-1)  # the last flow
     flow, paid, due = (np.take_along_axis(array, last, axis=-1)[..., 0] for array in (present, before, due))

@@ -35,6 +35,7 @@ _REASONS = {
     6: "they earn back just what it cost to win them",
 }
 _MINUTES = 60.0
+_LARGEST = 1e150  # of an amount, so that what a share divides stays a float
 _ROUNDING = 1e-9  # of the larger amount: less is what binary arithmetic leaves of nothing
 
 
@@ -133,6 +134,10 @@ class CustomerProfits(Columns):
             raise InputError("margin", f"one number, or one for each of the {n} customers", np.shape(self.margin))
         for name in ("income", "service_cost", "acquisition_cost"):
             require_not_negative(**{name: getattr(self, name)})
+        for name in ("income", "service_cost", "acquisition_cost", "earned"):
+            column = getattr(self, name)
+            if column is not None:
+                require(np.abs(column) <= _LARGEST, name, column, f"of a magnitude up to {_LARGEST:g}")
 
     def __len__(self) -> int:
         return len(self.income)

@@ -25,6 +25,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.comparisons import just_below
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -37,7 +38,9 @@ from crmvalue._core.values import (
     count_column,
     hand_over,
     number_column,
+    require_at_most,
     require_columns,
+    require_ends,
     stay_frozen,
     words_field,
 )
@@ -108,17 +111,17 @@ class GroupEconomics(Columns, Pictured):
     group: tuple[str, ...] = words_field("group")
     n_customers: Integers = count_column("n_customers")
     value: Floats = number_column("value")
-    total_acquisition_cost: Floats = number_column("total_acquisition_cost")
+    total_acquisition_cost: Floats = number_column("total_acquisition_cost", low=0.0)
     ltv: Floats = number_column("ltv")
     ltv_low: Floats = number_column("ltv_low", missing=True)
     ltv_high: Floats = number_column("ltv_high", missing=True)
-    acquisition_cost: Floats = number_column("acquisition_cost")
+    acquisition_cost: Floats = number_column("acquisition_cost", low=0.0)
     ratio: Floats = number_column("ratio", missing=True)
     ratio_low: Floats = number_column("ratio_low", missing=True)
     ratio_high: Floats = number_column("ratio_high", missing=True)
-    payback: Floats = number_column("payback", missing=True)
-    payback_low: Floats = number_column("payback_low", missing=True)
-    payback_high: Floats = number_column("payback_high", missing=True)
+    payback: Floats = number_column("payback", low=0.0, missing=True)
+    payback_low: Floats = number_column("payback_low", low=0.0, missing=True)
+    payback_high: Floats = number_column("payback_high", low=0.0, missing=True)
     level: float = checked_field("level", as_fraction)
     target_ratio: float = checked_field("target_ratio", as_positive)
 
@@ -126,6 +129,27 @@ class GroupEconomics(Columns, Pictured):
         require_columns(self, len(self.by), ("group", "n_customers", *_FIGURES), "rows")
         if not self.by or self.by[0] != _ALL:
             raise InputError("by", "with a first row of all customers", self.by[:1])
+        if len(set(zip(self.by, self.group, strict=True))) < len(self.by) or _ALL in self.by[1:]:
+            raise InputError("group", "each group of a dimension once, after the row of all customers", self.group)
+        self._require_sums()
+        for name in ("ltv", "ratio"):
+            require_ends(self, f"{name}_low", f"{name}_high")
+            require_at_most(self, f"{name}_low", name, f"{name}_high")
+        require_at_most(self, "payback_low", "payback", "payback_high")
+        free = self.acquisition_cost == 0
+        require(np.isnan(self.ratio) == free, "ratio", self.ratio, "NaN where, and only where, the cost is 0")
+        same = np.isclose(self.ratio * self.acquisition_cost, self.ltv, rtol=1e-6, atol=0.0)
+        require(free | same, "ratio", self.ratio, "`ltv` over `acquisition_cost`")
+
+    def _require_sums(self) -> None:
+        """Check that the groups of each dimension add up to all customers and to all money, to the cent."""
+        require(self.n_customers >= 1, "n_customers", self.n_customers, ">= 1")
+        dimension = self._dimension()
+        for name, cents in (("n_customers", 0.0), ("value", 0.01), ("total_acquisition_cost", 0.01)):
+            column = getattr(self, name)
+            sums, size = np.bincount(dimension, column), np.bincount(dimension, np.abs(column))
+            fits = np.abs(sums - column[0]) <= cents + 1e-9 * size
+            require(fits, name, sums, f"of the same sum in each dimension ({column[0]:g})")
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -140,12 +164,16 @@ class GroupEconomics(Columns, Pictured):
         words = np.where(high < self.target_ratio, "less", words).tolist()
         return ("", *words[1:])
 
+    def _dimension(self) -> Integers:
+        """Give the place of each row's dimension among all dimensions."""
+        place = {name: i for i, name in enumerate(dict.fromkeys(self.by))}
+        return np.array([place[name] for name in self.by])
+
     def _ends_together(self) -> tuple[Floats, Floats]:
         """Give the ends of the ratios at a level that holds for all groups of a dimension together."""
         from scipy.special import stdtrit
 
-        place = {name: i for i, name in enumerate(dict.fromkeys(self.by))}
-        dimension = np.array([place[name] for name in self.by])
+        dimension = self._dimension()
         k = np.bincount(dimension, ~np.isnan(self.ratio_low))[dimension]
         degrees, tail = np.maximum(self.n_customers - 1, 1), (1.0 - self.level) / 2.0
         wider = stdtrit(degrees, tail / np.maximum(k, 1)) / stdtrit(degrees, tail)
@@ -533,7 +561,7 @@ def _payback(flows: Floats, rows: Integers, price: float, t: float) -> tuple[flo
 def _first(total: Floats, price: float) -> float:
     if price == 0:
         return 0.0
-    reached = total >= price * (1.0 - _ROUNDING)
+    reached = total >= just_below(price)
     return float(reached.argmax()) + 1.0 if reached.any() else math.nan
 
 

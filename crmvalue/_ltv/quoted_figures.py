@@ -12,7 +12,15 @@ import numpy as np
 from crmvalue._core.checks import as_float, as_fraction, as_name, as_positive, as_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, number_column, number_field, require_columns, stay_frozen, words_field
+from crmvalue._core.values import (
+    checked_field,
+    number_column,
+    number_field,
+    require_at_most,
+    require_columns,
+    stay_frozen,
+    words_field,
+)
 from crmvalue._ltv.sensitivity import retention_uplift
 from crmvalue.errors import InputError
 
@@ -148,6 +156,7 @@ class QuotedFigureChecks(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.name), ("claim", "unit", "source", "low", "high", "own"), "figures")
+        require_at_most(self, "low", "high")
 
     @property
     def verdict(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import count_field
-from crmvalue._metrics.common import as_of_field, per_unit, share
+from crmvalue._metrics.common import amount_field, as_of_field, per_unit, share
 from crmvalue._metrics.survival import require_order, require_waits, summarise_waiting, waiting_field
 from crmvalue.errors import InputError
 
@@ -141,7 +141,7 @@ class TimeToPurchase:
     8.0
     """
 
-    mean: float = waiting_field("mean")
+    mean: float = amount_field("mean")
     median: float = waiting_field("median")
     percentile_90: float = waiting_field("percentile_90")
     n_purchased: int = count_field("n_purchased")

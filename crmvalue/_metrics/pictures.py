@@ -140,9 +140,9 @@ def targets_parts(
     target, actual, forecast = money
     is_reached = actual >= target
     likely = is_reached | (np.nan_to_num(prob) >= _LIKELY)
-    short = np.divide(
-        target - np.where(np.isnan(forecast), actual, forecast), target, out=np.zeros(n), where=target > 0
-    )
+    missing = target - np.where(np.isnan(forecast), actual, forecast)
+    with np.errstate(over="ignore"):  # infinite for a target next to nothing
+        short = np.divide(missing, target, out=np.zeros(n), where=target > 0)
     behind = np.where(is_reached, -1.0, np.maximum(short, 0.0))
     order = np.argsort(-behind, kind="stable")
     worst = int(order[0])

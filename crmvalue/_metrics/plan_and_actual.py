@@ -38,7 +38,9 @@ from crmvalue._core.values import (
     number_column,
     number_field,
     optional,
+    require_at_most,
     require_columns,
+    require_ends,
     stay_frozen,
 )
 from crmvalue._metrics.pictures import targets_parts
@@ -123,14 +125,14 @@ class PlanAndActual(Columns, Pictured):
     dimensions: Mapping[str, tuple[str, ...]] = checked_field("dimensions", _dimensions)
     start: Dates = date_table("start")
     end: Dates = date_table("end")
-    target: Floats = number_column("target")
+    target: Floats = number_column("target", low=0.0)
     actual: Floats = number_column("actual")
     days_over: Integers = count_column("days_over")
     days_left: Integers = count_column("days_left")
     forecast: Floats = number_column("forecast", missing=True)
     forecast_low: Floats = number_column("forecast_low", missing=True)
     forecast_high: Floats = number_column("forecast_high", missing=True)
-    prob_reached: Floats = number_column("prob_reached", missing=True)
+    prob_reached: Floats = number_column("prob_reached", low=0.0, high=1.0, missing=True)
     level: float = checked_field("level", as_fraction)
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     n_unplanned: int = count_field("n_unplanned", default=0)
@@ -145,6 +147,25 @@ class PlanAndActual(Columns, Pictured):
         for name, labels in self.dimensions.items():
             if len(labels) != len(self.start):
                 raise InputError("dimensions", f"one {name} for each of the {len(self.start)} targets", len(labels))
+        self._require_days()
+        require_ends(self, "forecast_low", "forecast_high")
+        known = np.isnan(self.forecast_low) | ~np.isnan(self.forecast)
+        require(known, "forecast_low", self.forecast_low, "NaN where `forecast` is NaN")
+        require_at_most(self, "forecast_low", "forecast", "forecast_high")
+        require_at_most(self, "n_unlabelled", "n_unplanned")
+        if self.unplanned and not self.n_unplanned:
+            raise InputError("unplanned", "0 where `n_unplanned` is 0", self.unplanned)
+
+    def _require_days(self) -> None:
+        """Check that periods end after they start, and have room for the working days before and after `as_of`."""
+        for name in ("start", "end"):
+            require(~np.isnat(getattr(self, name)), name, getattr(self, name), "a day")
+        require_at_most(self, "start", "end")
+        start, end = self.start.astype("datetime64[D]"), self.end.astype("datetime64[D]")
+        last = np.clip(self.as_of, start - _DAY, end)
+        for name, most in (("days_over", last - start + _DAY), ("days_left", end - last)):
+            days = getattr(self, name)
+            require(days <= most.astype(np.int64), name, days, "at most the days of the period up to `as_of`, or after")
 
     def __len__(self) -> int:
         return len(self.start)
@@ -152,7 +173,8 @@ class PlanAndActual(Columns, Pictured):
     @property
     def share(self) -> Floats:
         """Share of the target that came in [fraction]; NaN for a target of 0."""
-        share: Floats = np.divide(self.actual, self.target, out=np.full(len(self), np.nan), where=self.target > 0)
+        with np.errstate(over="ignore"):  # infinite for a target next to nothing
+            share: Floats = np.divide(self.actual, self.target, out=np.full(len(self), np.nan), where=self.target > 0)
         return share
 
     @property

@@ -31,6 +31,7 @@ from crmvalue._core.values import (
     number_column,
     number_field,
     of_class,
+    require_at_most,
     require_columns,
     stay_frozen,
     whole_table,
@@ -63,6 +64,8 @@ _MOST_QUESTIONS = 100
 _DRIVER_COLUMNS = ("effect", "low", "high", "p_value", "importance", "mean")
 _LEFT_OVER = 5  # answers beyond the coefficients, fewer of which fit whole numbers by chance alone
 _ROUNDING = 1e-12  # of the largest answer: less is what binary arithmetic leaves of nothing
+_SLACK = 1e-9  # points; what rounding may add
+_NOT_SUMMED = 1e-3  # of all variance; rounding in the weights of questions of which one nearly repeats the others
 _SAME = 1e-9  # share of the variance of a question that the others leave over, below which it repeats them
 _ADDED, _ADDED_EACH = 3.0, 0.75  # as in the interval of one score (Rocks 2016)
 
@@ -97,6 +100,11 @@ class NpsChange:
     interval: Interval = interval_field("interval")
     p_value: float = number_field("p_value", low=0.0, high=1.0)
     level: float = checked_field("level", as_fraction)
+
+    def __attrs_post_init__(self) -> None:
+        low, high = self.interval
+        if not (low - _SLACK <= self.change <= high + _SLACK and max(-low, high) <= 200.0 + _SLACK):
+            raise InputError("interval", f"within -200 and 200, around the change of {self.change:g}", (low, high))
 
     @property
     def change(self) -> float:
@@ -234,8 +242,8 @@ class ScoreDrivers(Columns, Pictured):
     effect: Floats = number_column("effect")
     low: Floats = number_column("low")
     high: Floats = number_column("high")
-    p_value: Floats = number_column("p_value")
-    importance: Floats = number_column("importance")
+    p_value: Floats = number_column("p_value", low=0.0, high=1.0)
+    importance: Floats = number_column("importance", low=0.0)
     mean: Floats = number_column("mean")
     explained: float = number_field("explained", low=0.0, high=1.0)
     n_answers: int = count_field("n_answers", low=2)
@@ -244,6 +252,11 @@ class ScoreDrivers(Columns, Pictured):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.question), _DRIVER_COLUMNS, "questions", least=1)
+        require_at_most(self, "low", "effect", "high")
+        if not abs(self.importance.sum() - self.explained) <= _NOT_SUMMED:
+            raise InputError("importance", f"of the sum `explained` ({self.explained:g})", self.importance.sum())
+        if self.n_answers < len(self.question) + 2:
+            raise InputError("n_answers", "at least 2 more than there are questions", self.n_answers)
 
     @property
     def strongest(self) -> str:
@@ -462,15 +475,17 @@ class ResponseBySegment(Columns):
     segment: npt.NDArray[np.str_] = label_column("segment", texts=True)
     n_asked: Integers = whole_table("n_asked", low=1)
     n_answered: Integers = whole_table("n_answered")
-    low: Floats = number_column("low")
-    high: Floats = number_column("high")
-    p_value: Floats = number_column("p_value")
+    low: Floats = number_column("low", low=0.0, high=1.0)
+    high: Floats = number_column("high", low=0.0, high=1.0)
+    p_value: Floats = number_column("p_value", low=0.0, high=1.0)
     level: float = checked_field("level", as_fraction)
 
     def __attrs_post_init__(self) -> None:
         require_columns(
             self, len(self.segment), ("n_asked", "n_answered", "low", "high", "p_value"), "segments", least=1
         )
+        require_at_most(self, "n_answered", "n_asked")
+        require_at_most(self, "low", "rate", "high")
 
     @property
     def rate(self) -> Floats:

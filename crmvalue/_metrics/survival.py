@@ -88,6 +88,10 @@ def require_waits(times: Any, n_over: str) -> None:
     """Check a result with waiting times; `n_over` is its name for the waits that are over."""
     require(times.percentile_90 >= times.median, "percentile_90", times.percentile_90, "at least `median`")
     require(getattr(times, n_over) + times.n_open > 0, "n_open", times.n_open, f"> 0 where `{n_over}` is 0")
+    known = getattr(times, n_over) > 0 or math.isinf(times.median)
+    require(known, "median", times.median, f"infinite where `{n_over}` is 0")
+    known = times.n_open > 0 or math.isfinite(times.percentile_90)
+    require(known, "percentile_90", times.percentile_90, "finite where `n_open` is 0")
 
 
 def waiting_field(name: str) -> Any:

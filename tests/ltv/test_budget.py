@@ -207,3 +207,26 @@ def test_single_numbers_are_checked_before_the_channels_are_read(name, value):
     with pytest.raises(InputError) as caught:
         split_budget(100, spend={"a": 1, "b": -1}, **options)
     assert caught.value.name == name
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"spend": [5.0, -5.0]}, "spend.*>= 0; got -5.0 at index 1"),
+        ({"spend": [5e-324, 750.0]}, "spend.*0, or at least a cent"),
+        ({"spend": [1e300, 250.0]}, "budget.*the sum of `spend` and `unspent`"),
+        ({"unspent": 1.0}, "budget.*the sum of `spend` and `unspent`"),
+        ({"spend_now": [-1.0, 100.0]}, "spend_now.*>= 0"),
+        ({"n_new": [-1.0, 10.0]}, "n_new.*>= 0"),
+        ({"acquisition_cost": [-1.0, 10.0]}, "acquisition_cost.*>= 0"),
+        ({"ratio": [-1.0, np.nan]}, "ratio.*>= 0"),
+        ({"next_ratio": [-1.0, np.inf]}, "next_ratio.*>= 0"),
+    ],
+)
+def test_contradictions_are_refused(changes, named):
+    columns = {"spend_now": [500.0, 100.0], "spend": [500.0, 250.0], "n_new": [10.0, 10.0]}
+    columns |= {"acquisition_cost": [50.0, 25.0], "ratio": [4.0, 8.0], "next_ratio": [2.0, np.inf]}
+    whole = {"channels": ["ads", "mail"], "budget": 750.004, "unspent": 0.0, "value": 4000.0, "target_ratio": 3.0}
+    assert BudgetSplit(**columns, **whole).total_ratio == pytest.approx(4000 / 750)
+    with pytest.raises(InputError, match=named):
+        BudgetSplit(**{**columns, **whole, **changes})

@@ -153,3 +153,12 @@ class TestCustomerProfits:
         with pytest.raises(InputError) as caught:
             customer_profits(**{"revenue": [1, 2], "margin": 0.3, **changes})
         assert caught.value.name == name
+
+
+@pytest.mark.parametrize("name", ["income", "service_cost", "acquisition_cost", "earned"])
+def test_amounts_whose_share_would_leave_the_floats_are_refused(name):
+    """A cost of 1e300 at a margin of 1e-10 has no revenue that covers it."""
+    columns = {"income": [1.0], "service_cost": [1.0], "acquisition_cost": [1.0], "earned": [1.0], "margin": 1e-10}
+    with pytest.raises(InputError, match=f"`{name}` must be of a magnitude up to 1e\\+150"):
+        CustomerProfits(**{**columns, name: [1e300]})
+    assert np.isfinite(CustomerProfits(**{**columns, name: [1e150]}).break_even_revenue).all()

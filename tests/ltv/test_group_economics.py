@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import date, timedelta
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -133,11 +134,19 @@ class TestGroupEconomics:
         n = 20_000
         low = np.r_[2.0, np.tile([4.0, 1.0], n // 2)]
         columns = {name: np.ones(n + 1) for name in _FIGURES}
-        columns |= {"ratio": low + 0.1 * np.arange(n + 1) / n, "ratio_low": low - 0.1, "ratio_high": low + 0.2}
+        ends = {"low": low - 0.1, "high": low + 0.2}
+        for name in ("ltv", "ratio"):
+            columns |= {
+                name: low + 0.1 * np.arange(n + 1) / n,
+                f"{name}_low": ends["low"],
+                f"{name}_high": ends["high"],
+            }
+        size = np.r_[n - 2, np.ones(n - 2), [n // 2 - 1] * 2]  # both dimensions add up to all customers
+        columns |= {"value": size, "total_acquisition_cost": size}
         found = GroupEconomics(
             by=("all", *["g"] * (n - 2), "h", "h"),
             group=("all", *map(str, range(n))),
-            n_customers=np.full(n + 1, 10_000),
+            n_customers=10_000 * size,
             **columns,
             level=0.95,
             target_ratio=3,
@@ -315,3 +324,30 @@ def test_small_arguments_are_checked_before_the_groups_are_read(name, value):
     with pytest.raises(InputError) as caught:
         group_economics({"channel": ["a", ""]}, [1.0, 2.0], **options)
     assert caught.value.name == name
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"n_customers": [3, 2, 2]}, "n_customers.*of the same sum in each dimension"),
+        ({"n_customers": [2, 2, 0]}, "n_customers.*>= 1"),
+        ({"value": [6.0, 5.0, 2.0]}, "value.*of the same sum in each dimension"),
+        ({"total_acquisition_cost": [3.0, 20.0, 1.0]}, "total_acquisition_cost.*of the same sum"),
+        ({"total_acquisition_cost": [3.0, 4.0, -1.0]}, "total_acquisition_cost.*>= 0"),
+        ({"ratio_low": [3.0, 3.0, 1.0], "ratio_high": [1.0, 1.0, 1.0]}, "ratio_low.*at most `ratio_high`"),
+        ({"ratio_low": [np.nan, 1.0, np.nan]}, "ratio_low.*NaN where, and only where, `ratio_high`"),
+        ({"ltv_high": [1.5, 5.0, np.nan]}, "ltv.*at most `ltv_high`"),
+        ({"payback_low": [3.0, 1.0, 1.0]}, "payback_low.*at most `payback`"),
+        ({"payback": [-1.0, 1.0, 1.0]}, "payback.*>= 0"),
+        ({"ratio": [np.nan, 2.0, 2.0]}, "ratio.*NaN where, and only where, the cost is 0"),
+        ({"ratio": [1.5, 2.0, 2.0]}, "ratio.*`ltv` over `acquisition_cost`"),
+        ({"acquisition_cost": [-1.0, 1.0, 1.0]}, "acquisition_cost.*>= 0"),
+        ({"by": ["all", "all", "all"]}, "group.*once, after the row of all customers"),
+        ({"group": ["all", "a", "a"]}, "group.*once, after the row of all customers"),
+    ],
+)
+def test_contradictions_are_refused(changes, named):
+    flows = [[1.0, 1.0], [2.0, 0.0], [3.0, 3.0]]
+    found = group_economics({"channel": ["a", "a", "b"]}, [1.0, 3.0, 2.0], acquisition_cost=1.0, cash_flows=flows)
+    with pytest.raises(InputError, match=named):
+        attrs.evolve(found, **changes)

@@ -93,3 +93,8 @@ class TestCheckQuotedFigures:
         with pytest.raises(InputError) as caught:
             check_quoted_figures(**{name: value})
         assert caught.value.name == name
+
+    def test_ends_in_the_wrong_order(self):
+        texts = {name: ["x"] for name in ("name", "claim", "unit", "source")}
+        with pytest.raises(InputError, match=r"low.*at most `high`; got 2\.0"):
+            QuotedFigureChecks(**texts, low=[2.0], high=[1.0], own=[1.5])

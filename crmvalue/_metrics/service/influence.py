@@ -30,7 +30,9 @@ from crmvalue._core.values import (
     label_column,
     number_column,
     number_field,
+    require_at_most,
     require_columns,
+    require_ends,
     stay_frozen,
     whole_table,
     words_field,
@@ -101,6 +103,7 @@ class AgentScores(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.agent), ("n_answers", "mean", "shrunk", "low", "high"), "agents")
+        require_at_most(self, "low", "shrunk", "high")
 
     @property
     def is_above(self) -> Bools:
@@ -327,9 +330,9 @@ class WorstTicketRetention(Columns):
     worst: tuple[str, ...] = words_field("worst", distinct=True)
     n_customers: Integers = whole_table("n_customers", low=1)
     n_lost: Integers = whole_table("n_lost")
-    retained: Floats = number_column("retained", missing=True)
-    low: Floats = number_column("low", missing=True)
-    high: Floats = number_column("high", missing=True)
+    retained: Floats = number_column("retained", low=0.0, high=1.0, missing=True)
+    low: Floats = number_column("low", low=0.0, high=1.0, missing=True)
+    high: Floats = number_column("high", low=0.0, high=1.0, missing=True)
     landmark_days: int = count_field("landmark_days", low=1)
     horizon_days: int = count_field("horizon_days", low=1)
     n_left_before: int = count_field("n_left_before")
@@ -340,6 +343,10 @@ class WorstTicketRetention(Columns):
     def __attrs_post_init__(self) -> None:
         names = ("n_customers", "n_lost", "retained", "low", "high")
         require_columns(self, len(self.worst), names, "groups")
+        require_at_most(self, "n_lost", "n_customers")
+        require_ends(self, "low", "high")
+        require_ends(self, "low", "retained")
+        require_at_most(self, "retained", "high")
 
     @property
     def conclusion(self) -> str:

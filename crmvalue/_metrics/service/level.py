@@ -14,6 +14,7 @@ from crmvalue._core.checks import (
     as_positive,
     as_time,
     as_time_column,
+    require,
     require_same_index,
     require_same_length,
 )
@@ -83,6 +84,9 @@ class OpenTickets(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.row), ("hours_left", "at_risk"), "tickets")
+        left = self.hours_left
+        require(np.append(True, left[1:] >= left[:-1])[: len(left)], "hours_left", left, "ascending")
+        require(~(self.at_risk & (left < 0)), "at_risk", self.at_risk, "False where the target is missed")
 
     def __len__(self) -> int:
         return len(self.row)
@@ -157,6 +161,8 @@ class ServiceLevel(Columns, Pictured):
     def __attrs_post_init__(self) -> None:
         names = ("priority", "n_within", "n_missed", "n_pending")
         require_columns(self, len(self.customer_class), names, "groups")
+        if len(self.open) > self.n_missed.sum() + self.n_pending.sum():
+            raise InputError("open", "of at most as many tickets as `n_missed` and `n_pending` count", len(self.open))
 
     @property
     def share(self) -> Floats:

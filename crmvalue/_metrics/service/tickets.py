@@ -18,7 +18,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.clock.business_hours import BusinessHours, as_business_hours
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import count_field, optional
-from crmvalue._metrics.common import as_of_field, share
+from crmvalue._metrics.common import amount_field, as_of_field, share
 from crmvalue._metrics.intervals import proportion_interval
 from crmvalue._metrics.survival import require_order, require_waits, summarise_waiting, waiting_field
 from crmvalue.typing import Interval
@@ -147,7 +147,7 @@ class ResolutionTime:
     8.0
     """
 
-    mean: float = waiting_field("mean")
+    mean: float = amount_field("mean")
     median: float = waiting_field("median")
     percentile_90: float = waiting_field("percentile_90")
     n_resolved: int = count_field("n_resolved")
@@ -193,7 +193,7 @@ class ResponseTime:
     2.0
     """
 
-    mean: float = waiting_field("mean")
+    mean: float = amount_field("mean")
     median: float = waiting_field("median")
     percentile_90: float = waiting_field("percentile_90")
     n_answered: int = count_field("n_answered")

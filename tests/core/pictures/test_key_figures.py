@@ -24,12 +24,11 @@ class TestBudgetSplit:
             "acquisition_cost": [27.8, 35.0, np.nan],
             "ratio": [5.0, 4.0, np.nan],
             "next_ratio": [1.0, 1.0, 0.0],
-            "budget": 1500.0,
             "unspent": 500.0,
             "value": 4050.0,
             "target_ratio": 3.0,
-        }
-        return ltv.BudgetSplit(**{**given, **changes})
+        } | changes
+        return ltv.BudgetSplit(**given, budget=np.sum(given["spend"]) + given["unspent"])
 
     def test_rows(self):
         found = self.split()
