@@ -4,8 +4,9 @@ A value is an object with its class under "kind" and its fields by name; the out
 Arrays are lists, days and times ISO text; a day among values of any type says that it is one. Mappings are lists of
 pairs, because their order counts and some stores of JSON sort keys. JSON has no infinity and no NaN: "inf", "-inf" and
 null stand for them. An array without an element, of several dimensions, is written as its "shape", which lists do not
-show. Text is not escaped, but for half of a pair of UTF-16, which UTF-8 cannot write. A field that is itself named
-"kind" or "schema" is written as "kind_" or "schema_".
+show. A column of labels that are days or moments is written as its type and its texts. Text is not escaped, but for
+half of a pair of UTF-16, which UTF-8 cannot write. A field that is itself named "kind" or "schema" is written as
+"kind_" or "schema_".
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import attrs
 import numpy as np
@@ -51,8 +52,13 @@ _INFINITIES = {"inf": math.inf, "-inf": -math.inf}
 def to_json(value: Any, **written: Any) -> str:
     """Write a frozen value with all its fields; `written` are fields that are plain data already."""
     fields = {"schema": SCHEMA, **_plain(value), **written}
-    text = json.dumps(fields, allow_nan=False, ensure_ascii=False)
+    text = json.dumps(fields, allow_nan=False, ensure_ascii=False, default=_refuse)
     return text if text.isascii() else _HALF.sub(_escaped, text)
+
+
+def _refuse(value: Any) -> NoReturn:
+    rule = "of texts, numbers, True, False, days and moments, which JSON can say"
+    raise InputError("value", rule, value)
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -124,8 +130,8 @@ def _finite_number(text: str) -> float:
 def _plain(value: Any) -> Any:
     """Turn any field of a value into plain data for the writer of JSON."""
     if attrs.has(type(value)):
-        fields = [field.name for field in attrs.fields(type(value)) if field.init]
-        plain = {_TAKEN.get(name, name): _plain(getattr(value, name)) for name in fields}
+        fields = {field.name: field for field in attrs.fields(type(value)) if field.init}
+        plain = {_TAKEN.get(name, name): _plain_field(field, getattr(value, name)) for name, field in fields.items()}
         return {"kind": type(value).__name__, **plain}
     if isinstance(value, Mapping):
         return [[key, _plain(item)] for key, item in value.items()]
@@ -134,6 +140,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
     return _plain_scalar(value)
+
+
+def _plain_field(field: attrs.Attribute[Any], value: Any) -> Any:
+    """Turn a field into plain data; days among labels say their type, or they would come back as texts."""
+    labels = _holds_labels(field) and isinstance(value, np.ndarray) and value.dtype.kind == "M"
+    return {"kind": value.dtype.name, "value": value.astype(str).tolist()} if labels else _plain(value)
+
+
+def _holds_labels(field: attrs.Attribute[Any]) -> bool:
+    return str(field.type).startswith("npt.NDArray[Any]")
 
 
 def _plain_scalar(value: Any) -> Any:
@@ -206,8 +222,8 @@ def _read(field: attrs.Attribute[Any], value: Any, kinds: dict[str, type[Any]]) 
     unchecked = word in kinds and field.converter is None
     if value is None and (kind.endswith("None") or not (unchecked or word in _NEVER_NULL)):
         return math.nan if kind == "float" else None
-    if word == "Dates" and _is_no_times(value):
-        return _no_times(value)
+    if isinstance(value, dict) and (read_times := _reader_of_times(field, word, value)):
+        return read_times(value)
     if word in _ARRAYS and isinstance(value, dict) and set(value) == {"shape"}:
         return _no_elements(value["shape"], "Bools" if kind.startswith("npt.NDArray[np.bool_]") else word)
     if word in _ARRAYS and not isinstance(value, list):
@@ -224,6 +240,13 @@ def _read(field: attrs.Attribute[Any], value: Any, kinds: dict[str, type[Any]]) 
     if field.converter is None:
         reader = _UNCHECKED.get(kind.removesuffix(" | None"), reader)
     return reader(value) if reader else value
+
+
+def _reader_of_times(field: attrs.Attribute[Any], word: str, value: dict[str, Any]) -> Callable[[Any], Any] | None:
+    """Give the reader of a column of moments that say their type."""
+    if _holds_labels(field) and "value" in value:
+        return _labels
+    return _no_times if word == "Dates" and _is_no_times(value) else None
 
 
 def _holds_objects(value: Any) -> bool:
@@ -333,6 +356,18 @@ def _no_times(given: dict[str, Any]) -> Any:
     return times.astype(given["kind"])
 
 
+def _labels(given: dict[str, Any]) -> npt.NDArray[np.datetime64]:
+    """Read labels that are days or moments, in the unit that stands beside them."""
+    kind, texts = given.get("kind"), given.get("value")
+    if set(given) != {"kind", "value"} or kind not in _LABELS or not isinstance(texts, list):
+        raise ValueError(f"days or moments as labels, not {given!r}")
+    shape = _LABELS[kind]
+    for text in np.array(texts, dtype=object).ravel():
+        if not isinstance(text, str) or (text != "NaT" and not shape.fullmatch(text)):
+            raise ValueError(f"labels of type {kind}, not {text!r}")
+    return np.array(texts, dtype=kind)
+
+
 def _texts(value: Any) -> Any:
     """Read a column of texts: numpy takes an empty list for numbers."""
     return np.zeros(0, dtype=np.str_) if value == [] else value
@@ -350,6 +385,23 @@ def _require_iso(text: Any) -> None:
 
 
 _ISO = re.compile(r"NaT|\d{4}-\d{2}-\d{2}(T\d{2}(:\d{2}(:\d{2}(\.\d{1,9})?)?)?)?", re.ASCII)
+
+_LABELS = {
+    f"datetime64[{unit}]": re.compile(shape, re.ASCII)
+    for unit, shape in {
+        "Y": r"\d{4}",
+        "M": r"\d{4}-\d{2}",
+        "W": r"\d{4}-\d{2}-\d{2}",
+        "D": r"\d{4}-\d{2}-\d{2}",
+        "h": r"\d{4}-\d{2}-\d{2}T\d{2}",
+        "m": r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}",
+        "s": r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}",
+        "ms": r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}",
+        "us": r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}",
+        "ns": r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{9}",
+    }.items()
+}
+"""How numpy writes days and moments of each type."""
 
 _MAPPINGS = frozenset({"Mapping", "FixedMapping", "dict"})
 

@@ -71,6 +71,11 @@ _LARGEST_END = 1e250
 _ROUNDING = 1e-9
 """So much a computed number may pass the bound that it has by its meaning: a share of 1.0000000000000002."""
 
+_FIRST_YEAR, _LAST_YEAR = 1970, 9999
+"""The year that numpy counts from, and the last one of four digits."""
+_LABEL_UNITS = frozenset((unit, 1) for unit in ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns"))
+"""Units of labels that are days or moments, as JSON writes them."""
+
 _T = TypeVar("_T")
 _K = TypeVar("_K")
 
@@ -361,6 +366,12 @@ def label_column(
             raise InputError(name, "a column of labels", value)
         if array.dtype.kind == "f":
             require(np.isfinite(array), name, array, "a column of labels, without NaN and infinities")
+        if array.dtype.kind == "M":
+            rule = "days and moments of the years 1 to 9999, in nanoseconds or coarser"
+            if np.datetime_data(array.dtype) not in _LABEL_UNITS:
+                raise InputError(name, rule, array.dtype.name)
+            years = array.astype("datetime64[Y]").astype(np.int64) + _FIRST_YEAR
+            require(np.isnat(array) | ((years >= 1) & (years <= _LAST_YEAR)), name, array, rule)
         if identifiers and array.size:
             encode_customers(name, value)
             encode_customers(name, array)  # numpy cuts off null characters at the end of a text

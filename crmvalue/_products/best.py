@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_text, as_whole_number, require
+from crmvalue._core.checks import as_fraction, as_whole_number, require
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.labels import counted
 from crmvalue._core.values import (
-    checked_field,
     count_column,
     count_field,
     hand_over,
     label_column,
     number_column,
     number_field,
+    require_at_most,
     stay_frozen,
 )
 from crmvalue._products.counting import as_lines, incidence, items_of, order_starts
 from crmvalue._products.lines import ItemKind, order_codes
-from crmvalue._products.table import Table, interval_of_ratio, q_values, tail
+from crmvalue._products.table import Table, interval_of_ratio, item_kind_field, q_values, require_quotient, tail
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -79,18 +79,26 @@ class BestCustomerProducts(Table):
 
     item: npt.NDArray[Any] = label_column("item")
     n_buyers: Integers = count_column("n_buyers")
-    buyers_best: Floats = number_column("buyers_best")
-    buyers_others: Floats = number_column("buyers_others")
-    share_best: Floats = number_column("share_best")
-    share_others: Floats = number_column("share_others")
-    index: Floats = number_column("index", infinite=True)
-    index_low: Floats = number_column("index_low")
+    buyers_best: Floats = number_column("buyers_best", low=0.0, high=1.0)
+    buyers_others: Floats = number_column("buyers_others", low=0.0, high=1.0)
+    share_best: Floats = number_column("share_best", low=0.0, high=1.0)
+    share_others: Floats = number_column("share_others", low=0.0, high=1.0)
+    index: Floats = number_column("index", infinite=True, low=0.0)
+    index_low: Floats = number_column("index_low", low=0.0)
     index_high: Floats = number_column("index_high", infinite=True)
-    q_value: Floats = number_column("q_value")
-    n_best: int = count_field("n_best")
-    n_others: int = count_field("n_others")
-    item_kind: str = checked_field("item_kind", as_text)
+    q_value: Floats = number_column("q_value", low=0.0, high=1.0)
+    n_best: int = count_field("n_best", low=1)
+    n_others: int = count_field("n_others", low=1)
+    item_kind: str = item_kind_field()
     level: float = number_field("level", low=0.0, high=1.0)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        buyers = self.buyers_best * self.n_best + self.buyers_others * self.n_others
+        rule = "those of `n_best` and `n_others`, by their shares"
+        require(np.isclose(buyers, self.n_buyers, rtol=1e-9, atol=0), "n_buyers", self.n_buyers, rule)
+        require_quotient(self, "index", "share_best", "share_others")
+        require_at_most(self, "index_low", "index", "index_high")
 
     @property
     def conclusion(self) -> str:

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.calendar import pile_of_first_days
-from crmvalue._core.checks import as_day, as_fraction, as_text, as_whole_number, require
+from crmvalue._core.checks import as_day, as_fraction, as_whole_number, require
 from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
@@ -20,10 +20,11 @@ from crmvalue._core.values import (
     number_column,
     number_field,
     optional,
+    require_at_most,
     stay_frozen,
 )
 from crmvalue._products.counting import as_lines, incidence, items_of
-from crmvalue._products.table import Table, q_values
+from crmvalue._products.table import Table, item_kind_field, q_values
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -88,19 +89,26 @@ class FirstProducts(Table):
 
     item: npt.NDArray[Any] = label_column("item")
     n_customers: Integers = count_column("n_customers")
-    repeat_rate: Floats = number_column("repeat_rate")
-    mean_first: Floats = number_column("mean_first")
+    repeat_rate: Floats = number_column("repeat_rate", low=0.0, high=1.0)
+    mean_first: Floats = number_column("mean_first", low=0.0)
     mean_later: Floats = number_column("mean_later")
     later_low: Floats = number_column("later_low")
     later_high: Floats = number_column("later_high")
     difference: Floats = number_column("difference", missing=True)
-    q_value: Floats = number_column("q_value")
+    q_value: Floats = number_column("q_value", low=0.0, high=1.0)
     n_followed: int = count_field("n_followed")
     horizon_days: int = count_field("horizon_days", low=1)
-    item_kind: str = checked_field("item_kind", as_text)
+    item_kind: str = item_kind_field()
     level: float = number_field("level", low=0.0, high=1.0)
     n_old: int = count_field("n_old", default=0)
     began_after: np.datetime64 | None = checked_field("began_after", optional(as_day), default=None, eq=str)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        require_at_most(self, "n_customers", "n_followed")
+        require_at_most(self, "later_low", "mean_later", "later_high")
+        if self.n_old and self.began_after is None:
+            raise InputError("began_after", "the day up to which `n_old` customers began", None)
 
     @property
     def conclusion(self) -> str:

@@ -30,6 +30,7 @@ from crmvalue._core.values import (
     number_field,
     of_class,
     read_only,
+    require_at_most,
     stay_frozen,
 )
 from crmvalue._products.returns import net_returns
@@ -166,6 +167,13 @@ class OrderLineCounts:
     n_duplicates_kept: int = count_field("n_duplicates_kept", default=0)
     n_residues: int = count_field("n_residues", default=0)
 
+    def __attrs_post_init__(self) -> None:
+        dropped = self.n_duplicates_dropped + self.n_refunds_dropped + self.n_refunds_netted
+        n = self.n_missing + dropped + self.n_cancelled + self.n_lines
+        require(n == self.n_rows, "n_rows", self.n_rows, f"the sum of all rows, which is {n}")
+        require_at_most(self, "n_duplicates_kept", "n_rows")
+        require_at_most(self, "n_residues", "n_rows")
+
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
@@ -220,6 +228,8 @@ class OrderLines(Columns):
                 raise InputError(name, f"as long as `customer` ({n} rows)", len(column))
         if not self.counts.n_rows:
             object.__setattr__(self, "counts", OrderLineCounts(n_rows=n, n_lines=n))
+        n_read = self.counts.n_lines
+        require(n <= n_read, "customer", n, f"of at most the {n_read} lines of `counts`")
 
     def __len__(self) -> int:
         return len(self.customer)

@@ -17,11 +17,12 @@ from crmvalue._core.values import (
     label_column,
     number_column,
     number_field,
+    require_at_most,
     stay_frozen,
 )
 from crmvalue._products.counting import as_lines, count_together, customers_behind, incidence, items_of, order_starts
 from crmvalue._products.lines import ItemKind, order_codes
-from crmvalue._products.table import Table, interval_of_ratio, q_values, rows_of
+from crmvalue._products.table import Table, interval_of_ratio, item_kind_field, q_values, require_quotient, rows_of
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -85,18 +86,26 @@ class ProductPairs(Table):
     n_together: Integers = count_column("n_together")
     n_bought: Integers = count_column("n_bought")
     n_also_bought: Integers = count_column("n_also_bought")
-    support: Floats = number_column("support")
-    confidence: Floats = number_column("confidence")
-    lift: Floats = number_column("lift")
-    lift_low: Floats = number_column("lift_low")
+    support: Floats = number_column("support", low=0.0, high=1.0)
+    confidence: Floats = number_column("confidence", low=0.0, high=1.0)
+    lift: Floats = number_column("lift", low=0.0)
+    lift_low: Floats = number_column("lift_low", low=0.0)
     lift_high: Floats = number_column("lift_high", infinite=True)
-    q_value: Floats = number_column("q_value")
+    q_value: Floats = number_column("q_value", low=0.0, high=1.0)
     n_orders: int = count_field("n_orders")
     n_tested: int = count_field("n_tested")
     min_count: int = count_field("min_count", low=1)
-    item_kind: str = checked_field("item_kind", as_text)
+    item_kind: str = item_kind_field()
     within: str = checked_field("within", as_text)
     level: float = number_field("level", low=0.0, high=1.0)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        require_at_most(self, "n_together", "n_bought", "n_orders")
+        require_at_most(self, "n_together", "n_also_bought", "n_orders")
+        require_quotient(self, "support", "n_together", "n_orders")
+        require_quotient(self, "confidence", "n_together", "n_bought")
+        require_at_most(self, "lift_low", "lift", "lift_high")
 
     def of(self, item: Any) -> ProductPairs:
         """Give the rows of one item: what is also bought with it.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_flag, as_fraction, as_text, as_whole_number
+from crmvalue._core.checks import as_day, as_flag, as_fraction, as_text, as_whole_number, require
 from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
@@ -19,6 +19,7 @@ from crmvalue._core.values import (
     label_column,
     number_column,
     number_field,
+    require_at_most,
     stay_frozen,
 )
 from crmvalue._products.counting import as_lines, distinct
@@ -80,7 +81,7 @@ class Replenishment(Table):
     product: npt.NDArray[Any] = label_column("product", identifiers=True)
     n_purchases: Integers = count_column("n_purchases")
     last_date: Dates = date_table("last_date", 1)
-    interval_days: Floats = number_column("interval_days")
+    interval_days: Floats = number_column("interval_days", low=0.0)
     due_date: Dates = date_table("due_date", 1)
     due_low: Dates = date_table("due_low", 1)
     due_high: Dates = date_table("due_high", 1)
@@ -89,6 +90,14 @@ class Replenishment(Table):
     spread_customers: float = number_field("spread_customers", low=0.0)
     n_intervals: int = count_field("n_intervals")
     level: float = number_field("level", low=0.0, high=1.0)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        require_at_most(self, "last_date", "due_low", "due_date", "due_high")
+        require_at_most(self, "last_date", "as_of")
+        require(self.n_purchases >= 1, "n_purchases", self.n_purchases, ">= 1")
+        shown = int(self.n_purchases.sum()) - len(self)
+        require(shown <= self.n_intervals, "n_intervals", self.n_intervals, f"at least the {shown} of `n_purchases`")
 
     def due(self, first: ArrayLike, last: ArrayLike) -> Replenishment:
         """Give the rows that are due in a period.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, get_args
 
 import attrs
 import numpy as np
 
+from crmvalue._core.checks import require, require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_columns, hand_over, require_columns
+from crmvalue._core.values import array_columns, checked_field, hand_over, require_columns
+from crmvalue._products.lines import ItemKind
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -18,7 +20,18 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats
 
-__all__ = ["Table", "interval_of_ratio", "q_values", "rows_of", "tail", "taken"]
+__all__ = [
+    "Table",
+    "interval_of_ratio",
+    "item_kind_field",
+    "q_values",
+    "require_quotient",
+    "rows_of",
+    "tail",
+    "taken",
+]
+
+_ROUNDING = 1e-9
 
 
 class Table(Columns):
@@ -57,6 +70,24 @@ class Table(Columns):
             A value equal to the one that was written.
         """
         return from_json(cls, text)
+
+
+def item_kind_field() -> Any:
+    """Field for what an item is."""
+
+    def check(name: str, value: Any) -> Any:
+        require_choice(name, value, get_args(ItemKind))
+        return value
+
+    return checked_field("item_kind", check)
+
+
+def require_quotient(value: Any, name: str, part: str, whole: str) -> None:
+    """Check that a column is the quotient of two others, but for rounding; NaN and a whole of 0 pass."""
+    quotient, above, below = (np.asarray(getattr(value, field), dtype=np.float64) for field in (name, part, whole))
+    with np.errstate(over="ignore", invalid="ignore"):
+        same = np.isclose(quotient * below, above, rtol=_ROUNDING, atol=_ROUNDING * np.minimum(below, 1.0))
+    require(same | np.isnan(quotient) | (below == 0), name, quotient, f"`{part}` / `{whole}`")
 
 
 def _arrays(value: Any) -> dict[str, npt.NDArray[Any]]:

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.calendar import last_date
-from crmvalue._core.checks import as_day, as_fraction, as_text, as_whole_number
+from crmvalue._core.checks import as_day, as_fraction, as_whole_number
 from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
@@ -19,12 +19,13 @@ from crmvalue._core.values import (
     number_column,
     number_field,
     optional,
+    require_at_most,
     stay_frozen,
 )
 from crmvalue._products.counting import as_lines, count_together, incidence, items_of, order_starts
 from crmvalue._products.lines import ItemKind, visit_codes
 from crmvalue._products.pairs import chance_for_customers, chance_of_more
-from crmvalue._products.table import Table, q_values, rows_of
+from crmvalue._products.table import Table, item_kind_field, q_values, require_quotient, rows_of
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 
@@ -87,17 +88,26 @@ class NextPurchases(Table):
     bought_next: npt.NDArray[Any] = label_column("bought_next", identifiers=True)
     n_bought: Integers = count_column("n_bought")
     n_next: Integers = count_column("n_next")
-    prob: Floats = number_column("prob")
-    prob_low: Floats = number_column("prob_low")
-    prob_high: Floats = number_column("prob_high")
-    lift: Floats = number_column("lift")
-    mean_days: Floats = number_column("mean_days")
-    q_value: Floats = number_column("q_value")
+    prob: Floats = number_column("prob", low=0.0, high=1.0)
+    prob_low: Floats = number_column("prob_low", low=0.0, high=1.0)
+    prob_high: Floats = number_column("prob_high", low=0.0, high=1.0)
+    lift: Floats = number_column("lift", low=0.0)
+    mean_days: Floats = number_column("mean_days", low=0.0)
+    q_value: Floats = number_column("q_value", low=0.0, high=1.0)
     n_purchases: int = count_field("n_purchases")
     n_tested: int = count_field("n_tested")
     within_days: int | None = checked_field("within_days", optional(_days), default=None)
-    item_kind: str = checked_field("item_kind", as_text)
+    item_kind: str = item_kind_field()
     level: float = number_field("level", low=0.0, high=1.0)
+
+    def __attrs_post_init__(self) -> None:
+        super().__attrs_post_init__()
+        require_at_most(self, "n_next", "n_bought", "n_purchases")
+        require_quotient(self, "prob", "n_next", "n_bought")
+        require_at_most(self, "prob_low", "prob", "prob_high")
+        require_at_most(self, "lift", "n_purchases")
+        if self.within_days is not None:
+            require_at_most(self, "mean_days", "within_days")
 
     @property
     def conclusion(self) -> str:

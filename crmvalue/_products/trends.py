@@ -17,13 +17,15 @@ from crmvalue._core.values import (
     label_column,
     number_column,
     number_field,
+    require_at_most,
     require_columns,
+    require_ends,
     stay_frozen,
     words_field,
 )
 from crmvalue._products.counting import as_lines, incidence, items_of
 from crmvalue._products.lines import ItemKind, visit_codes
-from crmvalue._products.table import Table, interval_of_ratio, q_values, tail
+from crmvalue._products.table import Table, interval_of_ratio, item_kind_field, q_values, require_quotient, tail
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -40,6 +42,7 @@ _YEAR = 364
 
 _SURE = 0.05
 """A change with a q-value up to this one is named."""
+_CHANGES = ("fewer and rarer", "fewer", "rarer", "more", "")
 
 
 @stay_frozen
@@ -95,29 +98,38 @@ class ProductTrends(Table):
     item: npt.NDArray[Any] = label_column("item")
     buyers_before: Integers = count_column("buyers_before")
     buyers_now: Integers = count_column("buyers_now")
-    buyers_ratio: Floats = number_column("buyers_ratio")
-    buyers_low: Floats = number_column("buyers_low")
+    buyers_ratio: Floats = number_column("buyers_ratio", low=0.0)
+    buyers_low: Floats = number_column("buyers_low", low=0.0)
     buyers_high: Floats = number_column("buyers_high", infinite=True)
-    buyers_q_value: Floats = number_column("buyers_q_value")
-    times_before: Floats = number_column("times_before", missing=True)
-    times_now: Floats = number_column("times_now", missing=True)
-    times_ratio: Floats = number_column("times_ratio", missing=True)
-    times_low: Floats = number_column("times_low", missing=True)
+    buyers_q_value: Floats = number_column("buyers_q_value", low=0.0, high=1.0)
+    times_before: Floats = number_column("times_before", low=1.0, missing=True)
+    times_now: Floats = number_column("times_now", low=1.0, missing=True)
+    times_ratio: Floats = number_column("times_ratio", low=0.0, missing=True)
+    times_low: Floats = number_column("times_low", low=0.0, missing=True)
     times_high: Floats = number_column("times_high", infinite=True, missing=True)
-    times_q_value: Floats = number_column("times_q_value")
+    times_q_value: Floats = number_column("times_q_value", low=0.0, high=1.0)
     change: tuple[str, ...] = words_field("change")
     customers_before: int = count_field("customers_before")
     customers_now: int = count_field("customers_now")
     as_of: np.datetime64 = checked_field("as_of", as_day)
     period_days: int = count_field("period_days", low=1)
     against: str = checked_field("against", as_text)
-    item_kind: str = checked_field("item_kind", as_text)
+    item_kind: str = item_kind_field()
     level: float = number_field("level", low=0.0, high=1.0)
     days_missing: int = count_field("days_missing", default=0)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         require_columns(self, len(self.item), ("change",), "rows")
+        require(np.isin(self.change, _CHANGES), "change", self.change, "words of `product_trends`")
+        require_at_most(self, "buyers_before", "customers_before")
+        require_at_most(self, "buyers_now", "customers_now")
+        require_quotient(self, "buyers_ratio", "buyers_now", "buyers_before")
+        require_at_most(self, "buyers_low", "buyers_ratio", "buyers_high")
+        require_quotient(self, "times_ratio", "times_now", "times_before")
+        require_ends(self, "times_low", "times_high")
+        require_at_most(self, "times_low", "times_ratio", "times_high")
+        require_at_most(self, "days_missing", "period_days")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, `change` at the end, for a dataframe of any kind."""
@@ -332,4 +344,4 @@ def _words(buyers: Floats, buyers_q: Floats, times: Floats, times_q: Floats, *, 
     """Name the changes; without the `whole` earlier period, a larger number now says nothing."""
     fewer, more = (buyers < 1) & (buyers_q <= _SURE), whole & (buyers > 1) & (buyers_q <= _SURE)
     rarer = (times < 1) & (times_q <= _SURE)
-    return np.select([fewer & rarer, fewer, rarer, more], ["fewer and rarer", "fewer", "rarer", "more"], "")
+    return np.select([fewer & rarer, fewer, rarer, more], list(_CHANGES[:-1]), _CHANGES[-1])

@@ -8,6 +8,7 @@ import math
 import random
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import attrs
 import numpy as np
@@ -25,6 +26,7 @@ from crmvalue._core.values import (
     checked_field,
     count_field,
     date_table,
+    label_column,
     optional,
     stay_frozen,
 )
@@ -742,3 +744,50 @@ class TestDaysAmongOtherValues:
     def test_labels_are_finite(self, label):
         with pytest.raises(InputError, match="`first` must be"):
             profiles.ScoredPairs(first=[label], second=[1], prob=[0.5])
+
+
+@attrs.frozen(kw_only=True)
+class Labelled:
+    """A class with a column of labels."""
+
+    label: npt.NDArray[Any] = label_column("label")
+
+
+class TestDaysAsLabels:
+    """Labels that are days or moments keep their unit; they came back as texts."""
+
+    @pytest.mark.parametrize("unit", ["Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns"])
+    @pytest.mark.parametrize("n", [0, 1, 3])
+    def test_round_trip(self, unit, n):
+        labels = np.array(["2024-02-29T12:30:15.123456789", "NaT", "1950-01-01"][:n], dtype=f"datetime64[{unit}]")
+        written = to_json(Labelled(label=labels))
+        again = from_json(Labelled, written).label
+        assert again.dtype == labels.dtype
+        np.testing.assert_array_equal(again, labels)
+        assert to_json(Labelled(label=again)) == written
+
+    @pytest.mark.parametrize("label", [np.datetime64("20240", "Y"), np.datetime64(1, "25s"), np.datetime64(1, "ps")])
+    def test_what_json_cannot_say_is_refused(self, label):
+        with pytest.raises(InputError, match="`label` must be days and moments of the years 1 to 9999"):
+            Labelled(label=np.array([label]))
+
+    @pytest.mark.parametrize(
+        "column",
+        [
+            {"kind": "datetime64[D]", "value": ["2024-02-30"]},
+            {"kind": "datetime64[D]", "value": ["2024-02-28T12"]},
+            {"kind": "datetime64[D]", "value": ["now"]},
+            {"kind": "datetime64[D]", "value": [5]},
+            {"kind": "datetime64[D]", "value": "2024-02-28"},
+            {"kind": "datetime64[ps]", "value": []},
+            {"kind": ["datetime64[D]"], "value": []},
+            {"value": []},
+        ],
+    )
+    def test_rejects(self, column):
+        with pytest.raises(InputError, match="`text`"):
+            from_json(Labelled, json.dumps({"label": column}))
+
+    def test_what_json_has_no_word_for(self):
+        with pytest.raises(InputError, match="`value` must be of texts, numbers"):
+            to_json(attrs.make_class("Odd", ["x"])(b"a"))

@@ -122,7 +122,7 @@ class PipelineTable(Columns):
 
 
 def _with_months(name: str, table: PipelineTable) -> PipelineTable:
-    """Take a table by month; JSON holds the months as text."""
+    """Take a table by month; older JSON holds the months as text."""
     if not isinstance(table, PipelineTable):
         raise InputError(name, "a PipelineTable", table)
     if table.label.dtype.kind == "M":

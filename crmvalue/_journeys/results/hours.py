@@ -67,7 +67,7 @@ class SendHours(Columns):
     array([20,  8])
     """
 
-    customer: npt.NDArray[Any] = label_column("customer")
+    customer: npt.NDArray[Any] = label_column("customer", identifiers=True)
     hour: Integers = whole_table("hour")
     share: Floats = number_column("share")
     n_opens: Integers = whole_table("n_opens")

@@ -89,13 +89,13 @@ class NextProducts(Table, Pictured):
     customer: npt.NDArray[Any] = label_column("customer", identifiers=True)
     product: npt.NDArray[Any] = label_column("product", identifiers=True)
     kind: npt.NDArray[np.str_] = label_column("kind", texts=True)
-    prob: Floats = number_column("prob")
+    prob: Floats = number_column("prob", low=0.0, high=1.0)
     expected_margin: Floats = number_column("expected_margin", missing=True)
     reason: npt.NDArray[np.str_] = label_column("reason", texts=True)
     because_of: npt.NDArray[Any] = label_column("because_of", identifiers=True)
     horizon_days: int = count_field("horizon_days", low=1)
     as_of: np.datetime64 = checked_field("as_of", as_day)
-    kinds: tuple[str, ...] = words_field("kinds")
+    kinds: tuple[str, ...] = words_field("kinds", distinct=True)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()

@@ -17,6 +17,7 @@ from crmvalue._core.values import (
     label_column,
     number_column,
     number_field,
+    require_at_most,
     require_columns,
     stay_frozen,
 )
@@ -92,14 +93,14 @@ class NextProductsCheck(Table, Pictured):
 
     rule: npt.NDArray[np.str_] = label_column("rule", texts=True)
     n_hit: Integers = count_column("n_hit")
-    hit_rate: Floats = number_column("hit_rate")
-    hit_low: Floats = number_column("hit_low")
-    hit_high: Floats = number_column("hit_high")
+    hit_rate: Floats = number_column("hit_rate", low=0.0, high=1.0)
+    hit_low: Floats = number_column("hit_low", low=0.0, high=1.0)
+    hit_high: Floats = number_column("hit_high", low=0.0, high=1.0)
     n_found: Integers = count_column("n_found")
-    found_share: Floats = number_column("found_share")
-    lead: Floats = number_column("lead")
-    lead_low: Floats = number_column("lead_low")
-    lead_high: Floats = number_column("lead_high")
+    found_share: Floats = number_column("found_share", low=0.0, high=1.0)
+    lead: Floats = number_column("lead", low=-1.0, high=1.0)
+    lead_low: Floats = number_column("lead_low", low=-1.0, high=1.0)
+    lead_high: Floats = number_column("lead_high", low=-1.0, high=1.0)
     n_customers: int = count_field("n_customers", low=1)
     n_purchases: int = count_field("n_purchases", low=1)
     n_expected: float = number_field("n_expected", low=0.0)
@@ -112,6 +113,10 @@ class NextProductsCheck(Table, Pictured):
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         require_columns(self, len(self.rule), ("hit_rate",), "rules", least=1)
+        require_at_most(self, "n_hit", "n_customers", "n_purchases")
+        require_at_most(self, "n_hit", "n_found", "n_purchases")
+        require_at_most(self, "hit_low", "hit_high")
+        require_at_most(self, "lead_low", "lead_high")
 
     def _parts(self) -> Parts:
         ends, lead = (self.hit_low, self.hit_high), (self.lead_low, self.lead_high)

@@ -35,6 +35,8 @@ def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
         array, _ = to_array(name, value, rule)
         if array.ndim != 1:
             raise InputError(name, rule, f"{array.ndim} dimensions")
+        if array.dtype.kind in "mMcSV":
+            raise InputError(name, "a column of texts, numbers, or True and False", str(array.dtype))
         if money and array.dtype.kind == "f":
             hint = "a float is not exact; give whole minor units, such as numpy.rint(100 * price).astype(int)"
             raise InputError(name, "a column of whole minor units, Decimals or text", str(array.dtype), hint=hint)

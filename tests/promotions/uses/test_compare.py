@@ -161,6 +161,8 @@ class TestComparePromotions:
         [
             {"unit_price": [1.5, 1.0, 1.0, 1.0]},
             {"product": ["eau"]},
+            {"product": [b"eau"] * 4},
+            {"unit_price": [np.timedelta64(1, "D")] * 4},
             {"cart": [1, 1, None, 3]},
             {"currency": "hryvnia"},
             {"quantity": [[1], [1], [3], [1]]},
