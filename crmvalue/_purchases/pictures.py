@@ -16,7 +16,6 @@ __all__ = ["regularity_parts"]
 
 _EDGES = np.array([0.0, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 2.8, np.inf])  # the customer's mean is in the middle of one
 _LABELS = ["0–40", "40–80", "80–120", "120–160", "160–200", "200–240", "240–280", "280+"]  # noqa: RUF001 - dashes
-_FINE = 2.0  # from this shape on, purchases at random in whole days do not look like it
 _NORMAL = 1.959963984540054  # of an interval of 95 %
 _LEAST = 1e-3  # shape at the lower end of an interval
 
@@ -29,13 +28,12 @@ def regularity_parts(shape: float, error: float) -> Parts:
     known = f"shape {shown(shape)} ({shown(least)} to {shown(most)})"
     title = f"No difference from purchases at random is shown: {known}"
     if math.isinf(shape):
-        title = "Customers buy like a clock: all times of a customer are equal"
+        title = "Customers buy like a clock: the times of each are as good as equal"
     elif math.isnan(error):
         title = f"The times between purchases have the shape {shown(shape)}; 1 is at random"
     elif least > 1 or most < 1:
         how = "more regularly than" if least > 1 else "in bursts, less regularly than"
-        coarse = ", as far as whole days tell" if least > 1 and shape < _FINE else ""
-        title = f"Customers buy {how} at random{coarse}: {known}"
+        title = f"Customers buy {how} at random: {known}"
     columns = {"interval": np.array(_LABELS), "share": _shares(max(shape, _LEAST)), "at_random": _shares(1.0)}
     layers = [
         Layer(mark="bar", x="interval", y="share", label="by the shape that was found"),

@@ -16,6 +16,7 @@ from crmvalue._core.values import checked_field, count_field, number_field
 from crmvalue._purchases.history import DAYS_PER_UNIT
 from crmvalue._purchases.order_log import Policy, find_purchases, last_day, read_log
 from crmvalue._purchases.pictures import regularity_parts
+from crmvalue._purchases.whole_times import WholeTimes, likeliest_shape
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -23,12 +24,9 @@ if TYPE_CHECKING:
 
     from crmvalue._core.pictures.parts import Parts
     from crmvalue._purchases.order_log import Grain, Missing, TimeUnit
-    from crmvalue.typing import ArrayLike, Floats
+    from crmvalue.typing import ArrayLike
 
 __all__ = ["Regularity", "estimate_regularity"]
-
-_LOWEST, _HIGHEST = 1e-3, 1e4
-_MOST = 20  # intervals of one customer that count in full
 
 
 def _as_unit(name: str, value: object) -> str:
@@ -44,8 +42,8 @@ class Regularity(Columns, Pictured):
     ----------
     shape : float
         Shape of the gamma distribution of the times between the purchases of a customer, > 0: 1 for purchases at
-        random, more for regular ones, less for bursts. Infinity if all times of each customer are equal; NaN if no
-        customer has two of them.
+        random, more for regular ones, less for bursts. :func:`estimate_regularity` looks from 0.05 to 100, and gives
+        infinity where no shape below 100 is likelier, such as for equal times; NaN if no customer has two of them.
     standard_error : float
         Standard error of the shape; NaN where it has none.
     n_customers : int
@@ -61,12 +59,12 @@ class Regularity(Columns, Pictured):
     --------
     >>> found = estimate_regularity(
     ...     ["ann"] * 4 + ["bob"] * 3,
-    ...     ["2024-01-01", "2024-01-08", "2024-01-16", "2024-01-22", "2024-01-01", "2024-01-03", "2024-01-06"],
+    ...     ["2024-01-01", "2024-01-08", "2024-01-22", "2024-01-27", "2024-01-01", "2024-01-03", "2024-01-09"],
     ... )
     >>> found.n_customers, found.n_intervals
     (2, 5)
     >>> round(found.shape, 1)
-    24.6
+    2.8
     """
 
     shape: float = number_field("shape", low=0.0, infinite=True, missing=True)
@@ -127,20 +125,21 @@ def estimate_regularity(
     Notes
     -----
     Each customer has a pace of their own, and the times between their purchases are gamma with one shape for all. Given
-    the sum of a customer's times, their shares are Dirichlet and the pace drops out, so the shape is that of greatest
-    conditional likelihood: a mix of quick and slow customers does not look like bursts. A customer with more than 20
-    times counts as one with 20, so that a single one who bought every day does not speak for a whole base; the standard
-    error allows for this weight. The choice of k counts all times in full. Compare Wheat and Morrison, "Estimating
-    purchase regularity with two interpurchase times", Journal of Marketing Research 27 (1990).
+    the sum of a customer's times, the pace drops out, and the shape is that of greatest conditional likelihood: a mix
+    of quick and slow customers does not look like bursts. A customer with more than 20 times has them in stretches of
+    at most 20, each with its own sum, which together count as 20 times, so that a single one who bought every day does
+    not speak for a whole base; the standard error allows for this weight. The choice of k counts all times in full.
+    Compare Wheat and Morrison, "Estimating purchase regularity with two interpurchase times", Journal of Marketing
+    Research 27 (1990).
 
-    A log holds whole days, and two purchases of one day are one. That hides the shortest times, so a shape below 2
-    comes out too high, the more so the quicker customers buy. For purchases at random, whose shape is 1, it is 1.04
-    where their mean time is 120 days, 1.11 at 30 days, 1.2 at 14, 1.4 at 7 and 1.9 at 3 days; bursts of shape 0.5 give
-    0.75 at 30 days and 1.0 at 7. The standard error does not know of this. With the grain "week", read weeks for days.
-    Days between purchases at random are a uniform composition of their sum. The likelihood of whole days,
-    ``prod(days ** (shape - 1))`` over all compositions of a customer's sum, allows for that. In simulated logs
-    with five times a customer it gives 1.0 for purchases at random at 3, 7 and 14 days, and for a shape of 3 it gives
-    3.1 at 3 days and 3.0 at 7. It is not what is computed here.
+    A log holds whole days, and two purchases of one day are one. So a time of d days has as its weight the integral of
+    ``t ** (shape - 1)`` from d - 1/2 to d + 1/2, and the likelihood of a customer's times is the product of their
+    weights, over the sum of this product over all ways to write the same sum as so many whole days, each at least 1.
+    For purchases at random these ways are equally likely, and the weights are exact at every pace. For other shapes
+    they are near: in simulated logs of customers with different paces and 2 to 20 times each, the shape was within 3 %
+    of 2, 3 and 8 where the mean time was 7 days or more. At a mean of 3 days it was 2.0 to 2.1 for 2, 3.0 to 3.2 for 3,
+    and 7.6 to 8.3 for 8. Purchases that follow on the same day are lost, so bursts look less regular than they are:
+    those of shape 0.5 gave 0.48 at 14 days and 0.41 to 0.47 at 3 days. With the grain "week", read weeks for days.
 
     Examples
     --------
@@ -148,55 +147,23 @@ def estimate_regularity(
     >>> cdnow = load_cdnow()
     >>> found = estimate_regularity(cdnow.customer, cdnow.date, as_of="1997-09-30")
     >>> round(found.shape, 2), round(found.standard_error, 2)
-    (1.04, 0.03)
+    (0.88, 0.04)
     """
     log = read_log(customer, date, None, time_unit=time_unit, grain=grain, missing=missing)
     end = last_day(log, "as_of", as_of)
     bought, _ = find_purchases(log, Policy("raise", "keep", missing), None, end, grain)
     owner = np.repeat(np.arange(len(bought.start) - 1), np.diff(bought.start))
     same = owner[1:] == owner[:-1]
-    interval = np.diff(bought.day)[same] / DAYS_PER_UNIT[time_unit]
-    of_interval = owner[1:][same]
-    number = np.bincount(of_interval, minlength=len(bought.start) - 1)
-    logs = np.log(interval)
-    several = number > 1
-    sums, sums_of_logs = (np.bincount(of_interval, column, len(number))[several] for column in (interval, logs))
-    times = number[several].astype(np.float64)
-    shape, error = _shape(times, sums_of_logs - times * np.log(sums))
+    days, of_time = np.diff(bought.day)[same], owner[1:][same]
+    n_customers = int(np.count_nonzero(np.bincount(of_time) > 1))
+    shape, error = math.nan, math.nan
+    if n_customers:
+        shape, error = likeliest_shape(WholeTimes.of_customers(of_time, days // round(DAYS_PER_UNIT[grain])))
     return Regularity(
         shape=shape,
         standard_error=error,
-        n_customers=int(several.sum()),
-        n_intervals=len(interval),
-        sum_log_intervals=float(logs.sum()),
+        n_customers=n_customers,
+        n_intervals=len(days),
+        sum_log_intervals=float(np.log(days / DAYS_PER_UNIT[time_unit]).sum()),
         time_unit=time_unit,
     )
-
-
-def _shape(number: Floats, log_shares: Floats) -> tuple[float, float]:
-    """Shape of the greatest conditional likelihood, and its standard error.
-
-    `log_shares` is the sum of the logarithms of the shares of each customer's times in their sum.
-    """
-    from scipy.optimize import brentq
-    from scipy.special import digamma, polygamma
-
-    if not len(number):
-        return math.nan, math.nan
-    counts, place = np.unique(number, return_inverse=True)
-    each = np.minimum(1.0, _MOST / counts)
-    n_alike = np.bincount(place).astype(np.float64)
-    weight = n_alike * each
-    total = float((log_shares * each[place]).sum())
-
-    def slope(log_shape: float) -> float:
-        shape = math.exp(log_shape)
-        return float((weight * counts * (digamma(counts * shape) - digamma(shape))).sum()) + total
-
-    low, high = math.log(_LOWEST), math.log(_HIGHEST)
-    if slope(high) >= 0.0:
-        return math.inf, math.nan
-    shape = math.exp(brentq(slope, low, high, xtol=1e-13)) if slope(low) > 0.0 else _LOWEST
-    bends = weight * counts * (counts * polygamma(1, counts * shape) - polygamma(1, shape))
-    bend, varied = float(bends.sum()), float((each * bends).sum())
-    return shape, math.sqrt(-varied) / -bend if bend < 0.0 else math.nan

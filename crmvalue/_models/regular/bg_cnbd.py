@@ -202,8 +202,9 @@ def fit_mbg_cnbd(
 
     A log holds whole days. Where purchases at random follow each other within 6 days on average, the days between them
     look like k = 2, within 2 days like k = 3; in simulated logs k was 2 at means of 2.7, 3.5 and 5.5 days, and 1 from
-    8.3 days on. `comparison` says so where the chosen k is no larger than that of purchases at random with this mean.
-    With `grain="week"`, the same holds in weeks, if the history knows its grain.
+    8.3 days on. `comparison` says so where the chosen k is no larger than that of purchases at random with this mean,
+    and names the shape of `regularity`, which allows for whole days. With `grain="week"`, the same holds in weeks, if
+    the history knows its grain.
 
     Examples
     --------
@@ -327,9 +328,12 @@ def _caution_of_days(best: int, found: Regularity, history: PurchaseHistory | Un
     like = _steps_of_random_days(mean)
     if best > like:
         return ""
+    shape = (
+        "" if math.isnan(found.shape) else f"; the shape {found.shape:.2f} of `regularity` allows for whole {grain}s"
+    )
     return (
         f". Whole {grain}s are coarse beside a mean of {mean:.1f} {grain}s between purchases: those of customers who "
-        f"buy at random would give k = {like} too, so this k does not show that they buy regularly"
+        f"buy at random would give k = {like} too, so this k does not show that they buy regularly{shape}"
     )
 
 

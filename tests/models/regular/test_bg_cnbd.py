@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from scipy import optimize, special
 
 from crmvalue._models.regular.bg_cnbd import _steps_of_random_days
 from crmvalue._models.regular.erlang import ErlangProcess
@@ -391,20 +390,24 @@ class TestRegularity:
         assert Regularity.from_json(found.to_json()) == found
 
     def test_greatest_conditional_likelihood(self):
-        """The shares of each customer's times in their sum are Dirichlet: no other shape is likelier."""
-        dates = ["2024-01-01", "2024-01-08", "2024-01-16", "2024-01-22", "2024-01-01", "2024-01-03", "2024-01-06"]
+        """Of each customer's times given their sum, by going through all compositions: no other shape is likelier."""
+        dates = ["2024-01-01", "2024-01-08", "2024-01-22", "2024-01-27", "2024-01-01", "2024-01-03", "2024-01-09"]
         found = estimate_regularity(["ann"] * 4 + ["bob"] * 3, dates, time_unit="day")
-        assert found.sum_log_intervals == pytest.approx(math.log(7 * 8 * 6 * 2 * 3))
+        assert found.sum_log_intervals == pytest.approx(math.log(7 * 14 * 5 * 2 * 6))
+
+        def weight(days, shape):
+            return math.prod(((day + 0.5) ** shape - (day - 0.5) ** shape) / shape for day in days)
 
         def likelihood(shape):
-            shares = (np.array([7, 8, 6]) / 21, np.array([2, 3]) / 5)
-            return sum(
-                math.lgamma(shape * len(one)) - len(one) * math.lgamma(shape) + (shape - 1) * np.log(one).sum()
-                for one in shares
-            )
+            ann = sum(weight((i, j, 26 - i - j), shape) for i in range(1, 25) for j in range(1, 26 - i))
+            bob = sum(weight((i, 8 - i), shape) for i in range(1, 8))
+            return math.log(weight((7, 14, 5), shape) / ann) + math.log(weight((2, 6), shape) / bob)
 
         best = likelihood(found.shape)
         assert best > max(likelihood(found.shape * 1.001), likelihood(found.shape / 1.001))
+        h = 0.01 * found.shape
+        information = (2 * best - likelihood(found.shape + h) - likelihood(found.shape - h)) / h**2
+        assert found.standard_error == pytest.approx(information**-0.5, rel=1e-3)
 
     def test_one_lapsed_daily_buyer_does_not_speak_for_the_base(self):
         """Beside 200 random buyers, 500 daily purchases moved the shape from 1.1 to 1.8; by 20 times they cannot."""
@@ -433,21 +436,49 @@ class TestRegularity:
         assert np.std([one.shape for one in found]) == pytest.approx(np.mean(errors), rel=0.15)  # 200 runs: 5 %
         assert np.mean([one.shape for one in found]) == pytest.approx(1.5, abs=0.05)
 
-    @pytest.mark.parametrize(("mean", "shape"), [(3, 1.9), (7, 1.4), (14, 1.2), (30, 1.11), (120, 1.04)])
-    def test_whole_days_of_purchases_at_random_look_regular(self, mean, shape):
-        """As documented. Such times are nearly geometric: ln k - digamma(k) = ln E d - E ln d for many of them."""
-        rng = np.random.default_rng(1)
-        day = np.floor(np.cumsum(rng.exponential(mean, (4000, 20)), axis=1)).astype(int)
-        found = estimate_regularity(np.repeat(np.arange(4000), 20), np.datetime64("2020-01-01") + day.ravel())
-        assert found.shape == pytest.approx(shape, rel=0.03)
-        d, p = np.arange(1, 60 * mean), -np.expm1(-1 / mean)
-        gap = -np.log(p) - (p * (1 - p) ** (d - 1)) @ np.log(d)
-        limit = optimize.brentq(lambda k: np.log(k) - special.digamma(k) - gap, 0.5, 5)
-        assert found.shape == pytest.approx(limit, rel=0.03)
+    def estimate(self, shape, mean, seed, n_customers=3000, number=7, **options):
+        """Estimate from gamma times of customers with different paces, whose purchases a log has as whole days."""
+        rng = np.random.default_rng(seed)
+        pace = mean * rng.gamma(4.0, 0.25, (n_customers, 1))
+        time = np.cumsum(rng.gamma(shape, 1.0 / shape, (n_customers, number + 20)) * pace, axis=1)[:, 20:]
+        day = np.datetime64("1970-01-01") + np.floor(time).astype(int).ravel()
+        return estimate_regularity(np.repeat(np.arange(n_customers), number), day, **options)
+
+    @pytest.mark.parametrize(("shape", "mean"), [(1, 3), (1, 14), (2, 7), (3, 7), (8, 14)])
+    def test_whole_days_do_not_make_customers_look_regular(self, shape, mean):
+        """If the days were taken for continuous times, the first two would be 1.9 and 1.2."""
+        assert self.estimate(shape, mean, seed=mean).shape == pytest.approx(shape, rel=0.04)
+
+    def test_nor_do_whole_weeks(self):
+        found = self.estimate(1, 28, seed=1, grain="week", time_unit="week")
+        assert found.shape == pytest.approx(1, abs=0.06)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("number", [3, 7, 21])
+    @pytest.mark.parametrize("mean", [7, 14, 60])
+    @pytest.mark.parametrize("shape", [1, 2, 3, 8])
+    def test_shapes_are_right_from_a_week_on(self, shape, mean, number):
+        """As documented, and two standard errors for the simulation."""
+        found = self.estimate(shape, mean, seed=7, n_customers=100000 // number, number=number)
+        assert abs(found.shape - shape) < 0.03 * shape + 2 * found.standard_error
+        assert found.standard_error < 0.015 * shape
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("number", [3, 7, 21])
+    @pytest.mark.parametrize(
+        ("shape", "low", "high"), [(0.5, 0.41, 0.47), (1, 1, 1), (2, 2.0, 2.1), (3, 3.0, 3.2), (8, 7.6, 8.3)]
+    )
+    def test_shapes_at_three_days(self, shape, low, high, number):
+        """As documented."""
+        found = self.estimate(shape, 3, seed=7, n_customers=60000 // number, number=number)
+        error = 2 * found.standard_error
+        assert low - error < found.shape < high + error
 
     def test_like_a_clock_and_too_little(self):
         weekly = np.arange("2024-01-01", "2024-03-01", 7, dtype="datetime64[D]")
         assert estimate_regularity(["a"] * len(weekly), weekly).shape == math.inf
+        daily = np.arange("2024-01-01", "2024-03-01", dtype="datetime64[D]")
+        assert estimate_regularity(["a"] * len(daily), daily).shape == math.inf
         once = estimate_regularity(["a", "b", "b"], ["2024-01-01", "2024-01-01", "2024-01-05"])
         assert math.isnan(once.shape)
         assert (once.n_customers, once.n_intervals) == (0, 1)
@@ -480,6 +511,7 @@ class TestWordsOfTheChoice:
         found = self.fit(customer, np.datetime64("2024-01-01") + day)
         assert found.model.k == k
         assert ("would give k = 2 too" in found.comparison) == coarse
+        assert ("of `regularity` allows for whole days" in found.comparison) == coarse
 
     @pytest.mark.parametrize("time_unit", ["week", "day"])
     def test_weeks_too_coarse_for_purchases_at_random(self, time_unit):
