@@ -43,6 +43,9 @@ _SIGNS = {
 }
 """What an event adds to each account: cash, liability, sales, income from expiry."""
 
+_NO_END = np.datetime64(2**63 - 1, "us")
+"""After every moment that can be asked for."""
+
 _ACCOUNTS = ("cash", "liability", "sales", "expired")
 
 
@@ -304,5 +307,5 @@ def _texts(events: list[CertificateEvent], name: str) -> npt.NDArray[np.str_]:
 def _history(one: GiftCertificate) -> tuple[Dates, Integers, Dates]:
     """Give, after each event of a certificate, its time, what is left, and the moment at which it expires."""
     time, left, until = zip(*replay(one.rules, one.events).history, strict=True)
-    ends = [np.datetime64("9999-12-31", "us") if end is None else end for end in until]
+    ends = [_NO_END if end is None else end for end in until]
     return np.array(time), np.array(left, dtype=np.int64), np.array(ends)

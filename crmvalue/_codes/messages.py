@@ -33,6 +33,8 @@ def _texts(name: str, value: Any, *, is_secret: bool) -> npt.NDArray[np.str_]:
     texts = [] if isinstance(value, str | bytes | Mapping) else as_items(name, value, "a column of texts")
     if isinstance(value, str | bytes | Mapping) or not all(isinstance(text, str) for text in texts):
         raise InputError(name, "a column of texts", shown)
+    if any(text.endswith("\0") for text in texts):
+        raise InputError(name, "texts that do not end in a null character, which numpy cuts off", shown)
     return read_only(hand_over(np.array(texts, dtype=np.str_).reshape(len(texts))))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import copy
+from itertools import takewhile
 from typing import Any, Self
 
 import attrs
@@ -97,7 +98,8 @@ class _State:
         """Give back the uses that no order holds any longer."""
         if self.rules.hold_minutes is not None:
             hold = np.timedelta64(self.rules.hold_minutes, "m")
-            for order in [order for order, (_, since) in self.held.items() if time >= since + hold]:
+            over = takewhile(lambda item: time >= item[1][1] + hold, self.held.items())  # the oldest hold comes first
+            for order in [order for order, _ in over]:
                 self._give_back(order)
 
     def word(self, time: np.datetime64) -> str:

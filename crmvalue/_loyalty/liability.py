@@ -162,7 +162,7 @@ def programme_liability(
     require(np.diff(done, prepend=0.0) >= 0, "redeemed", done, "the sum since the sale, never less than before")
     require(whole >= done, "expected", whole, "at least `redeemed`")
     points = price * value / (price + value)
-    earned = points * done / whole
+    earned = points * (done / whole)  # all of it where all are redeemed
     return ProgrammeLiability(
         goods=price - points,
         points=points,

@@ -116,7 +116,9 @@ def rates_parts(
     issued, redeemed, expired = (column.astype(np.float64) for column in counts)
     if not issued.sum() > 0:
         return nothing("No points were issued")
-    is_over = (issued > 0) & (redeemed + expired >= issued)
+    is_used = (issued > 0) & (redeemed + expired >= issued)
+    ran_out = period[is_used & (expired > 0)]  # points that are all spent may have been spent early
+    is_over = is_used & (period <= ran_out.max()) if len(ran_out) else np.zeros(len(period), dtype=bool)
     part = float(redeemed.sum() / issued.sum())
     title = f"{shown(part, 'share')} of all points are redeemed so far; the time of no period is over"
     if is_over.any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import attrs
@@ -362,7 +363,7 @@ def membership_break_even(
     price, off, part = as_positive("fee", fee), as_fraction("discount", discount), as_fraction("margin", margin)
     if off >= part:
         raise InputError("discount", "below the margin", off)
-    start = price / off
+    start = float(Fraction(str(price)) / Fraction(str(off)))  # as written: 0.70 / 0.10 is 7, and not a bit less
     joins = money > start
     lost = float((money[joins] * off - price).sum())
     total = float(money[joins].sum())

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from crmvalue._core.checks import as_fraction, as_positive
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import figure
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     date_table,
@@ -136,11 +137,12 @@ class ProgrammeSimulation(Columns, Pictured):
     @property
     def conclusion(self) -> str:
         """What the programme would have cost, in one sentence, in minor units of money."""
-        share = f"{self.cost_share:z.1%} of the money of all orders" if self.spend else "in a log with no money"
+        part = "less than 0.1%" if self.spend and 0 < self.cost_share < 0.0005 else f"{self.cost_share:z.1%}"
+        share = f"{part} of the money of all orders" if self.spend else "in a log with no money"
         return (
-            f"The points would have cost {self.cost:,.0f} minor units (such as cents), {share}, and "
-            f"{self.cost_if_all_redeemed:,.0f} if each point were redeemed; orders that a programme brings or changes "
-            f"are not in it."
+            f"The points would have cost {figure(self.cost)} minor units (such as cents), {share}, and "
+            f"{figure(self.cost_if_all_redeemed)} if each point were redeemed; orders that a programme brings or "
+            f"changes are not in it."
         )
 
     def to_json(self) -> str:

@@ -490,6 +490,10 @@ class TestLedger:
         )
         assert (found.overdue.tolist(), found.n_open.tolist()) == ([0, 1000], [1, 0])
 
+    def test_a_certificate_without_an_end_is_open_on_the_last_day_of_all(self):
+        found = CertificateLedger(certificates=[make_gift()]).balance("9999-12-31T12:00")
+        assert (found.overdue.tolist(), found.n_open.tolist()) == ([0], [1])
+
     def test_refuses_what_is_no_certificate(self):
         with pytest.raises(InputError):
             CertificateLedger().store("g-1")

@@ -106,6 +106,8 @@ class TestMessageCodes:
             ({"key": ["a", "b"], "code": ["c", "c"]}, "code"),
             ({"key": "a", "code": ["c"]}, "key"),
             ({"key": ["a"], "code": [5]}, "code"),
+            ({"key": ["a", "b\0"], "code": ["c", "d"]}, "key"),
+            ({"key": ["a", "b"], "code": ["c", "d\0"]}, "code"),
         ],
     )
     def test_refusals(self, fields, name):

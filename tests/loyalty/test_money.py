@@ -33,6 +33,12 @@ from tests.tables import check_json, check_table
 class TestProgrammeLiability:
     """IFRS 15: the points' share of the sales becomes revenue as they are redeemed, by cumulative catch-up."""
 
+    def test_nothing_is_owed_where_all_are_redeemed(self):
+        found = programme_liability(6_543_210.01, 1_234_567.89, redeemed=[81, 99, 217], expected=[81, 99, 217])
+        assert found.liability.tolist() == [0.0, 0.0, 0.0]
+        for whole in range(1, 300):
+            assert programme_liability(65_432.1, 9_876.5, redeemed=[whole], expected=[whole]).liability[0] == 0.0
+
     def test_illustrative_example_52(self):
         found = programme_liability(100_000, 9_500, redeemed=[4_500, 8_500], expected=[9_500, 9_700])
         assert round(found.goods) == 91_324

@@ -66,6 +66,10 @@ def test_the_sentence_of_a_simulation_has_a_unit():
     free = simulate_programme(made, **log, spend=[0], point_value=1, redemption_rate=0.5)
     assert "cost 25 minor units" in free.conclusion
     assert "no money" in free.conclusion
+    tiny = simulate_programme(made, **log, spend=[10**6], point_value=0.01, redemption_rate=0.5)
+    assert (
+        "cost 0.25 minor units (such as cents), less than 0.1% of the money" in tiny.conclusion
+    )  # not 0, and not 0.0%
 
 
 def test_names_of_levels_hold_for_all_members():

@@ -136,6 +136,13 @@ class TestMembershipBreakEven:
         assert found["share_gaining"] == found["gain"] == found["extra_spend"] == 0
         assert str(found["gain"]) == "0.0"
 
+    @pytest.mark.parametrize(
+        ("fee", "discount", "spend"), [(0.7, 0.1, 7), (0.3, 0.1, 3), (2.1, 0.7, 3), (5.6, 0.07, 80)]
+    )
+    def test_who_saves_just_the_fee_gains_nothing(self, fee, discount, spend):
+        found = membership_break_even([spend, spend + 0.01], fee=fee, discount=discount, margin=0.9)
+        assert (found["spend_from"], found["share_gaining"]) == (spend, 0.5)
+
     def test_a_discount_above_the_margin_is_refused(self):
         with pytest.raises(InputError, match="discount"):
             membership_break_even([1], fee=1, discount=0.4, margin=0.3)

@@ -18,9 +18,16 @@ __all__ = ["concerned_members", "join_bookings", "join_links", "join_members", "
 
 def rows_of_events(event: npt.NDArray[Any], items: list[Any]) -> Integers:
     """Give the first row of each identifier among the events; -1 for none, and for an identifier of another type."""
+    if event.dtype.kind == "O":  # numpy would cut the null characters off at the ends of these texts
+        first = dict(zip(event.tolist()[::-1], range(len(event) - 1, -1, -1), strict=True))
+        return np.array([first.get(item, -1) for item in items], dtype=np.int64)
     rows = np.full(len(items), -1, dtype=np.int64)
     is_text = event.dtype.kind == "U"
-    asked = [place for place, item in enumerate(items) if item is not None and isinstance(item, str) == is_text]
+    asked = [
+        place
+        for place, item in enumerate(items)
+        if item is not None and isinstance(item, str) == is_text and not (is_text and item.endswith("\0"))
+    ]
     if not asked or not len(event):
         return rows
     wanted, code = np.unique(np.array([items[place] for place in asked]), return_inverse=True)

@@ -134,6 +134,14 @@ class TestRedemptionRates:
         assert parts(old)[0] == "Of the points whose time is over, 42 % were redeemed"
         assert parts(self.rates(issued=[0] * 3, redeemed=[0] * 3, expired=[0] * 3))[0] == "No points were issued"
 
+    def test_points_that_are_all_spent_may_have_time_left(self):
+        ends = {"low": [np.nan] * 3, "high": [np.nan] * 3}
+        early = self.rates(redeemed=[60, 100, 100], expired=[0, 50, 0], rate=[0.6, 0.5, 1.0], **ends)
+        assert parts(early)[0] == "65 % of all points are redeemed so far; the time of no period is over"
+        late = self.rates(redeemed=[100, 100, 100], expired=[0, 100, 0], rate=[1.0, 0.5, 1.0], **ends)
+        title = "Of the points whose time is over, 67 % were redeemed; of all points 75 % so far"
+        assert parts(late)[0] == title
+
     def test_years(self):
         data = parts(self.rates(period=["2022-01-01", "2023-01-01", "2024-01-01"]))[1]
         assert data["year"].tolist() == ["2022", "2023", "2024"]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from crmvalue._loyalty.booking.addition import join_members, rows_of_events
 from crmvalue.errors import InputError
 from crmvalue.loyalty import PointsLedger, PointsPolicy
+from tests.loyalty.test_ledger import ledger
 
 START = np.datetime64("2023-12-20", "D")
 POLICIES = [
@@ -204,6 +205,12 @@ class TestParts:
 
     def test_longer_names_stay_whole(self):
         assert join_members(np.array(["b"]), np.array(["a long name"]))[0].tolist() == ["a long name", "b"]
+
+    def test_ends_of_null_characters_are_not_cut_off(self):
+        rows = [("a", "ann", "earn", "2024-01-01", 5), ("r", "ann", "reverse", "2024-01-02", 5, "a\0")]
+        assert ledger(rows, if_refused="count").refusals[1] == ["the event to reverse is unknown"]
+        both = [("a\0", "ann", "earn", "2024-01-01", 7), *rows]
+        assert ledger(both).balance("ann", "2024-01-02") == 7
 
     def test_rows_of_events(self):
         assert rows_of_events(np.array([5, 3, 5, 4]), [5, None, "5", 9, 3]).tolist() == [0, -1, -1, -1, 1]
