@@ -11,7 +11,7 @@ import numpy as np
 from crmvalue._core.checks import as_amounts, as_positive, require, require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name
+from crmvalue._core.labels import by_name, name_text
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, cut, shown, stretch
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -328,7 +328,7 @@ def _by_channel(**inputs: Any) -> tuple[tuple[str, ...], dict[str, Floats]]:
             raise InputError(name, f"one number for each of the {n} channels", len(column))
         _in_range(name, column)
     columns |= {name: np.full(n, value[0]) for name, value in singles.items()}
-    names = tuple(str(i + 1) for i in range(n)) if order is None else tuple(map(str, order))
+    names = tuple(str(i + 1) for i in range(n)) if order is None else tuple(name_text("spend", name) for name in order)
     return names, columns
 
 
