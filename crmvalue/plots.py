@@ -24,7 +24,6 @@ and `plot_data` need nothing.
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +38,7 @@ from crmvalue._core.checks import (
     as_text,
     index_of,
     require,
+    require_arguments,
     require_same_index,
     require_same_length,
 )
@@ -508,7 +508,7 @@ def sensitivity(
     numbers = [name for name, value in given.items() if _is_number(value)]
     for name in given:
         as_text("inputs", name)
-    _require_arguments(function, given)
+    require_arguments(function, given)
     names = numbers if vary is None else [as_text("vary", name) for name in as_items("vary", vary, "a list of names")]
     if not names or any(name not in numbers for name in names):
         raise InputError("vary", f"some of the inputs that are numbers, {numbers}", vary)
@@ -567,24 +567,16 @@ def _around(base: float, low: Floats, high: Floats) -> dict[str, Any]:
     return {} if np.any(low < high) else {"low": base - 1.0, "high": base + 1.0}
 
 
-def _require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -> None:
-    """Check that a function takes what it is given; functions in C may not say what they take."""
-    try:
-        signature = inspect.signature(function)
-    except ValueError:
-        return
-    try:
-        signature.bind(**inputs)
-    except TypeError as error:
-        raise InputError("inputs", "the arguments of `function`", list(inputs), hint=str(error)) from error
-
-
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
 
 
 def _value_of(function: Callable[..., Any], inputs: Mapping[str, Any]) -> float:
-    value = np.asarray(function(**inputs))
+    found = function(**inputs)
+    try:
+        value = np.asarray(found)
+    except ValueError as error:  # a ragged list
+        raise InputError("function", "one that gives one number", found) from error
     if value.shape != () or value.dtype.kind not in "fiu":
         raise InputError("function", "one that gives one number", value)
     return float(value)

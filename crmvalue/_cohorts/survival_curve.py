@@ -500,7 +500,7 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
     known = triangle.observed[:, column] if column < len(triangle.age) else np.zeros(len(triangle.size), dtype=bool)
     n, kept = triangle.size[known], triangle.active[known][:, min(column, len(triangle.age) - 1)]
     if not 2 <= len(n) <= _MOST_COHORTS:
-        hint = f"{len(n)} cohorts are observed"
+        hint = f"{counted(len(n), 'cohort')} observed then"
         raise InputError("age", f"an age at which 2 to {_MOST_COHORTS} cohorts are observed", column, hint=hint)
     pairs = list(combinations(range(len(n)), 2))
     corrected = holm(np.array([_same_share(kept[[i, j]], n[[i, j]]) for i, j in pairs]))

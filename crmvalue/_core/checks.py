@@ -6,6 +6,7 @@ the argument, the rule, the first offending value and its index.
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from collections.abc import Mapping
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from crmvalue.typing import ArrayLike, Dates, Floats
 
@@ -57,6 +58,7 @@ __all__ = [
     "moment_text",
     "other_index",
     "require",
+    "require_arguments",
     "require_choice",
     "require_same_index",
     "require_same_length",
@@ -378,6 +380,18 @@ def _types_in(value: ArrayLike) -> set[type]:
     if any(issubclass(kind, list | tuple | np.ndarray) for kind in types):
         types.update(*map(_types_in, value), (item.dtype.type for item in value if isinstance(item, np.ndarray)))
     return types
+
+
+def require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -> None:
+    """Check that a function takes what it is given; one in C may not say what it takes, so it is called."""
+    try:
+        bind = inspect.signature(function).bind
+    except (TypeError, ValueError):
+        bind = function
+    try:
+        bind(**inputs)
+    except TypeError as error:
+        raise InputError("inputs", "the arguments of `function`", list(inputs), hint=str(error)) from error
 
 
 def require_choice(name: str, value: object, choices: Collection[str]) -> None:

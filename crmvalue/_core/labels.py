@@ -10,13 +10,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from crmvalue._core.checks import as_items
+import numpy as np
+
+from crmvalue._core.checks import as_items, as_text
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["by_name", "columns_of", "counted", "figure", "has_columns", "labelled", "listed", "span"]
+__all__ = ["by_name", "columns_of", "counted", "figure", "has_columns", "labelled", "listed", "name_text", "span"]
 
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:
@@ -90,6 +92,12 @@ def has_columns(value: object) -> bool:
 def counted(n: int, one: str, many: str | None = None) -> str:
     """Write a number with its thing, such as "1 row" and "2,000 rows"; `many` is `one` with an s unless given."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def name_text(name: str, item: object) -> str:
+    """Take a name: a text, or a whole number, which stands for its digits."""
+    whole = isinstance(item, int | np.integer) and not isinstance(item, bool | np.timedelta64)
+    return str(item) if whole else as_text(name, item)
 
 
 def listed(names: Iterable[object], most: int = 20) -> str:

@@ -12,7 +12,6 @@ from crmvalue._core.checks import (
     as_fraction,
     as_items,
     as_positive,
-    as_text,
     as_whole_number,
     require,
     require_choice,
@@ -20,7 +19,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.encoding.customers import encode_customers
-from crmvalue._core.labels import figure, listed
+from crmvalue._core.labels import figure, listed, name_text
 from crmvalue._core.values import array_field, hand_over, read_only
 from crmvalue.errors import InputError
 
@@ -71,7 +70,7 @@ _MOST_ARMS = 200  # integrals over all arms together take the square of their nu
 
 def arm_names(value: Any) -> tuple[str, ...]:
     """Take the names of the arms: at least two different texts."""
-    names = tuple(_text("names", item) for item in as_items("names", value, "a list of names"))
+    names = tuple(name_text("names", item) for item in as_items("names", value, "a list of names"))
     seen: set[str] = set()
     for place, item in enumerate(names):
         if not item.strip() or item in seen:
@@ -80,15 +79,6 @@ def arm_names(value: Any) -> tuple[str, ...]:
     if len(names) < 2:
         raise InputError("names", "at least two", names)
     return names
-
-
-def _text(name: str, item: object) -> str:
-    """Take a name; a whole number stands for its digits."""
-    return (
-        str(item)
-        if isinstance(item, int | np.integer) and not isinstance(item, bool | np.timedelta64)
-        else as_text(name, item)
-    )
 
 
 def read_names(names: Any, control: Any, n_arms: int) -> tuple[tuple[str, ...], int]:

@@ -12,7 +12,7 @@ from crmvalue._core.checks import as_amounts, as_positive, require, require_choi
 from crmvalue._core.comparisons import just_below
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name
+from crmvalue._core.labels import by_name, name_text
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, cut, shown, stretch
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -37,10 +37,11 @@ __all__ = ["BudgetSplit", "split_budget"]
 
 Keep: TypeAlias = Literal["total", "each"]
 
-_STEPS = 200  # halvings of the range of the marginal ratio: more than float64 can tell
+_STEPS = 200  # halvings of the range of the marginal ratio at most: more than float64 can tell
 _ROUNDING = 1e-12  # of a logarithm
 _CENT = 0.01
 _LARGEST = 690.0  # logarithm of the largest spend that is still a number
+_FEW_CHANNELS = 1_000  # whose exact sums take no time; the rounding of others is below `_ROUNDING`
 _MOST_ROWS = 14  # of a picture
 _FIGURES = ("spend_now", "spend", "n_new", "acquisition_cost", "ratio", "next_ratio")
 
@@ -184,17 +185,20 @@ class _Channels:
     def __init__(self, spend: Floats, n_new: Floats, value: Floats, elasticity: Floats, most: Floats) -> None:
         self.spend, self.n_new, self.value, self.elasticity, self.most = spend, n_new, value, elasticity, most
         self.straight = elasticity == 1.0
+        self.wins = value * n_new > 0
         with np.errstate(divide="ignore"):
             self.log_ratio = np.log(value * n_new / spend)  # of the first unit of a straight channel
+        self.log_spend = np.log(spend)
+        self.power = np.where(self.straight, 1.0, 1.0 / np.where(self.straight, 1.0, 1.0 - elasticity))
 
-    def spend_where(self, log_bound: float, factor: Floats) -> Floats:
-        """Give the largest spend at which factor times the mean ratio is at least a bound."""
-        power = np.where(self.straight, 1.0, 1.0 / np.where(self.straight, 1.0, 1.0 - self.elasticity))
-        with np.errstate(divide="ignore"):
-            log_spend = np.log(self.spend) + power * (self.log_ratio + np.log(factor) - log_bound)
-        bent = np.exp(np.clip(log_spend, -_LARGEST, _LARGEST))
+    def spend_where(self, log_bound: float, log_factor: Floats | float) -> Floats:
+        """Give the largest spend at which a factor times the mean ratio is at least a bound."""
         full = np.where(self.log_ratio > log_bound, self.most, 0.0)
-        return np.where(self.straight, full, np.minimum(np.where(self.value * self.n_new > 0, bent, 0.0), self.most))
+        if self.straight.all():
+            return full
+        log_spend = self.log_spend + self.power * (self.log_ratio + log_factor - log_bound)
+        bent = np.exp(np.clip(log_spend, -_LARGEST, _LARGEST))
+        return np.where(self.straight, full, np.minimum(np.where(self.wins, bent, 0.0), self.most))
 
     def new(self, spend: Floats) -> Floats:
         """Give the new customers for a spend."""
@@ -284,7 +288,7 @@ def split_budget(
 
     channels = _Channels(now, won, worth, bend, limit)
     if keep == "each":
-        good = channels.spend_where(math.log(just_below(target)), np.ones(len(names)))
+        good = channels.spend_where(math.log(just_below(target)), 0.0)
         channels = _Channels(now, won, worth, bend, np.minimum(limit, good))
     best = _best(channels, whole, target if keep == "total" else None)
     cents = in_cents(best, min(math.fsum(best.tolist()), whole))
@@ -330,7 +334,7 @@ def _by_channel(**inputs: Any) -> tuple[tuple[str, ...], dict[str, Floats]]:
             raise InputError(name, f"one number for each of the {n} channels", len(column))
         _in_range(name, column)
     columns |= {name: np.full(n, value[0]) for name, value in singles.items()}
-    names = tuple(str(i + 1) for i in range(n)) if order is None else tuple(map(str, order))
+    names = tuple(str(i + 1) for i in range(n)) if order is None else tuple(name_text("spend", name) for name in order)
     return names, columns
 
 
@@ -351,30 +355,49 @@ def _whole_cents(money: Any) -> Any:
 
 def _best(channels: _Channels, budget: float, target: float | None) -> Floats:
     """Find the spend of each channel: the lowest common return at which budget and ratio are kept."""
+    log_factor = np.log(channels.elasticity)
 
     def value_of(spend: Floats) -> float:
-        return math.fsum((channels.value * channels.new(spend)).tolist())
+        return _total(channels.value * channels.new(spend))
 
     def fits(spend: Floats) -> bool:
-        total = math.fsum(spend.tolist())
-        kept = target is None or value_of(spend) >= just_below(target * total)
-        return bool(just_below(total) <= budget and kept)
+        total = _total(spend)
+        if just_below(total) > budget:
+            return False
+        return target is None or bool(value_of(spend) >= just_below(target * total))
 
     low, high = 0.0, _LARGEST
-    if fits(channels.spend_where(low, channels.elasticity)):
-        return channels.spend_where(low, channels.elasticity)
+    spend = channels.spend_where(low, log_factor)
+    if fits(spend):
+        return spend
     for _ in range(_STEPS):
         middle = 0.5 * (low + high)
-        if fits(channels.spend_where(middle, channels.elasticity)):
+        if not low < middle < high:
+            break
+        if fits(channels.spend_where(middle, log_factor)):
             high = middle
         else:
             low = middle
-    spend = channels.spend_where(high, channels.elasticity)
-    for i in np.nonzero(channels.straight & (channels.log_ratio > low) & (channels.log_ratio <= high + _ROUNDING))[0]:
-        total, room = math.fsum(spend.tolist()), float(channels.most[i])
-        room = min(room, max(budget - total, 0.0))
-        own = math.exp(channels.log_ratio[i])
-        if target is not None and own < target:
-            room = min(room, max(value_of(spend) - target * total, 0.0) / (target - own))
-        spend[i] = room
+    spend = channels.spend_where(high, log_factor)
+    equal = np.nonzero(channels.straight & (channels.log_ratio > low) & (channels.log_ratio <= high + _ROUNDING))[0]
+    total, surplus = _total(spend), math.inf if target is None else value_of(spend) - target * _total(spend)
+    loss = np.zeros(len(equal)) if target is None else np.maximum(target - np.exp(channels.log_ratio[equal]), 0.0)
+    first = np.argsort(loss > 0, kind="stable")
+    equal, loss = equal[first], loss[first]
+    spend[equal] = _in_turn(channels.most[equal], loss, budget - total, surplus)
     return spend
+
+
+def _in_turn(most: Floats, loss: Floats, budget: float, surplus: float) -> Floats:
+    """Fill channels one after the other, while there is money, and value above the target that each unit takes away."""
+    room = np.clip(budget - (np.cumsum(most) - most), 0.0, most)
+    if math.isinf(surplus):
+        return room
+    taken = most * loss
+    left = np.clip(surplus - (np.cumsum(taken) - taken), 0.0, taken)
+    return np.where(loss > 0, np.minimum(room, left / np.where(loss > 0, loss, 1.0)), room)
+
+
+def _total(amounts: Floats) -> float:
+    """Add up amounts: exactly, where there are few, so that their order does not matter."""
+    return math.fsum(amounts.tolist()) if len(amounts) <= _FEW_CHANNELS else float(amounts.sum())

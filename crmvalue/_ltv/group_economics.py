@@ -355,6 +355,10 @@ def group_economics(
     the skewness :math:`\gamma` of the residuals of all groups of the dimension. No sample of n is more skewed than
     :math:`\sqrt n`.
 
+    Where values are in proportion to costs that differ threefold, and every group earns exactly the target, one of four
+    groups of 500 or 2,000 customers is still called above or below it in 11 to 15 of 100 simulated worlds (skewed
+    values: lognormal with sigma 1 and half of them 0, or sigma 1.5 and 90 or 95 % of them 0).
+
     Payback is the first period in which the sum of the mean margins reaches the mean cost. Each period takes the mean
     over customers whose period is over. The ends are the first periods in which the upper and the lower end of the sum
     reach the cost.

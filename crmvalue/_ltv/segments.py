@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day, as_items, as_results, require_same_index
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import name_text
 from crmvalue._core.values import checked_field, float_column, optional, stay_frozen
 from crmvalue._ltv.checks import require_fractions, require_not_negative
 from crmvalue.errors import InputError
@@ -23,14 +24,7 @@ __all__ = ["SegmentLtv", "ltv_segments"]
 
 
 def _names(value: Iterable[str]) -> tuple[str, ...]:
-    return tuple(_text(item) for item in as_items("names", value, "a list of names"))
-
-
-def _text(item: object) -> str:
-    try:
-        return str(item)
-    except Exception as error:  # whatever the value's own code raises
-        raise InputError("names", "names that can be shown", type(item).__name__) from error
+    return tuple(name_text("names", item) for item in as_items("names", value, "a list of names"))
 
 
 @stay_frozen
@@ -45,7 +39,7 @@ class SegmentLtv:
     values : array_like, shape (n,)
         Value of each segment [money].
     names : iterable of str, optional
-        Name of each segment, all different.
+        Name of each segment, all different; a whole number stands for its digits.
     as_of : date, optional
         The day that the value refers to; :func:`is_stale` tells whether it should be computed again.
 
@@ -103,7 +97,7 @@ def ltv_segments(
     margin : array_like
         Share of revenue that is margin [fraction], in [0, 1]; one, or one for each segment; by period also a table.
     names : iterable of str, optional
-        Name of each segment; the result keeps it.
+        Name of each segment; the result keeps it. A whole number stands for its digits.
     as_of : date, optional
         The day that the inputs refer to; the result keeps it.
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._core.checks import as_floats, as_items, require, require_choice, require_same_index
+from crmvalue._core.checks import as_floats, as_items, require, require_arguments, require_choice, require_same_index
 from crmvalue._ltv.cash_flows import survivor_annuity
 from crmvalue._ltv.checks import as_horizon, require_finite_value, require_fractions, require_not_negative
 from crmvalue.errors import ConvergenceError, InputError
@@ -154,14 +153,7 @@ def _require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) 
         raise InputError("function", "callable", function)
     if not isinstance(inputs, Mapping):
         raise InputError("inputs", "a mapping of the names of arguments to their values", inputs)
-    try:
-        signature = inspect.signature(function)
-    except ValueError:  # written in C, without a signature
-        return
-    try:
-        signature.bind(**inputs)
-    except TypeError as error:
-        raise InputError("inputs", "the arguments of `function`", list(inputs), hint=str(error)) from error
+    require_arguments(function, inputs)
 
 
 def _is_number(value: Any) -> bool:

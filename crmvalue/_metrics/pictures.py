@@ -40,9 +40,11 @@ def drivers_parts(
         first = clear[0]
         name, step = cut(question[first]), f"one point more goes with {_step(effect[first])}"
         title = f"{name} moves the score most: {step}"
-        if question[first] != strongest:
-            title = f"Most important is {cut(strongest)}, but it is {name} that is shown to move the score: {step}"
         best = leaders(importance)
+        if first not in best:
+            title = f"Most important is {cut(strongest)}, but it is {name} that is shown to move the score: {step}"
+        elif len(best) > 1:
+            title = f"{name} is shown to move the score: {step}"
         if len(best) > 1 and is_shown[best].all():
             title = f"{len(best):,} questions move the score the same, the most"
     kept = order[:_MOST_ROWS]

@@ -294,6 +294,10 @@ def plan_and_actual(
     days vary, so they count as m days (Kish 1965), at least two. It supposes days that are alike and independent. Large
     deals that no day shows yet make it rough, and it knows no season.
 
+    Where the amounts of days are skewed, the sum ends above the interval more often than the level says, and hardly
+    ever below it. With 43 days seen and 16 left, the intervals of 95 % held in 92 % of 1,000 simulated worlds for
+    lognormal days of sigma 1, with and without half of the days empty, and in 88 % for sigma 1.5.
+
     Examples
     --------
     >>> plan = {

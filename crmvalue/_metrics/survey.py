@@ -292,11 +292,12 @@ class ScoreDrivers(Columns, Pictured):
             said = f"{answers} are too few to show what moves the score. Most important in them is {name}: {numbers}."
         elif not len(clear):
             said = f"No question is shown to move the score. Most important in these answers is {name}: {numbers}."
-        elif at == order[0] and len(best := leaders(self.importance)) > 1 and self.is_shown[best].all():
+        elif at in (best := leaders(self.importance)) and len(best) > 1 and self.is_shown[best].all():
             equals = ", ".join(self.question[k] for k in best)
             said = f"{equals} move the score the same, the most. For {name}, {numbers}."
-        elif at == order[0]:
-            said = f"{name} moves the score most: {numbers}."
+        elif at in best:
+            most = "moves the score most" if len(best) == 1 else "is shown to move the score"
+            said = f"{name} {most}: {numbers}."
         else:
             said = f"Most important is {self.strongest}, but it is {name} that is shown to move the score: {numbers}."
         by_chance = len(self.question) / (self.n_answers - 1)

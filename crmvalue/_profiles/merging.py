@@ -103,22 +103,28 @@ def _one_by_one(
     """Give the fate of the groups at some places, which would join the pairs of `apart` with one another."""
     fate = np.zeros(len(places), dtype=np.int8)
     parent: dict[int, int] = {}
+    strangers: dict[int, set[int]] = {}
+    """What each part must not be joined with: any label of the other part."""
 
-    def find(node: int, parents: dict[int, int]) -> int:
-        while parents.get(node, node) != node:
-            node = parents[node]
+    def find(node: int) -> int:
+        while (above := parent.get(node, node)) != node:
+            parent[node] = node = parent.get(above, above)
         return node
 
     members = [label[groups.row[groups.start[place] :][:n]].tolist() for place, n in zip(places, size, strict=True)]
-    pairs = label[apart].tolist()
+    for one, other in label[apart].tolist():
+        strangers.setdefault(one, set()).add(other)
+        strangers.setdefault(other, set()).add(one)
     for index in np.argsort(-size, kind="stable").tolist():
-        tried = dict(parent)
-        for node in members[index]:
-            tried[find(node, tried)] = find(members[index][0], tried)
-        if any(find(one, tried) == find(other, tried) for one, other in pairs):
+        parts = {find(node) for node in members[index]}
+        if any(find(other) in parts for part in parts for other in strangers.get(part, ())):
             fate[index] = KEPT_APART
-        else:
-            parent = tried
+            continue
+        most = max(parts, key=lambda part: len(strangers.get(part, ())))
+        for part in parts - {most}:
+            parent[part] = most
+            if part in strangers:
+                strangers[most] |= strangers.pop(part)
     return fate
 
 

@@ -342,10 +342,11 @@ class Profiles(Columns):
         apart = np.column_stack([self.apart_first, self.apart_second])
         label, fates = merge(n, groups, self.most_records, apart)
         for index, (made, fate) in enumerate(zip(groups, fates, strict=True)):
-            for place in np.nonzero(fate != FINE)[0].tolist():
-                one, other = made.row[made.start[place] :][:2].tolist()
-                reason = self._shared(index, one, other)
-                refused.append((*reason, int(made.size[place]), _REASONS[fate[place]]))
+            places = np.nonzero(fate != FINE)[0]
+            one, other = made.row[made.start[places]].tolist(), made.row[made.start[places] + 1].tolist()
+            shared = self._shared([index] * len(places), one, other)
+            reasons = [_REASONS[number] for number in fate[places].tolist()]
+            refused += [(*s, n, r) for s, n, r in zip(shared, made.size[places].tolist(), reasons, strict=True)]
         columns: list[Any] = [list(column) for column in zip(*refused, strict=True)] if refused else [[], [], [], []]
         report = RefusedKeys(rule=columns[0], value=columns[1], n_records=columns[2], reason=columns[3])
         for name, value in {"profile": read_only(hand_over(label)), "refused": report}.items():
@@ -371,9 +372,8 @@ class Profiles(Columns):
         crowded = groups.size > self.most_sharing
         if not crowded.any():
             return groups
-        for place in np.nonzero(crowded)[0].tolist():
-            value = self._value(rule, groups.row[groups.start[place]])
-            refused.append((str(rule), value, int(groups.size[place]), "shared by too many records"))
+        for row, n in zip(groups.row[groups.start[crowded]].tolist(), groups.size[crowded].tolist(), strict=True):
+            refused.append((str(rule), self._value(rule, row), n, "shared by too many records"))
         keep = ~crowded[groups.group]
         left = groups.group[keep]
         new = np.diff(left, prepend=-1) != 0
@@ -382,13 +382,19 @@ class Profiles(Columns):
     def _value(self, rule: MatchRule, row: int) -> str:
         return " + ".join(str(self.keys[key][row]) for key in rule.keys)
 
-    def _shared(self, index: int, one: int, other: int) -> tuple[str, str]:
-        """Give the rule and the value that two records share."""
-        if index < len(self.rules):
-            return str(self.rules[index]), self._value(self.rules[index], one)
-        first, second = self.scored_first, self.scored_second
-        pair = ((first == one) & (second == other)) | ((first == other) & (second == one))
-        return "a score of", f"{self.scored_prob[pair].max():.3f}"
+    def _shared(self, index: list[int], one: list[int], other: list[int]) -> list[tuple[str, str]]:
+        """Give the rule and the value that pairs of records share by a rule; the last rule is the score."""
+        prob: dict[tuple[int, ...], float] = {}
+        if len(self.rules) in index:
+            order = np.argsort(self.scored_prob, kind="stable")  # the largest of a pair comes last
+            pairs = np.sort(np.column_stack([self.scored_first, self.scored_second])[order], axis=1)
+            prob = dict(zip(map(tuple, pairs.tolist()), self.scored_prob[order].tolist(), strict=True))
+        return [
+            (str(self.rules[rule]), self._value(self.rules[rule], first))
+            if rule < len(self.rules)
+            else ("a score of", f"{prob[min(first, second), max(first, second)]:.3f}")
+            for rule, first, second in zip(index, one, other, strict=True)
+        ]
 
     def __len__(self) -> int:
         return len(self.record)
@@ -417,11 +423,14 @@ class Profiles(Columns):
         if self.profile[start] != self.profile[end]:
             return ()
         members = np.nonzero(self.profile == self.profile[start])[0]
-        steps = []
-        for one, other, index in chain_between(start, end, members, self._groups, self._fates):
-            pair = self.record[[one, other]].tolist()
-            steps.append(MergeStep(pair[0], pair[1], *self._shared(index, one, other)))
-        return tuple(steps)
+        chain = chain_between(start, end, members, self._groups, self._fates)
+        if not chain:
+            return ()
+        shared = self._shared([index for *_, index in chain], [one for one, *_ in chain], [pair[1] for pair in chain])
+        return tuple(
+            MergeStep(pair[0], pair[1], rule, value)
+            for pair, (rule, value) in zip(self.record[[step[:2] for step in chain]].tolist(), shared, strict=True)
+        )
 
     def undo(self, first: Any, second: Any) -> Self:
         """Take apart two records that are not one customer; they stay apart when records are added."""

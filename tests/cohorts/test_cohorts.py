@@ -822,6 +822,8 @@ class TestCompareRetention:
         for age in (16, 17, 99):
             with pytest.raises(InputError, match="2 to 100 cohorts are observed"):
                 compare_retention(triangle, age)
+        with pytest.raises(InputError, match="Hint: 1 cohort observed then"):
+            compare_retention(triangle, 16)
         with pytest.raises(InputError, match="RetentionTriangle"):
             compare_retention([[1, 2]], 1)
 

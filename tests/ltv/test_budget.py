@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import numpy as np
 import pytest
@@ -230,3 +231,35 @@ def test_contradictions_are_refused(changes, named):
     assert BudgetSplit(**columns, **whole).total_ratio == pytest.approx(4000 / 750)
     with pytest.raises(InputError, match=named):
         BudgetSplit(**{**columns, **whole, **changes})
+
+
+def test_many_equal_channels_are_filled_in_turn():
+    n = 20_000
+    start = time.process_time()
+    split = split_budget(
+        300_000.5,
+        spend=np.full(n, 10.0),
+        n_new=np.full(n, 2.0),
+        value=np.full(n, 50.0),
+        target_ratio=3,
+        keep="total",
+        most=np.full(n, 20.0),
+    )
+    assert time.process_time() - start < 5
+    assert split.spend[[0, 14_999, 15_000, 15_001]].tolist() == [20, 20, 0.5, 0]
+    assert split.unspent == 0
+
+
+def test_equal_channels_below_the_target_take_what_a_better_one_leaves():
+    # The first earns 10 for 1 on 20, so it pays for 140 of loss; each unit of the others loses 1 of the target of 3.
+    split = split_budget(
+        1_000,
+        spend=[10] * 4,
+        n_new=[1] * 4,
+        value=[100, 20, 20, 20],
+        target_ratio=3,
+        keep="total",
+        most=[20, 100, 100, 100],
+    )
+    assert split.spend.tolist() == [20, 100, 40, 0]
+    assert split.total_ratio == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import timedelta
 
 import mpmath
 import numpy as np
@@ -493,3 +494,14 @@ class TestModule:
         for name in ltv.__all__:
             if name.startswith("ltv_"):
                 assert "Basis:" in getattr(ltv, name).__doc__, name
+
+
+@pytest.mark.parametrize("name", [timedelta(1), None, np.nan, True, b"a", np.timedelta64(1, "D"), ("a",)])
+def test_what_is_no_name_does_not_become_a_text(name):
+    with pytest.raises(InputError) as caught:
+        ltv.ltv_segments([1, 2], 0.5, 0.5, names=["b", name])
+    assert caught.value.name == "names"
+    with pytest.raises(InputError) as caught:
+        ltv.split_budget(9, spend={name: 5}, n_new={name: 5}, value={name: 5}, target_ratio=3, keep="total")
+    assert caught.value.name == "spend"
+    assert ltv.ltv_segments([1, 2], 0.5, 0.5, names=["b", np.int64(7)]).names == ("b", "7")

@@ -11,7 +11,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from crmvalue import ltv
-from crmvalue.errors import ConvergenceError
+from crmvalue.errors import ConvergenceError, InputError
+from crmvalue.plots import sensitivity
 from tests.ltv.references import refusal, survivor_sum
 from tests.strategies import positive_money
 
@@ -202,3 +203,26 @@ class TestRetentionUplift:
     )
     def test_refuses(self, changes, name):
         assert refusal(ltv.retention_uplift, **changes).name == name
+
+
+@pytest.mark.parametrize("function", [int, str, max, type, float, dict.fromkeys])
+def test_functions_in_c_that_do_not_take_the_inputs(function):
+    for call in (ltv.ltv_sensitivity, sensitivity):
+        with pytest.raises(InputError) as caught:
+            call(function, {"arpu": 5})
+        assert caught.value.name == "inputs"
+
+
+def test_errors_of_the_function_itself_pass():
+    def broken(arpu):
+        raise TypeError(f"of its own {arpu}")
+
+    for call in (ltv.ltv_sensitivity, sensitivity):
+        with pytest.raises(TypeError, match="of its own"):
+            call(broken, {"arpu": 5})
+
+
+def test_a_ragged_value_has_no_picture():
+    with pytest.raises(InputError) as caught:
+        sensitivity(lambda arpu: [arpu, [arpu]], {"arpu": 5})
+    assert caught.value.name == "function"

@@ -305,3 +305,21 @@ def test_satisfaction_on_ten_points_has_the_callers_cut():
     for cut, share in ((7, 4 / 6), (8, 3 / 6), (9, 2 / 6)):
         found = customer_satisfaction_from_scores(scores, method="share_positive", highest=10, positive_from=cut)
         assert found == pytest.approx(share)
+
+
+def test_of_two_equally_important_questions_only_one_is_shown():
+    drivers = ScoreDrivers(
+        question=("speed", "price"),
+        effect=[1.0, 2.0],
+        low=[-0.1, 1.0],
+        high=[2.1, 3.0],
+        p_value=[0.2, 0.001],
+        importance=[0.3, 0.3],
+        mean=[3.0, 3.0],
+        explained=0.6,
+        n_answers=60,
+        n_incomplete=0,
+        level=0.95,
+    )
+    assert drivers.conclusion.startswith("price is shown to move the score: one point more goes with +2.00")
+    assert "price is shown to move the score: one point more" in str(drivers.to_vega())

@@ -307,3 +307,31 @@ class TestProfiles:
         assert profiles.records_of(0).tolist() == [1, 2]
         with pytest.raises(InputError, match="number of a profile"):
             profiles.records_of(1)
+
+
+def two_keys_in_turn(n):
+    """Give keys of which each record shares one with the record before, and the other with the one after."""
+    card, member = (np.char.add("k", (place // 2).astype(str)) for place in (np.arange(n), np.arange(n) + 1))
+    return {"card": card, "member": member}
+
+
+@pytest.mark.slow
+class TestLongChains:
+    """A chain of records costs time in proportion to its length, whatever becomes of it."""
+
+    def test_a_chain_that_is_refused(self):
+        n, start = 200_000, time.process_time()
+        profiles = resolve_profiles(np.arange(n), two_keys_in_turn(n), ["card", "member"], kinds={"member": "code"})
+        assert time.process_time() - start < 5
+        assert profiles.n_profiles == n // 2
+        assert profiles.refused.value[:2] == ("K1", "K10")
+        assert (profiles.refused.n_records == 2).all()
+        assert len(profiles.refused) == n // 2 - 1
+
+    def test_a_chain_whose_ends_stay_apart(self):
+        n, start = 200_000, time.process_time()
+        options = {"kinds": {"member": "code"}, "most_records": n, "apart": [(0, n - 1)]}
+        profiles = resolve_profiles(np.arange(n), two_keys_in_turn(n), ["card", "member"], **options)
+        assert time.process_time() - start < 5
+        assert profiles.n_profiles == 2
+        assert len(profiles.refused) == 1
