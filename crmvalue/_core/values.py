@@ -497,7 +497,7 @@ def require_at_most(value: Any, *names: str) -> None:
     """
     for name, other in pairwise(names):
         lower, upper = np.asarray(getattr(value, name)), np.asarray(getattr(value, other))
-        if object in {lower.dtype, upper.dtype} and None in {lower.item(0), upper.item(0)}:
+        if getattr(value, name) is None or getattr(value, other) is None:
             continue
         above = np.asarray(lower > upper)
         if above.any() and lower.dtype.kind in "fiu":

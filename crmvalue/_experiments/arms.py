@@ -50,6 +50,7 @@ __all__ = [
     "read_names",
     "require_arms",
     "require_few_arms",
+    "require_same_arms",
     "rows_by_arm",
     "variant_columns",
     "variant_lines",
@@ -177,10 +178,18 @@ def difference_from_control(values: Any, control: int) -> Floats:
     return variant - base
 
 
+def require_same_arms(first: Any, **others: Any) -> None:
+    """Check that comparisons are of the arms of the first one, with its level and correction."""
+    for name, other in others.items():
+        for part in ("names", "control", "n", "level", "correction"):
+            if not np.array_equal(getattr(other, part), getattr(first, part)):
+                raise InputError(name, f"with the `{part}` of the adjusted comparison", getattr(other, part))
+
+
 def ratio_to_control(values: Any, control: int) -> Floats:
     """Value of each variant over the value of the control; NaN for 0 over 0, otherwise infinite over 0."""
     variant, base = against_control(values, control)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.asarray(variant / base)
 
 

@@ -42,6 +42,7 @@ from crmvalue._experiments.arms import (
     read_names,
     require_arms,
     require_few_arms,
+    require_same_arms,
     rows_by_arm,
     variant_columns,
     variant_lines,
@@ -315,6 +316,9 @@ class CovariateAdjustment:
     adjusted: MeanComparison = checked_field("adjusted", of_class(MeanComparison))
     unadjusted: MeanComparison = checked_field("unadjusted", of_class(MeanComparison))
     covariate: MeanComparison = checked_field("covariate", of_class(MeanComparison))
+
+    def __attrs_post_init__(self) -> None:
+        require_same_arms(self.adjusted, unadjusted=self.unadjusted, covariate=self.covariate)
 
     @property
     def conclusion(self) -> str:
@@ -630,11 +634,8 @@ def adjust_by_covariate(
     reduction = float(np.clip(1 - (left @ left) / total, 0.0, 1.0))
     made = []
     changed = mean_y - theta * (mean_x - mean_x @ rows.n / len(x))
-    for name, column, mean, within in (
-        ("value", y, changed, left),
-        ("value", y, mean_y, within_y),
-        ("covariate", x, mean_x, within_x),
-    ):
+    parts = ("value", y, changed, left), ("value", y, mean_y, within_y), ("covariate", x, mean_x, within_x)
+    for name, column, mean, within in parts:
         error = _error_of_mean(within, rows)
         _require_spread(error, rows, column, name)
         made.append(_comparison(mean, error, rows, level, correction, "mean"))

@@ -262,7 +262,10 @@ class SequentialMeans(Columns, Pictured):
             if table.shape != self.n.shape:
                 raise InputError(name, f"of the shape {self.n.shape} of `n`", table.shape)
             require(np.isfinite(table), name, table, "finite")
-        require(self.standard_error >= 0, "standard_error", self.standard_error, ">= 0")
+        error = self.standard_error
+        require(error >= 0, "standard_error", error, ">= 0")
+        require((error == 0) | (self.n >= 2), "standard_error", error, "0 below 2 customers")
+        require(self.n[1:] >= self.n[:-1], "n", self.n[1:], "counts so far, at least those of the look before")
         fix_control(self, self.n.shape[1])
 
     def _parts(self) -> Parts:

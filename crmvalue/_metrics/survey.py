@@ -103,7 +103,8 @@ class NpsChange:
 
     def __attrs_post_init__(self) -> None:
         low, high = self.interval
-        if not (low - _SLACK <= self.change <= high + _SLACK and max(-low, high) <= 200.0 + _SLACK):
+        unknown = math.isinf(low) and math.isinf(high)
+        if not (unknown or (low - _SLACK <= self.change <= high + _SLACK and max(-low, high) <= 200.0 + _SLACK)):
             raise InputError("interval", f"within -200 and 200, around the change of {self.change:g}", (low, high))
 
     @property

@@ -16,7 +16,7 @@ from crmvalue._core.calendar import add_months, pile_of_first_days
 from crmvalue._core.checks import as_day, as_fraction, as_positive, as_whole_number
 from crmvalue._core.values import optional
 from crmvalue._purchases.order_log import Log, Policy, Purchases, condense, find_purchases, last_day, read_log
-from crmvalue._report.base_summary import BaseSummary, BaseValue, Concentration, Estimate, LastPeriod
+from crmvalue._report.base_summary import PERIODS, BaseSummary, BaseValue, Concentration, Estimate, LastPeriod
 from crmvalue._report.newcomers import (
     FEWEST_NEWCOMERS,
     KeptMoney,
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["summarise_base", "summarise_base_log"]
 
-_PERIODS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
 _PACES = 2.0  # a period must hold so many typical times between purchases, else silence says too little
 _MOST_DAYS = 3_652_058  # from the year 1 to the year 9999
 _OFTEN = 10  # purchases that tell the pace of a customer
@@ -255,7 +254,7 @@ def _last_period(
         ignored = pile_of_first_days(came[came >= start_day])
         ignored += int((start_day - came.min()).astype(np.int64)) if ignored else 0
     fitting: list[tuple[str, int, Newcomers]] = []
-    for name, n_months in _PERIODS.items():
+    for name, n_months in PERIODS.items():
         before, start = add_months(np.array(as_of), np.array([-2 * n_months, -n_months]))
         if before < start_day - _DAY:
             continue

@@ -16,14 +16,21 @@ from crmvalue._core.values import (
     number_field,
     of_class,
     optional,
+    require_at_most,
 )
+from crmvalue.errors import InputError
 from crmvalue.ltv import LtvToCacBand
 from crmvalue.purchases import OrderLogCounts
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["BaseSummary", "BaseValue", "Concentration", "Estimate", "LastPeriod", "decimals_of_ratio"]
+__all__ = ["PERIODS", "BaseSummary", "BaseValue", "Concentration", "Estimate", "LastPeriod", "decimals_of_ratio"]
+
+PERIODS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
+"""Months of the periods over which customers are compared, the longest first."""
+
+_SLACK = 1e-9  # what rounding may add to a share
 
 
 @attrs.frozen
@@ -46,6 +53,14 @@ class Estimate:
     value: float = number_field("value", infinite=True)
     low: float | None = number_field("low", infinite=True, default=None)
     high: float | None = number_field("high", infinite=True, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        for name, unbounded in (("low", -math.inf), ("high", math.inf)):
+            if getattr(self, name) == unbounded:
+                object.__setattr__(self, name, None)
+            elif getattr(self, name) == -unbounded:
+                raise InputError(name, "a finite number, or None", getattr(self, name))
+        require_at_most(self, "low", "high")
 
 
 @attrs.frozen(kw_only=True)
@@ -102,17 +117,17 @@ class LastPeriod:
     """
 
     name: str = checked_field("name", as_text)
-    n_months: int = count_field("n_months")
+    n_months: int = count_field("n_months", low=1)
     n_before: int = count_field("n_before")
     n_active: int = count_field("n_active")
     prob_silent: float = number_field("prob_silent", low=0.0, high=1.0)
     retention_rate: Estimate | None = checked_field("retention_rate", optional(of_class(Estimate)), default=None)
-    purchases_per_active: float | None = number_field("purchases_per_active", default=None)
+    purchases_per_active: float | None = number_field("purchases_per_active", low=0.0, default=None)
     average_order_value: float | None = number_field("average_order_value", default=None)
     arpu: Estimate | None = checked_field("arpu", optional(of_class(Estimate)), default=None)
     n_newcomers: int = count_field("n_newcomers", default=0)
     newcomer_revenue: float | None = number_field("newcomer_revenue", default=None)
-    newcomer_retention_rate: float | None = number_field("newcomer_retention_rate", default=None)
+    newcomer_retention_rate: float | None = number_field("newcomer_retention_rate", low=0.0, high=1.0, default=None)
     newcomers_from: np.datetime64 | None = checked_field("newcomers_from", optional(as_day), default=None, eq=str)
     newcomers_to: np.datetime64 | None = checked_field("newcomers_to", optional(as_day), default=None, eq=str)
     ignored_days: int = count_field("ignored_days", default=0)
@@ -121,6 +136,19 @@ class LastPeriod:
     money_kept: Estimate | None = checked_field("money_kept", optional(of_class(Estimate)), default=None)
     months_kept: int = count_field("months_kept", default=0)
     n_known: int = count_field("n_known", default=0)
+
+    def __attrs_post_init__(self) -> None:
+        if self.name not in PERIODS or self.n_months != PERIODS[self.name]:
+            rule = f"the months of a {', '.join(PERIODS)}: {', '.join(map(str, PERIODS.values()))}"
+            raise InputError("n_months", rule, (self.name, self.n_months))
+        _require_share("retention_rate", self.retention_rate)
+        if self.retention_rate is not None and not self.n_before:
+            raise InputError("retention_rate", "None where `n_before` is 0", self.retention_rate.value)
+        if len({self.newcomers_from is None, self.newcomers_to is None, not self.n_newcomers}) > 1:
+            raise InputError(
+                "newcomers_from", "given, as `newcomers_to`, where there are newcomers", self.newcomers_from
+            )
+        require_at_most(self, "newcomers_from", "newcomers_to")
 
 
 @attrs.frozen(kw_only=True)
@@ -193,7 +221,7 @@ class BaseValue:
         if new is None or not new.value > 0:
             return Estimate(figure)
         low, high = (None if end is None else figure * (end / new.value) for end in (new.low, new.high))
-        return Estimate(figure, low, high)
+        return Estimate(figure, low, high) if figure >= 0 else Estimate(figure, high, low)
 
 
 def decimals_of_ratio(value: BaseValue) -> int:
@@ -220,9 +248,12 @@ class Concentration:
     0.4
     """
 
-    top_decile_share: float = number_field("top_decile_share")
-    top_fifth_share: float = number_field("top_fifth_share")
-    gini: float = number_field("gini")
+    top_decile_share: float = number_field("top_decile_share", low=0.0, high=1.0)
+    top_fifth_share: float = number_field("top_fifth_share", low=0.0, high=1.0)
+    gini: float = number_field("gini", low=0.0, high=1.0)
+
+    def __attrs_post_init__(self) -> None:
+        require_at_most(self, "top_decile_share", "top_fifth_share")
 
 
 @attrs.frozen(kw_only=True)
@@ -288,11 +319,18 @@ class BaseSummary:
     n_fell_silent: int = count_field("n_fell_silent", default=0)
     fell_silent: str | None = checked_field("fell_silent", optional(as_text), default=None)
     last_period: LastPeriod | None = checked_field("last_period", optional(of_class(LastPeriod)))
-    margin: float | None = number_field("margin", optional=True)
-    acquisition_cost: float | None = number_field("acquisition_cost", optional=True)
-    discount_rate: float | None = number_field("discount_rate", optional=True)
+    margin: float | None = number_field("margin", low=0.0, high=1.0, optional=True)
+    acquisition_cost: float | None = number_field("acquisition_cost", low=0.0, optional=True)
+    discount_rate: float | None = number_field("discount_rate", low=0.0, optional=True)
     value: BaseValue = checked_field("value", of_class(BaseValue))
     concentration: Concentration | None = checked_field("concentration", optional(of_class(Concentration)))
+
+    def __attrs_post_init__(self) -> None:
+        require_at_most(self, "first_day", "as_of", "recompute_on")
+        require_at_most(self, "n_fell_silent", "n_customers", "n_purchases")
+        _require_share("repeat_purchase_rate", self.repeat_purchase_rate)
+        if (self.fell_silent is None) != (self.n_fell_silent == 0):
+            raise InputError("fell_silent", "given where, and only where, `n_fell_silent` is above 0", self.fell_silent)
 
     def to_json(self) -> str:
         """Write all figures as JSON text; :meth:`from_json` reads them back."""
@@ -310,3 +348,11 @@ class BaseSummary:
         True
         """
         return from_json(cls, text, BaseValue, Concentration, Estimate, LastPeriod, LtvToCacBand, OrderLogCounts)
+
+
+def _require_share(name: str, share: Estimate | None) -> None:
+    """Check that a figure and the ends of its interval are shares."""
+    ends = () if share is None else (share.value, share.low, share.high)
+    for end in ends:
+        if end is not None and not -_SLACK <= end <= 1.0 + _SLACK:
+            raise InputError(name, "of a value and ends in [0, 1]", end)

@@ -99,6 +99,10 @@ class GroupSummary:
     due: Mapping[int, int] = checked_field("due", _as_counts)
     has_money: bool = checked_field("has_money", as_flag)
 
+    def __attrs_post_init__(self) -> None:
+        if len({self.window is None, self.before is None, self.now is None}) > 1:
+            raise InputError("window", "given where, and only where, `before` and `now` are given", self.window)
+
     @property
     def attention(self) -> tuple[str, ...]:
         """Groups with customers that need attention now, most urgent first."""

@@ -23,6 +23,7 @@ from crmvalue._core.values import (
     count_field,
     number_field,
     optional,
+    require_at_most,
     tuple_of,
     words_field,
 )
@@ -186,6 +187,11 @@ class ModelSummary:
             name = getattr(self, field)
             if name is not None and name not in names:
                 raise InputError(field, f"one of the names in `scores`: {', '.join(names) or 'none'}", name)
+        for field in ("grade", "money_grade"):
+            if getattr(self, field) not in {None, "good", "usable", "not usable"}:
+                raise InputError(field, '"good", "usable", "not usable" or None', getattr(self, field))
+        require_at_most(self, "calibration_end", "as_of")
+        require_at_most(self, "n_zero_spend", "n_customers")
 
     def score(self, name: str) -> ModelScore:
         """Give the score of a model or a naive rule by its name; another name is an InputError."""

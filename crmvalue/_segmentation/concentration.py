@@ -12,7 +12,7 @@ from crmvalue._core.checks import as_floats, as_fraction, require, require_same_
 from crmvalue._core.comparisons import decimals, just_below
 from crmvalue._core.frames import Columns
 from crmvalue._core.pictures.pictured import Pictured
-from crmvalue._core.values import array_columns, number_column, number_field, optional, stay_frozen
+from crmvalue._core.values import array_columns, number_column, number_field, optional, require_at_most, stay_frozen
 from crmvalue._segmentation.labels import as_shares_of_a_sum
 from crmvalue._segmentation.pictures import lorenz_parts
 from crmvalue.errors import InputError
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, FloatOrArray, Floats
 
 __all__ = ["LorenzCurve", "ValueConcentration", "concentration", "customer_share", "gini", "lorenz_curve", "top_share"]
+
+
+_SLACK = 1e-9  # what rounding may take from a share
 
 
 def _share(name: str, **options: Any) -> Any:
@@ -58,6 +61,9 @@ class LorenzCurve(Columns, Pictured):
             share = getattr(self, name)
             require((share >= 0) & (share <= 1), name, share, "in [0, 1]")
             require(np.diff(share, prepend=0.0) >= 0, name, share, "in ascending order")
+            if share[0] > _SLACK or share[-1] < 1.0 - _SLACK:
+                raise InputError(name, "from 0 to 1", (float(share[0]), float(share[-1])))
+        require_at_most(self, "value_share", "customer_share")
 
     def _parts(self) -> Parts:
         return lorenz_parts(self.customer_share, self.value_share)
@@ -234,6 +240,10 @@ class ValueConcentration:
     value_share: float = _share("value_share")
     holders: float = _share("holders")
     warning_share: float | None = _share("warning_share", default=None)
+
+    def __attrs_post_init__(self) -> None:
+        require_at_most(self, "best_customers", "value_of_best")
+        require_at_most(self, "holders", "value_share")
 
     @property
     def is_warning(self) -> bool:

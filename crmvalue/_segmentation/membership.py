@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_text, require_same_index
+from crmvalue._core.checks import as_day, as_text, require, require_same_index
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -23,6 +23,7 @@ from crmvalue._core.values import (
     hand_over,
     plain_array,
     read_only,
+    require_at_most,
     stay_frozen,
 )
 from crmvalue._segmentation.labels import are_texts, as_comparable, as_texts, encode_distinct
@@ -344,6 +345,21 @@ class SegmentChanges(Columns):
         for name in ("before", "now"):
             if not isinstance(getattr(self, name), SegmentMembership):
                 raise InputError(name, "a SegmentMembership", type(getattr(self, name)).__name__)
+        require_at_most(self, "n_left", "size_before")
+        require_at_most(self, "n_entered", "size_now")
+        grown = self.size_before + self.n_entered - self.n_left
+        require(self.size_now == grown, "size_now", self.size_now, "`size_before` + `n_entered` - `n_left`")
+        for name, gone, one in (("before", "n_gone_customers", self.before), ("now", "n_new_customers", self.now)):
+            n, size = one.n_customers, getattr(self, f"size_{name}")
+            require(size <= n, f"size_{name}", size, f"at most the {n} customers of `{name}`")
+            require(getattr(self, gone) <= n, gone, getattr(self, gone), f"at most the {n} customers of `{name}`")
+            if not set(self.names) <= set(one.names):
+                raise InputError("names", f"segments of `{name}`", self.names)
+        stayed = self.now.n_customers - self.n_new_customers, self.before.n_customers - self.n_gone_customers
+        rule = "the customers of `now` less those of `before` who are not gone"
+        require(stayed[0] == stayed[1], "n_new_customers", self.n_new_customers, rule)
+        if self.before.as_of > self.now.as_of:
+            raise InputError("before", f"no later than `now` ({self.now.as_of})", str(self.before.as_of))
 
     def entered(self, name: str) -> npt.NDArray[Any]:
         """List the customers who belong now and did not before: identifiers, or positions without identifiers.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, require_same_index
+from crmvalue._core.checks import as_day, require, require_same_index
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
@@ -80,6 +80,7 @@ class SegmentSummary(Columns, Pictured):
                 raise InputError(name, f"one for each of the {len(self.names)} groups", getattr(self, name))
         if not self.n_customers.any():
             raise InputError("n_customers", "above 0 for at least one group", self.n_customers)
+        require((self.n_customers > 0) | (self.value == 0), "value", self.value, "0 for a group without customers")
 
     @property
     def total(self) -> float:
@@ -95,7 +96,11 @@ class SegmentSummary(Columns, Pictured):
     @property
     def value_share(self) -> Floats:
         """Share of the value in each group [fraction], shape (k,); NaN if the total is not above 0."""
-        return self.value / self.total if self.total > 0 else np.full(len(self.names), np.nan)
+        if not self.total > 0:
+            return np.full(len(self.names), np.nan)
+        with np.errstate(over="ignore"):  # infinite where large values cancel out
+            share: Floats = self.value / self.total
+        return share
 
     @property
     def mean_value(self) -> Floats:
@@ -190,6 +195,12 @@ class SegmentValueChanges(Columns):
         for name in ("value_before", "value_now", "mean_before", "mean_now"):
             if len(getattr(self, name)) != len(self.names):
                 raise InputError(name, f"one for each of the {len(self.names)} groups", len(getattr(self, name)))
+        if len(set(self.names)) != len(self.names):
+            raise InputError("names", "all different", self.names)
+        for value, mean in (("value_before", "mean_before"), ("value_now", "mean_now")):
+            column = getattr(self, value)
+            known = ~np.isnan(getattr(self, mean))
+            require(known | (column == 0), value, column, f"0 where `{mean}` is NaN: the group has no customers")
 
     @property
     def fallen(self) -> tuple[str, ...]:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 
-from crmvalue.experiments import compare_means_from_summary, compare_proportions, sequential_test
+from crmvalue.errors import InputError
+from crmvalue.experiments import (
+    adjust_by_covariate,
+    compare_means_from_summary,
+    compare_proportions,
+    sequential_test,
+    sequential_test_means,
+)
 from tests.tables import check_table
 
 
@@ -19,3 +27,31 @@ from tests.tables import check_table
 )
 def test_rows_and_values(result, n_rows, column, values):
     check_table(result, n_rows, column, values)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "named"),
+    [
+        ("SequentialMeans", {"n": "falling"}, "n.*at least those of the look before"),
+        ("SequentialMeans", {"n": "one each"}, "standard_error.*0 below 2 customers"),
+        ("CovariateAdjustment", {"covariate": "three arms"}, "covariate.*with the `names` of the adjusted"),
+        ("CovariateAdjustment", {"unadjusted": "another level"}, "unadjusted.*with the `level` of the adjusted"),
+    ],
+)
+def test_contradictions_are_refused(name, changes, named):
+    if name == "SequentialMeans":
+        rng = np.random.default_rng(1)
+        found = sequential_test_means(rng.normal(size=40), np.arange(40) % 2, control=0, effect_scale=1, looks=[20, 40])
+        other = {"falling": found.n[::-1], "one each": np.ones_like(found.n)}
+    else:
+        found = adjust_by_covariate([2, 4, 6, 9] * 2, [1, 2, 3, 5] * 2, ["A"] * 4 + ["B"] * 4, control="A")
+        three = compare_means_from_summary([1, 2, 3], [1, 1, 1], [4, 4, 4])
+        other = {"three arms": three, "another level": attrs.evolve(found.unadjusted, level=0.9)}
+    with pytest.raises(InputError, match=named):
+        attrs.evolve(found, **{field: other[key] for field, key in changes.items()})
+
+
+def test_the_ratio_to_a_mean_next_to_nothing_is_infinite():
+    assert np.isinf(compare_means_from_summary([1e-100, 1e100], [1, 1], [9, 9]).ratio) == [False]
+    found = attrs.evolve(compare_means_from_summary([1, 2], [1, 1], [9, 9]), mean=[5e-324, 2.0])
+    assert np.isinf(found.ratio).all()

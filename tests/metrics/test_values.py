@@ -24,7 +24,7 @@ def a_value(name, **changes):
     [
         ("NpsChange", {"interval": (40.0, 60.0)}, "interval.*around the change of 33.3"),
         ("NpsChange", {"interval": (-500.0, 60.0)}, "interval.*within -200 and 200"),
-        ("NpsChange", {"interval": (-math.inf, math.inf)}, "interval.*within -200 and 200"),
+        ("NpsChange", {"interval": (-60.0, math.inf)}, "interval.*within -200 and 200"),
         ("ScoreDrivers", {"low": [7.0]}, "low.*at most `effect`"),
         ("ScoreDrivers", {"high": [0.0]}, "effect.*at most `high`"),
         ("ScoreDrivers", {"p_value": [-0.5]}, "p_value.*in \\[0, 1\\]"),

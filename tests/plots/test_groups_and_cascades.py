@@ -18,7 +18,7 @@ def summary_of(sizes, value=None):
     return SegmentSummary(
         names=[f"group {i}" for i in range(k)],
         n_customers=sizes,
-        value=np.arange(1.0, k + 1) if value is None else value,
+        value=np.arange(1.0, k + 1) * np.greater(sizes, 0) if value is None else value,
         meanings=[""] * k,
         actions=[""] * k,
     )

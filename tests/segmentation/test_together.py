@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import math
 from enum import Enum
 
+import attrs
 import numpy as np
 import pytest
 
@@ -146,3 +149,36 @@ class TestLabelledColumns:
             labelled(["x", "y"], ONE), labelled(["x", "x"], OTHER), customer_before=[1, 2], customer_now=[2, 1]
         )
         assert moved.counts.tolist() == [[1, 0], [1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "named"),
+    [
+        ("LorenzCurve", {"customer_share": [0.2, 0.5, 1.0]}, "customer_share.*from 0 to 1"),
+        ("LorenzCurve", {"value_share": [0.0, 0.25, 0.9]}, "value_share.*from 0 to 1"),
+        ("LorenzCurve", {"value_share": [0.0, 0.75, 1.0]}, "value_share.*at most `customer_share`"),
+        ("ValueConcentration", {"value_of_best": 0.05}, "best_customers.*at most `value_of_best`"),
+        ("ValueConcentration", {"holders": 0.9}, "holders.*at most `value_share`"),
+        ("SegmentChanges", {"n_left": [2]}, "n_left.*at most `size_before`"),
+        ("SegmentChanges", {"n_entered": [2]}, "n_entered.*at most `size_now`"),
+        ("SegmentChanges", {"n_entered": [1]}, "size_now.*`size_before` \\+ `n_entered` - `n_left`"),
+        ("SegmentChanges", {"size_before": [3], "size_now": [3]}, "size_before.*at most the 2 customers of `before`"),
+        ("SegmentChanges", {"n_gone_customers": 3}, "n_gone_customers.*at most the 2 customers of `before`"),
+        ("SegmentChanges", {"n_new_customers": 1}, "n_new_customers.*less those of `before` who are not gone"),
+        ("SegmentChanges", {"names": ("poor",)}, "names.*segments of `before`"),
+        ("SegmentSummary", {"n_customers": [0, 1]}, "value.*0 for a group without customers"),
+        ("SegmentValueChanges", {"names": ("a", "a")}, "names.*all different"),
+        ("SegmentValueChanges", {"mean_now": [math.nan, 1.0]}, "value_now.*0 where `mean_now` is NaN"),
+    ],
+)
+def test_contradictions_are_refused(name, changes, named):
+    values = importlib.import_module("tests.core.public_values").VALUES
+    with pytest.raises(InputError, match=named):
+        attrs.evolve(next(value for value in values if type(value).__name__ == name), **changes)
+
+
+def test_a_share_of_values_that_cancel_out_is_infinite():
+    found = SegmentSummary(
+        names=["a", "b", "c"], n_customers=[1] * 3, value=[1e300, -1e300, 5e-324], meanings=[""] * 3, actions=[""] * 3
+    )
+    assert np.isinf(found.value_share[:2]).all()

@@ -95,6 +95,19 @@ class Report:
     n_unprofitable: int = count_field("n_unprofitable", default=0)
     pictures: Mapping[str, Picture] = checked_field("pictures", _as_pictures)
 
+    def __attrs_post_init__(self) -> None:
+        days = self.base.as_of, self.groups.as_of, self.models.as_of
+        if len(set(map(str, days))) > 1:
+            raise InputError("base", "of the same day as `groups` and `models`", tuple(map(str, days)))
+        n = self.base.n_customers
+        for name, count in (
+            ("n_unprofitable", self.n_unprofitable), ("due", self.due.n_all), ("leaving", self.leaving.n_all),
+        ):  # fmt: skip
+            if count > n:
+                raise InputError(name, f"at most the {n} customers of `base`", count)
+        if self.value_interval is not None and self.models.value is None:
+            raise InputError("value_interval", "None where `models` has no value", tuple(self.value_interval))
+
 
 def summarise_report(
     customer: ArrayLike,

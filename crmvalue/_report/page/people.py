@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import require_choice
+from crmvalue._core.checks import require, require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
     array_columns,
@@ -103,7 +103,7 @@ class CustomerList(Columns):
     last_purchase: Dates = date_table("last_purchase")
     total_spend: Floats | None = number_column("total_spend", default=None)
     month: Integers | None = whole_table("month", default=None)
-    prob_alive: Floats | None = number_column("prob_alive", default=None)
+    prob_alive: Floats | None = number_column("prob_alive", low=0.0, high=1.0, default=None)
     clv: Floats | None = number_column("clv", default=None)
     write_by: Dates | None = date_table("write_by", default=None)
 
@@ -112,6 +112,10 @@ class CustomerList(Columns):
         require_columns(self, len(self), ("segment", "n_purchases", "last_purchase", *optional), "`customer`")
         if len(self) > self.n_all:
             raise InputError("n_all", f"at least the {len(self)} customers of the list", self.n_all)
+        require(~np.isnat(self.last_purchase), "last_purchase", self.last_purchase, "a day")
+        for name, basis in (("month", "cascade"), ("prob_alive", "model"), ("write_by", "model")):
+            if getattr(self, name) is not None and self.basis != basis:
+                raise InputError(name, f"None unless `basis` is {basis!r}", self.basis)
 
     def __len__(self) -> int:
         return len(self.customer)
