@@ -163,9 +163,9 @@ class JourneyResults(Columns, Pictured):
     n_converted: Integers = whole_table("n_converted")
     n_codes_redeemed: Integers | None = whole_table("n_codes_redeemed", default=None)
     n_orders: Floats = number_column("n_orders", low=0.0)
-    revenue: Floats = number_column("revenue")
+    revenue: Floats = number_column("revenue", low=0.0)
     margin: Floats = number_column("margin")
-    benefit: Floats = number_column("benefit")
+    benefit: Floats = number_column("benefit", low=0.0)
     contact_cost: Floats = number_column("contact_cost", low=0.0)
     revenue_error: Floats = number_column("revenue_error", missing=True)
     n_units: Integers = whole_table("n_units")
@@ -204,7 +204,7 @@ class JourneyResults(Columns, Pictured):
         if self.n_by_decision.shape[1] != len(DECISIONS):
             raise InputError("n_by_decision", f"with {len(DECISIONS)} columns", self.n_by_decision.shape)
         require_at_most(self, "n_orders", "n_credited_orders", "n_all_orders")
-        require_at_most(self, "credited_revenue", "all_revenue")
+        require_at_most(self, "revenue", "credited_revenue", "all_revenue")
         for name in ("converted_effect", "revenue_effect", "margin_effect"):
             require_ends(self, f"{name}_low", f"{name}_high")
         for whole, parts in _PARTS_OF.items():
