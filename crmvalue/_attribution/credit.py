@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, get_args
 
 import attrs
@@ -21,6 +22,7 @@ from crmvalue._core.values import (
     hand_over,
     number_column,
     number_field,
+    require_at_most,
     stay_frozen,
     whole_table,
 )
@@ -40,6 +42,7 @@ AttributionModel: TypeAlias = Literal[
 ]
 """Rules that give credit for a conversion to channels."""
 
+_ROUNDING = 1e-6  # of sums of credits of many paths
 _MOST_NAMED = 10  # channels in a sentence
 _MODELS = get_args(AttributionModel)
 
@@ -100,6 +103,14 @@ class Attribution(Columns, Pictured):
             require(column >= 0, name, column, ">= 0")
         credited = self.conversion_credit > 0
         require(~credited | (self.n_conversions > 0), "conversion_credit", self.conversion_credit, "0 of no conversion")
+        total = float(self.conversion_credit.sum())
+        rule = f"of sum {self.n_conversions}, the conversions with a touch"
+        require(math.isclose(total, self.n_conversions, rel_tol=_ROUNDING), "conversion_credit", total, rule)
+        require_at_most(self, "n_paths", "n_touches")
+        money = self.unattributed_value
+        if (money is None) != (self.value_credit is None) or (money and not self.n_unattributed):
+            rule = "given if and only if `value_credit` is, and 0 of no conversion without a touch"
+            raise InputError("unattributed_value", rule, money)
 
     def _parts(self) -> Parts:
         credit = self.conversion_credit if self.value_credit is None else self.value_credit

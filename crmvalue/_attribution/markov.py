@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["RemovalEffects", "markov_removal_effects"]
 
 _HIGHEST_ORDER = 3
+_ROUNDING = 1e-9
 _MOST_CHANNELS = 2000  # each takes the solution of a system of equations
 _MOST_DIRECT = 2000  # states
 _RESIDUAL = 1e-13  # of the right side
@@ -60,15 +61,17 @@ class RemovalEffects(Columns):
 
     channels: tuple[str, ...] = names_field()
     order: int = count_field("order", low=1)
-    n_states: int = count_field("n_states")
-    n_conversions: int = count_field("n_conversions")
-    prob_conversion: float = number_field("prob_conversion", low=0.0)
-    prob_without: Floats = number_column("prob_without")
+    n_states: int = count_field("n_states", low=1)
+    n_conversions: int = count_field("n_conversions", low=1)
+    prob_conversion: float = number_field("prob_conversion", low=0.0, high=1 + _ROUNDING)
+    prob_without: Floats = number_column("prob_without", low=0.0, high=1.0)
 
     def __attrs_post_init__(self) -> None:
         if len(self.prob_without) != len(self.channels):
             raise InputError("prob_without", f"one for each of the {len(self.channels)} channels", self.prob_without)
         require(self.prob_conversion > 0, "prob_conversion", self.prob_conversion, "> 0")
+        fewer = self.prob_without <= self.prob_conversion * (1 + _ROUNDING)
+        require(fewer, "prob_without", self.prob_without, "at most `prob_conversion`")
 
     @property
     def removal_effect(self) -> Floats:

@@ -172,5 +172,5 @@ def _or_nothing(credit: Floats, n: int) -> Floats:
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         return np.divide(above, below)

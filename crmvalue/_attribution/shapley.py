@@ -71,6 +71,10 @@ class ShapleyValues(Columns):
             column = getattr(self, name)
             if column is not None and len(column) != len(self.channels):
                 raise InputError(name, f"one for each of the {len(self.channels)} channels", len(column))
+        if (self.standard_error is None) != (self.n_orders is None):
+            raise InputError("n_orders", "given if and only if `standard_error` is", self.n_orders)
+        if self.standard_error is not None:
+            require(self.standard_error >= 0, "standard_error", self.standard_error, ">= 0")
 
     @property
     def is_exact(self) -> bool:

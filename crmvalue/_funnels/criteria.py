@@ -20,7 +20,9 @@ from crmvalue._core.values import (
     hand_over,
     label_column,
     number_column,
+    require_at_most,
     require_columns,
+    require_ends,
     stay_frozen,
     whole_table,
 )
@@ -268,17 +270,19 @@ class StepAlarms(Columns):
     next_stage: npt.NDArray[np.str_] = label_column("next_stage", texts=True)
     n_at: Integers = whole_table("n_at")
     n_passed: Integers = whole_table("n_passed")
-    low: Floats = number_column("low", missing=True)
-    high: Floats = number_column("high", missing=True)
-    least: Floats = number_column("least")
+    low: Floats = number_column("low", low=0.0, high=1.0, missing=True)
+    high: Floats = number_column("high", low=0.0, high=1.0, missing=True)
+    least: Floats = number_column("least", low=0.0, high=1.0)
     is_below: npt.NDArray[np.bool_] = flag_table("is_below")
-    p_value: Floats = number_column("p_value")
+    p_value: Floats = number_column("p_value", low=0.0, high=1.0)
     level: float = checked_field("level", as_fraction, default=0.95)
 
     def __attrs_post_init__(self) -> None:
         names = ("stage", "next_stage", "n_at", "n_passed", "low", "high", "least", "is_below", "p_value")
         require_columns(self, len(self.group), names, "steps")
         require(~self.is_below | (self.n_at > 0), "is_below", self.is_below, "False where nobody was at the stage")
+        require_at_most(self, "n_passed", "n_at")
+        require_ends(self, "low", "high")
 
     @property
     def is_beyond_chance(self) -> npt.NDArray[np.bool_]:

@@ -30,6 +30,7 @@ from crmvalue._core.values import (
     hand_over,
     label_column,
     optional,
+    require_at_most,
     require_columns,
     stay_frozen,
     whole_table,
@@ -154,7 +155,7 @@ class EventFunnel(Columns, Pictured):
     groups: tuple[Any, ...] | None = checked_field("groups", optional(_labels), default=None)
     group: Integers | None = whole_table("group", default=None)
     skipped: Bools | None = flag_table("skipped", 2, default=None)
-    n_returns: Integers | None = whole_table("n_returns", default=None)
+    n_returns: Integers | None = whole_table("n_returns", 2, default=None)
     n_customers: int = count_field("n_customers")
     n_without_entry: int = count_field("n_without_entry")
     n_before_entry: int = count_field("n_before_entry")
@@ -170,6 +171,9 @@ class EventFunnel(Columns, Pictured):
             raise InputError("step_time", f"of shape ({n}, {len(self.stages)})", self.step_time.shape)
         fits = (self.n_reached >= 1) & (self.n_reached <= len(self.stages))
         require(fits, "n_reached", self.n_reached, f"from 1 to {len(self.stages)} stages")
+        ended = ~self.is_lost | (self.n_reached < len(self.stages))
+        require(ended, "is_lost", self.is_lost, "False where the last stage was reached")
+        require_at_most(self, "n_without_entry", "n_customers")
         if (self.group is None) != (self.groups is None):
             raise InputError("group", "given if and only if `groups` is", self.group)
         if self.group is not None and self.groups is not None:

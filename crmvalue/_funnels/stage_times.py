@@ -73,9 +73,9 @@ class StageTimes(Columns, Pictured):
     """
 
     stages: tuple[str, ...] = words_field("stages", distinct=True)
-    prob: Floats = number_column("prob")
-    time_in_stage: Floats = number_table("time_in_stage", 2, infinite=True)
-    time_to_convert: Floats = number_column("time_to_convert", infinite=True)
+    prob: Floats = number_column("prob", low=0.0, high=1.0)
+    time_in_stage: Floats = number_table("time_in_stage", 2, low=0.0, infinite=True)
+    time_to_convert: Floats = number_column("time_to_convert", low=0.0, infinite=True)
     n_moved_on: Integers = whole_table("n_moved_on")
     n_censored: Integers = whole_table("n_censored")
 

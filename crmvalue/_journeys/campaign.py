@@ -49,6 +49,7 @@ _FEWEST = 10
 """Customers in the smaller group below which nothing is said about balance, nor from customers who do not differ."""
 
 _ROUNDING = 1e-9
+_LARGEST = 1e250  # of a difference for each customer, which is multiplied by their number
 _SUSPECT = 0.999
 """Level of the interval that a fair draw leaves out once in a thousand campaigns."""
 
@@ -112,9 +113,9 @@ class CampaignEffect:
     n_control_responded: int = count_field("n_control_responded")
     level: float = checked_field("level", as_fraction)
     response_interval: Interval = interval_field("response_interval")
-    revenue_difference: float | None = number_field("revenue_difference", default=None)
+    revenue_difference: float | None = number_field("revenue_difference", low=-_LARGEST, high=_LARGEST, default=None)
     revenue_interval: Interval | None = interval_field("revenue_interval", optional=True, default=None)
-    net_difference: float | None = number_field("net_difference", default=None)
+    net_difference: float | None = number_field("net_difference", low=-_LARGEST, high=_LARGEST, default=None)
     net_interval: Interval | None = interval_field("net_interval", optional=True, default=None)
     before_difference: float | None = number_field("before_difference", default=None)
     before_interval: Interval | None = interval_field("before_interval", optional=True, default=None)
@@ -133,6 +134,10 @@ class CampaignEffect:
         low, high = map(float, self.response_interval)
         if low < -1 - _ROUNDING or high > 1 + _ROUNDING:
             raise InputError("response_interval", "within -1 and 1", self.response_interval)
+        for name in ("revenue", "net", "before", "did", "adjusted"):
+            given = getattr(self, f"{name}_difference")
+            if (given is None) != (getattr(self, f"{name}_interval") is None):
+                raise InputError(f"{name}_difference", f"given if and only if `{name}_interval` is", given)
 
     @property
     def shows_causes(self) -> bool:

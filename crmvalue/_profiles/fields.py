@@ -76,7 +76,7 @@ class ProfileField(Columns):
 
     profile: Integers = count_column("profile")
     value: npt.NDArray[Any] = label_column("value")
-    record: npt.NDArray[Any] | None = label_column("record", default=None)
+    record: npt.NDArray[Any] | None = label_column("record", identifiers=True, default=None)
     source: npt.NDArray[Any] | None = label_column("source", default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -111,6 +111,8 @@ def _listed(name: str, value: Any) -> tuple[Any, ...]:
     for index, item in enumerate(items):
         if not isinstance(item, int | str):
             raise InputError(name, "identifiers: whole numbers or text", item, index=index)
+    if len(set(items)) != len(items):
+        raise InputError(name, "different identifiers", value)
     return items
 
 

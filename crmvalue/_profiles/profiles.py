@@ -113,6 +113,7 @@ class RefusedKeys(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.rule), ("value", "n_records", "reason"), "rules")
+        require(self.n_records >= 1, "n_records", self.n_records, ">= 1")
 
     def __len__(self) -> int:
         return len(self.rule)
@@ -163,6 +164,9 @@ class IdentityEvents(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.event), ("profile", "into", "n_records"), "events")
+        require(np.isin(self.event, ("merged", "split")), "event", self.event, "'merged' or 'split'")
+        require(self.into != self.profile, "into", self.into, "another profile")
+        require(self.n_records >= 1, "n_records", self.n_records, ">= 1")
 
     def __len__(self) -> int:
         return len(self.event)

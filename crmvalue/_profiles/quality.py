@@ -62,6 +62,8 @@ class ContactQuality(Columns):
             self, len(self.source), ("key", "n_records", "n_missing", "n_invalid", "n_duplicate"), "sources and keys"
         )
         require(self.n_records > 0, "n_records", self.n_records, "> 0")
+        found = self.n_missing + self.n_invalid + self.n_duplicate
+        require(found <= self.n_records, "n_records", self.n_records, "at least those missing, invalid and duplicate")
 
     def __len__(self) -> int:
         return len(self.source)

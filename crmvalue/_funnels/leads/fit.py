@@ -17,6 +17,7 @@ from crmvalue._core.checks import (
     as_positive,
     as_text,
     as_whole_number,
+    require,
     require_same_index,
 )
 from crmvalue._core.frames import Columns
@@ -31,6 +32,7 @@ from crmvalue._core.values import (
     interval_field,
     number_column,
     number_field,
+    require_at_most,
     require_columns,
     stay_frozen,
     words_field,
@@ -116,6 +118,10 @@ class LeadScoreFit(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.names), ("coefficient", "standardised"), "names", least=1)
+        require_at_most(self, "n_won_train", "n_train")
+        require_at_most(self, "n_won_holdout", "n_holdout")
+        ends = np.array(self.auc_interval)
+        require(np.isinf(ends) | ((ends >= 0) & (ends <= 1)), "auc_interval", ends, "in [0, 1], or infinite")
 
     @property
     def conclusion(self) -> str:
@@ -156,8 +162,7 @@ class LeadScoreFit(Columns):
             If `largest` is no whole number from 1 to 10,000.
         """
         most = as_whole_number("largest", largest, low=1, high=10_000)
-        scale = most / (float(np.abs(self.coefficient).max()) or 1.0)
-        points = np.rint(self.coefficient * scale).astype(np.int64)
+        points = np.rint(self.coefficient / (float(np.abs(self.coefficient).max()) or 1.0) * most).astype(np.int64)
         return FixedMapping(zip(self.names, points.tolist(), strict=True))
 
     def prob_won(self, X: ArrayLike) -> Floats:  # noqa: N803 - the usual name of a matrix of columns

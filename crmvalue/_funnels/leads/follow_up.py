@@ -29,6 +29,7 @@ from crmvalue._core.values import (
     hand_over,
     label_column,
     optional,
+    require_at_most,
     require_columns,
     stay_frozen,
     whole_table,
@@ -145,6 +146,10 @@ class FollowUpTasks(Columns):
     def __attrs_post_init__(self) -> None:
         names = ("customer", "event", "task", "time", "due", "done", "late")
         require_columns(self, len(self.row), names, "tasks")
+        require_at_most(self, "time", "due")
+        require_at_most(self, "time", "as_of")
+        rule = "whether the task was due before `as_of`, where it is not done"
+        require(self.done | (self.late == (self.due < self.as_of)), "late", self.late, rule)
 
     @property
     def overdue(self) -> npt.NDArray[np.bool_]:

@@ -274,6 +274,8 @@ class LeadScores(Columns):
         require_columns(self, len(self.item_row), ("item_rule", "item_points", "item_events"), "items")
         require(self.item_row < len(self.customer), "item_row", self.item_row, "the row of a customer")
         require(self.item_rule < len(self.rule), "item_rule", self.item_rule, "the place of one of the rules")
+        require(np.diff(self.item_row, prepend=0) >= 0, "item_row", self.item_row, "ascending")
+        require(self.n_rules_of_fit <= len(self.rule), "n_rules_of_fit", self.n_rules_of_fit, "at most all rules")
 
     @property
     def total(self) -> Floats:

@@ -35,6 +35,7 @@ from crmvalue._core.values import (
     number_field,
     of_class,
     optional,
+    require_at_most,
     require_columns,
     stay_frozen,
     whole_table,
@@ -67,6 +68,8 @@ _MOST_PAIRS = 2**22  # pairs of a total above and a total below a gap
 _REACH = 9.0  # standard deviations of a normal amount that the lattice covers on each side
 _MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _ROUNDING = 1e-12
+_SLACK = 1e-9  # of sums, for rounding
+_METHODS = ("exact", "grid")
 _TINY = 1e-12  # rounding of sums of probabilities
 
 
@@ -99,16 +102,20 @@ class PipelineTable(Columns):
 
     label: npt.NDArray[Any] = label_column("label")
     n_deals: Integers = whole_table("n_deals")
-    amount: Floats = number_column("amount")
-    expected: Floats = number_column("expected")
-    standard_deviation: Floats = number_column("standard_deviation")
-    low: Floats = number_column("low")
-    high: Floats = number_column("high")
+    amount: Floats = number_column("amount", low=0.0)
+    expected: Floats = number_column("expected", low=0.0)
+    standard_deviation: Floats = number_column("standard_deviation", low=0.0)
+    low: Floats = number_column("low", low=0.0)
+    high: Floats = number_column("high", low=0.0)
     method: npt.NDArray[np.str_] = label_column("method", texts=True)
 
     def __attrs_post_init__(self) -> None:
         names = ("n_deals", "amount", "expected", "standard_deviation", "low", "high", "method")
         require_columns(self, len(self.label), names, "rows")
+        require(np.isin(self.method, _METHODS), "method", self.method, "'exact' or 'grid'")
+        require_at_most(self, "expected", "amount")
+        require_at_most(self, "standard_deviation", "amount")
+        require_at_most(self, "low", "high", "amount")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind.
@@ -119,6 +126,13 @@ class PipelineTable(Columns):
             One row for each month or group.
         """
         return {field.name: getattr(self, field.name) for field in attrs.fields(type(self))}
+
+
+def _require_sums(name: str, table: PipelineTable | None, whole: PipelineForecast) -> None:
+    """Check that a table adds up to the whole pipeline."""
+    for column in ("n_deals", "amount", "expected") if table is not None else ():
+        total, sums = getattr(whole, column), float(getattr(table, column).sum())
+        require(math.isclose(total, sums, rel_tol=_SLACK), name, sums, f"a table whose `{column}` sums to {total}")
 
 
 def _with_months(name: str, table: PipelineTable) -> PipelineTable:
@@ -175,13 +189,21 @@ class PipelineForecast:
     standard_deviation: float = number_field("standard_deviation", low=0.0)
     level: float = checked_field("level", as_fraction)
     method: str = checked_field("method", as_text)
-    total: Floats = number_column("total")
-    prob_total: Floats = number_column("prob_total")
+    total: Floats = number_column("total", low=0.0)
+    prob_total: Floats = number_column("prob_total", low=0.0, high=1.0)
     by_month: PipelineTable | None = checked_field("by_month", optional(_with_months), default=None)
     by_group: PipelineTable | None = checked_field("by_group", optional(of_class(PipelineTable)), default=None)
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.total), ("prob_total",), "totals", least=1)
+        require_choice("method", self.method, _METHODS)
+        require_at_most(self, "expected", "amount")
+        require_at_most(self, "standard_deviation", "amount")
+        require(self.total <= self.amount * (1 + _SLACK), "total", self.total, "at most `amount`")
+        require(np.diff(self.total, prepend=0.0) >= 0, "total", self.total, "ascending")
+        require(abs(self.prob_total.sum() - 1) <= _SLACK, "prob_total", float(self.prob_total.sum()), "of sum 1")
+        for name in ("by_month", "by_group"):
+            _require_sums(name, getattr(self, name), self)
 
     @property
     def interval(self) -> Interval:

@@ -28,6 +28,7 @@ from crmvalue._core.values import (
     hand_over,
     number_column,
     number_field,
+    require_at_most,
     require_columns,
     stay_frozen,
     whole_table,
@@ -87,10 +88,10 @@ class ForecastCalibration(Columns, Pictured):
     0.04
     """
 
-    edge: Floats = number_column("edge")
+    edge: Floats = number_column("edge", low=0.0, high=1.0)
     n_deals: Integers = whole_table("n_deals")
     n_won: Integers = whole_table("n_won")
-    expected: Floats = number_column("expected")
+    expected: Floats = number_column("expected", low=0.0)
     level: float = checked_field("level", as_fraction)
     brier_score: float = number_field("brier_score", low=0.0, high=1.0)
     brier_score_constant: float = number_field("brier_score_constant", low=0.0, high=1.0)
@@ -103,6 +104,8 @@ class ForecastCalibration(Columns, Pictured):
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.edge) - 1, ("n_deals", "n_won", "expected"), "bins")
         require(self.n_won <= self.n_deals, "n_won", self.n_won, "at most `n_deals`")
+        require_at_most(self, "expected", "n_deals")
+        require(np.diff(self.edge, prepend=-1.0) > 0, "edge", self.edge, "ascending")
         money = (self.amount_expected, self.amount_won, self.p_value_amount)
         if any(part is None for part in money) and any(part is not None for part in money):
             raise InputError("amount_expected", "given with `amount_won` and `p_value_amount`, or all None", money)

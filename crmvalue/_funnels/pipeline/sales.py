@@ -45,6 +45,12 @@ class SalesForecast(Columns):
     margin: PipelineForecast = checked_field("margin", of_class(PipelineForecast))
     deals: PipelineForecast = checked_field("deals", of_class(PipelineForecast))
 
+    def __attrs_post_init__(self) -> None:
+        for name in ("margin", "deals"):
+            one = getattr(self, name)
+            same = one.n_deals == self.revenue.n_deals and one.level == self.revenue.level
+            require(same, name, (one.n_deals, one.level), "of the deals and the level of `revenue`")
+
     @property
     def conclusion(self) -> str:
         """Expected revenue, margin and number of deals, with their intervals."""

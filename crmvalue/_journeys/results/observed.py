@@ -33,6 +33,7 @@ from crmvalue._core.values import (
     interval_field,
     number_column,
     number_field,
+    require_at_most,
     require_columns,
     stay_frozen,
     whole_table,
@@ -58,6 +59,7 @@ _ROUNDING = 1e-12  # of the largest value: less is what binary arithmetic leaves
 _UNKNOWN = Interval(np.float64(-np.inf), np.float64(np.inf))
 _BINS = 10
 _LARGEST = 1e100
+_LARGEST_EFFECT = 1e250  # for each customer, which is multiplied by their number
 _MOST_PENALTY = 1e9  # beyond it the equations of the propensity lose their digits
 
 
@@ -111,7 +113,7 @@ class ObservedEffect(Columns, Pictured):
     balance_after: Floats = number_column("balance_after")
     overlap_treated: Integers = whole_table("overlap_treated")
     overlap_control: Integers = whole_table("overlap_control")
-    effect: float = number_field("effect")
+    effect: float = number_field("effect", low=-_LARGEST_EFFECT, high=_LARGEST_EFFECT)
     interval: Interval = interval_field("interval")
     naive_difference: float = number_field("naive_difference")
     naive_interval: Interval = interval_field("naive_interval")
@@ -124,6 +126,13 @@ class ObservedEffect(Columns, Pictured):
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.names), ("balance_before", "balance_after"), "columns", least=1)
         require_columns(self, _BINS, ("overlap_treated", "overlap_control"), "tenths")
+        require_at_most(self, "n_outside", "n_treated")
+        require_at_most(self, "n_effective", "n_control")
+        for group in ("treated", "control"):
+            name, n = f"overlap_{group}", getattr(self, f"n_{group}")
+            require(int(getattr(self, name).sum()) == n, name, getattr(self, name), f"of sum {n}, all of `n_{group}`")
+        if (self.trend_difference is None) != (self.trend_interval is None):
+            raise InputError("trend_difference", "given if and only if `trend_interval` is", self.trend_difference)
 
     def _parts(self) -> Parts:
         return observed_parts(

@@ -18,6 +18,8 @@ from crmvalue._core.values import (
     label_column,
     number_column,
     number_field,
+    require_at_most,
+    require_ends,
     stay_frozen,
     whole_table,
     words_field,
@@ -52,6 +54,7 @@ _PARTS_OF = {
 """Counts of a result, and those that cannot be larger."""
 
 _SEND = DECISIONS.index("send")
+_LARGEST = 1e250  # of an effect for each customer, which is multiplied by their number
 _MOST_NAMED = 3  # rows in the conclusion
 
 
@@ -62,6 +65,10 @@ def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
 
 def _key_field(name: str) -> Any:
     return label_column(name, texts=True, default=None)
+
+
+def _effect_field(name: str) -> Any:
+    return number_column(name, low=-_LARGEST, high=_LARGEST, missing=True)
 
 
 @stay_frozen
@@ -155,26 +162,26 @@ class JourneyResults(Columns, Pictured):
     n_replied: Integers | None = whole_table("n_replied", default=None)
     n_converted: Integers = whole_table("n_converted")
     n_codes_redeemed: Integers | None = whole_table("n_codes_redeemed", default=None)
-    n_orders: Floats = number_column("n_orders")
-    revenue: Floats = number_column("revenue")
+    n_orders: Floats = number_column("n_orders", low=0.0)
+    revenue: Floats = number_column("revenue", low=0.0)
     margin: Floats = number_column("margin")
-    benefit: Floats = number_column("benefit")
-    contact_cost: Floats = number_column("contact_cost")
+    benefit: Floats = number_column("benefit", low=0.0)
+    contact_cost: Floats = number_column("contact_cost", low=0.0)
     revenue_error: Floats = number_column("revenue_error", missing=True)
     n_units: Integers = whole_table("n_units")
     n_treated: Integers = whole_table("n_treated")
     n_control: Integers = whole_table("n_control")
     n_treated_converted: Integers = whole_table("n_treated_converted")
     n_control_converted: Integers = whole_table("n_control_converted")
-    converted_effect: Floats = number_column("converted_effect", missing=True)
-    converted_effect_low: Floats = number_column("converted_effect_low", missing=True)
-    converted_effect_high: Floats = number_column("converted_effect_high", missing=True)
-    revenue_effect: Floats = number_column("revenue_effect", missing=True)
-    revenue_effect_low: Floats = number_column("revenue_effect_low", missing=True)
-    revenue_effect_high: Floats = number_column("revenue_effect_high", missing=True)
-    margin_effect: Floats = number_column("margin_effect", missing=True)
-    margin_effect_low: Floats = number_column("margin_effect_low", missing=True)
-    margin_effect_high: Floats = number_column("margin_effect_high", missing=True)
+    converted_effect: Floats = number_column("converted_effect", low=-1.0, high=1.0, missing=True)
+    converted_effect_low: Floats = number_column("converted_effect_low", low=-1.0, high=1.0, missing=True)
+    converted_effect_high: Floats = number_column("converted_effect_high", low=-1.0, high=1.0, missing=True)
+    revenue_effect: Floats = _effect_field("revenue_effect")
+    revenue_effect_low: Floats = _effect_field("revenue_effect_low")
+    revenue_effect_high: Floats = _effect_field("revenue_effect_high")
+    margin_effect: Floats = _effect_field("margin_effect")
+    margin_effect_low: Floats = _effect_field("margin_effect_low")
+    margin_effect_high: Floats = _effect_field("margin_effect_high")
     n_all_orders: int = count_field("n_all_orders")
     n_credited_orders: int = count_field("n_credited_orders")
     all_revenue: float = number_field("all_revenue", low=0.0)
@@ -196,6 +203,10 @@ class JourneyResults(Columns, Pictured):
         require(~(self.revenue_error < 0), "revenue_error", self.revenue_error, ">= 0")
         if self.n_by_decision.shape[1] != len(DECISIONS):
             raise InputError("n_by_decision", f"with {len(DECISIONS)} columns", self.n_by_decision.shape)
+        require_at_most(self, "n_orders", "n_credited_orders", "n_all_orders")
+        require_at_most(self, "revenue", "credited_revenue", "all_revenue")
+        for name in ("converted_effect", "revenue_effect", "margin_effect"):
+            require_ends(self, f"{name}_low", f"{name}_high")
         for whole, parts in _PARTS_OF.items():
             for name in parts:
                 if getattr(self, name) is not None:

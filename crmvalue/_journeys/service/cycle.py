@@ -156,6 +156,9 @@ class ServiceDue(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_equal_columns(self)
+        today = self.date.astype("datetime64[D]") + self.days_late
+        same = np.isnat(today) | (today == today[:1])
+        require(same, "days_late", self.days_late, "days from `date` to one day of the run")
 
     def __len__(self) -> int:
         return len(self.row)

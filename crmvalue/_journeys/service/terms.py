@@ -11,6 +11,7 @@ from crmvalue._core.checks import (
     as_day,
     as_day_column,
     as_whole_number,
+    require,
     require_same_index,
 )
 from crmvalue._core.encoding.customers import encode_customers
@@ -75,6 +76,9 @@ class ExpiringTerms(Columns):
 
     def __attrs_post_init__(self) -> None:
         require_equal_columns(self)
+        today = self.expires.astype("datetime64[D]") - self.days_left
+        same = np.isnat(today) | (today == today[:1])
+        require(same, "days_left", self.days_left, "days from one day of the run to `expires`")
 
     def __len__(self) -> int:
         return len(self.row)
