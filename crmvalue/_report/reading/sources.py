@@ -247,12 +247,16 @@ class Union:
             if len(without) > _MOST_FILES:
                 sentence = f"{len(without) - _MOST_FILES:,} more files have no column {column.name!r}"
                 problems.append(FileError("FILE", sentence))
-        who = chosen.get("customer")
-        kinds = set() if who is None else self.kinds[who.name]
-        if who is not None and len(kinds) > 1 and any(re.match("FLOAT|DOUBLE|DECIMAL", kind) for kind in kinds):
-            files = [f"{kind} in {self._first_with(who.name, kind)!r}" for kind in sorted(kinds)]
-            sentence = f"column {who.name!r} is {' and '.join(files)}: write customers in one type, not in decimals"
-            problems.append(FileError("--customer", sentence))
+        for role, column in chosen.items():
+            kinds = self.kinds[column.name]
+            if len(kinds) == 1:
+                continue
+            files = [f"{kind} in {self._first_with(column.name, kind)!r}" for kind in sorted(kinds)]
+            both = f"column {column.name!r} is {' and '.join(files)}"
+            if role == "customer" and any(re.match("FLOAT|DOUBLE|DECIMAL", kind) for kind in kinds):
+                problems.append(FileError("--customer", f"{both}: write customers in one type, not in decimals"))
+            elif any(re.search(rf"^BLOB$|{_MANY_VALUES}", kind) for kind in kinds):
+                problems.append(FileError(f"--{role}", f"{both}: write it in one type"))
         return problems
 
     def _first_with(self, name: str, kind: str) -> str:
