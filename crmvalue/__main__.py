@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
 import shlex
@@ -47,6 +48,9 @@ _SPACES = "\n\u00a0\u202f"  # they are no control characters, although Python do
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code: 0, 2 for input that cannot be used, or 130 where the user stops it."""
+    if sys.stderr is None:  # it is closed: what would be printed there belongs nowhere, least of all to the overview
+        with Path(os.devnull).open("w", encoding="utf-8") as nowhere, contextlib.redirect_stderr(nowhere):
+            return main(arguments)
     try:
         return _run(_parser().parse_args(arguments))
     except (KeyboardInterrupt, RuntimeError) as error:

@@ -182,7 +182,7 @@ def _base_lines(summary: BaseSummary) -> list[str]:
     if counts.n_residues:
         lines.append(_line("tiny amounts", counted(counts.n_residues, "row"), note="below 1e-9: counted as 0"))
     if counts.n_duplicates_kept:
-        note = "the customer, time and amount of another row; counted like the others"
+        note = "the customer, time and amount of another row; they count"
         lines.append(_line("exact copies", counted(counts.n_duplicates_kept, "row"), note=note))
     if counts.n_refunds_netted:
         note = f"taken off purchases; {counted(counts.n_purchases_cancelled or 0, 'purchase')} cancelled"

@@ -215,6 +215,16 @@ class TestReadOrders:
         assert orders.n_infinite == 1
         assert sorted(orders.amount.tolist(), key=str) == pytest.approx([10, 3, np.nan], nan_ok=True)
 
+    def test_bytes_are_read_as_text_or_refused(self, tmp_path):
+        path = tmp_path / "orders.parquet"
+        day = np.array(["2024-01-01", "2024-01-02"], dtype="datetime64[D]")
+        pq.write_table(pa.table({"customer": ["Оленка".encode(), rb"a\x01"], "date": day}), path)
+        assert read_orders(str(path)).customer.tolist() == [r"a\x01", "Оленка"]
+        numbers = pa.array([n.to_bytes(16, "little") for n in (2**70, 2**70 + 1)], pa.binary(16))
+        pq.write_table(pa.table({"customer": numbers, "date": day}), path)
+        with pytest.raises(InputError, match="column 'customer' has bytes that are no text: write it as text"):
+            read_orders(str(path))
+
     def test_infinite_amounts_are_counted_apart(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"
         rows = ["a,2024-01-01,10", "a,2024-01-01,inf", "b,2024-01-02,-Infinity", "b,2024-01-02,NA", "b,2024-01-03,5"]
@@ -1158,6 +1168,28 @@ class TestTermsOfEachCustomer:
         assert main([str(tmp_path / "orders.csv"), "--terms", str(tmp_path / "terms.csv")]) == 2
         says = "crmvalue: column 'margin' of the terms must be in [0, 1]; customer bob has 30\n"
         assert capsys.readouterr().err == says
+
+    @pytest.mark.parametrize("word", ["NaN", "NA", "null", ""])
+    @pytest.mark.parametrize("kind", ["csv", "parquet"])
+    def test_a_missing_number_is_the_one_for_all(self, tmp_path, capsys, word, kind):
+        rows = [f"c{n % 20},2023-{1 + n % 12:02}-{1 + n % 28:02},{n % 7 + 1}" for n in range(200)]
+        (tmp_path / "orders.csv").write_text("\n".join(["customer,date,amount", *rows]))
+        table = tmp_path / f"terms.{kind}"
+        margins = ["" if n == 3 else "0.4" for n in range(20)]
+        if kind == "csv":
+            lines = [f"c{n},{margin or word}" for n, margin in enumerate(margins)]
+            table.write_text("\n".join(["customer,margin", *lines]))
+        else:
+            numbers = [
+                float(margin or (word or "nan")) if margin or word in {"NaN", ""} else None for margin in margins
+            ]
+            pq.write_table(pa.table({"customer": [f"c{n}" for n in range(20)], "margin": numbers}), table)
+        options = [str(tmp_path / "orders.csv"), "--terms", str(table)]
+        assert main([*options, "--margin", "0.2"]) == 0
+        capsys.readouterr()
+        assert main(options) == 2
+        says = "got 1. Hint: customer c3 has none; --margin gives it for those without one\n"
+        assert capsys.readouterr().err.endswith(says)
 
     def test_an_acquisition_cost_of_0_in_the_table_of_terms_gives_no_ratio(self, tmp_path, capsys):
         (tmp_path / "orders.csv").write_text("customer,date,amount\nann,2024-01-01,5\nbob,2024-01-02,5\n")

@@ -90,6 +90,16 @@ class TestConsole:
         assert done.returncode == 2
         assert done.stderr == b"crmvalue: cannot print the overview: No space left on device\n"
 
+    @pytest.mark.parametrize("arguments", [["none.csv"], ["--none"]])
+    def test_errors_do_not_go_to_the_overview_where_stderr_is_closed(self, monkeypatch, capsys, arguments):
+        monkeypatch.setattr(sys, "stderr", None)  # as Python has it where its caller closed the stream
+        try:
+            code = main(arguments)
+        except SystemExit as stop:
+            code = stop.code
+        assert (code, capsys.readouterr().out) == (2, "")
+        assert sys.stderr is None
+
     @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and cannot be read")
     def test_a_read_error_after_opening(self, capsys):
         assert main(["/proc/self/mem"]) == 2

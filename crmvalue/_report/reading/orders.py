@@ -41,6 +41,7 @@ from crmvalue._report.reading.sources import (
     open_database,
     open_file,
     reason,
+    unfit_columns,
 )
 from crmvalue.errors import InputError
 
@@ -86,17 +87,12 @@ _CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|zł|Kč|kr|грн)"
 _BAD_DATE = "day is null and date_text is not null"
 _BAD_AMOUNT = "amount_text is not null and (price is null or (money is null and any_money is not null))"
 _BAD_QUANTITY = "quantity_text is not null and pieces is null"
-_MANY_VALUES = r"\]$|^(STRUCT|MAP|UNION)\b"  # types of a column with a list or a record in each row
 _WHOLE_YEAR = r"(year({0}) >= 1000 or (year({0}) >= 1 and regexp_matches(date_text, '(^|\D)0001(\D|$)')))"
 """24 is no year before 1000; but in some systems 0001-01-01 stands for no date."""
 
 _SAMPLE = 1000  # values that sort out readings before the whole column is read
 _FETCHED = 1 << 20  # rows that leave the database at once
 _MOST_NAMED = 4  # rows that are named, of those left out for their date
-
-
-def _not_one_value(column: Column) -> InputError:
-    return FileError("FILE", f"column {column.name!r} has a list or a record in each row, and not one value")
 
 
 @attrs.frozen(kw_only=True)
@@ -259,7 +255,7 @@ def read_orders(
             chosen, problems = _choose_columns(columns, asked)
             of_files = [] if union is None else [*union.problems, *union.check(chosen)]
             raise_all([*of_files, *(problems if columns else [])] if of_files else [])
-            raise_all([_not_one_value(column) for column in chosen.values() if re.search(_MANY_VALUES, column.kind)])
+            raise_all(unfit_columns(database, chosen.values()))
             doubtful = {problem.name.removeprefix("--") for problem in problems}
             n_same = treat_duplicates(database, columns, duplicates, several=several)
             key = "NULL" if n_same is None else f"hash({sql_names(columns)})"
@@ -414,7 +410,8 @@ def _view_texts(database: Database, chosen: dict[str, Column], key: str, *, seve
     infinite = []
     for role in ROLES:
         raw = chosen[role].sql if role in chosen else "NULL"
-        text = f"trim(cast({raw} as varchar))"
+        as_text = "decode({})" if role in chosen and chosen[role].kind == "BLOB" else "cast({} as varchar)"
+        text = f"trim({as_text.format(raw)})"
         given = f"{text} not in ({', '.join(map(literal, MISSING))})"
         if role in {"amount", "quantity"}:  # what a division by 0 has left in a table is no number
             infinite.append(f"coalesce(lower(ltrim({text}, '+-')) in ('inf', 'infinity'), false)")

@@ -23,7 +23,7 @@ from crmvalue._report.reading.places import FileError
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from crmvalue._report.reading.encodings import Heading
 
@@ -39,6 +39,7 @@ __all__ = [
     "open_database",
     "open_file",
     "reason",
+    "unfit_columns",
 ]
 
 Database: TypeAlias = Any  # a connection of DuckDB, which ships no complete types
@@ -61,6 +62,8 @@ _DECIMAL = r"(-?\d+)(?:\.(\d+))?(?:e([+-]?\d+))?"
 _UNSEEN_COPIES = (
     "Values are text in some files and numbers or dates in others: copies of a row across these files are not found."
 )
+_MANY_VALUES = r"\]$|^(STRUCT|MAP|UNION)\b"  # types of a column with a list or a record in each row
+_CONTROL = r"\\x(0[0-8]|0[EF]|1[0-9A-F]|7F)"  # bytes that no text has, as DuckDB writes them
 _MOST_FILES = 5  # files that are named for one missing column
 _SHARE = 0.5  # the rest is for the columns that come out of the database
 _LEAST = 128 << 20  # bytes without which no query runs
@@ -109,6 +112,21 @@ def open_file(database: Database, place: Path, shown: str) -> list[Column]:
     layout = _layout(database, place, shown)
     database.execute(f"create view file as select * from {layout.scan([place])}")  # noqa: S608 - the path is quoted
     return list(layout.columns)
+
+
+def unfit_columns(database: Database, columns: Iterable[Column]) -> list[InputError]:
+    """List the columns of the view `file` that have many values in each row, or bytes that are no text."""
+    problems: list[InputError] = []
+    for column in columns:
+        if re.search(_MANY_VALUES, column.kind):
+            what = f"column {column.name!r} has a list or a record in each row, and not one value"
+            problems.append(FileError("FILE", what))
+        if column.kind == "BLOB":
+            text = f"regexp_matches(cast({column.sql} as varchar), {literal(_CONTROL)})"
+            if database.execute(f"select 1 from file where {text} limit 1").fetchone():  # noqa: S608 - our own names
+                what = f"column {column.name!r} has bytes that are no text: write it as text or as numbers of 64 bits"
+                problems.append(FileError("FILE", what))
+    return problems
 
 
 def _layout(database: Database, place: Path, shown: str) -> _Layout:
@@ -229,12 +247,16 @@ class Union:
             if len(without) > _MOST_FILES:
                 sentence = f"{len(without) - _MOST_FILES:,} more files have no column {column.name!r}"
                 problems.append(FileError("FILE", sentence))
-        who = chosen.get("customer")
-        kinds = set() if who is None else self.kinds[who.name]
-        if who is not None and len(kinds) > 1 and any(re.match("FLOAT|DOUBLE|DECIMAL", kind) for kind in kinds):
-            files = [f"{kind} in {self._first_with(who.name, kind)!r}" for kind in sorted(kinds)]
-            sentence = f"column {who.name!r} is {' and '.join(files)}: write customers in one type, not in decimals"
-            problems.append(FileError("--customer", sentence))
+        for role, column in chosen.items():
+            kinds = self.kinds[column.name]
+            if len(kinds) == 1:
+                continue
+            files = [f"{kind} in {self._first_with(column.name, kind)!r}" for kind in sorted(kinds)]
+            both = f"column {column.name!r} is {' and '.join(files)}"
+            if role == "customer" and any(re.match("FLOAT|DOUBLE|DECIMAL", kind) for kind in kinds):
+                problems.append(FileError("--customer", f"{both}: write customers in one type, not in decimals"))
+            elif any(re.search(rf"^BLOB$|{_MANY_VALUES}", kind) for kind in kinds):
+                problems.append(FileError(f"--{role}", f"{both}: write it in one type"))
         return problems
 
     def _first_with(self, name: str, kind: str) -> str:

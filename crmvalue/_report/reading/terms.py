@@ -30,7 +30,7 @@ TERMS = ("margin", "discount_rate", "service_cost", "acquisition_cost")
 
 _CUSTOMER, _SEGMENT = "customer", "segment"
 _OPTION = "--terms"
-_NUMBER = re.compile(r"\d*\.?\d+([eE][+-]?\d{1,3})?", re.ASCII)
+_NUMBER = re.compile(r"-?\d*\.?\d+([eE][+-]?\d{1,3})?", re.ASCII)
 _NOT_MORE = f"at most {LARGEST_AMOUNT:g}"
 _RESIDUE = 1e-9
 """A smaller magnitude is what binary arithmetic leaves of nothing, as in an order log."""
@@ -154,7 +154,7 @@ def _values(
     missing = np.isnan(values)
     if missing.any():
         if given is None:
-            hint = f"customer {customer[missing][0]!s} has none; {option} gives it for those who are not in the file"
+            hint = f"customer {customer[missing][0]!s} has none; {option} gives it for those without one"
             raise InputError(_OPTION, f"a file with the {name} of each customer", int(missing.sum()), hint=hint)
         values[missing] = float(given)
     return values
@@ -165,7 +165,7 @@ def _shown(given: Mapping[str, float]) -> str:
 
 
 def _as_number(name: str, text: str) -> float:
-    if not text:
+    if text in MISSING:
         return np.nan
     if not _NUMBER.fullmatch(text):
         raise FileError(_OPTION, f"column {name!r} of the terms has {text!r}, which is no number such as 0.3")

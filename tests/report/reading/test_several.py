@@ -37,6 +37,21 @@ def folder(tmp_path):
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    ("role", "select", "kind"),
+    [
+        ("customer", "'ann'::blob as customer, date '2024-03-01' as date, 1 as amount", "BLOB"),
+        ("customer", "['ann'] as customer, date '2024-03-01' as date, 1 as amount", r"VARCHAR\[\]"),
+        ("date", "'ann' as customer, ['2024-03-01'] as date, 1 as amount", r"VARCHAR\[\]"),
+        ("amount", "'ann' as customer, date '2024-03-01' as date, '1'::blob as amount", "BLOB"),
+    ],
+)
+def test_bytes_and_lists_beside_text_are_refused(folder, role, select, kind):
+    write_parquet(folder / "mar.parquet", f"select {select}")
+    with pytest.raises(InputError, match=f"column '{role}' is .*{kind} in '.*mar.parquet'.*: write it in one type"):
+        read_orders(str(folder))
+
+
 class TestFindFiles:
     """Names of files, folders and patterns; each file once; what is left out is said."""
 
