@@ -669,6 +669,9 @@ class TestFieldsThatBelongTogether:
         value = Ends(share=[1.0000000000000002, np.nan], low=[0.1 + 0.2, np.nan], high=[0.3, np.nan], n_part=3, n=3)
         assert value.share[0] > 1.0
 
+    def test_an_unknown_whole_passes(self):
+        assert Ends(share=[0.5], n_part=3, n=None).n is None
+
     @pytest.mark.parametrize(
         ("fields", "named"),
         [
