@@ -13,7 +13,7 @@ from crmvalue._codes.certificate import CertificateEvent, GiftCertificate, repla
 from crmvalue._codes.event_log import Outcome, read_record
 from crmvalue._codes.policy import CodePolicy
 from crmvalue._codes.rules import CertificateRules
-from crmvalue._core.checks import as_text, as_times
+from crmvalue._core.checks import as_text, as_times, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import exponent_of
@@ -23,6 +23,7 @@ from crmvalue._core.values import (
     checked_field,
     date_table,
     of_class,
+    require_at_most,
     stay_frozen,
     tuple_of,
     whole_table,
@@ -92,6 +93,11 @@ class LedgerBalance(Columns):
                 raise InputError(name, f"as long as `as_of` ({len(self.as_of)})", column.shape)
         if not np.array_equal(self.cash, self.liability + self.sales + self.expired):
             raise InputError("cash", "what is owed, sold and expired", self.cash.tolist())
+        require(~np.isnat(self.as_of), "as_of", self.as_of, "a moment, not missing")
+        require_at_most(self, "overdue", "liability")
+        usable = self.liability - self.overdue
+        rule = "at most the money that can be spent, `liability` less `overdue`"
+        require(self.n_open <= usable, "n_open", self.n_open, rule)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""

@@ -496,9 +496,9 @@ def require_at_most(value: Any, *names: str) -> None:
     So parts are not larger than their whole, and a low end not above its high end. NaN and None pass.
     """
     for name, other in pairwise(names):
-        lower, upper = np.asarray(getattr(value, name)), np.asarray(getattr(value, other))
         if getattr(value, name) is None or getattr(value, other) is None:
             continue
+        lower, upper = np.asarray(getattr(value, name)), np.asarray(getattr(value, other))
         above = np.asarray(lower > upper)
         if above.any() and lower.dtype.kind in "fiu":
             above &= ~np.isclose(lower, upper, rtol=_ROUNDING, atol=_ROUNDING)

@@ -14,7 +14,7 @@ from crmvalue._core.comparisons import errors_of_means, half_width
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted, figure
 from crmvalue._core.pictures.pictured import Pictured
-from crmvalue._core.values import count_field, interval_field, number_field
+from crmvalue._core.values import count_field, interval_field, number_field, require_at_most
 from crmvalue._loyalty.pictures import matched_parts
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
@@ -33,6 +33,12 @@ _FEWEST = 10  # a mean of fewer customers has no honest interval
 _ROUNDING = 1e-12  # of the largest value: less is what binary arithmetic leaves of nothing
 _SMALL = 100  # customers of a group that is too small to show how skewed money varies
 _FEWEST_OTHERS = 6  # in a cell: with fewer the interval was too short in simulations
+
+
+def _require_inside(name: str, interval: Interval, estimate: float) -> None:
+    """Refuse an interval that does not hold its estimate."""
+    if not interval.low <= estimate <= interval.high:
+        raise InputError(name, f"an interval that holds its estimate, {estimate:g}", interval)
 
 
 @attrs.frozen(kw_only=True)
@@ -86,6 +92,8 @@ class MemberEffect(Pictured):
     def __attrs_post_init__(self) -> None:
         if self.n_matched > self.n_members:
             raise InputError("n_matched", f"at most `n_members` ({self.n_members})", self.n_matched)
+        _require_inside("interval", self.interval, self.effect)
+        _require_inside("naive_interval", self.naive_interval, self.naive_difference)
 
     def _parts(self) -> Parts:
         return matched_parts(
@@ -253,6 +261,11 @@ class ReferredValue(Pictured):
     n_matched: int = count_field("n_matched")
     n_others: int = count_field("n_others")
     level: float = number_field("level", low=0, high=1)
+
+    def __attrs_post_init__(self) -> None:
+        require_at_most(self, "n_matched", "n_referred")
+        _require_inside("interval", self.interval, self.difference)
+        _require_inside("naive_interval", self.naive_interval, self.naive_difference)
 
     def _parts(self) -> Parts:
         return matched_parts(

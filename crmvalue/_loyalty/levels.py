@@ -111,7 +111,7 @@ class MemberLevels(Columns):
 
     member: npt.NDArray[Any] = label_column("member")
     tier: Integers = whole_table("tier")
-    names: tuple[str, ...] = words_field("names")
+    names: tuple[str, ...] = words_field("names", distinct=True)
     collected: Integers = whole_table("collected")
     to_next: Integers = whole_table("to_next")
     to_keep: Integers | None = whole_table("to_keep", default=None)
@@ -120,6 +120,9 @@ class MemberLevels(Columns):
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.member), ("tier", "collected", "to_next", "to_keep", "period_end"), "members")
         require((self.tier >= 0) & (self.tier < len(self.names)), "tier", self.tier, "a number of a level of `names`")
+        below_top = self.tier < len(self.names) - 1
+        require(below_top | (self.to_next == 0), "to_next", self.to_next, "0 at the highest level")
+        require(~np.isnat(self.period_end), "period_end", self.period_end, "a date, not missing")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each member, for a dataframe of any kind."""

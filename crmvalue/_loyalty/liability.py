@@ -24,12 +24,12 @@ from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     array_columns,
     date_table,
-    float_column,
     hand_over,
     number_column,
     number_field,
     of_class,
     require_columns,
+    require_ends,
     stay_frozen,
     whole_table,
 )
@@ -53,6 +53,8 @@ __all__ = [
 ]
 
 CohortPeriod: TypeAlias = Literal["month", "year"]
+
+_ROUNDING = 1e-9
 
 
 @stay_frozen
@@ -79,13 +81,16 @@ class ProgrammeLiability(Columns, Pictured):
     [4566.0, 1073.0]
     """
 
-    goods: float = number_field("goods")
-    points: float = number_field("points")
+    goods: float = number_field("goods", low=0.0)
+    points: float = number_field("points", low=0.0)
     revenue: Floats = number_column("revenue")
     liability: Floats = number_column("liability")
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.revenue), ("liability",), "reporting dates")
+        slack = _ROUNDING * (1.0 + self.points)
+        within = (self.liability >= -slack) & (self.liability <= self.points + slack)
+        require(within, "liability", self.liability, f"from 0 to `points`, {self.points:g}")
 
     def _parts(self) -> Parts:
         return liability_parts(self.points, self.liability)
@@ -227,11 +232,12 @@ class ProgrammeCosts(Columns, Pictured):
     outstanding: Integers = whole_table("outstanding", low=_LOWEST)
     liability_change: Floats = number_column("liability_change")
     cost: Floats = number_column("cost")
-    spend: Floats | None = number_column("spend", default=None)
+    spend: Floats | None = number_column("spend", low=0.0, default=None)
 
     def __attrs_post_init__(self) -> None:
         names = ("issued", "redeemed", "expired", "adjusted", "deducted", "outstanding", "liability_change", "cost")
         require_columns(self, len(self.month), (*names, "spend"), "months")
+        _require_ascending("month", self.month)
 
     def _parts(self) -> Parts:
         return costs_parts(self.month, self.cost, self.liability_change, self.spend)
@@ -403,13 +409,21 @@ class RedemptionRates(Columns, Pictured):
     issued: Integers = whole_table("issued")
     redeemed: Integers = whole_table("redeemed")
     expired: Integers = whole_table("expired")
-    rate: Floats = float_column("rate")
-    low: Floats = number_column("low", missing=True, infinite=True)
-    high: Floats = number_column("high", missing=True, infinite=True)
+    rate: Floats = number_column("rate", low=0.0, high=1.0)
+    low: Floats = number_column("low", low=0.0, high=1.0, missing=True)
+    high: Floats = number_column("high", low=0.0, high=1.0, missing=True)
 
     def __attrs_post_init__(self) -> None:
         names = ("n_members", "issued", "redeemed", "expired", "rate", "low", "high")
         require_columns(self, len(self.period), names, "periods")
+        _require_ascending("period", self.period)
+        gone = self.redeemed + self.expired
+        require(gone <= self.issued, "issued", self.issued, "at least `redeemed` and `expired` together")
+        near = np.abs(self.rate * self.issued - self.redeemed) < 1.0
+        require(near, "rate", self.rate, "`redeemed` in relation to `issued`")
+        require_ends(self, "low", "high")
+        outside = (self.rate < self.low - _ROUNDING) | (self.rate > self.high + _ROUNDING)
+        require(~outside, "rate", self.rate, "in its interval, from `low` to `high`")
 
     def _parts(self) -> Parts:
         counts = (self.issued, self.redeemed, self.expired)
@@ -511,6 +525,12 @@ def _interval(used: npt.NDArray[Any], got: npt.NDArray[Any], level: float) -> tu
     error = np.sqrt(len(got) / (len(got) - 1) * ((used - share * got) ** 2).sum()) / got.sum()
     width = stats.t.isf((1 - level) / 2, len(got) - 1) * error
     return max(share - width, 0.0), min(share + width, 1.0)
+
+
+def _require_ascending(name: str, days: Dates) -> None:
+    """Refuse missing days, and days that are not after the one before."""
+    require(~np.isnat(days), name, days, "a date, not missing")
+    require(np.append(True, days[1:] > days[:-1])[: len(days)], name, days, "in ascending order, each once")
 
 
 def _ledger(value: object) -> PointsLedger:

@@ -120,7 +120,7 @@ class EarnedPoints(Columns):
     time: Dates = date_table("time")
     spend: Integers = whole_table("spend")
     points: Integers = whole_table("points")
-    by_rule: npt.NDArray[np.float64] = number_table("by_rule", 2)
+    by_rule: npt.NDArray[np.float64] = number_table("by_rule", 2, low=0.0)
     rules: tuple[str, ...] = words_field("rules")
     line_points: Integers = whole_table("line_points")
     tier: Integers = whole_table("tier")
@@ -129,6 +129,11 @@ class EarnedPoints(Columns):
         require_columns(self, len(self.order), ("member", "time", "spend", "points", "by_rule", "tier"), "orders")
         if self.by_rule.shape[1] != len(self.rules):
             raise InputError("by_rule", f"with a column for each of the {len(self.rules)} rules", self.by_rule.shape)
+        require(~np.isnat(self.time), "time", self.time, "a moment, not missing")
+        require(self.by_rule.sum(axis=1) == self.points, "points", self.points, "the sum of `by_rule`")
+        whole = int(self.points.sum())
+        if self.line_points.sum() != whole:
+            raise InputError("line_points", f"of the same sum as `points`, {whole}", int(self.line_points.sum()))
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each order, for a dataframe of any kind."""

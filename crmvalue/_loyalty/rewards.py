@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     as_positive,
     as_text,
     as_whole_number,
+    require,
     require_choice,
     require_same_index,
     require_same_length,
@@ -32,6 +33,7 @@ from crmvalue._core.values import (
     hand_over,
     label_column,
     optional,
+    require_at_most,
     require_columns,
     stay_frozen,
     tuple_of,
@@ -208,6 +210,8 @@ class Challenge(Columns):
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.customer), ("current", "longest"), "customers")
         require_columns(self, len(self.won_customer), ("won_period",), "rewards")
+        require_at_most(self, "current", "longest")
+        require(~np.isnat(self.won_period), "won_period", self.won_period, "a date, not missing")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each customer, for a dataframe of any kind."""

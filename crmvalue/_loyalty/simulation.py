@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_fraction, as_positive
+from crmvalue._core.checks import as_fraction, as_positive, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import figure
@@ -20,6 +20,7 @@ from crmvalue._core.values import (
     label_column,
     number_column,
     number_field,
+    require_at_most,
     require_columns,
     stay_frozen,
     whole_table,
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = ["ProgrammeSimulation", "simulate_programme"]
+
+_ROUNDING = 1e-9
 
 
 @stay_frozen
@@ -94,7 +97,7 @@ class ProgrammeSimulation(Columns, Pictured):
     points_by_rule: Integers = whole_table("points_by_rule")
     month: Dates = date_table("month")
     points_by_month: Integers = whole_table("points_by_month")
-    cost_by_month: Floats = number_column("cost_by_month")
+    cost_by_month: Floats = number_column("cost_by_month", low=0.0)
     levels: tuple[str, ...] = words_field("levels")
     points_by_level: Integers = whole_table("points_by_level")
     member: npt.NDArray[Any] = label_column("member")
@@ -105,6 +108,23 @@ class ProgrammeSimulation(Columns, Pictured):
         require_columns(self, len(self.rules), ("points_by_rule",), "rules")
         require_columns(self, len(self.month), ("points_by_month", "cost_by_month"), "months")
         require_columns(self, len(self.member), ("member_points", "member_spend"), "members")
+        require_at_most(self, "cost", "cost_if_all_redeemed")
+        require(~np.isnat(self.month), "month", self.month, "a date, not missing")
+        later = np.append(True, self.month[1:] > self.month[:-1])[: len(self.month)]
+        require(later, "month", self.month, "in ascending order, each once")
+        whole = int(self.member_points.sum())
+        for name in ("points_by_rule", "points_by_month", "points_by_level"):
+            total = int(getattr(self, name).sum())
+            if len(getattr(self, name)) and total != whole:
+                raise InputError(name, f"of the same sum as `member_points`, {whole}", total)
+        self._require_sum("spend", self.member_spend)
+        self._require_sum("cost", self.cost_by_month)
+
+    def _require_sum(self, name: str, parts: Floats | Integers) -> None:
+        """Refuse an amount that is not the sum of its parts."""
+        one, total = float(getattr(self, name)), float(parts.sum())
+        if not math.isclose(one, total, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
+            raise InputError(name, f"the sum of that of each part, {total:g}", one)
 
     def _parts(self) -> Parts:
         totals = (self.cost, self.cost_if_all_redeemed, self.spend)

@@ -9,7 +9,15 @@ import attrs
 from crmvalue._core.checks import as_flag, as_text, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Rounding, money_text, whole_amount
-from crmvalue._core.values import checked_field, count_field, of_class, optional, repr_of_given, tuple_of, words_field
+from crmvalue._core.values import (
+    checked_field,
+    count_field,
+    of_class,
+    optional,
+    repr_of_given,
+    tuple_of,
+    words_field,
+)
 from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine, exponent_in
 from crmvalue._promotions.fields import as_count
@@ -92,7 +100,7 @@ class PricedLine:
     ...     brand="",
     ...     quantity=3,
     ...     unit_price=1000,
-    ...     discounts=[],
+    ...     discounts=[Discount(promotion="spring", amount=500)],
     ...     total=2500,
     ...     unit_prices=[(1, 834), (2, 833)],
     ...     tax=0,
@@ -110,6 +118,16 @@ class PricedLine:
     total: int = _amount_field("total")
     unit_prices: tuple[tuple[int, int], ...] = attrs.field(converter=_unit_prices)
     tax: int = _amount_field("tax")
+
+    def __attrs_post_init__(self) -> None:
+        off = sum(one.amount for one in self.discounts)
+        if self.total != self.initial - off:
+            rule = f"the price of {self.initial} less the discounts of {off}, {self.initial - off}"
+            raise InputError("total", rule, self.total)
+        if sum(n for n, _ in self.unit_prices) != self.quantity:
+            raise InputError("unit_prices", f"prices of {self.quantity} units", self.unit_prices)
+        if sum(n * price for n, price in self.unit_prices) != self.total:
+            raise InputError("unit_prices", f"of the sum `total`, {self.total}", self.unit_prices)
 
     @property
     def initial(self) -> int:
@@ -284,6 +302,19 @@ class PricedCart:
     def __attrs_post_init__(self) -> None:
         require_choice("rounding", self.rounding, get_args(Rounding))
         require_choice("rounded_per", self.rounded_per, get_args(RoundedPer))
+        if [(line.id, line.quantity) for line in self.lines] != [(line.id, line.quantity) for line in self.cart.lines]:
+            raise InputError("lines", "those of the cart, in its order", [line.id for line in self.lines])
+        most = self.cart.minor(self.cart.delivery_price)
+        if self.delivery > most:
+            raise InputError("delivery", f"at most the price of the delivery, {most}", self.delivery)
+        off = sum(one.amount for one in self.applied)
+        if off != self.discount:
+            raise InputError("applied", f"of the sum that is taken off, {self.discount}", off)
+        told = sorted([one.promotion for one in self.applied] + [one.promotion for one in self.rejected])
+        if told != sorted(promotion.id for promotion in self.promotions):
+            raise InputError("promotions", "those that are applied or rejected, each once", told)
+        if self.optimal and self.possible_saving:
+            raise InputError("possible_saving", "0 where `optimal`", self.possible_saving)
 
     @property
     def initial(self) -> int:

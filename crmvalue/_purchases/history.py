@@ -28,7 +28,6 @@ from crmvalue._core.values import (
     checked_field,
     float_column,
     hand_over,
-    number_column,
     of_class,
     optional,
     read_only,
@@ -132,9 +131,9 @@ class UniquePurchases(Columns):
     array([2, 1])
     """
 
-    frequency: Floats = number_column("frequency")
-    recency: Floats = number_column("recency")
-    age: Floats = number_column("age")
+    frequency: Floats = float_column("frequency")
+    recency: Floats = float_column("recency")
+    age: Floats = float_column("age")
     weight: Integers = whole_table("weight")
     inverse: Integers | None = whole_table("inverse", default=None)
     time_unit: str = checked_field("time_unit", as_text)
@@ -146,6 +145,10 @@ class UniquePurchases(Columns):
             if getattr(self, name).shape != (k,):
                 raise InputError(name, f"as long as `frequency` ({k} rows)", getattr(self, name).shape)
         _require_rows(self.frequency, self.recency, self.age)
+        if self.inverse is not None:
+            require(self.inverse < k, "inverse", self.inverse, f"the place of one of the {k} rows")
+            number = np.bincount(self.inverse, minlength=k)
+            require(self.weight == number, "weight", self.weight, "the number of customers of the row in `inverse`")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the distinct rows with their weights, for a dataframe of any kind."""

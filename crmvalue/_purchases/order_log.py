@@ -30,7 +30,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers, fill_missing
 from crmvalue._core.encoding.keys import in_order
 from crmvalue._core.encoding.threads import in_halves, side_by_side
-from crmvalue._core.values import count_field
+from crmvalue._core.values import count_field, require_at_most
 from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
@@ -82,6 +82,18 @@ UNDONE = 1e-9
 
 MONDAY = 3
 """Days from the Monday before it to 1 January 1970, a Thursday."""
+
+_EACH_ROW_ONCE = (
+    "n_without_customer",
+    "n_without_date",
+    "n_rows_after_as_of",
+    "n_missing",
+    "n_duplicates_dropped",
+    "n_refunds_dropped",
+    "n_zeros_dropped",
+    "n_refunds_netted",
+    "n_purchase_rows",
+)
 
 _MIXER = np.uint64(0x9E3779B97F4A7C15)  # an odd number with well mixed bits
 
@@ -180,6 +192,21 @@ class OrderLogCounts:
     n_purchases_cancelled: int | None = _maybe_count("n_purchases_cancelled")
     n_customers_without_purchase: int | None = _maybe_count("n_customers_without_purchase")
     unmatched_refunds: float | None = attrs.field(default=0.0, converter=_not_positive)
+
+    def __attrs_post_init__(self) -> None:
+        n = sum(getattr(self, name) for name in _EACH_ROW_ONCE)
+        if n > self.n_rows:
+            raise InputError(
+                "n_rows", f"at least the {n} rows that are counted by what was done with them", self.n_rows
+            )
+        require_at_most(self, "n_zeros_kept", "n_purchase_rows")
+        require_at_most(self, "n_residues", "n_rows")
+        require_at_most(self, "n_duplicates_kept", "n_rows")
+        require_at_most(self, "n_customers_after_as_of", "n_rows_after_as_of")
+        require_at_most(self, "n_customers_without_purchase", "n_rows")
+        n = (self.n_purchases or 0) + (self.n_purchases_cancelled or 0)
+        if n > self.n_purchase_rows:
+            raise InputError("n_purchase_rows", f"at least the {n} purchases, cancelled or not", self.n_purchase_rows)
 
 
 class Policy(NamedTuple):

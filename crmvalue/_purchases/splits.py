@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_day, as_flag
+from crmvalue._core.checks import as_day, as_flag, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
     checked_field,
@@ -73,7 +73,7 @@ class PurchaseSplit(Columns):
     holdout_n_purchases: Floats = float_column("holdout_n_purchases")
     holdout_spend: Floats | None = float_column("holdout_spend", optional=True)
     holdout_length: float = number_field("holdout_length", low=0.0)
-    new_customer: npt.NDArray[Any] = label_column("new_customer")
+    new_customer: npt.NDArray[Any] = label_column("new_customer", identifiers=True)
     new_n_purchases: Floats = float_column("new_n_purchases")
     new_spend: Floats | None = float_column("new_spend", optional=True)
     holdout_counts: OrderLogCounts = checked_field("holdout_counts", of_class(OrderLogCounts))
@@ -84,6 +84,15 @@ class PurchaseSplit(Columns):
         known = ("holdout_n_purchases", "holdout_spend", "last_n_purchases", "last_spend")
         require_columns(self, len(self.calibration), known, "customers of the calibration")
         require_columns(self, len(self.new_customer), ("new_n_purchases", "new_spend"), "new customers")
+        if not self.holdout_length > 0:
+            raise InputError("holdout_length", "> 0", self.holdout_length)
+        for name, low in (("holdout_n_purchases", 0.0), ("new_n_purchases", 1.0)):
+            number = getattr(self, name)
+            require((number >= low) & (number == np.floor(number)), name, number, f"a whole number >= {low:g}")
+        for name in ("holdout_spend", "last_n_purchases", "last_spend", "new_spend"):
+            column = getattr(self, name)
+            if column is not None:
+                require(column >= 0, name, column, ">= 0")
 
     def with_covariates(self, columns: Mapping[str, ArrayLike], *, customer: ArrayLike | None = None) -> PurchaseSplit:
         """Add known traits of the customers of the calibration: see :meth:`PurchaseHistory.with_covariates`.

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_day, as_whole_number, require_same_length
+from crmvalue._core.checks import as_day, as_whole_number, require, require_same_length
 from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
     array_field,
@@ -102,6 +102,12 @@ class PurchaseWindow(Columns):
         require_same_length(**columns)
         if self.n_days_observed > self.window:
             raise InputError("n_days_observed", f"at most the window, {self.window} days", self.n_days_observed)
+        bought = self.n_purchases > 0
+        rule = f"below the window, {self.window}, where, and only where, `n_purchases` is above 0"
+        require((self.days_since_last < self.window) == bought, "days_since_last", self.days_since_last, rule)
+        spend = self.total_spend
+        if spend is not None:
+            require((spend == 0) | ((spend > 0) & bought), "total_spend", spend, ">= 0, and 0 where `n_purchases` is 0")
 
     @property
     def mean_spend(self) -> Floats | None:

@@ -23,6 +23,7 @@ from crmvalue._core.values import (
     number_table,
     of_class,
     read_only,
+    require_at_most,
     require_columns,
     stay_frozen,
     words_field,
@@ -127,6 +128,7 @@ class SeasonalFit(Columns, Pictured):
             require(getattr(self, name) > 0, name, getattr(self, name), "> 0")
         require(self.data_error >= 0, "data_error", self.data_error, ">= 0")
         require(np.diag(self.covariance) >= 0, "covariance", np.diag(self.covariance), ">= 0 on the diagonal")
+        require_at_most(self, "begin", "end")
 
     @property
     def model(self) -> SeasonalModel:

@@ -153,6 +153,9 @@ class Diagnosis:
         if not isinstance(grade, str) or grade not in allowed:
             rule = f"{' or '.join(map(repr, allowed))} {'with' if self.messages else 'without'} messages"
             raise InputError("grade", rule, self.grade)
+        if (self.boundary or self.flat) and not self.messages:
+            rule = f"in words what is wrong with {', '.join(self.boundary + self.flat)}"
+            raise InputError("messages", rule, self.messages)
 
     @property
     def trustworthy(self) -> bool:

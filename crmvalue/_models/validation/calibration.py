@@ -18,6 +18,7 @@ from crmvalue._core.checks import (
     as_flag,
     as_text,
     as_whole_number,
+    require,
     require_same_index,
     require_same_length,
 )
@@ -71,6 +72,7 @@ _MOST_YEARS_LATER = 200  # from the last date to `as_of`: an end such as 9999-12
 _MOST_PAIRS = 10**8  # of days of arrival and periods that are added up one by one
 _STRONG = 0.2  # a weaker correlation hardly moves expected spend, even if it is significant in a large base
 _SIGNIFICANT = 0.05
+_ROUNDING = 1e-9
 
 
 @stay_frozen
@@ -96,12 +98,17 @@ class FrequencyCalibration(Columns, Pictured):
 
     frequency: Integers = count_column("frequency")
     n_customers: Integers = count_column("n_customers")
-    actual: Floats = number_column("actual", missing=True)
-    expected: Floats = number_column("expected", missing=True)
+    actual: Floats = number_column("actual", low=0.0, missing=True)
+    expected: Floats = number_column("expected", low=0.0, missing=True)
 
     def __attrs_post_init__(self) -> None:
         columns = {name: getattr(self, name) for name in ("frequency", "n_customers", "actual", "expected")}
         require_same_length(**columns)
+        require(np.diff(self.frequency, prepend=-1) > 0, "frequency", self.frequency, "in ascending order, each once")
+        for name in ("actual", "expected"):
+            missing = np.isnan(columns[name])
+            rule = "NaN where, and only where, `n_customers` is 0"
+            require(missing == (self.n_customers == 0), name, columns[name], rule)
 
     def to_json(self) -> str:
         """Write the groups as JSON text, where the mean of an empty group is null; :meth:`from_json` reads it back."""
@@ -157,14 +164,20 @@ class PurchaseTracking(Columns, Pictured):
     """
 
     end: Dates = array_field(lambda value: read_only(as_day_column("end", value)))
-    actual: Floats = number_column("actual")
-    expected: Floats = number_column("expected")
-    cumulative_actual: Floats = number_column("cumulative_actual")
-    cumulative_expected: Floats = number_column("cumulative_expected")
+    actual: Floats = number_column("actual", low=0.0)
+    expected: Floats = number_column("expected", low=0.0)
+    cumulative_actual: Floats = number_column("cumulative_actual", low=0.0)
+    cumulative_expected: Floats = number_column("cumulative_expected", low=0.0)
 
     def __attrs_post_init__(self) -> None:
         names = ("end", "actual", "expected", "cumulative_actual", "cumulative_expected")
         require_same_length(**{name: getattr(self, name) for name in names})
+        require(np.append(True, self.end[1:] > self.end[:-1])[: len(self.end)], "end", self.end, "in ascending order")
+        for name in ("actual", "expected"):
+            total = getattr(self, f"cumulative_{name}")
+            least = np.append(0.0, total[:-1])[: len(total)] + getattr(self, name)
+            enough = (total >= least) | np.isclose(total, least, rtol=_ROUNDING, atol=_ROUNDING)
+            require(enough, f"cumulative_{name}", total, f"at least that of the period before and `{name}`")
 
     def to_json(self) -> str:
         """Write the periods as JSON text; :meth:`from_json` reads it back."""
@@ -387,7 +400,7 @@ def purchase_tracking(
     return PurchaseTracking(
         end=start + ends,
         actual=np.diff(actual, prepend=0.0),
-        expected=np.diff(expected, prepend=0.0),
+        expected=np.maximum(np.diff(expected, prepend=0.0), 0.0),  # rounding may leave less
         cumulative_actual=actual,
         cumulative_expected=expected,
     )

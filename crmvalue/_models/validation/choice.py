@@ -88,7 +88,7 @@ class ModelChoice:
     criterion: str = checked_field("criterion", as_text)
     holdout_begin: np.datetime64 = checked_field("holdout_begin", as_day, eq=str)
     candidates: tuple[str, ...] = words_field("candidates", distinct=True)
-    scores: Floats = number_column("scores", missing=True, infinite=True)
+    scores: Floats = number_column("scores", low=0.0, missing=True, infinite=True)
     rule: str = checked_field("rule", as_text)
     rule_score: float = number_field("rule_score", low=0.0, missing=True, infinite=True)
     conclusion: str = checked_field("conclusion", as_text)
@@ -98,6 +98,9 @@ class ModelChoice:
         require_choice("name", self.name, self.candidates)
         if self.scores.shape != (len(self.candidates),):
             raise InputError("scores", f"one for each of {len(self.candidates)} candidates", self.scores.shape)
+        own = self.scores[self.candidates.index(self.name)]
+        if math.isnan(own):
+            raise InputError("scores", f"a number for the chosen model, {self.name}", float(own))
 
     @property
     def rule_wins(self) -> bool:

@@ -23,6 +23,7 @@ from crmvalue._core.values import (
     date_table,
     label_column,
     number_column,
+    require_at_most,
     stay_frozen,
     whole_table,
     words_field,
@@ -91,14 +92,14 @@ class RollingHoldout(Columns):
     origin: Dates = date_table("origin")
     name: npt.NDArray[np.str_] = label_column("name", texts=True)
     n_customers: Integers = whole_table("n_customers", low=1)
-    n_purchases: Floats = number_column("n_purchases")
-    expected: Floats = number_column("expected", missing=True)
-    bias: Floats = number_column("bias", missing=True, infinite=True)
-    mean_absolute_error: Floats = number_column("mean_absolute_error", missing=True)
-    root_mean_squared_error: Floats = number_column("root_mean_squared_error", missing=True)
-    log_score: Floats = number_column("log_score", missing=True, infinite=True)
-    crps: Floats = number_column("crps", missing=True)
-    coverage: Floats = number_column("coverage", missing=True)
+    n_purchases: Floats = number_column("n_purchases", low=0.0)
+    expected: Floats = number_column("expected", low=0.0, missing=True)
+    bias: Floats = number_column("bias", low=-1.0, missing=True, infinite=True)
+    mean_absolute_error: Floats = number_column("mean_absolute_error", low=0.0, missing=True)
+    root_mean_squared_error: Floats = number_column("root_mean_squared_error", low=0.0, missing=True)
+    log_score: Floats = number_column("log_score", low=0.0, missing=True, infinite=True)
+    crps: Floats = number_column("crps", low=0.0, missing=True)
+    coverage: Floats = number_column("coverage", low=0.0, high=1.0, missing=True)
     problems: tuple[str, ...] = words_field("problems", default=())
 
     def __attrs_post_init__(self) -> None:
@@ -107,6 +108,7 @@ class RollingHoldout(Columns):
                 raise InputError(
                     field.name, f"of {len(self.origin)} rows, as `origin`", getattr(self, field.name).shape
                 )
+        require_at_most(self, "mean_absolute_error", "root_mean_squared_error")
 
     def over_all(self) -> RollingHoldout:
         """Put all holdouts together: each customer of each holdout counts once.

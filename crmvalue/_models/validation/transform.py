@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_whole_number, require_same_length
+from crmvalue._core.checks import as_whole_number, require, require_same_length
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
@@ -17,6 +18,7 @@ from crmvalue._models.pictures import transform_parts
 from crmvalue._models.shared.common import as_rng, check_history
 from crmvalue._models.validation.predictive import foretell
 from crmvalue._models.validation.proper_scores import check_split
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
 
 __all__ = ["ProbabilityIntegralTransform", "probability_integral_transform"]
+
+_ROUNDING = 1e-9
 
 
 @stay_frozen
@@ -63,14 +67,17 @@ class ProbabilityIntegralTransform(Columns, Pictured):
     array([0.55, 0.45])
     """
 
-    upper: Floats = number_column("upper")
-    share: Floats = number_column("share")
+    upper: Floats = number_column("upper", low=0.0, high=1.0)
+    share: Floats = number_column("share", low=0.0, high=1.0)
     n_drawn: Integers = count_column("n_drawn")
     statistic: float = number_field("statistic", low=0.0)
     p_value: float = number_field("p_value", low=0.0, high=1.0)
 
     def __attrs_post_init__(self) -> None:
         require_same_length(upper=self.upper, share=self.share, n_drawn=self.n_drawn)
+        require(np.diff(self.upper, prepend=0.0) > 0, "upper", self.upper, "in ascending order, above 0")
+        if not math.isclose(float(self.share.sum()), 1.0, rel_tol=_ROUNDING):
+            raise InputError("share", "of sum 1", float(self.share.sum()))
 
     def to_json(self) -> str:
         """Write the bins and the test as JSON text; :meth:`from_json` reads it back."""

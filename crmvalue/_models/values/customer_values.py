@@ -149,16 +149,16 @@ class CustomerValues(Columns, Pictured):
     """
 
     customer: npt.NDArray[Any] | None = array_field(_as_customers, default=None)
-    prob_alive: Floats = number_column("prob_alive")
-    expected_purchases: Floats | None = number_column("expected_purchases", default=None)
-    expected_spend: Floats = number_column("expected_spend")
+    prob_alive: Floats = number_column("prob_alive", low=0.0, high=1.0)
+    expected_purchases: Floats | None = number_column("expected_purchases", low=0.0, default=None)
+    expected_spend: Floats = number_column("expected_spend", low=0.0)
     clv: Floats = number_column("clv")
     horizon: float | None = checked_field("horizon", optional(as_positive))
     discount_rate: PerCustomer = per_customer_field("discount_rate", "amount")
     margin: PerCustomer = per_customer_field("margin", "fraction")
     service_cost: PerCustomer = per_customer_field("service_cost", "amount")
     acquisition_cost: PerCustomer | None = per_customer_field("acquisition_cost", "amount", optional=True, default=None)
-    expected_service_cost: Floats | None = number_column("expected_service_cost", default=None)
+    expected_service_cost: Floats | None = number_column("expected_service_cost", low=0.0, default=None)
     time_unit: TimeUnit = time_unit_field()
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
     intervals: ValueIntervals | None = checked_field("intervals", optional(_as_intervals), default=None)
@@ -173,6 +173,8 @@ class CustomerValues(Columns, Pictured):
             raise InputError("acquisition_cost", f"as long as `clv` ({len(self)} rows)", cost.shape)
         columns = {name: column for name, column in self.to_columns().items() if name != "clv"}
         require_same_length(clv=self.clv, **columns)
+        if (self.horizon is None) != (self.expected_purchases is None):
+            raise InputError("expected_purchases", "given where, and only where, `horizon` is", self.expected_purchases)
 
     def profits(self, *, earned: ArrayLike | None = None) -> CustomerProfits:
         """Compare what each customer brings with what they cost: who costs more than they bring, and why.

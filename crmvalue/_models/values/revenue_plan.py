@@ -22,7 +22,9 @@ from crmvalue._core.values import (
     number_column,
     number_field,
     optional,
+    require_at_most,
     require_columns,
+    require_ends,
     stay_frozen,
 )
 from crmvalue._models.pictures import revenue_parts
@@ -106,9 +108,9 @@ class RevenuePlan(Columns, Pictured):
 
     start: Dates = date_table("start")
     end: Dates = date_table("end")
-    expected_purchases: Floats = number_column("expected_purchases")
-    revenue: Floats = number_column("revenue")
-    margin: Floats = number_column("margin")
+    expected_purchases: Floats = number_column("expected_purchases", low=0.0)
+    revenue: Floats = number_column("revenue", low=0.0)
+    margin: Floats = number_column("margin", low=0.0)
     revenue_low: Floats | None = number_column("revenue_low", infinite=True, default=None)
     revenue_high: Floats | None = number_column("revenue_high", infinite=True, default=None)
     total_revenue: Interval | None = interval_field("total_revenue", optional=True, default=None)
@@ -118,6 +120,21 @@ class RevenuePlan(Columns, Pictured):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.start), ("end", *_NUMBERS, *_ENDS), "months")
+        require_at_most(self, "start", "end")
+        for name in ("start", "end"):
+            require(~np.isnat(getattr(self, name)), name, getattr(self, name), "a date, not missing")
+        later = np.append(True, self.start[1:] > self.end[:-1])[: len(self.start)]
+        require(later, "start", self.start, "after the end of the month before")
+        if self.as_of is not None:
+            require(self.start > self.as_of, "start", self.start, f"after `as_of`, {self.as_of}")
+        slack = _ROUNDING * (1.0 + float(self.revenue.sum()))  # each is a difference of sums
+        require(self.margin <= self.revenue + slack, "margin", self.margin, "at most `revenue`")
+        ends = (*_ENDS, "total_revenue")
+        lacking = [name for name in ends if getattr(self, name) is None]
+        if lacking and (self.level is not None or len(lacking) < len(ends)):
+            raise InputError(lacking[0], f"given with {', '.join(name for name in ends if name != lacking[0])}", None)
+        if self.revenue_low is not None:
+            require_ends(self, *_ENDS)
 
     def _parts(self) -> Parts:
         ends = None if self.revenue_low is None or self.revenue_high is None else (self.revenue_low, self.revenue_high)
@@ -254,7 +271,10 @@ def revenue_plan(
         customers = alike(history)
         upto = _purchases_upto(process_of(purchases, customers.rows), customers, until)
         weights = (np.ones(len(history)), spend, spend * share)
-        counts, revenue, kept = (np.diff(_sum_rows(customers, weight) @ upto, prepend=0.0) for weight in weights)
+        counts, revenue, kept = (
+            np.maximum(np.diff(_sum_rows(customers, weight) @ upto, prepend=0.0), 0.0)  # rounding may leave less
+            for weight in weights
+        )
         revenue, kept = revenue * season, kept * season
         low = high = total = coverage = None
         if level is not None:

@@ -145,6 +145,8 @@ class ValueIntervals(Columns):
         require_same_length(**self.to_columns())
         require(self.clv_low <= self.clv_high, "clv_low", self.clv_low, "not above `clv_high`")
         require(self.outcome_low <= self.outcome_high, "outcome_low", self.outcome_low, "not above `outcome_high`")
+        if (self.inflation is None) != (self.holdout_errors is None):
+            raise InputError("holdout_errors", "given where, and only where, `inflation` is", self.holdout_errors)
 
     @property
     def caution(self) -> str:

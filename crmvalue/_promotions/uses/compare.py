@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_items, as_whole_number, require_choice
+from crmvalue._core.checks import as_items, as_whole_number, require, require_choice
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -23,6 +23,7 @@ from crmvalue._core.values import (
     label_column,
     of_class,
     optional,
+    require_at_most,
     require_columns,
     stay_frozen,
     whole_table,
@@ -118,14 +119,14 @@ class PromotionComparison(Columns, Pictured):
     name: npt.NDArray[np.str_] = label_column("name", texts=True)
     n_carts_before: Integers = whole_table("n_carts_before")
     n_carts_after: Integers = whole_table("n_carts_after")
-    revenue_before: Integers = _amounts("revenue_before")
-    revenue_after: Integers = _amounts("revenue_after")
-    discount_before: Integers = _amounts("discount_before")
-    discount_after: Integers = _amounts("discount_after")
+    revenue_before: Integers = whole_table("revenue_before")
+    revenue_after: Integers = whole_table("revenue_after")
+    discount_before: Integers = whole_table("discount_before")
+    discount_after: Integers = whole_table("discount_after")
     margin_before: Integers = _amounts("margin_before")
     margin_after: Integers = _amounts("margin_after")
-    gift_value_before: Integers = _amounts("gift_value_before")
-    gift_value_after: Integers = _amounts("gift_value_after")
+    gift_value_before: Integers = whole_table("gift_value_before")
+    gift_value_after: Integers = whole_table("gift_value_after")
     n_carts: int = count_field("n_carts")
     n_distinct: int = count_field("n_distinct")
     n_lines_without_cost: int = count_field("n_lines_without_cost")
@@ -135,6 +136,13 @@ class PromotionComparison(Columns, Pictured):
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.by), [*array_columns(self)], "rows", least=1)
+        for when in ("before", "after"):
+            carts = getattr(self, f"n_carts_{when}")
+            require(carts <= self.n_carts, f"n_carts_{when}", carts, f"at most `n_carts`, {self.n_carts}")
+            require_at_most(self, f"margin_{when}", f"revenue_{when}")
+        require_at_most(self, "n_distinct", "n_carts")
+        if len(self.odd) > self.n_odd:
+            raise InputError("n_odd", f"at least the {len(self.odd)} carts of `odd`", self.n_odd)
 
     def _parts(self) -> Parts:
         kind = self.by == "promotion"

@@ -10,7 +10,7 @@ import attrs
 from crmvalue._core.checks import as_text, as_whole_number, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import split_amount, whole_amount
-from crmvalue._core.values import FixedMapping, checked_field, count_field, of_class, tuple_of
+from crmvalue._core.values import FixedMapping, checked_field, count_field, of_class, require_at_most, tuple_of
 from crmvalue._promotions.best import best_price
 from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine
@@ -111,6 +111,23 @@ class Refund:
     def __attrs_post_init__(self) -> None:
         require_choice("policy", self.policy, get_args(ReturnPolicy))
         require_choice("delivery", self.delivery, get_args(Delivery))
+        bought = {line.id: line.quantity for line in self.priced.lines}
+        for line, n in self.returned.items():
+            if n > bought.get(line, 0):
+                raise InputError("returned", f"at most the {bought.get(line, 0)} units of line {line!r}", n)
+        for part in self.lines:
+            if part.quantity > self.returned.get(part.id, 0):
+                rule = f"at most the {self.returned.get(part.id, 0)} units of line {part.id!r} in `returned`"
+                raise InputError("lines", rule, part.quantity)
+        parts = sum(part.amount for part in self.lines) + self.delivery_amount
+        if parts != self.amount:
+            raise InputError("amount", f"the sum of `lines` and `delivery_amount`, {parts}", self.amount)
+        require_at_most(self, "amount", "refunded")
+        require_at_most(self, "tax", "refunded_tax")
+        if self.refunded > self.priced.total:
+            raise InputError("refunded", f"at most what was paid, {self.priced.total}", self.refunded)
+        if self.refunded_tax > self.priced.tax:
+            raise InputError("refunded_tax", f"at most the tax that was paid, {self.priced.tax}", self.refunded_tax)
 
     @property
     def kept(self) -> int:

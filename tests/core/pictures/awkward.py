@@ -163,7 +163,7 @@ def simulated_points(n, points, spend=0.0):
     return loyalty.ProgrammeSimulation(
         cost=0.5 * whole, cost_if_all_redeemed=whole, spend=spend, rules=[NAMES[0]], points_by_rule=[n * points],
         month=months, **by_month, levels=NAMES[:2], points_by_level=[n * points, 0], member=NAMES[:1],
-        member_points=[n * points], member_spend=[0],
+        member_points=[n * points], member_spend=[int(spend)],
     )  # fmt: skip
 
 

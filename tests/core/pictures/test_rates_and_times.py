@@ -182,12 +182,13 @@ class TestProgrammeSimulation:
         assert data["cost_if_all_redeemed"][:2] == pytest.approx([600, 2 * sum(range(300, 1500, 100))])
 
     def test_no_money_and_no_points(self):
-        free = self.simulation(spend=0)
+        free = self.simulation(spend=0, member_spend=[0])
         assert parts(free)[0] == "The points would have cost 840, and 1,200 if all were redeemed"
-        none = self.simulation(cost=0, cost_if_all_redeemed=0, points_by_month=[0] * 3, cost_by_month=[0] * 3)
+        nothing = {"cost": 0, "cost_if_all_redeemed": 0, "points_by_rule": [0], "member_points": [0]}
+        none = self.simulation(**nothing, points_by_month=[0] * 3, cost_by_month=[0] * 3)
         assert parts(none)[1]["cost_if_all_redeemed"].tolist() == [0, 0, 0]
         empty = {"month": [], "points_by_month": [], "cost_by_month": []}
-        assert parts(self.simulation(**empty))[0] == "No month has an order"
+        assert parts(self.simulation(**nothing, **empty))[0] == "No month has an order"
 
 
 class TestManyLooks:
