@@ -57,7 +57,9 @@ def list_bundles(
     ordered = [i for i in ordered if active.lines >> i & 1]
     most = min(_MOST_BUNDLES, _MOST_OF_ALL // n_promotions)
     found: dict[tuple[tuple[int, int], ...], Bundle] = {}
-    ranks = [[rank for rank, i in enumerate(ordered) if mask >> i & 1] for mask in active.sets]
+    of_set = {mask: [rank for rank, i in enumerate(ordered) if mask >> i & 1] for mask in {*active.sets}}
+    ranks = [of_set[mask] for mask in active.sets]
+    budget.work(2 * len(ordered) * len(of_set) // 16)
     is_late = budget.is_for_search()
     if not is_late and _list(problem, active, ordered, ranks, 0, most, found, budget):
         return list(found.values()), True
@@ -101,7 +103,7 @@ def _list(
     except _TooMany:
         return False
     finally:
-        budget.parts += n_tried + 25 * n_seen
+        budget.work(20 + n_tried + (25 + 2 * len(ranks)) * n_seen)
     return True
 
 
