@@ -125,7 +125,7 @@ class Pricer:
         self._work(10 + 3 * order.bit_count())
         self._n_seen += len(self._cliques_of(allowed))
         for chosen in self._sets_on(i, allowed, free):
-            self._work(4 + 2 * chosen.bit_count() + len(rates) + len(free))
+            self._work(4 + 4 * chosen.bit_count() + 2 * len(rates) + 2 * len(free))
             line = self._line(i, start, self.steps(chosen | forced) + rates, free, chosen | forced)
             if best is None or line.taken >= best.taken:
                 if not (self._is_late() and chosen.bit_count() > _FEW_ON_LINE):
@@ -257,6 +257,7 @@ class Pricer:
         if allowed not in self._cut_off:
             return cliques
         amount, chosen = self.problem.amount[i], 0
+        self._work(3 * allowed.bit_count())
         for active in sorted(self._actives(allowed), key=lambda active: -self.off(i, amount, active.step)):
             chosen |= 0 if active.bad & chosen else active.bit
         return [*cliques, chosen]

@@ -125,6 +125,8 @@ class _Greedy:
         states: dict[State, tuple[int, tuple[Any, ...]]] = {(0, 0, 0): (0, ())}
         for i in lines:
             self.budget.work(8 * len(states))
+            if self.times and self.budget.is_spent():
+                break  # what is found so far is legal
             following = dict(states)
             for state, (gain, chain) in states.items():
                 for after, moved, off in self._moves(active, i, roles[i], state, times):
