@@ -54,8 +54,10 @@ def best_price(
         the discount of the order is split over lines by largest remainder.
     node_limit : int, optional
         Steps after which the search stops, >= 1. Each step also allows 12 small parts of work, which count all that is
-        done: lines that are priced, units that are moved, bundles that are listed. The result is then the best choice
-        that was found, with `optimal=False`. On carts of up to 60 lines it is not dearer than any promotion by itself.
+        done for the cart: lines that are priced, units moved, bundles listed, amounts that lines share.
+        Choices that are tried after a search that stopped have as much work again. The result is then the best choice
+        that was found, with `optimal=False`. On carts of up to 60 lines it is not dearer than what a short search finds
+        for any promotion by itself.
 
     Returns
     -------

@@ -102,6 +102,8 @@ class Active:
     lines_to_get: int = 0
     sets: tuple[int, ...] = ()
     bundles: tuple[list[Any], bool] | None = None  # once they are known, and whether these are all
+    most: int | None = None  # of its discount in groups, once it is known
+    units: dict[int, int] = attrs.field(factory=dict)  # discount of one unit of a line, once it is known
 
     @property
     def bad(self) -> int:
@@ -140,6 +142,11 @@ class Problem:
 
 def bits(mask: int) -> list[int]:
     """Give the places of the bits that are set."""
+    n = mask.bit_count()
+    if (
+        n > 8 and 8 * n > mask.bit_length()
+    ):  # many of them: digit by digit, because each step on a long number takes long
+        return [place for place, digit in enumerate(bin(mask)[:1:-1]) if digit == "1"]
     places = []
     while mask:
         low = mask & -mask
@@ -250,13 +257,7 @@ def prepare(
         cart.minor(cart.delivery_price) * scale,
         caps is None or caps.blocked == "moves",
     )
-    found: dict[Items, int] = {}
-
-    def lines_of(items: Items) -> int:
-        if items not in found:
-            found[items] = sum(1 << i for i, line in enumerate(cart.lines) if fits(items, line))
-        return found[items]
-
+    lines_of = _finder(cart)
     for promotion in promotions:
         _require_currency(promotion.promotion.currency, cart.currency, "promotions")
         _activate(problem, promotion, lines_of)
@@ -266,6 +267,32 @@ def prepare(
 def _require_currency(currency: str | None, expected: str, name: str) -> None:
     if currency is not None and currency != expected:
         raise InputError(name, f"in the currency of the cart, {expected}", currency)
+
+
+def _finder(cart: Cart) -> Callable[[Items], int]:
+    """Give a function that finds the lines of some items, as bits; it says the same as `fits` for each line."""
+    of_words: dict[str, dict[str, int]] = {"products": {}, "brands": {}, "categories": {}}
+    for i, line in enumerate(cart.lines):
+        for (_, masks), names in zip(of_words.items(), ((line.product,), (line.brand,), line.categories), strict=True):
+            for name in names:
+                masks[name] = masks.get(name, 0) | 1 << i
+    every = (1 << len(cart.lines)) - 1
+    found: dict[Items, int] = {}
+
+    def lines_of(items: Items) -> int:
+        if items not in found:
+            lines = every
+            for word, masks in of_words.items():
+                wanted = getattr(items, word)
+                lines &= reduce(or_, (masks.get(name, 0) for name in wanted)) if wanted else every
+                for name in getattr(items, f"except_{word}"):
+                    lines &= ~masks.get(name, 0)
+            for name, value in items.attributes.items():
+                lines = sum(1 << i for i in bits(lines) if cart.lines[i].attributes.get(name) == value)
+            found[items] = lines
+        return found[items]
+
+    return lines_of
 
 
 def fits(items: Items, line: CartLine) -> bool:
@@ -352,7 +379,7 @@ def _activate(problem: Problem, ready: Ready, lines_of: Callable[[Items], int]) 
     reason = None if ready.always else refusal(problem.cart, ready)
     lines = lines_of(promotion.items)
     if reason is None and not (lines and ready.of_any_size):
-        reason = _shortage(problem, ready, lines)
+        reason = _shortage(problem, ready, lines, lines_of)
     if reason is not None:
         problem.rejected[promotion.id] = reason
         return
@@ -449,7 +476,7 @@ def _minutes(text: str) -> int:
     return 60 * int(text[:2]) + int(text[3:])
 
 
-def _shortage(problem: Problem, ready: Ready, lines: int) -> Rejected | None:
+def _shortage(problem: Problem, ready: Ready, lines: int, lines_of: Callable[[Items], int]) -> Rejected | None:
     """Say what is missing in the cart; None where nothing is."""
     promotion, cart = ready.promotion, problem.cart
     if not ready.possible:
@@ -468,7 +495,7 @@ def _shortage(problem: Problem, ready: Ready, lines: int) -> Rejected | None:
         missing = max(starts) - total
         text = f"needs {money_text(missing, exponent_in(cart))} more of {named(promotion.items)}"
         return _rejected(promotion, "minimum", text, missing_amount=missing)
-    return _too_few(promotion, cart, n_units) if missing_of(promotion, cart) else None
+    return _too_few(promotion, cart, n_units) if missing_of(promotion, cart, lines_of) else None
 
 
 def _too_few(promotion: Promotion, cart: Cart, n_units: int) -> Rejected:
@@ -531,7 +558,9 @@ def can_meet(*conditions: Items) -> bool:
     return len({name for name, _ in attributes}) == len(attributes)
 
 
-def missing_of(promotion: Promotion, cart: Cart) -> list[tuple[Items, int]]:
+def missing_of(
+    promotion: Promotion, cart: Cart, lines_of: Callable[[Items], int] | None = None
+) -> list[tuple[Items, int]]:
     """Name the items, and how many of each, that one group still needs beside what the cart holds.
 
     A group is one unit of each set of a bundle, or the units to buy and those to get of other items.
@@ -539,8 +568,11 @@ def missing_of(promotion: Promotion, cart: Cart) -> list[tuple[Items, int]]:
     wanted = list(promotion.sets)
     if promotion.get_items is not None:
         wanted = [promotion.items] * promotion.buy + [promotion.get_items] * promotion.get
-    able = [i for i, line in enumerate(cart.lines) if not promotion.sets or fits(promotion.items, line)]
-    of_items = {items: [i for i in able if fits(items, cart.lines[i])] for items in {*wanted}}
+    if not wanted:
+        return []
+    lines_of = _finder(cart) if lines_of is None else lines_of
+    able = lines_of(promotion.items) if promotion.sets else (1 << len(cart.lines)) - 1
+    of_items = {items: bits(able & lines_of(items)) for items in {*wanted}}
     lines = [of_items[items] for items in wanted]
     left = [line.quantity for line in cart.lines]
     taken: dict[int, int] = {}  # place in the group -> line

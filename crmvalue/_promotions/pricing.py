@@ -7,15 +7,16 @@ discount of one line never makes it dearer.
 
 from __future__ import annotations
 
-from collections import deque
+from functools import reduce
 from itertools import islice
+from operator import or_
 from typing import TYPE_CHECKING, NamedTuple
 
 from crmvalue._core.money import split_limited
 from crmvalue._promotions.prepare import AFTER_OTHERS, OF_INITIAL, PER_UNIT, SHARED, TO_PRICE, Problem, bits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from crmvalue._promotions.prepare import Active
     from crmvalue._promotions.units.budget import Budget
@@ -81,7 +82,11 @@ class Pricer:
             if active.ready.kind == "money" and active.step[0] != SHARED:
                 self.of_rest |= active.bit & ~self.free
         self.budget: Budget | None = None  # of the search that asks
+        self.untouched = {i: LineBest(0, 0, amount, 0) for i, amount in enumerate(problem.amount)}
+        self.apart = _apart(problem)
+        self._most_inside = _most_inside(problem)
         self._outer = _outer_nodes(problem)
+        self._n_outer = sum(len(lines) + 8 for lines, _, _ in self._outer)
         self._best: dict[tuple[int, int, int, int, int], LineBest] = {}
         self._most: dict[tuple[int, int, int, int], int] = {}
         self._cliques: dict[int, list[int]] = {}
@@ -117,10 +122,10 @@ class Pricer:
         start = self.problem.amount[i] - group_discount
         rates, free = self.steps(order & ~self.free), self.steps(order & self.free)
         best, best_key = None, None
-        self._work(3 * order.bit_count())
+        self._work(10 + 3 * order.bit_count())
         self._n_seen += len(self._cliques_of(allowed))
         for chosen in self._sets_on(i, allowed, free):
-            self._work(4 + 2 * chosen.bit_count() + len(rates) + len(free))
+            self._work(4 + 4 * chosen.bit_count() + 2 * len(rates) + 2 * len(free))
             line = self._line(i, start, self.steps(chosen | forced) + rates, free, chosen | forced)
             if best is None or line.taken >= best.taken:
                 if not (self._is_late() and chosen.bit_count() > _FEW_ON_LINE):
@@ -163,7 +168,7 @@ class Pricer:
         found = self._most.get(key)
         if found is None:
             start, found = self.problem.amount[i] - group_discount, 0
-            self._work(3 * (allowed.bit_count() + order.bit_count()))
+            self._work(10 + 3 * (allowed.bit_count() + order.bit_count()))
             cliques = self._cliques_of(allowed)
             self._n_seen += len(cliques)
             for chosen in [allowed] if allowed in self._cut_off else cliques:  # more take at least as much off
@@ -252,6 +257,7 @@ class Pricer:
         if allowed not in self._cut_off:
             return cliques
         amount, chosen = self.problem.amount[i], 0
+        self._work(3 * allowed.bit_count())
         for active in sorted(self._actives(allowed), key=lambda active: -self.off(i, amount, active.step)):
             chosen |= 0 if active.bad & chosen else active.bit
         return [*cliques, chosen]
@@ -292,7 +298,7 @@ class Pricer:
 
     def _work(self, parts: int) -> None:
         if self.budget is not None:
-            self.budget.parts += parts
+            self.budget.work(parts)
 
     def _is_late(self) -> bool:
         """Whether the search has to come to an end, so that no more sets are looked at than are needed."""
@@ -369,7 +375,10 @@ class Pricer:
             return self.under_nodes([line.taken for line in best])
         if len(sources) > _FEW_SOURCES:
             together, alone = [most for _, most in self.problem.nodes], [line.wanted for line in best]
-            return largest_flow(self.problem, self.problem.largest, together, sources, fixed=alone)[0]
+            problem = self.problem
+            self._work(4 * len(best) + 2 * sum(len(source.edges) for source in sources))
+            return largest_flow(problem, problem.largest, together, sources, fixed=alone, work=self._work)[0]
+        self._work(((len(best) + self._n_outer) << len(sources)) // 16)
         largest = self.problem.largest
         smallest = None
         for inside in range(1 << len(sources)):
@@ -388,6 +397,7 @@ class Pricer:
 
     def under_nodes(self, taken: Sequence[int]) -> int:
         """Sum discounts of lines, with those of lines together cut to their limit."""
+        taken = [min(off, most) for off, most in zip(taken, self._most_inside, strict=True)]
         whole, lost = sum(taken), [0] * len(self._outer)
         for place, (lines, most, outer) in enumerate(self._outer):
             total = sum([taken[i] for i in lines]) - lost[place]
@@ -398,13 +408,34 @@ class Pricer:
         return whole
 
 
+def _most_inside(problem: Problem) -> list[int]:
+    """Give what each line can take off by limits of lines together that hold this line alone."""
+    most_of = list(problem.amount)
+    for lines, most in problem.nodes:
+        if not lines & (lines - 1):
+            i = lines.bit_length() - 1
+            most_of[i] = min(most_of[i], most)
+    return most_of
+
+
 def _outer_nodes(problem: Problem) -> list[tuple[list[int], int, list[int]]]:
-    """Give the lines of each limit of lines together, the limit, and the places of those that it is a part of."""
-    around = _limits_around(problem)
+    """Give the lines of each limit of several lines, the limit, and the places of those that it is a part of."""
+    nodes = [(lines, most) for lines, most in problem.nodes if lines & (lines - 1)]
     return [
-        (bits(lines), most, [other for other in around[bits(lines)[0]] if other > place])
-        for place, (lines, most) in enumerate(problem.nodes)
+        (bits(lines), most, [k for k in range(place + 1, len(nodes)) if nodes[k][0] & lines])
+        for place, (lines, most) in enumerate(nodes)
     ]
+
+
+def _apart(problem: Problem) -> list[int]:
+    """Give the lines that limits of lines together connect, as bits."""
+    parts = [1 << i for i in range(len(problem.quantity))]
+    for lines, _ in problem.nodes:
+        if lines & (lines - 1):
+            parts = [part for part in parts if not part & lines] + [
+                reduce(or_, (part for part in parts if part & lines))
+            ]
+    return parts
 
 
 def _few(cliques: list[int]) -> list[int]:
@@ -425,47 +456,54 @@ def _parts_of(mask: int) -> Iterator[int]:
 _UNTOUCHED = LineBest(0, 0, 0, 0)
 """A line of another part of the cart."""
 
-_Place = tuple[str, int]
-
 
 def largest_flow(
-    problem: Problem, lines: Sequence[int], nodes: Sequence[int], sources: list[Source], *, fixed: Sequence[int] = ()
+    problem: Problem,
+    lines: Sequence[int],
+    nodes: Sequence[int],
+    sources: list[Source],
+    *,
+    fixed: Sequence[int] = (),
+    work: Callable[[int], None] | None = None,
 ) -> tuple[int, list[dict[int, int]]]:
-    """Share amounts so that all of them together take most off: shortest paths with room, until there are none.
+    """Share amounts so that all of them together take most off (Dinic: shortest paths with room, many at a time).
 
-    `lines` and `nodes` can take so much; `fixed` is what each line takes off by itself. The answer is all that is taken
-    off, and what each line takes of each amount.
+    `lines` and `nodes` can take so much; `fixed` is what each line takes off by itself; `work` counts what is done. The
+    answer is all that is taken off, and what each line takes of each amount.
     """
-    capacity: dict[_Place, dict[_Place, int]] = {("start", 0): {}}
+    n = len(lines)
+    start, end, of_nodes, of_sources = n, n + 1, n + 2, n + 2 + len(nodes)
+    to: list[int] = []  # where each edge goes, and its room; the edge back is beside it
+    room: list[int] = []
+    out: list[list[int]] = [[] for _ in range(of_sources + len(sources))]
 
-    def link(one: _Place, other: _Place, most: int) -> None:
-        capacity.setdefault(one, {})[other] = max(0, most)
-        capacity.setdefault(other, {}).setdefault(one, 0)
+    def link(one: int, other: int, most: int) -> None:
+        out[one].append(len(to))
+        out[other].append(len(to) + 1)
+        to.extend((other, one))
+        room.extend((max(0, most), 0))
 
-    for i, off in enumerate(fixed):
-        link(("start", 0), ("line", i), off)
-    for place, source in enumerate(sources):
-        link(("start", 0), ("source", place), source.limit)
-        for i, most in source.edges.items():
-            link(("source", place), ("line", i), most)
     around = _limits_around(problem)
-    out: dict[_Place, _Place] = {}
     for i, most in enumerate(lines):
-        out["line", i] = ("node", around[i][0]) if around[i] else ("end", 0)
-        link(("line", i), out["line", i], most)
+        link(i, of_nodes + around[i][0] if around[i] else end, most)
     for k, (mask, _) in enumerate(problem.nodes):
         outer = [other for other in around[bits(mask)[0]] if other > k]
-        out["node", k] = ("node", outer[0]) if outer else ("end", 0)
-        link(("node", k), out["node", k], nodes[k])
-    total = _push_directly(capacity, out) if len(sources) > _FEW_SOURCES else 0
-    while path := _path(capacity):
-        step = min(capacity[one][other] for one, other in path)
-        for one, other in path:
-            capacity[one][other] -= step
-            capacity[other][one] += step
-        total += step
-    flows = [{i: capacity["line", i]["source", place] for i in source.edges} for place, source in enumerate(sources)]
-    return total, flows
+        link(of_nodes + k, of_nodes + outer[0] if outer else end, nodes[k])
+    for i, off in enumerate(fixed):
+        link(start, i, off)
+    edges: list[dict[int, int]] = []  # of each source, the edge to each line
+    for place, source in enumerate(sources):
+        link(start, of_sources + place, source.limit)
+        edges.append({})
+        for i, most in source.edges.items():
+            edges[-1][i] = len(to)
+            link(of_sources + place, i, most)
+    total = 0
+    while levels := _levels(out, to, room, start, end):
+        total += _push(out, to, room, levels, start, end)
+        if work is not None:
+            work(len(to))
+    return total, [{i: room[edge + 1] for i, edge in own.items()} for own in edges]
 
 
 def _limits_around(problem: Problem) -> list[list[int]]:
@@ -477,40 +515,49 @@ def _limits_around(problem: Problem) -> list[list[int]]:
     return around
 
 
-def _push_directly(capacity: dict[_Place, dict[_Place, int]], out: dict[_Place, _Place]) -> int:
-    """Share amounts one after the other, each by its lines in their order; longer paths then move what is in the way.
+def _levels(out: list[list[int]], to: list[int], room: list[int], start: int, end: int) -> list[int]:
+    """Give how far each place is from the start by edges with room; nothing where the end is out of reach."""
+    levels = [-1] * len(out)
+    levels[start] = 0
+    here = [start]
+    while here and levels[end] < 0:
+        following = []
+        for place in here:
+            far = levels[place] + 1
+            for edge in out[place]:
+                if room[edge] and levels[to[edge]] < 0:
+                    levels[to[edge]] = far
+                    following.append(to[edge])
+        here = following
+    return levels if levels[end] >= 0 else []
 
-    `out` says where lines, and lines together, go.
-    """
-    total = 0
-    for first in capacity["start", 0]:
-        for place in [first] if first in out else list(capacity[first]):
-            path = [(("start", 0), first)] if place == first else [(("start", 0), first), (first, place)]
-            here = place
-            while here in out:
-                path.append((here, out[here]))
-                here = out[here]
-            step = min(capacity[one][other] for one, other in path) if here == ("end", 0) else 0
-            for one, other in path if step else ():
-                capacity[one][other] -= step
-                capacity[other][one] += step
+
+def _push(out: list[list[int]], to: list[int], room: list[int], levels: list[int], start: int, end: int) -> int:
+    """Send as much as shortest paths have room for, path by path in the order of the edges."""
+    at = [0] * len(out)  # edges before it lead nowhere any more
+    path: list[int] = []
+    here, total = start, 0
+    while True:
+        if here == end:
+            step = min(room[edge] for edge in path)
             total += step
-    return total
-
-
-def _path(capacity: dict[_Place, dict[_Place, int]]) -> list[tuple[_Place, _Place]]:
-    """Give the shortest path with room from start to end, empty where there is none."""
-    came: dict[_Place, _Place] = {}
-    queue = deque([("start", 0)])
-    while queue and ("end", 0) not in came:
-        here = queue.popleft()
-        for other, most in capacity[here].items():
-            if most and other not in came and other != ("start", 0):
-                came[other] = here
-                queue.append(other)
-    path = []
-    here = ("end", 0)
-    while here in came:
-        path.append((came[here], here))
-        here = came[here]
-    return path
+            full = -1
+            for place, edge in enumerate(path):
+                room[edge] -= step
+                room[edge ^ 1] += step
+                if full < 0 and not room[edge]:
+                    full = place
+            here = to[path[full] ^ 1]
+            del path[full:]
+        own, place = out[here], at[here]
+        while place < len(own) and not (room[own[place]] and levels[to[own[place]]] == levels[here] + 1):
+            place += 1
+        at[here] = place
+        if place < len(own):
+            path.append(own[place])
+            here = to[own[place]]
+        elif not path:
+            return total
+        else:
+            here = to[path.pop() ^ 1]
+            at[here] += 1

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from crmvalue._core.money import money_text
 from crmvalue._promotions.cart import exponent_in
-from crmvalue._promotions.prepare import bits, line_limits, order_limits
-from crmvalue._promotions.receipt import line_discounts
+from crmvalue._promotions.prepare import SHARED, bits, line_limits, order_limits
+from crmvalue._promotions.receipt import line_discounts, wanted_discounts
 from crmvalue._promotions.result import Rejected
 from crmvalue._promotions.search import Choice, together
 from crmvalue._promotions.units.budget import Budget, OutOfSteps
@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 __all__ = ["reasons_why_not"]
 
 _STEPS = 20_000
+"""Steps for the reason of one promotion."""
 
-_STEPS_OF_ALL = 100_000
-"""Steps for the reasons of all promotions of a cart, counted by the work."""
+_STEPS_OF_ALL = 60_000
+"""The same for all promotions of a cart, counted by the work."""
 
 
 def reasons_why_not(pricer: Pricer, choice: Choice, promotions: Iterable[str]) -> list[Rejected]:
@@ -39,12 +40,11 @@ def reasons_why_not(pricer: Pricer, choice: Choice, promotions: Iterable[str]) -
     for name in sorted(promotions):
         if name in problem.rejected:
             found.append(problem.rejected[name])
-        elif work.is_empty():
+        elif work.is_spent():
             found.append(_not_compared(name))
         else:
-            budget = Budget(_STEPS)
-            found.append(_why_not(pricer, choice, active_of[name], budget))
-            work.parts += budget.parts + 6 * len(problem.quantity)
+            work.work(2 * len(problem.quantity))
+            found.append(_why_not(pricer, choice, active_of[name], work.small(_STEPS)))
     return found
 
 
@@ -77,12 +77,22 @@ def _why_not(pricer: Pricer, choice: Choice, active: Active, budget: Budget) -> 
             beaten_by=tuple(sorted(gone)),
             difference=max(0, difference),
         )
-    budget.parts += 20 * len(problem.quantity)
-    off = [sum(part.values()) for part in line_discounts(pricer, other)]
-    cap = next((text for i in bits(active.lines) if (text := _binding(problem, off, i))), None)
+    budget.work(8 * len(problem.quantity))
+    wanted = wanted_discounts(pricer, other)
+    lines = [i for i in bits(active.lines | active.lines_to_get) if _takes_without_caps(pricer, active, wanted[i], i)]
+    off = [sum(part.values()) for part in line_discounts(pricer, other)] if lines else []
+    cap = next((text for i in lines if (text := _binding(problem, off, i))), None)
     if cap is not None:
         return Rejected(promotion=promotion, kind="capped", reason=cap)
     return Rejected(promotion=promotion, kind="no_benefit", reason="takes nothing more off this cart")
+
+
+def _takes_without_caps(pricer: Pricer, active: Active, wanted: dict[int, int], i: int) -> bool:
+    """Whether a promotion takes something off a line before caps; `wanted` is what each one takes, but for shares."""
+    if active.ready.kind != "money" or active.bit & pricer.free:
+        return wanted.get(active.bit, 0) > 0
+    left = pricer.problem.amount[i] - sum(wanted.values())
+    return (left if active.step[0] == SHARED else pricer.off(i, left, active.step)) > 0
 
 
 def _instead(pricer: Pricer, choice: Choice, active: Active, budget: Budget) -> Choice:

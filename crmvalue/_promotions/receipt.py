@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MOST_SHARES = 2_000_000
 """Amounts times lines times limits of lines together, up to which amounts are shared in proportion to the prices."""
 
-__all__ = ["Receipt", "delivery_paid", "line_discounts", "write_receipt"]
+__all__ = ["Receipt", "delivery_paid", "line_discounts", "wanted_discounts", "write_receipt"]
 
 
 @attrs.define(eq=False)
@@ -37,7 +37,7 @@ class Receipt:
 def write_receipt(pricer: Pricer, choice: Choice) -> Receipt:
     """Write the discounts of a choice line by line."""
     problem = pricer.problem
-    wanted = _wanted(pricer, choice)
+    wanted = wanted_discounts(pricer, choice)
     granted = _granted(pricer, choice, wanted)
     whole = _in_minor_units(problem, granted)
     ids = {active.bit: active.id for active in problem.active}
@@ -62,13 +62,13 @@ def line_discounts(pricer: Pricer, choice: Choice) -> list[dict[int, int]]:
 
     A promotion that takes nothing off a line is left out; one whose part was rounded to 0 beside others is there.
     """
-    wanted = _wanted(pricer, choice)
+    wanted = wanted_discounts(pricer, choice)
     granted = _granted(pricer, choice, wanted)
     whole = _in_minor_units(pricer.problem, granted)
     return [{bit: off for bit, off in part.items() if before[bit]} for part, before in zip(whole, granted, strict=True)]
 
 
-def _wanted(pricer: Pricer, choice: Choice) -> list[dict[int, int]]:
+def wanted_discounts(pricer: Pricer, choice: Choice) -> list[dict[int, int]]:
     """Give the discounts of each line by promotion, in their order, without caps and without shared amounts."""
     groups: list[dict[int, int]] = [{} for _ in pricer.problem.quantity]
     for grouping in choice.groupings:

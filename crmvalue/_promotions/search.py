@@ -12,12 +12,12 @@ import attrs
 from crmvalue._promotions.prepare import bits
 from crmvalue._promotions.units.budget import Budget, OutOfSteps
 from crmvalue._promotions.units.exact import best_groups, every_grouping
-from crmvalue._promotions.units.groups import Grouping, group_parts
+from crmvalue._promotions.units.groups import Grouping, group_parts, most_of_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from crmvalue._promotions.prepare import Active, Problem
+    from crmvalue._promotions.prepare import Active
     from crmvalue._promotions.pricing import LineBest, Pricer
 
 __all__ = ["Choice", "cheapest", "together"]
@@ -33,6 +33,9 @@ _FEW_LINES = 60
 
 _FEW_SHARES = 2_000
 """Lines times amounts that they share of which one choice more is priced after the search."""
+
+_MANY_PRICES = 20_000
+"""Promotions on groups times lines, above which what they can add at most is found roughly after the search."""
 
 _MOST_WAYS = 512
 """Ways to leave promotions of lines out of which all are tried; more make the result unproven."""
@@ -68,6 +71,9 @@ def cheapest(pricer: Pricer, budget: Budget) -> Choice:
     for active in sorted(alone, key=lambda active: -most_of[active.bit]):
         if most_of[active.bit] < best.value:
             break
+        if budget.is_spent() and len(pricer.problem.quantity) > _FEW_LINES:
+            best.most = max(best.most, most_of[active.bit])  # which is the most of those that follow too
+            break
         choice = together(pricer, [active], budget)
         most = max(best.most, choice.most)
         if _is_better(pricer, choice, best):
@@ -78,12 +84,23 @@ def cheapest(pricer: Pricer, budget: Budget) -> Choice:
 
 def _most_alone(pricer: Pricer, active: Active) -> int:
     """Give what a promotion can take off at most where no other one is."""
-    problem = pricer.problem
-    if active.ready.kind in {"line", "rate"} or active.bit & pricer.free:
-        return sum(pricer.off(i, problem.amount[i], active.step) for i in bits(active.lines))
-    if active.ready.kind in {"money", "gift", "delivery"}:
+    problem, most = pricer.problem, list(pricer.problem.largest)
+    if active.ready.kind in {"gift", "delivery"}:
         return pricer.size(active)
-    return sum(problem.amount[i] for i in bits(active.lines | active.lines_to_get))
+    lines = active.lines | active.lines_to_get
+    each = active.ready.kind in {"line", "rate"} or active.bit & pricer.free
+    for i, largest in enumerate(most):
+        if not lines >> i & 1:
+            most[i] = 0
+        elif each:
+            most[i] = min(largest, pricer.off(i, problem.amount[i], active.step))
+    if each:
+        size = sum(most)
+    elif active.ready.kind == "money":
+        size = pricer.size(active)
+    else:
+        size = most_of_groups(problem, active)
+    return min(size, pricer.under_nodes(most))
 
 
 def _is_better(pricer: Pricer, one: Choice, other: Choice) -> bool:
@@ -95,9 +112,12 @@ def _is_better(pricer: Pricer, one: Choice, other: Choice) -> bool:
 
 def together(pricer: Pricer, actives: list[Active], budget: Budget) -> Choice:
     """Find the best choice among promotions, part by part."""
-    best = Choice(0)
+    best = Choice(0, lines=dict(pricer.untouched))
     before, pricer.members = pricer.members, sum(active.bit for active in actives)
-    for lines, members in _parts(pricer.problem, actives):
+    budget.work(4 * len(best.lines))
+    for lines, members in _parts(pricer, actives):
+        if not members:
+            continue
         choice = _Part(pricer, lines, members, budget).run()
         best.value += choice.value
         best.most += choice.most
@@ -108,12 +128,11 @@ def together(pricer: Pricer, actives: list[Active], budget: Budget) -> Choice:
     return best
 
 
-def _parts(problem: Problem, actives: list[Active]) -> list[tuple[int, list[Active]]]:
+def _parts(pricer: Pricer, actives: list[Active]) -> list[tuple[int, list[Active]]]:
     """Bring lines together that a promotion or a cap connects, with their promotions."""
-    parts: list[tuple[int, list[Active]]] = [(1 << i, []) for i in range(len(problem.quantity))]
-    links: list[tuple[int, list[Active]]] = [(lines, []) for lines, _ in problem.nodes]
+    parts: list[tuple[int, list[Active]]] = [(lines, []) for lines in pricer.apart]
     joining = [active for active in actives if active.ready.kind not in {"line", "delivery"}]
-    links += [(active.lines | active.lines_to_get, [active]) for active in joining]
+    links = [(active.lines | active.lines_to_get, [active]) for active in joining]
     for lines, members in links:
         touched = [part for part in parts if part[0] & lines]
         parts = [part for part in parts if not part[0] & lines]
@@ -218,11 +237,12 @@ class _Part:
         most |= {active.bit: groups.most_of[active.bit] for groups, active in in_groups}
         actives = [*self.order, *(active for _, active in in_groups)]
         found: list[tuple[int, Active]] = []
-        budget = Budget(max(self.budget.limit, 5 * _STEPS_OF_FEW))
         for active in sorted(actives, key=lambda active: (-most[active.bit], active.bit)):
             if plain + most[active.bit] < self.winner.value and len(found) >= _MOST_TOGETHER:
                 break
-            choice = self._of_few([active], budget)
+            if found and self.budget.is_spent() and len(self.lines) > _FEW_LINES:
+                break
+            choice = self._of_few([active])
             found.append((choice.value, active))
             self._keep(choice)
         chosen = blocked = 0  # and as many of the order as combine, those that take most off first
@@ -234,27 +254,27 @@ class _Part:
         together: list[Active] = []
         best = -1
         for _, active in sorted(found, key=lambda pair: (-pair[0], pair[1].bit))[:_MOST_TOGETHER]:
-            choice = self._of_few([*together, active], budget)
+            if together and self.budget.is_spent():
+                break
+            choice = self._of_few([*together, active])
             if choice.value > best:
                 best = choice.value
                 together.append(active)
                 self._keep(choice)
         self.pricer.budget = self.budget
 
-    def _of_few(self, actives: list[Active], budget: Budget) -> Choice:
+    def _of_few(self, actives: list[Active]) -> Choice:
         """Find a good choice of these promotions of the order or of groups, with all of single lines."""
         lines = sum(1 << i for i in self.lines)
         others = [active for active in self.line_members if active not in actives]
+        small = self.budget.small(_STEPS_OF_FEW)
         if len(self.lines) <= _FEW_LINES:
-            few = _Part(self.pricer, lines, [*actives, *others], Budget(_STEPS_OF_FEW))
-            return few.run(give_up=True)
+            return _Part(self.pricer, lines, [*actives, *others], small).run(give_up=True)
         lines = 0
         for active in actives:
             lines |= active.lines | active.lines_to_get
-        steps = _STEPS_OF_FEW if not budget.is_empty() else 1
-        few = _Part(self.pricer, lines, [*actives, *others], Budget(steps))
-        choice = few.run(give_up=True)
-        budget.parts += few.budget.parts + 4 * len(self.lines)
+        choice = _Part(self.pricer, lines, [*actives, *others], small).run(give_up=True)
+        small.work(4 * len(self.lines))
         return self._choice(choice.order, choice.groupings)
 
     def _keep(self, choice: Choice) -> None:
@@ -282,7 +302,7 @@ class _Part:
         if chosen not in self._seen:
             self._seen.add(chosen)
             n_shared = (chosen & self.shared).bit_count()
-            self.budget.spend(n_shared * n_shared // 4, len(self.lines) * (2 + n_shared))  # what a flow costs
+            self.budget.spend(n_shared // 4)
             choice = self._evaluate(chosen)
             if self.winner is None or _is_better(self.pricer, choice, self.winner):
                 self.winner = choice
@@ -302,7 +322,11 @@ class _Part:
         given = [a for a in self.order if a.bit & (chosen | rest) and not a.bit & rates]
         shared = sum(self.pricer.size(a) for a in given if a.bit & self.shared)
         beside = sum(self.pricer.size(a) for a in given if not a.bit & self.shared)
-        lines = sum(price(i, 0, 0) for i in self.lines) + sum(g.most_gain(price) for g in self.groups) + shared
+        n_prices = sum(groups.n_prices for groups in self.groups)
+        roughly = self.budget.is_over() and n_prices > _MANY_PRICES
+        self.budget.work(0 if roughly else n_prices)
+        in_groups = sum(groups.most_gain(price, roughly=roughly) for groups in self.groups)
+        lines = sum(price(i, 0, 0) for i in self.lines) + in_groups + shared
         if self._ceiling is None:
             largest = [0] * len(self.problem.largest)
             for i in self.lines:
@@ -356,6 +380,7 @@ class _Part:
                 mask, so_far = touched.get(i, (0, 0))
                 touched[i] = (mask | bit, so_far + off)
         lines = {}
+        self.budget.work(2 * len(self.lines))
         for i in self.lines:
             mask, off = touched.get(i, (0, 0))
             here = order & self.touching[i]
@@ -383,20 +408,20 @@ class _Part:
         n_ways = prod(map(len, others.values()))
         if n_ways <= _MOST_WAYS:
             self.budget.used += n_ways // 4  # a choice is asked for even where there are no more steps
-            self.budget.parts += n_ways * len(self.lines)
             ways = (dict(zip(others, way, strict=True)) for way in product(*others.values()))
             return self._best_of(choice, ways)
         self.budget.exceeded = True
         for i, some in others.items():  # line by line, where there are too many ways
-            self.budget.parts += len(some) * len(self.lines)
-            if self.budget.is_empty():
-                return choice
             choice = self._best_of(choice, ({i: line} for line in some))
         return choice
 
     def _best_of(self, choice: Choice, ways: Iterable[dict[int, LineBest]]) -> Choice:
         for way in ways:
+            if self.budget.is_over():
+                self.budget.exceeded = True
+                break
             lines = {**choice.lines, **way}
+            self.budget.work(len(lines))
             other = Choice(self.pricer.total(choice.order, lines), choice.order, choice.groupings, lines)
             if _is_better(self.pricer, other, choice):
                 choice = other

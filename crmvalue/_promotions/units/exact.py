@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from crmvalue._promotions.prepare import bits
 from crmvalue._promotions.units.budget import Budget, OutOfSteps
 from crmvalue._promotions.units.greedy import Role, greedy
-from crmvalue._promotions.units.groups import Grouping, Groups, LinePrice, Usable, most_of_single, off_unit, rules_of
+from crmvalue._promotions.units.groups import Grouping, Groups, LinePrice, Usable, off_unit, rules_of
 from crmvalue._promotions.units.moves import Times, is_end, most_times, put, use
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class _Search:
             for i, n in bundle.units.items():
                 most, mask = self.of_bundles.get(i, (0, 0))
                 self.of_bundles[i] = (max(most, -(-bundle.off[i] // n)), mask | bundle.active.bit)
-        self.roles = {i: self._roles_of(i, usable) for i in groups.lines}
-        self.most_of_singles = sum(most_of_single(self.problem, a, groups.lines) for a in groups.singles)
+        self.roles = self._roles(usable)
+        self.most_of_singles = sum(groups.most_of[active.bit] for active in groups.singles)
         self.plain = {i: price(i, 0, 0) for i in groups.lines}
         self.base = sum(self.plain.values())
         sizes = [bundle.size for bundle in reversed(self.bundles)]
@@ -58,20 +58,25 @@ class _Search:
         self.chosen: list[Times] = []
         self.used = dict.fromkeys(groups.lines, 0)
         self.winner: tuple[int, list[Times], tuple[Any, ...]] | None = None
-        budget.parts += 2 * len(self.bundles) + 4 * len(groups.lines)
+        budget.work(2 * len(self.bundles) + 4 * len(groups.lines))
 
-    def _roles_of(self, i: int, usable: Usable) -> list[Role]:
-        """Give what a unit of a line can be: (place of the promotion, role, discount)."""
-        roles = []
+    def _roles(self, usable: Usable) -> dict[int, list[Role]]:
+        """Give what a unit of each line can be: (place of the promotion, role, discount)."""
+        roles: dict[int, list[Role]] = {i: [] for i in self.groups.lines}
+        n_looked_at = 0
         for place, active in enumerate(self.groups.singles):
-            off = off_unit(self.problem, active, i)
-            if not usable(active, i):
-                continue
-            if active.lines_to_get:
-                roles += [(place, "buy", 0)] if active.lines >> i & 1 else []
-                roles += [(place, "get", off)] if active.lines_to_get >> i & 1 else []
-            elif active.lines >> i & 1:
-                roles.append((place, "all", off))
+            lines, lines_to_get = active.lines, active.lines_to_get
+            for i in bits(lines | lines_to_get):
+                n_looked_at += 1
+                if not usable(active, i):
+                    continue
+                off = off_unit(self.problem, active, i)
+                if lines_to_get:
+                    roles[i] += [(place, "buy", 0)] if lines >> i & 1 else []
+                    roles[i] += [(place, "get", off)] if lines_to_get >> i & 1 else []
+                else:
+                    roles[i].append((place, "all", off))
+        self.budget.work(n_looked_at)
         return roles
 
     def run(self) -> Grouping:
@@ -92,7 +97,7 @@ class _Search:
         return self._grouping(value, bundles, chain)
 
     def _greedy(self) -> Grouping:
-        return greedy(self.groups, self.bundles, self.roles, self.price, self.plain)
+        return greedy(self.groups, self.bundles, self.roles, self.price, self.plain, self.budget)
 
     def _search(self) -> None:
         """Look through bundles, depth first; the levels are kept here, because there may be thousands."""
@@ -107,7 +112,7 @@ class _Search:
     def _node(self, first: int, gained: int) -> Iterator[tuple[int, int]]:
         """Look at the bundles that are chosen; give the next level for each bundle that is added, from a place on."""
         chosen, used = self.chosen, self.used
-        self.budget.spend(1 + len(chosen) // 8, len(self.groups.lines))
+        self.budget.spend(1 + len(chosen) // 8, 2 * len(self.groups.lines))
         value, chain = self._with_singles(chosen, used)
         if self.winner is None:  # without bundles, others take off most
             self.most_of_singles = min(self.most_of_singles, value - self.base)
@@ -121,7 +126,7 @@ class _Search:
             more = bundle.total * (rest // self.smallest[place])
             if self.base + gained + self.most_of_singles + more <= self.winner[0]:
                 break
-            self.budget.spend()
+            self.budget.spend(1, len(chosen) // 4)
             for n in range(most_times(self.problem, bundle, chosen, used), 0, -1):
                 if self._is_too_little(place, n, gained, rest):
                     break

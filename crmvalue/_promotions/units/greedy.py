@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from crmvalue._promotions.units.groups import Grouping, most_of_single, rewarded, rules_of
+from crmvalue._promotions.units.groups import Grouping, rewarded, rules_of
 from crmvalue._promotions.units.moves import State, Times, is_end, most_times, put, use
 
 if TYPE_CHECKING:
     from crmvalue._promotions.prepare import Active
+    from crmvalue._promotions.units.budget import Budget
     from crmvalue._promotions.units.groups import Groups, LinePrice
     from crmvalue._promotions.units.listing import Bundle
 
@@ -31,35 +32,47 @@ _Move: TypeAlias = tuple[int, int, int]  # line, units, discount
 
 
 def greedy(
-    groups: Groups, bundles: list[Bundle], roles: dict[int, list[Role]], price: LinePrice, plain: dict[int, int]
+    groups: Groups,
+    bundles: list[Bundle],
+    roles: dict[int, list[Role]],
+    price: LinePrice,
+    plain: dict[int, int],
+    budget: Budget,
 ) -> Grouping:
-    """Take the groups of one promotion after the other, of the units that are left."""
-    found = _Greedy(groups, price, plain)
+    """Take the groups of one promotion after the other, of the units that are left, as long as there is work left."""
+    found = _Greedy(groups, price, plain, budget)
+    of_place: list[dict[int, list[tuple[str, int]]]] = [{} for _ in groups.singles]
+    for i, of_line in roles.items():
+        for place, role, each in of_line:
+            of_place[place].setdefault(i, []).append((role, each))
     of_active: dict[int, list[Bundle]] = {}
     for bundle in bundles:
         of_active.setdefault(bundle.active.bit, []).append(bundle)
     order: list[tuple[int, int, Active]] = []
     for place, active in enumerate(groups.singles):
-        order.append((most_of_single(groups.problem, active, groups.lines), place, active))
+        order.append((groups.most_of[active.bit], place, active))
     for bit, own in of_active.items():
         most = max(bundle.total * most_times(groups.problem, bundle, [], found.used) for bundle in own[:_MOST_BUNDLES])
         order.append((most, -bit, own[0].active))
     for _, place, active in sorted(order, key=lambda item: (-item[0], item[2].bit)):
+        if found.times and budget.is_spent():
+            break
         if active.bit in of_active:
             found.take_bundles(of_active[active.bit])
         else:
-            found.take_units(active, {i: [role[1:] for role in own if role[0] == place] for i, own in roles.items()})
+            found.take_units(active, of_place[place])
     return found.grouping()
 
 
 class _Greedy:
     """Units that are taken, and what they take off."""
 
-    def __init__(self, groups: Groups, price: LinePrice, plain: dict[int, int]) -> None:
+    def __init__(self, groups: Groups, price: LinePrice, plain: dict[int, int], budget: Budget) -> None:
         self.groups = groups
         self.problem = groups.problem
         self.price = price
         self.value = dict(plain)
+        self.budget = budget
         self.touched: dict[int, tuple[int, int]] = {}
         self.used = dict.fromkeys(groups.lines, 0)
         self.units: dict[tuple[int, int], int] = {}
@@ -88,9 +101,11 @@ class _Greedy:
         """Take each bundle as often as the cart allows, the largest discount of a unit first."""
         chosen: list[Times] = []
         few = sorted(bundles[:_MOST_BUNDLES], key=lambda bundle: -bundle.total / bundle.size)
+        self.budget.work(2 * len(few))
         for bundle in few:
             if any(self.problem.quantity[i] - self.used[i] < n for i, n in bundle.units.items()):
                 continue
+            self.budget.work(4 * len(bundle.units) + len(chosen) // 4)
             n = most_times(self.problem, bundle, chosen, self.used)
             bit = bundle.active.bit
             if n and sum(self._line(i, bit, n * off) - self.value[i] for i, off in bundle.off.items()) > 0:
@@ -100,13 +115,18 @@ class _Greedy:
 
     def take_units(self, active: Active, roles: dict[int, list[tuple[str, int]]]) -> None:
         """Put units into the groups of one promotion, line by line; only the best states go on."""
-        lines = [i for i in self.groups.lines if roles[i] and self.used[i] < self.problem.quantity[i]]
+        lines = [i for i in self.groups.lines if i in roles and self.used[i] < self.problem.quantity[i]]
         if not lines:
             return
-        width = _STATES if len(lines) <= _MANY_LINES else _FEW_STATES
         times = self._most_groups(active, roles)
+        if len(lines) > _MANY_LINES and active.times is not None and not active.lines_to_get:
+            lines = self._enough(active, roles, lines, times)
+        width = _STATES if len(lines) <= _MANY_LINES else _FEW_STATES
         states: dict[State, tuple[int, tuple[Any, ...]]] = {(0, 0, 0): (0, ())}
         for i in lines:
+            self.budget.work(8 * len(states))
+            if self.times and self.budget.is_spent():
+                break  # what is found so far is legal
             following = dict(states)
             for state, (gain, chain) in states.items():
                 for after, moved, off in self._moves(active, i, roles[i], state, times):
@@ -127,6 +147,28 @@ class _Greedy:
             self.used[i] += n
         buy, get, _ = rules_of(active)
         self._take(active.bit, moves, sum(n for _, n, _ in moves) // (buy + get))
+
+    def _enough(
+        self, active: Active, roles: dict[int, list[tuple[str, int]]], lines: list[int], times: int
+    ) -> list[int]:
+        """Give twice as many units as so many groups need, the dearest whose lines can still get a discount."""
+        buy, get, _ = rules_of(active)
+        needed = {"all": times * (buy + get), "buy": times * buy, "get": times * get}
+        left = {role: 2 * n for role, n in needed.items()}
+        kept = []
+        for i in lines:
+            has_room = self.value[i] < self.problem.largest[i]
+            wanted = [
+                role
+                for role, each in roles[i]
+                if left[role] > 0 and (role == "buy" or (has_room and (active.limit is None or each <= active.limit)))
+            ]
+            for role in wanted:
+                left[role] -= self.problem.quantity[i] - self.used[i]
+            if wanted:
+                kept.append(i)
+        found = {role for own in roles.values() for role, _ in own}
+        return kept if all(left[role] <= needed[role] for role in found) else lines
 
     def _most_groups(self, active: Active, roles: dict[int, list[tuple[str, int]]]) -> int:
         buy, get, _ = rules_of(active)

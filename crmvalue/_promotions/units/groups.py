@@ -24,6 +24,7 @@ __all__ = [
     "LinePrice",
     "Usable",
     "group_parts",
+    "most_of_groups",
     "most_of_single",
     "off_unit",
     "rewarded",
@@ -61,12 +62,21 @@ class Groups:
     touching: dict[int, list[int]]  # promotions that can use units of a line, as bits
     unit_most: dict[int, int]  # what one unit of a line can get at most
 
-    def most_gain(self, price: LinePrice) -> int:
-        """Give what groups can add to the discounts of their lines at most, each line seen by itself."""
+    @property
+    def n_prices(self) -> int:
+        """Promotions of all lines, counted once for each line: the prices that `most_gain` asks for."""
+        return sum(map(len, self.touching.values()))
+
+    def most_gain(self, price: LinePrice, *, roughly: bool = False) -> int:
+        """Give what groups can add to the discounts of their lines at most, each line seen by itself.
+
+        Roughly, groups hinder no other promotion, so that one price of a line is enough.
+        """
         gain = 0
         for i in self.lines:
             plain, most = price(i, 0, 0), self.most_off(i, self.problem.quantity[i])
-            gain += max([0, *(price(i, bit, most) - plain for bit in self.touching[i])])
+            masks = [0] if roughly else self.touching[i]
+            gain += max([0, *(price(i, mask, most) - plain for mask in masks)])
         return min(gain, self.most)
 
     def most_off(self, i: int, units: int) -> int:
@@ -141,7 +151,8 @@ def _most_of_bundles(problem: Problem, active: Active, found: list[Bundle] | Non
         best = max((bundle.total for bundle in found), default=0)
         smallest = min((bundle.size for bundle in found), default=1)
     else:
-        dearest = [max((problem.price[i] for i in bits(lines)), default=0) for lines in active.sets]
+        of_set = {lines: max((problem.price[i] for i in bits(lines)), default=0) for lines in {*active.sets}}
+        dearest = [of_set[lines] for lines in active.sets]
         best, smallest = sum(dearest), len(dearest)
         if not dearest:
             least = active.ready.sizes["bundle_total"] * problem.scale
@@ -157,8 +168,22 @@ def _most_of_bundles(problem: Problem, active: Active, found: list[Bundle] | Non
     return most if active.limit is None else min(most, active.limit)
 
 
+def most_of_groups(problem: Problem, active: Active) -> int:
+    """Give what one promotion on groups can take off at most, before its bundles are listed."""
+    if active.ready.kind == "bundle":
+        return _most_of_bundles(problem, active, None)
+    lines = active.lines | active.lines_to_get
+    return most_of_single(problem, active, sorted(bits(lines), key=lambda i: (-problem.price[i], i)))
+
+
 def most_of_single(problem: Problem, active: Active, ordered: list[int]) -> int:
     """Give what one promotion that is no bundle can take off at most."""
+    if active.most is None:
+        active.most = _most_of_single(problem, active, ordered)
+    return active.most
+
+
+def _most_of_single(problem: Problem, active: Active, ordered: list[int]) -> int:
     buy, get, lines_to_get = rules_of(active)
     units = sum(problem.quantity[i] for i in ordered if active.lines >> i & 1)
     if lines_to_get:
@@ -198,7 +223,12 @@ def rules_of(active: Active) -> tuple[int, int, int]:
 
 def off_unit(problem: Problem, active: Active, i: int) -> int:
     """Give the discount of one unit that is rewarded."""
-    price = problem.price[i]
+    if i not in active.units:
+        active.units[i] = _off_unit(problem, active, problem.price[i])
+    return active.units[i]
+
+
+def _off_unit(problem: Problem, active: Active, price: int) -> int:
     if active.step[0] == TO_PRICE:
         return max(0, price - active.step[1])
     if "percent_off" in active.ready.sizes:

@@ -20,17 +20,17 @@ __all__ = ["Bundle", "list_bundles"]
 _MOST_BUNDLES = 20_000
 """Different bundles of one promotion that are looked at; more make the result unproven."""
 
-_MOST_OF_ALL = 100_000
-"""The same for all promotions that share lines."""
+_MOST_OF_ALL = 5 * _MOST_BUNDLES
+"""The same for all promotions that share lines: so five of them are listed in full, and more in equal parts."""
 
-_FEW_BUNDLES = 2_000
-"""Bundles of one promotion that are looked at where there are more."""
+_FEW_BUNDLES = _MOST_BUNDLES // 10
+"""Bundles of one promotion that are looked at from each line on where there are more, so that each line has some."""
 
 _FEWEST_BUNDLES = 20
-"""The same where the work of the search is used up."""
+"""The same where the work of the search is used up: one from each of 20 lines, spread over the cart."""
 
 _TRIES_A_BUNDLE = 50
-"""Units that are tried for each bundle that is looked for, also where they form none."""
+"""Units that are tried for each bundle that is looked for, also where they form none: a bundle has 20 units at most."""
 
 
 class Bundle(NamedTuple):
@@ -57,7 +57,9 @@ def list_bundles(
     ordered = [i for i in ordered if active.lines >> i & 1]
     most = min(_MOST_BUNDLES, _MOST_OF_ALL // n_promotions)
     found: dict[tuple[tuple[int, int], ...], Bundle] = {}
-    ranks = [[rank for rank, i in enumerate(ordered) if mask >> i & 1] for mask in active.sets]
+    of_set = {mask: [rank for rank, i in enumerate(ordered) if mask >> i & 1] for mask in {*active.sets}}
+    ranks = [of_set[mask] for mask in active.sets]
+    budget.work(2 * len(ordered) * len(of_set) // 16)
     is_late = budget.is_for_search()
     if not is_late and _list(problem, active, ordered, ranks, 0, most, found, budget):
         return list(found.values()), True
@@ -101,7 +103,7 @@ def _list(
     except _TooMany:
         return False
     finally:
-        budget.parts += n_tried + 25 * n_seen
+        budget.work(20 + n_tried + (25 + 2 * len(ranks)) * n_seen)
     return True
 
 

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crmvalue._promotions.best import choose
 from crmvalue._promotions.units import exact
+from crmvalue._promotions.units.budget import Budget, OutOfSteps
 from crmvalue.promotions import Caps, Cart, CartLine, Items, Promotion, best_price, split_amount
 from tests.promotions.carts import caps, carts, promotions
 from tests.promotions.references import cheapest
@@ -178,6 +180,68 @@ class TestMuchWork:
         offers = [Promotion.percent(f"{i:04}", 1 + i % 30, alone=True) for i in range(300)]
         priced = best_price(cart(40), offers)
         assert (priced.optimal, [one.promotion for one in priced.applied]) == (True, ["0029"])
+
+
+class TestOneBudget:
+    """The work is counted once for a cart, wherever it is done."""
+
+    def test_a_small_search_counts_in_the_whole_one(self):
+        whole = Budget(10_000)
+        small = whole.small(50)
+        small.spend(1, 300)
+        small.work(200)
+        assert (whole.parts, whole.used, small.parts) == (500, 0, 500)
+        assert small.small(1).whole is whole
+
+    def test_small_searches_end_where_the_whole_one_is_spent(self):
+        whole = Budget(1)
+        whole.work(10**9)
+        small = whole.small(10**9)
+        small.spend(1, 2000)  # the least that each of them may do
+        with pytest.raises(OutOfSteps):
+            small.spend(1, 1)
+
+    def test_hundreds_of_bundles_that_stand_alone_share_the_work(self):
+        """The work does not grow with their number once there is none left."""
+        lines = [CartLine(id=f"{i:03}", product=f"p{i}", unit_price=10000 + 37 * i) for i in range(100)]
+        made = [Promotion.bundle(f"{i:03}", quantity=3 + i % 3, percent_off=1 + i % 20, alone=True) for i in range(200)]
+        budget = Budget(2_000)
+        choose(Cart(lines=lines, currency="UAH"), tuple(made), None, "half_up", "line", budget)
+        assert budget.is_spent()
+        assert budget.parts < 1_500_000
+
+    @settings(deadline=None)
+    @given(st.data())
+    def test_the_flow_is_the_smallest_cut(self, data):
+        n = data.draw(st.integers(1, 4))
+        amount = st.integers(0, 50)
+        caps = Caps(product_amount={"p0": data.draw(amount), "p1": data.draw(amount)}, order_amount=data.draw(amount))
+        prices = [data.draw(amount) for _ in range(n)]
+        lines = [CartLine(id=str(i), product=f"p{i % 2}", unit_price=price) for i, price in enumerate(prices)]
+        offers = [
+            Promotion.amount(f"{k}", data.draw(st.integers(1, 50)), on="order", products=[f"p{k % 2}"], **STACK)
+            for k in range(6)
+        ]
+        priced = best_price(Cart(lines=lines, currency="UAH"), offers, caps=caps)
+        most = [sum(prices[k::2]) for k in range(2)]
+        own = [sum(int(offer.amount_off) for offer in offers[k::2]) for k in range(2)]
+        limits = [int(caps.product_amount[f"p{k}"]) for k in range(2)]
+        assert priced.discount == min(int(caps.order_amount), sum(map(min, most, own, limits)))
+
+
+def test_a_fixed_price_above_the_price_is_not_capped():
+    bought = Cart(lines=[CartLine(id="1", product="soap", unit_price="50.00")], currency="UAH")
+    offers = [
+        Promotion.fixed_price("price", "60.00", products=["soap"], **STACK),
+        Promotion.percent("half", 50, **STACK),
+        Promotion.percent("order", 10, on="order", **STACK),
+    ]
+    priced = best_price(bought, offers, caps=Caps(order_amount="10.00"))
+    kinds = {one.promotion: one.kind for one in priced.rejected}
+    assert priced.discount == 1000
+    assert kinds["price"] == "no_benefit"
+    alone = best_price(bought, offers[:2], caps=Caps(order_amount="10.00"))
+    assert {one.promotion: one.kind for one in alone.rejected} == {"price": "no_benefit"}
 
 
 def test_a_line_that_just_reaches_its_limit_keeps_the_split():
