@@ -64,7 +64,7 @@ def leaders(x: Floats, *, size: float | None = None) -> Integers:
 
 def just_below(threshold: FloatOrArray | float) -> FloatOrArray:
     """Give the smallest number that counts as the threshold: 0.15 / 0.05 is a little below 3 by rounding alone."""
-    lowest: FloatOrArray = threshold - _ROUNDED * np.abs(threshold)
+    lowest: FloatOrArray = threshold * (1.0 - np.copysign(_ROUNDED, threshold))
     return lowest
 
 
