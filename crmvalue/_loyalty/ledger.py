@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.encoding.customers import as_words, encode_customers, fill_missing
+from crmvalue._core.encoding.customers import are_texts, as_words, encode_customers, fill_missing
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, hand_over, of_class, read_only, stay_frozen
@@ -364,7 +364,7 @@ class PointsLedger(Columns):
 
     def _of(self, member: ArrayLike, found: Integers) -> Integers:
         ids, place = encode_customers("member", member)
-        if len(self.members) and len(ids) and (ids.dtype.kind == "U") != (self.members.dtype.kind == "U"):
+        if len(self.members) and len(ids) and are_texts(ids) != are_texts(self.members):
             raise InputError("member", "of the same type as the members of the ledger", ids[:1].tolist()[0])
         place_of = {known: i for i, known in enumerate(self.members.tolist())}
         rows = np.array([place_of.get(known, -1) for known in ids.tolist()], dtype=np.int64)
