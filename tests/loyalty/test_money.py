@@ -405,6 +405,9 @@ class TestMemberEffect:
         assert found.interval.low < 40 < found.interval.high
         assert found.naive_difference > 80
         assert "more than non-members" in found.conclusion
+        less = member_effect(joins, -after, before={"orders": before["orders"]})
+        said = found.conclusion.replace(" more than", " less than").partition(" Without")[0]
+        assert less.conclusion.partition(" Without")[0] == said
         check_json(found)
 
     def test_an_unseen_trait_is_no_effect_of_membership(self):
