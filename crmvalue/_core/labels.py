@@ -108,9 +108,16 @@ def listed(names: Iterable[object], most: int = 20) -> str:
 
 
 def span(low: Any, high: Any, form: str) -> str:
-    """Write the ends of an interval, such as "0.2 to 0.4"; "not known" where neither is a finite number."""
+    """Write the ends of an interval, such as "0.2 to 0.4".
+
+    Where only one is a finite number, it is "at least 0.2" or "at most 0.4"; where neither is, "not known".
+    """
     if not (math.isfinite(low) or math.isfinite(high)):
         return "not known"
+    if not math.isfinite(high):
+        return f"at least {format(float(low), form)}"
+    if not math.isfinite(low):
+        return f"at most {format(float(high), form)}"
     return f"{format(float(low), form)} to {format(float(high), form)}"
 
 

@@ -49,8 +49,10 @@ __all__ = [
     "ratio_to_control",
     "read_names",
     "require_arms",
+    "require_each_arm",
     "require_few_arms",
     "require_same_arms",
+    "require_variation",
     "rows_by_arm",
     "variant_columns",
     "variant_lines",
@@ -66,6 +68,7 @@ _TOO_FEW = (
     "nothing is concluded: one of both arms is too small to show how its values vary, and if both varied alike, such a "
     "difference would be within chance."
 )
+_VARIES = "above 0 in the control or the variant: a test needs values that vary"
 _MOST_ARMS = 200  # integrals over all arms together take the square of their number: at 200 half a minute
 
 
@@ -111,6 +114,27 @@ def require_arms(name: str, array: npt.NDArray[Any]) -> int:
     if array.ndim != 1 or len(array) < 2:
         raise InputError(name, "one-dimensional, one element for each of at least two arms", array.shape)
     return len(array)
+
+
+def require_each_arm(ok: Any, name: str, value: Any, names: tuple[str, ...], rule: str) -> None:
+    """Check what holds for every arm that can be compared; the error names the arms for which it does not hold."""
+    wrong = [word for word, fine in zip(names, np.asarray(ok).tolist(), strict=True) if not fine]
+    require(ok, name, value, rule, hint=f"leave out {_arms(wrong)}, which cannot be compared")
+
+
+def require_variation(
+    name: str, spread: Any, names: tuple[str, ...], control: int, *, rule: str = _VARIES, value: Any = None
+) -> None:
+    """Check that the control or each variant varies; the error names the variants that stand beside it as constants."""
+    variant, base = against_control(spread, control)
+    varies = variant + base > 0
+    wrong = [names[k] for k in variants_of(len(names), control)[~varies]]
+    hint = f"leave out {_arms(wrong)}: nothing varies there, nor in the control"
+    require(varies if value is None else varies.all(), name, variant if value is None else value, rule, hint=hint)
+
+
+def _arms(names: list[str]) -> str:
+    return f"the arm{'s' * (len(names) > 1)} {listed(names)}"
 
 
 def require_few_arms(name: str, n_arms: int) -> None:
@@ -302,8 +326,9 @@ def rows_by_arm(arm: ArrayLike, control: Any, n_rows: int, *, at_least: int) -> 
     if not place:
         raise InputError("control", "one of the labels in `arm`", control)
     n = np.bincount(code, minlength=len(labels))
-    require(n >= at_least, "arm", n, f"with at least {at_least} rows in each arm")
-    return ArmRows(tuple(str(label) for label in labels.tolist()), place[0], code, n)
+    names = tuple(str(label) for label in labels.tolist())
+    require_each_arm(n >= at_least, "arm", n, names, f"with at least {at_least} rows in each arm")
+    return ArmRows(names, place[0], code, n)
 
 
 def columns(**inputs: ArrayLike) -> list[Floats]:

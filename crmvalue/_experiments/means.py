@@ -41,8 +41,10 @@ from crmvalue._experiments.arms import (
     ratio_to_control,
     read_names,
     require_arms,
+    require_each_arm,
     require_few_arms,
     require_same_arms,
+    require_variation,
     rows_by_arm,
     variant_columns,
     variant_lines,
@@ -123,11 +125,9 @@ class MeanComparison(Columns, Pictured):
         require(error >= 0, "standard_error", error, ">= 0")
         require((error == 0) | ((error >= 1e-100) & (error <= 1e100)), "standard_error", error, rule)
         require(np.abs(self.mean) <= 1e100, "mean", self.mean, "at most 1e100")
-        require(self.n >= 2, "n", self.n, ">= 2")
         fix_control(self, k)
-        variant, control = against_control(self.standard_error, self.control)
-        rule = "above 0 in the control or the variant: a test needs values that vary"
-        require(variant + control > 0, "standard_error", variant, rule)
+        require_each_arm(self.n >= 2, "n", self.n, self.names, ">= 2 in each arm")
+        require_variation("standard_error", self.standard_error, self.names, self.control)
 
     def _parts(self) -> Parts:
         control, interval = self.names[self.control], self.difference_interval
@@ -374,7 +374,8 @@ def compare_means(
     Raises
     ------
     InputError
-        If a value is NaN or infinite, an arm has fewer than two rows, no arm is the control, or nothing varies.
+        If a value is NaN or infinite, no arm is the control, nothing varies, or an arm has fewer than two rows: the
+        error names such arms, and which arms are compared is for you to say.
 
     Notes
     -----
@@ -469,11 +470,9 @@ def compare_means_from_summary(
         if array.shape != (k,):
             raise InputError(name, f"one for each of the {k} arms", array.shape)
     require(deviation >= 0, "std", deviation, ">= 0")
-    require(count >= 2, "n", count, ">= 2")
     words, place = read_names(names, control, k)
-    variant, base = against_control(deviation, place)
-    rule = "above 0 in the control or the variant: a test needs values that vary"
-    require(variant + base > 0, "std", variant, rule)
+    require_each_arm(count >= 2, "n", count, words, ">= 2 in each arm")
+    require_variation("std", deviation, words, place)
     return MeanComparison(
         mean=m,
         standard_error=_with_spread(deviation / np.sqrt(count), count),
@@ -548,7 +547,8 @@ def compare_ratios(
     k = len(rows.names)
     total = np.bincount(rows.arm, y, k)
     rounding = _NOISE * np.bincount(rows.arm, np.abs(y), k)
-    require(total > rounding, "denominator", total, "of a sum above 0 in each arm, and not of rounding alone")
+    rule = "of a sum above 0 in each arm, and not of rounding alone"
+    require_each_arm(total > rounding, "denominator", total, rows.names, rule)
     first = np.bincount(rows.arm, x, k) / total  # it has the rounding of a long sum, which the second step takes off
     residual = x - first[rows.arm] * y
     step = np.bincount(rows.arm, residual, k) / total
@@ -666,14 +666,12 @@ def _without_noise(residual: Floats, noise: Floats, rows: ArmRows) -> Floats:
 
 
 def _error_of_mean(within: Floats, rows: ArmRows) -> Floats:
-    variance: Floats = np.bincount(rows.arm, within**2, len(rows.names)) / (rows.n - 1)
-    return np.sqrt(variance / rows.n)
+    return np.sqrt(np.bincount(rows.arm, within**2, len(rows.n)) / (rows.n - 1.0) / rows.n)
 
 
 def _require_spread(error: Floats, rows: ArmRows, x: Floats, name: str) -> None:
-    variant, control = against_control(error, rows.control)
-    if not (variant + control > 0).all():
-        raise InputError(name, "different for different customers of the control or of each variant", float(x[0]))
+    rule = "different for different customers of the control or of each variant"
+    require_variation(name, error, rows.names, rows.control, rule=rule, value=float(x[0]))
 
 
 def _with_spread(error: Floats, n: Floats | Integers) -> Floats:

@@ -30,6 +30,7 @@ from crmvalue._experiments.arms import (
     ratio_to_control,
     read_names,
     require_arms,
+    require_each_arm,
     require_few_arms,
     variant_columns,
     variant_lines,
@@ -91,9 +92,9 @@ class ProportionComparison(Columns, Pictured):
         n = require_arms("successes", self.successes)
         if self.trials.shape != (n,):
             raise InputError("trials", f"one for each of the {n} arms", self.trials.shape)
-        require(self.trials >= 1, "trials", self.trials, ">= 1: an arm without customers cannot be compared")
-        require(self.successes <= self.trials, "successes", self.successes, "at most `trials` of the same arm")
         fix_control(self, n)
+        require_each_arm(self.trials >= 1, "trials", self.trials, self.names, ">= 1 in each arm")
+        require(self.successes <= self.trials, "successes", self.successes, "at most `trials` of the same arm")
 
     def _parts(self) -> Parts:
         what, control = "conversion rate", self.names[self.control]
@@ -284,7 +285,8 @@ def compare_proportions(
     Raises
     ------
     InputError
-        If a count is no whole number >= 0, an arm is empty, conversions exceed customers, or names do not fit.
+        If a count is no whole number >= 0, conversions exceed customers, or names do not fit. An arm without customers
+        cannot be compared: the error names such arms, and which arms are compared is for you to say.
 
     See Also
     --------

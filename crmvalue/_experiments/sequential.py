@@ -24,6 +24,7 @@ from crmvalue._experiments.arms import (
     difference_from_control,
     fix_control,
     read_names,
+    require_each_arm,
     require_few_arms,
     rows_by_arm,
     variant_names,
@@ -110,16 +111,14 @@ class SequentialTest(Columns, Pictured):
         if self.trials.shape != self.successes.shape:
             raise InputError("trials", f"of the shape {self.successes.shape} of `successes`", self.trials.shape)
         for name, table in (("trials", self.trials), ("successes", self.successes)):
-            rises = np.ones(table.shape, dtype=bool)
-            rises[1:] = table[1:] >= table[:-1]
+            rises = np.diff(table, axis=0, prepend=0) >= 0
             require(rises, name, table, "counts so far, at least those of the look before")
         require(self.successes <= self.trials, "successes", self.successes, "at most `trials` of the same arm")
-        came, all_came = np.diff(self.successes, axis=0), np.diff(self.trials, axis=0)
-        since = np.ones(self.successes.shape, dtype=bool)
-        since[1:] = came <= all_came
+        since = np.diff(self.trials - self.successes, axis=0, prepend=0) >= 0
         require(since, "successes", self.successes, "growing by at most as much as `trials` from look to look")
-        require(self.trials[-1] >= 1, "trials", self.trials[-1], ">= 1 for each arm at the last look")
         fix_control(self, self.successes.shape[1])
+        last = self.trials[-1]
+        require_each_arm(last >= 1, "trials", last, self.names, ">= 1 for each arm at the last look")
 
     def _parts(self) -> Parts:
         names, n = (self.variants, self.names[self.control]), self.trials.sum(axis=1)
@@ -661,14 +660,12 @@ def _constrained(r1: Floats, n1: Floats, r0: Floats, n0: Floats, delta: Floats) 
 
 def _running(log_evidence: Floats) -> Floats:
     """Smallest corrected p-value so far, from the log of the evidence for a difference at each look."""
-    n_variants = log_evidence.shape[1]
-    p = np.minimum(1.0, n_variants * np.exp(-np.maximum(log_evidence, 0.0)))
+    p = np.minimum(1.0, log_evidence.shape[1] * np.exp(-np.maximum(log_evidence, 0.0)))
     return np.minimum.accumulate(p, axis=0)
 
 
 def _decided(p: Floats, level: float) -> Integers:
-    decided = p <= 1 - level
-    return np.where(decided.any(axis=0), decided.argmax(axis=0), -1)
+    return np.where((p <= 1 - level).any(axis=0), (p <= 1 - level).argmax(axis=0), -1)
 
 
 def _look_columns(test: SequentialTest | SequentialMeans) -> dict[str, npt.NDArray[Any]]:

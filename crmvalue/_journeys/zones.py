@@ -33,6 +33,21 @@ class Clocks:
         """Give the local time of a customer at each instant; NaT stays NaT."""
         return self._convert(row, utc, to_utc=False)
 
+    def next_back(self, row: Integers, utc: Dates) -> Dates:
+        """Give the next instant at which the clock of a customer goes back; NaT for none in this and the next year."""
+        found = np.full(len(utc), "NaT", dtype="datetime64[s]")
+        of = self.code[row]
+        for i, name in enumerate(self.names):
+            mine = np.nonzero(of == i)[0]
+            if len(mine):
+                seconds = utc[mine].astype("datetime64[s]").astype(np.int64)
+                years = np.unique(utc[mine].astype("datetime64[Y]").astype(np.int64) + 1970)
+                starts, offsets = offsets_of_years(name, years)
+                back = starts[1:][np.diff(offsets) < 0]
+                place = np.searchsorted(back, seconds, side="right")
+                found[mine] = np.append(back.astype("datetime64[s]"), np.datetime64("NaT", "s"))[place]
+        return found
+
     def _convert(self, row: Integers, time: Dates, *, to_utc: bool) -> Dates:
         if self.names == ("UTC",):
             return time

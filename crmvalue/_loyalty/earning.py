@@ -195,7 +195,8 @@ def _among(lines: Lines, column: str, values: tuple[Any, ...], name: str) -> npt
     unlike = [value for value in values if isinstance(value, str) != (found.dtype.kind == "U")]
     if unlike:
         raise InputError(name, f"of values of the type that the column {column!r} has", unlike[0])
-    return np.isin(found, np.array(values))
+    kept = [value for value in values if not (isinstance(value, str) and value.endswith("\0"))]  # none of the column
+    return np.isin(found, np.array(kept, dtype=None if kept else found.dtype))
 
 
 def _capped(points: Integers, member: Integers, period: Dates, most: int) -> Integers:

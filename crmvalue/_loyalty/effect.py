@@ -110,6 +110,7 @@ class MemberEffect(Pictured):
         """What can be concluded, and what not."""
         low, high = self.interval
         names = f"{figure(self.effect)} ({figure(low)} to {figure(high)})"
+        fewer = f"{figure(-self.effect)} ({figure(-high)} to {figure(-low)})"
         verdict = (
             f"Members and non-members who did the same before differ by {figure(self.effect)}. "
             f"{_unknown(self.n_matched)}"
@@ -118,7 +119,7 @@ class MemberEffect(Pictured):
             if low <= 0 <= high
             else f"Members had {names} more than non-members who did the same before."
             if low > 0
-            else f"Members had {names}, so less than non-members who did the same before."
+            else f"Members had {fewer} less than non-members who did the same before."
         )
         lost = self.n_members - self.n_matched
         left_out = (

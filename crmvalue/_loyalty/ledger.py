@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.encoding.customers import as_words, encode_customers, fill_missing
+from crmvalue._core.encoding.customers import are_texts, as_words, encode_customers, fill_missing
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, hand_over, of_class, read_only, stay_frozen
@@ -46,6 +46,7 @@ from crmvalue._loyalty.booking.log import (
     Links,
     Log,
 )
+from crmvalue._loyalty.booking.replacements import Replacements, undo_replacements
 from crmvalue._loyalty.booking.replay import replay
 from crmvalue._loyalty.policy import NEVER, PointsPolicy
 from crmvalue.errors import InputError
@@ -306,14 +307,15 @@ class PointsLedger(Columns):
         """Earned lots until the end of a day: member, day of issue, points without reversals, spent and expired ones.
 
         Points that were transferred count at the member who earned them, and as neither spent nor expired. Where the
-        points of a returned order are spent already, the points that take their place count as spent.
+        points of a returned order are spent already, the points that take their place count as spent; if the spending
+        is returned later, they get back what comes back to the lot of the order.
         """
         day = _number(as_day("as_of", as_of))
-        row, _, lot, when, points = self._booked.entries
+        row, member, lot, when, points = self._booked.entries
         code, issued_by, _, last = self._booked.lots
         settles = np.append((lot[1:] < 0) & (points[1:] > 0), np.zeros(len(lot[:1]), dtype=bool))  # its debt comes next
         known = (when <= day) & ((lot >= 0) | (points < 0))
-        row, lot, points, settles = row[known], lot[known], points[known], settles[known]
+        row, member, lot, points, settles = row[known], member[known], lot[known], points[known], settles[known]
         kinds, source = np.append(self.kind, ""), np.append(issued_by, -2)[lot]
         reverses = np.append(self._links.refers, -1)[row]
         returns = (kinds[row] == "reverse") & (kinds[reverses] != "spend") & ~settles
@@ -324,13 +326,26 @@ class PointsLedger(Columns):
         issued = _sums(lot[own], points[own], len(code)) + moved
         used = (kinds[row] == "spend") | ((kinds[row] == "reverse") & ~returns) | elsewhere | settles
         used &= lot >= 0  # debts are on no lot
-        spent = np.maximum(moved - _sums(lot[used], points[used], len(code)), 0)
+        spent = moved - _sums(lot[used], points[used], len(code))
         inside = lot >= 0
-        left = np.where(last < day, _sums(lot[inside], points[inside], len(code)), 0)
+        left = _sums(lot[inside], points[inside], len(code))
+        lot_of = np.full(len(self.kind) + 1, -1)
+        lot_of[issued_by] = np.arange(len(code))
+        debt = len(code) + member  # debts stand behind the lots, one of each member
+        owes = ~inside | settles
+        owed = _sums(member[owes], np.where(inside, points, -points)[owes], len(self.members))
+        by, order, change = np.where(inside, lot, debt), np.where(settles, debt, lot_of[reverses]), elsewhere | settles
+        none = np.zeros_like(owed)
+        spent, gone = undo_replacements(
+            np.append(spent, owed),
+            np.append(np.where(last < day, left, 0), none),
+            np.append(np.where(last < day, 0, left), none),
+            Replacements(order[change], by[change], -points[change]),
+        )
         date = self.time[issued_by].astype("datetime64[D]")
         kept = np.nonzero((self.kind[issued_by] == "earn") & (date <= _dates(day)) & (issued > 0))[0]
         kept = kept[np.argsort(issued_by[kept])]
-        return self.members[code[kept]], date[kept], issued[kept], spent[kept], left[kept]
+        return self.members[code[kept]], date[kept], issued[kept], spent[kept], gone[kept]
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give one row for each event, for a dataframe of any kind."""
@@ -349,7 +364,7 @@ class PointsLedger(Columns):
 
     def _of(self, member: ArrayLike, found: Integers) -> Integers:
         ids, place = encode_customers("member", member)
-        if len(self.members) and len(ids) and (ids.dtype.kind == "U") != (self.members.dtype.kind == "U"):
+        if len(self.members) and len(ids) and are_texts(ids) != are_texts(self.members):
             raise InputError("member", "of the same type as the members of the ledger", ids[:1].tolist()[0])
         place_of = {known: i for i, known in enumerate(self.members.tolist())}
         rows = np.array([place_of.get(known, -1) for known in ids.tolist()], dtype=np.int64)

@@ -441,7 +441,9 @@ def _lines(
 
 def _trait(name: str, value: Any, n: int) -> npt.NDArray[Any]:
     """Give a further column of the lines; a missing value is None among objects."""
-    column, _ = to_array(name, value, "a column")
+    column, types = to_array(name, value, "a column")
+    if column.dtype.kind == "U" and str in types and any(str(item).endswith("\0") for item in value):
+        column, _ = to_array(name, value, "a column", as_objects=True)  # numpy cuts null characters off at the end
     if column.shape != (n,):
         raise InputError(name, f"a column of {n} rows", f"the shape {column.shape}")
     if column.dtype.kind in "UMiufb":

@@ -19,7 +19,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.encoding.customers import encode_customers, fill_missing
+from crmvalue._core.encoding.customers import are_texts, encode_customers, fill_missing
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_columns, hand_over, label_column, require_columns, stay_frozen, whole_table
@@ -299,7 +299,7 @@ def _referrers(ids: npt.NDArray[Any], code: Integers, referrer: Any) -> Integers
     if missing.all():
         return rows
     others, place = encode_customers("referrer", filled)
-    if (others.dtype.kind == "U") != (ids.dtype.kind == "U"):
+    if are_texts(others) != are_texts(ids):
         raise InputError("referrer", "of the same type as `customer`", others.tolist()[0])
     row_of = {known: row for row, known in zip(range(len(code)), ids[code].tolist(), strict=True)}
     found = np.array([row_of.get(known, -2) for known in others.tolist()], dtype=np.int64)[place]

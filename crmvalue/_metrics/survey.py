@@ -20,7 +20,7 @@ from crmvalue._core.comparisons import holm, leaders, p_text, rates_p, welch_deg
 from crmvalue._core.encoding.customers import as_words
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of, counted, span
+from crmvalue._core.labels import columns_of, counted, listed, span
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -67,6 +67,7 @@ _ROUNDING = 1e-12  # of the largest answer: less is what binary arithmetic leave
 _SLACK = 1e-9  # points; what rounding may add
 _NOT_SUMMED = 1e-3  # of all variance; rounding in the weights of questions of which one nearly repeats the others
 _SAME = 1e-9  # share of the variance of a question that the others leave over, below which it repeats them
+_ALIKE = 1e-3  # part of a question in what is nearly 0 of all; less is rounding
 _ADDED, _ADDED_EACH = 3.0, 0.75  # as in the interval of one score (Rocks 2016)
 
 
@@ -231,6 +232,8 @@ class ScoreDrivers(Columns, Pictured):
         Complete answers, and those left out because one of them is missing.
     level : float
         Level of the intervals.
+    left_out : tuple of str, optional
+        Questions that are left out, because their answers never vary or nobody answered them.
 
     Examples
     --------
@@ -250,8 +253,12 @@ class ScoreDrivers(Columns, Pictured):
     n_answers: int = count_field("n_answers", low=2)
     n_incomplete: int = count_field("n_incomplete")
     level: float = checked_field("level", as_fraction)
+    left_out: tuple[str, ...] = words_field("left_out", distinct=True, default=())
 
     def __attrs_post_init__(self) -> None:
+        both = sorted(set(self.question) & set(self.left_out))
+        if both:
+            raise InputError("left_out", "of questions that are not in `question`", both[0])
         require_columns(self, len(self.question), _DRIVER_COLUMNS, "questions", least=1)
         require_at_most(self, "low", "effect", "high")
         if not abs(self.importance.sum() - self.explained) <= _NOT_SUMMED:
@@ -305,7 +312,7 @@ class ScoreDrivers(Columns, Pictured):
         asked = "The question explains" if len(self.question) == 1 else "All questions explain"
         return (
             f"{said} {asked} {self.explained:z.0%} of how the score varies; by chance alone it would be about "
-            f"{by_chance:z.0%}. A driver is not yet a cause."
+            f"{by_chance:z.0%}. {_left_out_text(self.left_out)}A driver is not yet a cause."
         )
 
     def to_json(self) -> str:
@@ -333,13 +340,13 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
     Returns
     -------
     ScoreDrivers
-        Effect and importance of each question.
+        Effect and importance of each question whose answers vary; the others are in `left_out`.
 
     Raises
     ------
     InputError
-        If the columns differ in length, there are no more complete answers than questions and one, a question or the
-        score never varies, or a question repeats others.
+        If the columns differ in length, there are no more complete answers than questions and one, the score or every
+        question never varies, or a question repeats others.
 
     Notes
     -----
@@ -383,21 +390,17 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
     columns = [as_column(f"answers[{name!r}]", answers[name], allow_missing=True) for name in names]
     require_same_length(score=outcome, **{f"answers[{n!r}]": c for n, c in zip(names, columns, strict=True)})
     level = as_fraction("level", level)
-    table = np.column_stack([outcome, *columns])
-    complete = table[~np.isnan(table).any(axis=1)]
+    all_names = names
+    names, complete = _varying(names, np.column_stack([outcome, *columns]))
     n, k = len(complete), len(names)
-    if n < k + 2:
-        raise InputError("score", f"at least {k + 2} complete answers for {k} questions", n)
     centred = complete - complete.mean(axis=0)
     size = np.sqrt((centred**2).sum(axis=0))
-    same = np.ptp(complete, axis=0) <= _ROUNDING * np.abs(complete).max(axis=0)
-    for name, never_varies in zip(("score", *(f"answers[{q!r}]" for q in names)), same.tolist(), strict=True):
-        if never_varies:
-            raise InputError(name, "answers that vary", complete[0, 0] if name == "score" else name)
     unit = centred / size
     values, vectors = np.linalg.eigh(unit[:, 1:].T @ unit[:, 1:])
     if values[0] < _SAME:
-        raise InputError("answers", "questions of which none repeats the others", names)
+        alike = [name for name, part in zip(names, np.abs(vectors[:, 0]).tolist(), strict=True) if part > _ALIKE]
+        rule, hint = "questions of which none repeats the others", "leave out one of them, or join them"
+        raise InputError("answers", rule, listed(alike), hint=hint)
 
     effect, error, degrees = _regression(
         unit[:, 1:], unit[:, 0], least=_rounding_variance(complete[:, 0]) / size[0] ** 2
@@ -421,9 +424,40 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
         mean=hand_over(complete[:, 1:].mean(axis=0)),
         explained=min(float(importance.sum()), 1.0),
         n_answers=n,
-        n_incomplete=len(table) - n,
+        n_incomplete=len(outcome) - n,
         level=level,
+        left_out=tuple(name for name in all_names if name not in names),
     )
+
+
+def _varying(names: tuple[str, ...], table: Floats) -> tuple[tuple[str, ...], Floats]:
+    """Give the questions whose answers vary, and the rows of score and answers in which none of them is missing."""
+    kept = np.array([False, *(not _same(column[~np.isnan(column)]) for column in table.T[1:])])
+    while kept.any():
+        kept[0] = True
+        complete = table[:, kept][~np.isnan(table[:, kept]).any(axis=1)]
+        k = complete.shape[1] - 1
+        if len(complete) < k + 2:
+            raise InputError("score", f"at least {k + 2} complete answers for {k} questions", len(complete))
+        same = np.array([_same(column) for column in complete.T])
+        if same[0]:
+            raise InputError("score", "answers that vary", complete[0, 0])
+        if not same.any():
+            return tuple(name for name, keep in zip(names, kept[1:].tolist(), strict=True) if keep), complete
+        kept[np.nonzero(kept)[0][same]] = False  # without them, more rows may be complete
+        kept[0] = False
+    raise InputError("answers", "at least one question whose answers vary", listed(names))
+
+
+def _same(answers: Floats) -> bool:
+    """Whether answers are all alike, apart from rounding; so are none at all."""
+    return not len(answers) or bool(np.ptp(answers) <= _ROUNDING * np.abs(answers).max())
+
+
+def _left_out_text(names: tuple[str, ...]) -> str:
+    if not names:
+        return ""
+    return f"{counted(len(names), 'question')} left out, because the answers never vary: {listed(names)}. "
 
 
 def _rounding_variance(answers: Floats) -> float:

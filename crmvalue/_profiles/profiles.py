@@ -18,7 +18,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import are_texts, encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of
@@ -458,7 +458,7 @@ class Profiles(Columns):
         if columns.keys() != self.keys.keys():
             raise InputError("keys", f"the keys {', '.join(self.keys)}", list(columns))
         old, _ = encode_customers("record", self.record)
-        if (old.dtype.kind == "U") != (names.dtype.kind == "U"):
+        if are_texts(old) != are_texts(names):
             raise InputError("record", "identifiers of the same type as before", names.tolist()[0])
         known = np.isin(names, self.record)
         require(~known, "record", names, "new")

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
-    "are_texts",
     "as_comparable",
     "as_money",
     "as_shares_of_a_sum",
@@ -100,11 +99,6 @@ def as_shares_of_a_sum(name: str, value: ArrayLike) -> Floats:
     if not values.any():
         raise InputError(name, "above 0 for at least one customer", 0.0)
     return values
-
-
-def are_texts(ids: npt.NDArray[Any]) -> bool:
-    """Whether identifiers are texts; objects are whole numbers beyond int64 or texts that end in a null."""
-    return ids.dtype.kind == "U" or (ids.dtype.kind == "O" and len(ids) > 0 and isinstance(ids[0], str))
 
 
 def as_comparable(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import string
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -311,6 +312,22 @@ class TestGenerateCodes:
         with pytest.raises(InputError) as caught:
             generate_codes(**{**fine, name: wrong})
         assert caught.value.name == name
+
+    @pytest.mark.parametrize(("policy", "most"), [(CodePolicy(), 10**7), (CodePolicy(n_random=40), 4 * 10**6)])
+    def test_more_than_the_memory_takes(self, policy, most):
+        """4 bytes a character: the 41 characters of the longest code, with 10 dashes, take 204 bytes."""
+        with pytest.raises(InputError, match=r"codes of (14|51) characters.*another call") as caught:
+            generate_codes(policy, most + 1)
+        assert caught.value.name == "n"
+
+    @pytest.mark.slow
+    def test_memory_of_a_million_codes(self):
+        tracemalloc.start()
+        try:
+            generate_codes(CodePolicy(), 10**6)
+            assert tracemalloc.get_traced_memory()[1] < 130e6
+        finally:
+            tracemalloc.stop()
 
     def test_too_many(self):
         """At most half of the 10,000 codes, the existing ones included."""

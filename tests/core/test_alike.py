@@ -37,10 +37,11 @@ class TestDrivers:
     """Answers that are all 0.1 do not vary."""
 
     @pytest.mark.parametrize("answer", [0.1, 0.3, 4.1, 1 / 3])
-    def test_refused(self, answer):
+    def test_left_out_or_refused(self, answer):
         score, other = np.arange(30) % 11, np.arange(30) % 5
-        with pytest.raises(InputError, match="answers that vary"):
-            score_drivers(score, {"a": [answer] * 30, "b": other})
+        assert score_drivers(score, {"a": [answer] * 30, "b": other}).left_out == ("a",)
+        with pytest.raises(InputError, match="at least one question whose answers vary"):
+            score_drivers(score, {"a": [answer] * 30})
         with pytest.raises(InputError, match="answers that vary"):
             score_drivers([answer] * 30, {"b": other})
 

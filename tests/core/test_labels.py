@@ -293,7 +293,13 @@ class TestSharesAndIntervals:
     @pytest.mark.parametrize("ends", [(np.inf, np.inf), (-np.inf, np.inf), (np.nan, np.nan)])
     def test_ends_of_an_interval_that_are_not_known(self, ends):
         assert span(*ends, "+z.1f") == "not known"
-        assert span(0.25, ends[1], "z.1%").startswith("25.0% to ")
+        assert span(0.25, ends[1], "z.1%") == "at least 25.0%"
+
+    def test_an_interval_with_one_end(self):
+        assert span(-np.inf, 3, "+z.1f") == "at most +3.0"
+        assert span(2, np.inf, "g") == "at least 2"
+        assert span(2, 3, "g") == "2 to 3"
+        assert "interval at most 1.000)" in known("LeadScoreFit", auc_interval=(-np.inf, 1.0)).conclusion
 
     @pytest.mark.parametrize(
         ("kind", "field"),

@@ -9,8 +9,10 @@ import pytest
 from crmvalue.errors import InputError
 from crmvalue.experiments import (
     adjust_by_covariate,
+    compare_means,
     compare_means_from_summary,
     compare_proportions,
+    compare_ratios,
     sequential_test,
     sequential_test_means,
 )
@@ -55,3 +57,23 @@ def test_the_ratio_to_a_mean_next_to_nothing_is_infinite():
     assert np.isinf(compare_means_from_summary([1e-100, 1e100], [1, 1], [9, 9]).ratio) == [False]
     found = attrs.evolve(compare_means_from_summary([1, 2], [1, 1], [9, 9]), mean=[5e-324, 2.0])
     assert np.isinf(found.ratio).all()
+
+
+@pytest.mark.parametrize(
+    ("compare", "name", "named"),
+    [
+        (lambda: compare_proportions([1, 2, 0], [9, 9, 0], names=["x", "y", "z"]), "trials", "leave out the arm z,"),
+        (lambda: compare_means([1, 2, 3, 4, 5], list("AABBC"), control="A"), "arm", "leave out the arm C,"),
+        (lambda: compare_means([1, 2, 3, 4], list("AABC"), control="A"), "arm", "leave out the arms B, C,"),
+        (lambda: compare_means([1, 1, 3, 3, 5, 6], list("AABBCC"), control="A"), "value", "leave out the arm B: noth"),
+        (lambda: compare_ratios([1, 2, 3, 4], [1, 1, 0, 0], list("AABB"), control="A"), "denominator", "the arm B,"),
+        (lambda: compare_means_from_summary([1, 2, 3], [0, 0, 1], [4, 4, 4]), "std", "leave out the arm B: nothing"),
+        (lambda: compare_means_from_summary([1, 2, 3], [1, 1, 1], [4, 4, 1]), "n", "leave out the arm C,"),
+        (lambda: sequential_test([[1, 0]], [[3, 0]]), "trials", "leave out the arm B,"),
+    ],
+)
+def test_an_arm_that_cannot_be_compared_is_named(compare, name, named):
+    """Leaving it out silently would change the correction for several variants."""
+    with pytest.raises(InputError, match=named) as caught:
+        compare()
+    assert caught.value.name == name

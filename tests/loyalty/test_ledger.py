@@ -264,6 +264,16 @@ class TestPointsLedger:
     def test_an_unknown_member_has_no_points(self):
         assert ledger([EARN]).balances("2024-02-01", ["zoe", "ann", "zoe"]).tolist() == [0, 100, 0]
 
+    def test_members_whose_names_differ_by_a_null_at_the_end(self):
+        """It would be cut off by numpy, so such names are kept as objects; they are texts all the same."""
+        odd = ledger([EARN, ("e2", "ann\0", "earn", "2024-01-10", 7)])
+        assert odd.members.tolist() == ["ann", "ann\0"]
+        assert odd.balances("2024-02-01", ["ann"]).tolist() == [100]
+        assert ledger([EARN]).balances("2024-02-01", ["ann", "ann\0"]).tolist() == [100, 0]
+        assert ledger([EARN]).balance("ann\0", "2024-02-01") == 0
+        with pytest.raises(InputError, match="of the same type as the members"):
+            odd.balance(7, "2024-02-01")
+
     def test_issues_count_what_was_spent_of_each_lot(self):
         rows = [EARN, ("e2", "ann", "earn", "2024-02-10", 20), ("s", "ann", "spend", "2024-02-20", 110)]
         rows += [("r", "ann", "reverse", "2024-02-21", 11, "s")]

@@ -275,6 +275,13 @@ class TestAttributeReferrals:
         check_table(found, 3, "depth", found.depth)
         check_json(found)
 
+    def test_a_referrer_whose_name_ends_in_a_null(self):
+        """It is a text like all others, and another one than the text without it."""
+        found = referrals([("a", None, 1, 9, "1"), ("b", "a\0", 2, 9, "2")])
+        assert found.outcome.tolist() == ["no referrer", "unknown referrer"]
+        found = referrals([("a\0", None, 1, 9, "1"), ("b", "a\0", 2, 9, "2"), ("c", "a", 3, 9, "3")])
+        assert found.outcome.tolist() == ["no referrer", "rewarded", "unknown referrer"]
+
     def test_a_cycle_rewards_nobody_twice(self):
         found = referrals([("a", "c", 1, 9, "1"), ("b", "a", 2, 9, "2"), ("c", "b", 3, 9, "3")])
         assert found.outcome.tolist() == ["referrer came later", "rewarded", "rewarded"]
@@ -398,6 +405,9 @@ class TestMemberEffect:
         assert found.interval.low < 40 < found.interval.high
         assert found.naive_difference > 80
         assert "more than non-members" in found.conclusion
+        less = member_effect(joins, -after, before={"orders": before["orders"]})
+        said = found.conclusion.replace(" more than", " less than").partition(" Without")[0]
+        assert less.conclusion.partition(" Without")[0] == said
         check_json(found)
 
     def test_an_unseen_trait_is_no_effect_of_membership(self):

@@ -235,6 +235,12 @@ ORDERS = {
 class TestEarn:
     """Points of an order are rounded once; the lines share them by largest remainder."""
 
+    def test_a_trait_that_ends_in_a_null_is_another_one(self):
+        made = LoyaltyProgramme(rules=[EarnRule(name="x", points=1, only={"brand": ["q", "w\0"]})])
+        for brands, points in ((["q", "q\0"], [5, 0]), (["w", "w"], [0, 0]), (["w", "w\0"], [0, 5])):
+            rows = {"order": [1, 2], "customer": [1, 1], "time": ["2024-01-01"] * 2, "spend": [5, 5]}
+            assert made.earn(**rows, traits={"brand": brands}).points.tolist() == points
+
     @pytest.mark.parametrize(
         ("rule", "points"),
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 
 import numpy as np
@@ -248,6 +249,27 @@ class TestRatioInterval:
         expected = bca_by_loops(x.tolist(), y.tolist(), draws.tolist(), level)
         found = ratio_interval(x, y, method="bootstrap", level=level, rng=np.random.default_rng(seed + 10))
         assert found == pytest.approx(expected, rel=1e-9)
+
+    def test_bootstrap_of_many_rows_is_refused_at_once(self):
+        """A million rows would be drawn 10,000 times: minutes. Fieller's interval takes them."""
+        x, y = np.arange(1.0, 1_000_001.0), np.ones(1_000_000)
+        with pytest.raises(
+            InputError, match=r'"fieller" for more than 200,000 rows; got .bootstrap for 1,000,000'
+        ) as e:
+            ratio_interval(x, y, method="bootstrap", rng=np.random.default_rng(7))
+        assert e.value.name == "method"
+        low, high = ratio_interval(x, y, method="fieller")
+        assert low < 500_000.5 < high
+
+    @pytest.mark.slow
+    def test_the_most_rows_that_are_drawn_take_seconds(self):
+        rng = np.random.default_rng(3)
+        x, y = rng.lognormal(3, 1.5, 200_000), rng.poisson(3, 200_000) + 1
+        start = time.process_time()
+        found = ratio_interval(x, y, method="bootstrap", rng=rng)
+        assert time.process_time() - start < 30
+        fieller = ratio_interval(x, y, method="fieller")
+        assert found == pytest.approx(tuple(fieller), abs=0.05 * (fieller.high - fieller.low))
 
     def test_a_resample_that_is_no_number_is_an_error(self):
         """One resample of 16 has neither revenue nor orders: 0 over 0."""

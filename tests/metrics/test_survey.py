@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import math
 from math import factorial
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -226,6 +228,33 @@ class TestScoreDrivers:
         assert (found.n_answers, found.n_incomplete) == (197, 3)
         assert found.effect[0] == whole.effect[0]
 
+    def test_a_question_that_never_varies_is_left_out(self):
+        """Answers that are all alike, or none at all, say nothing about the score; their rows are complete."""
+        nobody, some = np.full(200, np.nan), np.where(np.arange(200) % 2, 0.3, np.nan)
+        some[0] = 0.1 + 0.2
+        answers = {"same": np.full(200, 3), "speed": self.speed, "nobody": nobody, "price": self.price, "some": some}
+        found = score_drivers(self.score, answers)
+        plain = score_drivers(self.score, {"speed": self.speed, "price": self.price})
+        assert found.left_out == ("same", "nobody", "some")
+        assert (found.n_answers, found.n_incomplete) == (200, 0)
+        assert (found.question, found.effect.tolist()) == (plain.question, plain.effect.tolist())
+        assert "3 questions left out, because the answers never vary: same, nobody, some." in found.conclusion
+        assert "left out" not in plain.conclusion
+        assert ScoreDrivers.from_json(found.to_json()) == found
+        with pytest.raises(InputError, match=r"left_out.*not in `question`"):
+            attrs.evolve(found, left_out=("speed",))
+
+    def test_a_question_that_varies_only_in_incomplete_rows_is_left_out(self):
+        late, price = np.full(200, 4.0), self.price.copy()
+        late[:5], price[:5] = 1.0, np.nan
+        found = score_drivers(self.score, {"late": late, "price": price})
+        assert (found.left_out, found.question, found.n_incomplete) == (("late",), ("price",), 5)
+
+    def test_the_questions_that_repeat_each_other_are_named(self):
+        answers = {"speed": self.speed, "price": self.price, "again": 2 * self.speed + 1}
+        with pytest.raises(InputError, match="none repeats the others; got 'speed, again'"):
+            score_drivers(self.score, answers)
+
     @pytest.mark.parametrize(
         ("score", "answers", "name"),
         [
@@ -233,10 +262,10 @@ class TestScoreDrivers:
             ([1, 2, 3, 4], [1, 2, 3, 4], "answers"),
             ([1, 2], {"a": [1, 2]}, "score"),
             ([1, 1, 1, 1], {"a": [1, 2, 3, 4]}, "score"),
-            ([1, 2, 3, 4], {"a": [1, 1, 1, 1]}, "answers['a']"),
+            ([1, 2, 3, 4], {"a": [1, 1, 1, 1]}, "answers"),
             ([0.1] * 7, {"a": [1, 2, 3, 4, 5, 4, 3]}, "score"),
-            ([1, 2, 3, 4, 5, 4, 3], {"a": [0.1] * 7}, "answers['a']"),
-            ([1, 2, 3, 4, 5, 4, 3], {"a": [0.3, 0.1 + 0.2] * 3 + [0.3]}, "answers['a']"),
+            ([1, 2, 3, 4, 5, 4, 3], {"a": [0.1] * 7}, "answers"),
+            ([1, 2, 3, 4, 5, 4, 3], {"a": [0.3, 0.1 + 0.2] * 3 + [0.3], "b": [math.nan] * 7}, "answers"),
             ([1, 2, 3, 5], {1: [1, 2, 3, 4]}, "answers"),
             ([1, 2, 3, 4, 6], {"a": [1, 2, 3, 5, 4], "b": [2, 4, 6, 10, 8]}, "answers"),
             ([1, 2, 3, 4], {"a": [1, 2, 3]}, "answers['a']"),

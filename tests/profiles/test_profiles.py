@@ -277,6 +277,10 @@ class TestStableNumbers:
         events = merged.undo(2, 3).changes_since(merged)
         assert events.to_frame("polars").rows() == [("split", 0, 2, 1)]
 
+    def test_a_record_whose_name_ends_in_a_null_is_another_one(self):
+        profiles = resolve_profiles(["a"], {"card": ["x"]}, ["card"])
+        assert profiles.add(["a\0"], {"card": ["x"]}).record.tolist() == ["a", "a\0"]
+
     def test_records_that_are_there_are_refused(self):
         profiles = resolve_profiles([1, 2], {"card": ["a", "b"]}, ["card"])
         with pytest.raises(InputError, match="`record` must be new"):

@@ -16,7 +16,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["as_words", "encode_customers", "fill_missing", "stable_draw"]
+__all__ = ["are_texts", "as_words", "encode_customers", "fill_missing", "stable_draw"]
 
 _KINDS = "all whole numbers or all text"
 _WHOLE = "give identifiers as text, or as a column of whole numbers with nulls, such as Int64 of pandas"
@@ -61,6 +61,14 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
     if ids.dtype.kind == "T":  # numpy's variable-width text
         return _encode_objects(name, ids.astype(object).tolist())
     raise InputError(name, _KINDS, str(ids.dtype))
+
+
+def are_texts(ids: npt.NDArray[Any]) -> bool:
+    """Whether distinct identifiers are texts.
+
+    Objects are whole numbers beyond int64, or texts some of which end in a null character, which numpy would cut off.
+    """
+    return ids.dtype.kind == "U" or (ids.dtype.kind == "O" and len(ids) > 0 and isinstance(ids[0], str))
 
 
 def fill_missing(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDArray[np.bool_]]:

@@ -41,8 +41,8 @@ def send_times(
 ) -> tuple[Dates, Dates]:
     """Find the local time at which each message goes out, and the same in UTC.
 
-    A missed message goes out today at its hour, a message in quiet hours at their end, and a message at a time that a
-    change of the clocks skips right after the change.
+    A missed message goes out today at its hour, a message in quiet hours at their end, or when the clocks go back to an
+    hour before them, and a message at a time that a change of the clocks skips right after the change.
     """
     midnight = today.astype("datetime64[s]")
     hour = planned - planned.astype("datetime64[D]")
@@ -56,7 +56,32 @@ def send_times(
         send = _allowed(send, policy)  # where a zone skips a day, its end may be quiet
     # Within an hour that comes twice, a message goes out no earlier than it was due: as planned, or as long after it.
     utc = clocks.to_utc(row, send)
-    return send, np.where(~late & (utc < planned_utc), planned_utc + (send - planned), utc)
+    utc = np.where(~late & (utc < planned_utc), planned_utc + (send - planned), utc)
+    waits = np.nonzero(~late & (utc > planned_utc))[0]
+    if len(waits):
+        send[waits], utc[waits] = _after_going_back(
+            planned[waits], planned_utc[waits], send[waits], utc[waits], row[waits], policy, clocks
+        )
+    return send, utc
+
+
+def _after_going_back(
+    planned: Dates, planned_utc: Dates, send: Dates, utc: Dates, row: Integers, policy: Policy, clocks: Clocks
+) -> tuple[Dates, Dates]:
+    """Send sooner where the clocks go back to an hour before the quiet ones, on the same day."""
+    back = clocks.next_back(row, planned_utc)
+    there = np.nonzero(back < utc)[0]  # of NaT, this is False
+    if not len(there):
+        return send, utc
+    send, utc, back, row = send.copy(), utc.copy(), back[there], row[there]
+    local = clocks.to_local(row, back)
+    allowed = _allowed(local, policy)
+    instant = clocks.to_utc(row, allowed)
+    instant = np.where(instant < back, back + (allowed - local), instant)
+    days = planned[there].astype("datetime64[D]")
+    sooner = (instant < utc[there]) & (local.astype("datetime64[D]") == days)
+    send[there[sooner]], utc[there[sooner]] = allowed[sooner], instant[sooner]
+    return send, utc
 
 
 def _allowed(local: Dates, policy: Policy) -> Dates:

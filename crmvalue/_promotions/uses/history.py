@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_items, as_text, as_time_column, require_same_length, to_array
+from crmvalue._core.checks import as_items, as_text, as_time_column, is_missing_object, require_same_length, to_array
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["CartHistory"]
 
 
+_CELLS = "a column of texts, numbers, or True and False"
+_CELL_TYPES = (str, int, float, Decimal, date, np.bool_, np.integer, np.floating, np.datetime64)
+
+
 def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
     """Field for one column; what a cell may hold is checked cart by cart, so that one odd cell is one odd cart."""
     rule = "a column, one element for each line"
@@ -36,13 +42,24 @@ def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
         if array.ndim != 1:
             raise InputError(name, rule, f"{array.ndim} dimensions")
         if array.dtype.kind in "mMcSV":
-            raise InputError(name, "a column of texts, numbers, or True and False", str(array.dtype))
+            raise InputError(name, _CELLS, str(array.dtype))
+        if array.dtype.kind == "O":
+            _require_cells(name, array.tolist())
         if money and array.dtype.kind == "f":
             hint = "a float is not exact; give whole minor units, such as numpy.rint(100 * price).astype(int)"
             raise InputError(name, "a column of whole minor units, Decimals or text", str(array.dtype), hint=hint)
         return read_only(array)
 
     return array_field(convert, **({"default": None} if optional else {}))
+
+
+def _require_cells(name: str, cells: list[Any]) -> None:
+    """Refuse objects that are no data at all, such as sets and time spans: no cart and no file can hold them."""
+    for kind in set(map(type, cells)):
+        if issubclass(kind, np.timedelta64) or not issubclass(kind, _CELL_TYPES):
+            index, cell = next((i, one) for i, one in enumerate(cells) if type(one) is kind)
+            if not is_missing_object(cell):
+                raise InputError(name, _CELLS, cell, index=index)
 
 
 def _times_or_none(value: Any) -> Dates | None:

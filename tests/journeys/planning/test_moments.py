@@ -210,6 +210,30 @@ class TestUntilTheMomentOfSending:
         made = plan([journey], base, events, None, Policy(quiet_hours=(22, 6)), "2024-05-31")
         assert made.decision.tolist() == [decision]
 
+    @pytest.mark.parametrize("quiet", [(22, 6), (2, 3), (1, 2), (2, 6), (0, 2), (1, 3), (22, 2), (3, 5)])
+    @pytest.mark.parametrize(("zone", "day"), CHANGES)
+    def test_quiet_hours_end_at_the_first_minute_that_is_not_quiet(self, zone, day, quiet):
+        """Where two hours come again, an hour before the quiet ones follows them: a walk through the minutes of UTC."""
+        tz, (start, end) = ZoneInfo(zone), quiet
+
+        def is_quiet(instant):
+            hour = instant.astimezone(tz).hour
+            return start <= hour < end if start <= end else hour >= start or hour < end
+
+        entered = [datetime.fromisoformat(day) - timedelta(minutes=720 - 25 * i) for i in range(25)]
+        customers = Customers(customer=range(25), consent={"email": [True] * 25}, time_zone=zone)
+        events = Events(customer=range(25), name=["e"] * 25, time=entered)
+        journey = Journey("x", entry="e", steps={"w": Wait("12 hours"), "m": Message()})
+        made = plan([journey], customers, events, None, Policy(quiet_hours=quiet), np.datetime64(day) - 1, days=3)
+        sent = made.decision == "send"
+        found = dict(zip(made.customer[sent].tolist(), made.send_time_utc[sent].tolist(), strict=True))
+        for i, time in enumerate(entered):
+            instant = instant_of(time, tz) + timedelta(hours=12)
+            while is_quiet(instant):
+                instant += timedelta(minutes=1)
+            if instant.astimezone(tz).date() >= (instant_of(time, tz) + timedelta(hours=12)).astimezone(tz).date():
+                assert found[i] == instant.replace(tzinfo=None)
+
     def test_nobody_is_reminded_of_what_they_did_not_get(self):
         steps = {"letter": Message(channels="sms"), "w": Wait("2 days"), "reminder": Message()}
         events = Events(customer=[1], name=["e"], time=["2024-05-01T12:00"])

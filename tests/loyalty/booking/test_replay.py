@@ -7,7 +7,9 @@ import time
 import numpy as np
 import pytest
 
+from crmvalue._loyalty.booking.replacements import Replacements, undo_replacements
 from crmvalue.loyalty import PointsLedger, PointsPolicy
+from tests.loyalty.references import SlowLedger
 from tests.loyalty.test_ledger import ledger
 
 
@@ -52,3 +54,66 @@ class TestReplay:
         assert time.process_time() - begun < 3  # it was 15 seconds with transfers
         left = [9 * n // 4] * 2 if case == "transfers" else [n - 3 - 10**6, 0]
         assert found.balances("2024-12-31", [0, 1]).tolist() == left
+
+
+class TestIssues:
+    """Every point of a lot is spent once, expired once or still there, however often orders are returned."""
+
+    def test_points_come_back_whose_place_others_have_taken(self):
+        """Of 16, 6 are spent; 14 are returned, 4 of them out of the other lot; then 5 of the spending come back."""
+        rows = [
+            ("a", "ann", "earn", "2024-01-01", 16),
+            ("b", "ann", "earn", "2024-01-02", 11),
+            ("s", "ann", "spend", "2024-01-03", 6),
+            ("r1", "ann", "reverse", "2024-01-04", 14, "a"),
+            ("r2", "ann", "reverse", "2024-01-05", 5, "s"),
+        ]
+        found = ledger(rows, last_day=["2024-01-31", "2024-12-31", None, None, None])
+        assert [part.tolist() for part in found.issues("2024-01-04")[2:]] == [[2, 11], [2, 4], [0, 0]]
+        assert [part.tolist() for part in found.issues("2024-01-06")[2:]] == [[2, 11], [0, 1], [0, 0]]
+        # the lot of the order runs out with 5 points: its own 2, and 3 that the other lot had lent it
+        assert [part.tolist() for part in found.issues("2024-02-01")[2:]] == [[2, 11], [0, 1], [2, 3]]
+        assert found.expired("2024-02-01")[2].tolist() == [5]
+
+    @pytest.mark.parametrize("if_spent", ["negative", "refund", "forgive"])
+    def test_sums_are_those_of_a_slow_ledger(self, if_spent):
+        """Against one event after the other: what was redeemed, what ran out, and what is there."""
+        rng = np.random.default_rng(7)
+        start, replaced = np.datetime64("2024-01-01", "D"), 0
+        for _ in range(40):
+            slow, rows, redeemed = SlowLedger(if_spent=if_spent, expire_months=1), [], 0
+            for i in range(20):
+                kind = "earn" if i < 4 else "spend" if i < 8 else str(rng.choice(["earn", "reverse", "reverse"]))
+                points, refers = int(rng.integers(*{"earn": (9, 20), "spend": (3, 9)}.get(kind, (1, 16)))), None
+                if kind == "reverse":
+                    refers, most = [(row[0], row[4]) for row in rows if row[2] != "reverse"][rng.integers(8)]
+                    points = min(points, most)
+                rows.append((f"e{i}", "ann", kind, start + i, points, refers))
+            for event, member, kind, day, points, refers in rows:
+                of = slow.events.get(refers, {})
+                replaced += kind == "reverse" and "lot" in of and of["lot"]["left"] < points <= of["left"]
+                if slow.post(event, member, kind, day, points, refers):
+                    record = slow.events[refers or event]
+                    redeemed += (1 if kind == "spend" else -1) * points * ("taken" in record)
+            as_of = start + int(rng.integers(30, 60))
+            slow.at("ann", as_of)
+            ran_out = sum(lot["left"] for lot in slow.lots if slow.end(lot) < as_of)
+            debt = sum(one["points"] for one in slow.debts)
+            book = ledger(rows, policy=PointsPolicy(if_spent=if_spent, expire_months=1), if_refused="count")
+            _, _, issued, spent, expired = book.issues(as_of)
+            assert (spent >= 0).all()
+            assert (expired >= 0).all()
+            assert (spent + expired <= issued).all()
+            # a debt that is not paid is owed for points that were spent and are of no lot any more
+            assert redeemed - debt <= spent.sum() <= redeemed
+            assert expired.sum() + spent.sum() == ran_out + redeemed - debt
+            if not debt:
+                assert (spent.sum(), expired.sum()) == (redeemed, ran_out)
+        assert replaced > 5  # orders were returned whose points were spent
+
+    def test_undone_along_a_chain(self):
+        """The second lot lent 3 to the first and has itself 2 from the third: those go back there."""
+        lent = Replacements(np.array([0, 1]), np.array([1, 2]), np.array([3, 2]))
+        spent, expired = undo_replacements(np.array([-3, 1, 2]), np.array([4, 0, 0]), np.array([0, 5, 1]), lent)
+        assert spent.tolist() == [0, 0, 0]
+        assert expired.tolist() == [1, 1, 2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from crmvalue.errors import InputError
@@ -26,6 +28,9 @@ class TestBadInput:
             (lambda: Promotion.percent("A", 12.5), "percent_off", "write 20 or '12.5'"),
             (lambda: Caps(floor_price={"soap": 9.5}), "floor_price", "write '18.50'"),
             (lambda: CartHistory(unit_price=[10.5], **ROWS), "unit_price", "whole minor units"),
+            (lambda: CartHistory(unit_price=[timedelta(1)], **ROWS), "unit_price", "column of texts, numbers"),
+            (lambda: CartHistory(unit_price=[1], brand=[{"a"}], **ROWS), "brand", "got {'a'} at index 0"),
+            (lambda: CartHistory(unit_price=[1], unit_cost=[object()], **ROWS), "unit_cost", "at index 0"),
             (lambda: CartLine(id="1", product="soap", unit_price=-1), "unit_price", "at least 0"),
             (lambda: CartLine(id="1", product="soap", unit_price=1, quantity=-1), "quantity", "whole number"),
             (lambda: CartLine(id="1", product="soap", unit_price=1, quantity=1.5), "quantity", "whole number"),
