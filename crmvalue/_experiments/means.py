@@ -18,6 +18,7 @@ from crmvalue._core.comparisons import (
     p_text,
     rounding_part,
 )
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, figure
@@ -255,7 +256,7 @@ class MeanComparison(Columns, Pictured):
         """
         names = ("mean", "standard_error", "n", "prob_best", "expected_loss")
         arms = {name: getattr(self, name) for name in names[: None if few_enough(len(self.names)) else -2]}
-        return {"arm": np.array(self.names), **arms, **variant_columns(self, self.control)}
+        return {"arm": text_array(self.names), **arms, **variant_columns(self, self.control)}
 
     def to_json(self) -> str:
         """Write means, errors, names and settings as JSON text."""

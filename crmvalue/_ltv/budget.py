@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_amounts, as_positive, require, require_choice
 from crmvalue._core.comparisons import just_below
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, name_text
@@ -126,7 +127,7 @@ class BudgetSplit(Columns, Pictured):
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, a row for each channel, for a dataframe of any kind."""
-        return {"channel": np.array(self.channels)} | {name: getattr(self, name) for name in _FIGURES}
+        return {"channel": text_array(self.channels)} | {name: getattr(self, name) for name in _FIGURES}
 
     def to_json(self) -> str:
         """Write the split as JSON text."""

@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_float, as_text
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import hand_over, number_column, number_table, require_columns, stay_frozen, words_field
@@ -119,7 +120,7 @@ class WeightedChoice(Columns):
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the score and the marks, a row for each option, for a dataframe of any kind."""
         marks = {name: self.marks[:, i] for i, name in enumerate(self.criteria)}
-        return {"option": np.array(self.options), "score": self.score, **marks}
+        return {"option": text_array(self.options), "score": self.score, **marks}
 
     def to_json(self) -> str:
         """Write options, weights and marks as JSON text."""

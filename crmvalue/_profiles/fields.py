@@ -357,7 +357,7 @@ def choose_values(
         columns["source"] = np.array([*text_items("source", [] if source is None else source), None], dtype=object)[:-1]
     require_same_length(**columns)
     words = np.array([_word(item, index) for index, item in enumerate(items.tolist())], dtype=object)
-    _, code = np.unique(words.astype(np.str_), return_inverse=True)
+    _, code = np.unique(words, return_inverse=True)  # numpy's text loses null characters at its end
     owner = profiles.profile[place]
     there = np.array([item is not None and word.strip() != "" for item, word in zip(items, words, strict=True)])
     if choose == "most_recent":

@@ -16,6 +16,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_index,
 )
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -119,7 +120,9 @@ class RollingHoldout(Columns):
             One row for each model and rule, in the order of this table; NaN where it has no score on some holdout.
         """
         names = list(dict.fromkeys(self.name.tolist()))
-        groups = [self.name == name for name in names]
+        place = {name: i for i, name in enumerate(names)}
+        code = np.array([place[name] for name in self.name.tolist()], dtype=np.int64)
+        groups = [code == i for i in range(len(names))]
         n_customers = np.array([self.n_customers[rows].sum() for rows in groups])
         n_purchases, expected = (
             np.array([column[rows].sum() for rows in groups]) for column in (self.n_purchases, self.expected)
@@ -129,7 +132,7 @@ class RollingHoldout(Columns):
             bias = np.where(excess == 0.0, 0.0, excess / n_purchases)
         return RollingHoldout(
             origin=np.full(len(names), "NaT", dtype="datetime64[D]"),
-            name=np.array(names, dtype=np.str_),
+            name=text_array(names),
             n_customers=n_customers,
             n_purchases=n_purchases,
             expected=expected,
@@ -295,7 +298,7 @@ def _table(found: list[tuple[np.datetime64, PurchaseSplit, Any]], problems: list
             columns[name].append(value)
     return RollingHoldout(
         origin=np.array([day for day, _, _ in found], dtype="datetime64[D]"),
-        name=np.array(names, dtype=np.str_),
+        name=text_array(names),
         n_customers=np.array([len(split.calibration) for _, split, _ in found]),
         problems=tuple(problems),
         **{name: np.array(column) for name, column in columns.items()},
