@@ -112,7 +112,7 @@ class WeightedChoice(Columns):
                 )
             if most < 1:
                 changes.append((most - weight, f"above {_apart(most, weight)} for {name} (now {_apart(weight, most)})"))
-        text = f"{self.winner} wins with {score[best]:.2f}"
+        text = f"{self.winner} wins with {score[best]:z.2f}"
         if not changes:
             return f"{text}, whatever the weight of one criterion."
         return f"{text}. The nearest change of a weight that ends this: {min(changes)[1]}."

@@ -123,7 +123,7 @@ class NpsChange:
         low, high = self.interval
         shown = "a change is shown" if self.is_beyond_chance else "no change is shown"
         return (
-            f"NPS {self.before.score:.1f} before and {self.after.score:.1f} after, {self.change:+z.1f} points "
+            f"NPS {self.before.score:z.1f} before and {self.after.score:z.1f} after, {self.change:+z.1f} points "
             f"({100 * self.level:.4g} % interval {span(low, high, '+z.1f')}), {p_text(self.p_value)}: {shown}."
         )
 
