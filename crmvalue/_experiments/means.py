@@ -120,9 +120,9 @@ class MeanComparison(Columns, Pictured):
             if getattr(self, name).shape != (k,):
                 raise InputError(name, f"one for each of the {k} arms", getattr(self, name))
         error = self.standard_error
-        rule = "0 or of a magnitude from 1e-100 to 1e100"  # squares stay floats
+        rule = "0 or of a magnitude from 1e-110 to 1e100"  # the root of a count may divide the smallest deviation
         require(error >= 0, "standard_error", error, ">= 0")
-        require((error == 0) | ((error >= 1e-100) & (error <= 1e100)), "standard_error", error, rule)
+        require((error == 0) | ((error >= 1e-110) & (error <= 1e100)), "standard_error", error, rule)
         require(np.abs(self.mean) <= 1e100, "mean", self.mean, "at most 1e100")
         require(self.n >= 2, "n", self.n, ">= 2")
         fix_control(self, k)

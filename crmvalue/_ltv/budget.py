@@ -20,6 +20,7 @@ from crmvalue._core.values import (
     checked_field,
     hand_over,
     number_column,
+    number_field,
     require_columns,
     stay_frozen,
     words_field,
@@ -91,8 +92,8 @@ class BudgetSplit(Columns, Pictured):
     ratio: Floats = number_column("ratio", low=0.0, missing=True)
     next_ratio: Floats = number_column("next_ratio", low=0.0, infinite=True)
     budget: float = checked_field("budget", as_positive)
-    unspent: float = checked_field("unspent", lambda name, value: as_positive(name, value, zero=True))
-    value: float = checked_field("value", lambda name, value: as_positive(name, value, zero=True))
+    unspent: float = number_field("unspent", low=0.0)
+    value: float = number_field("value", low=0.0)
     target_ratio: float = checked_field("target_ratio", as_positive)
 
     def __attrs_post_init__(self) -> None:
