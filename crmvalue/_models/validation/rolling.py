@@ -127,7 +127,7 @@ class RollingHoldout(Columns):
         n_purchases, expected = (
             np.array([column[rows].sum() for rows in groups]) for column in (self.n_purchases, self.expected)
         )
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # a bias may be infinite
             excess = expected - n_purchases
             bias = np.where(excess == 0.0, 0.0, excess / n_purchases)
         return RollingHoldout(
@@ -137,14 +137,20 @@ class RollingHoldout(Columns):
             n_purchases=n_purchases,
             expected=expected,
             bias=bias,
-            root_mean_squared_error=np.sqrt(self._mean(np.square(self.root_mean_squared_error), groups)),
+            root_mean_squared_error=self._mean(self.root_mean_squared_error, groups, power=2),
             **{name: self._mean(getattr(self, name), groups) for name in _SCORES[1:] if "root" not in name},
             problems=self.problems,
         )
 
-    def _mean(self, column: Floats, groups: list[npt.NDArray[np.bool_]]) -> Floats:
+    def _mean(self, column: Floats, groups: list[npt.NDArray[np.bool_]], power: int = 1) -> Floats:
+        """Weighted mean of each group, or root of the mean square, in units of the largest number, so that all fit."""
         weight = self.n_customers.astype(np.float64)
-        return np.array([(column[rows] * weight[rows]).sum() / weight[rows].sum() for rows in groups])
+        size = np.abs(column[np.isfinite(column)]).max(initial=0.0) or 1.0
+        with np.errstate(under="ignore"):
+            parts = (column / size) ** power * weight
+            means = np.array([parts[rows].sum() / weight[rows].sum() for rows in groups])
+        found: Floats = size * means ** (1 / power)
+        return found
 
     def to_json(self) -> str:
         """Write the table as JSON text; :meth:`from_json` reads it back."""
