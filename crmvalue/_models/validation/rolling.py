@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -143,9 +144,10 @@ class RollingHoldout(Columns):
         )
 
     def _mean(self, column: Floats, groups: list[npt.NDArray[np.bool_]], power: int = 1) -> Floats:
-        """Weighted mean of each group, or root of the mean square, in units of the largest number, so that all fit."""
+        """Weighted mean of each group, or root of the mean square, in units of the size of the largest number."""
         weight = self.n_customers.astype(np.float64)
-        size = np.abs(column[np.isfinite(column)]).max(initial=0.0) or 1.0
+        largest = float(np.abs(column[np.isfinite(column)]).max(initial=1.0))
+        size = math.ldexp(1.0, math.frexp(largest)[1])  # dividing by a power of two rounds nothing
         with np.errstate(under="ignore"):
             parts = (column / size) ** power * weight
             means = np.array([parts[rows].sum() / weight[rows].sum() for rows in groups])

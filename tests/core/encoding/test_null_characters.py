@@ -7,6 +7,7 @@ import numpy as np
 from crmvalue.attribution import Paths, attribute
 from crmvalue.datasets import load_cdnow
 from crmvalue.experiments import assign_variant, compare_means_from_summary
+from crmvalue.funnels import funnel_conversion, step_alarms
 from crmvalue.metrics import ResponseBySegment, response_by_segment, score_drivers, service_level
 from crmvalue.models import RollingHoldout, fit_bg_nbd, fit_nbd, rolling_holdout
 from crmvalue.profiles import choose_values, resolve_profiles
@@ -48,6 +49,12 @@ class TestLabelsThatEndInNull:
         assert credit.to_columns()["channel"].tolist() == list(credit.channels)
         arms = compare_means_from_summary([1, 2], [1, 1], [9, 9], names=NAMES)
         assert arms.to_columns()["arm"].tolist() == NAMES
+
+    def test_stages_and_groups(self):
+        found = funnel_conversion([[90, 30], [80, 20]], by=NAMES, funnel=["s", "s\0"])
+        alarms = step_alarms(found, {"s": 0.5})
+        assert alarms.group.tolist() == NAMES
+        assert alarms.next_stage.tolist() == ["s\0", "s\0"]
 
     def test_variants(self):
         drawn = assign_variant(range(50), shares=dict.fromkeys(NAMES, 0.5), salt="x")
