@@ -13,6 +13,7 @@ from crmvalue._attribution.pictures import credit_parts
 from crmvalue._attribution.shapley import set_shares
 from crmvalue._attribution.touch_paths import as_paths, names_field, path_of_touch
 from crmvalue._core.checks import as_floats, as_positive, as_text, as_whole_number, require, require_choice
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
@@ -153,7 +154,11 @@ class Attribution(Columns, Pictured):
         dict of str to ndarray
             One row for each channel.
         """
-        columns = {"channel": np.array(self.channels), "conversion_credit": self.conversion_credit, "share": self.share}
+        columns = {
+            "channel": text_array(self.channels),
+            "conversion_credit": self.conversion_credit,
+            "share": self.share,
+        }
         if self.value_credit is not None:
             columns["value_credit"] = self.value_credit
         return columns | {"n_touches": self.n_touches, "n_paths": self.n_paths}

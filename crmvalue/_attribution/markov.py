@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._attribution.touch_paths import as_paths, names_field, path_of_touch
 from crmvalue._core.checks import as_whole_number, require
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.encoding.keys import distinct_keys
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -99,7 +100,7 @@ class RemovalEffects(Columns):
             One row for each channel.
         """
         names = ("prob_without", "removal_effect", "share", "conversion_credit")
-        return {"channel": np.array(self.channels), **{name: getattr(self, name) for name in names}}
+        return {"channel": text_array(self.channels), **{name: getattr(self, name) for name in names}}
 
     def to_json(self) -> str:
         """Write the effects as JSON text."""

@@ -11,6 +11,7 @@ from crmvalue._attribution.credit import Attribution
 from crmvalue._attribution.pictures import costs_parts, returns_parts
 from crmvalue._attribution.touch_paths import names_field
 from crmvalue._core.checks import as_amounts, require
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import labelled
@@ -98,7 +99,7 @@ class ChannelReturns(Columns, Pictured):
         dict of str to ndarray
             One row for each channel.
         """
-        columns = {"channel": np.array(self.channels), "cost": self.cost, "conversion_credit": self.conversion_credit}
+        columns = {"channel": text_array(self.channels), "cost": self.cost, "conversion_credit": self.conversion_credit}
         columns["acquisition_cost"] = self.acquisition_cost
         for name in ("value_credit", "net_gain", "return_on_investment"):
             if (column := getattr(self, name)) is not None:

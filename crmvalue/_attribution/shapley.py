@@ -12,6 +12,7 @@ import numpy as np
 
 from crmvalue._attribution.touch_paths import Paths, names_field, names_of, path_of_touch
 from crmvalue._core.checks import as_float, as_text, as_whole_number, require, to_array
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, hand_over, number_column, optional, stay_frozen
@@ -89,7 +90,7 @@ class ShapleyValues(Columns):
         dict of str to ndarray
             One row for each channel.
         """
-        columns = {"channel": np.array(self.channels), "value": self.value}
+        columns = {"channel": text_array(self.channels), "value": self.value}
         return columns if self.standard_error is None else columns | {"standard_error": self.standard_error}
 
     def to_json(self) -> str:

@@ -25,7 +25,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.comparisons import holm, log_rank, p_text
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
@@ -320,7 +320,7 @@ class CohortComparison(Columns, Pictured):
             One row for each cohort.
         """
         names = ("n_customers", "value", "low", "high")
-        return {"cohort": np.array(self.names), **{name: getattr(self, name) for name in names}}
+        return {"cohort": text_array(self.names), **{name: getattr(self, name) for name in names}}
 
     def to_json(self) -> str:
         """Write the comparison as JSON text."""

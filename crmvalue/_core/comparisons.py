@@ -303,7 +303,7 @@ def _hypergeometric(k: int, size: int, total: int) -> tuple[int, Floats]:
     with np.errstate(under="ignore"):
         chance = np.exp(log_chance - log_chance.max())
         first, chance = _trimmed(chance / chance.sum())
-    return low + first, chance
+    return int(low) + first, chance  # counts of the callers may be whole floats
 
 
 def _trimmed(chance: Floats) -> tuple[int, Floats]:

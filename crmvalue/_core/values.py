@@ -44,6 +44,7 @@ __all__ = [
     "float_column",
     "hand_over",
     "interval_field",
+    "is_label",
     "label_column",
     "number_column",
     "number_field",
@@ -408,6 +409,11 @@ def _label(label: Any) -> Any:
     if isinstance(label, np.floating):
         return float(label)
     return label.item() if isinstance(label, np.integer | np.bool_) else label
+
+
+def is_label(label: Any) -> bool:
+    """Whether something can be a label as it is: a text, a finite number but no Decimal, True or False, a day."""
+    return _is_label(_label(label))
 
 
 def _is_label(label: Any) -> bool:

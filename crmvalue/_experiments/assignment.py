@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_float, as_floats, as_text, require, require_choice, require_same_index
-from crmvalue._core.encoding.customers import encode_customers, stable_draw
+from crmvalue._core.encoding.customers import encode_customers, stable_draw, text_array
 from crmvalue._core.labels import labelled
 from crmvalue.errors import InputError
 
@@ -174,7 +174,7 @@ def _cuts(shares: Any) -> tuple[npt.NDArray[np.str_], Floats]:
     require((parts > 0) & (parts < 1), "shares", parts, "in (0, 1)", hint="fractions, not percent")
     if abs(parts.sum() - 1) > 1e-9:
         raise InputError("shares", "of sum 1", float(parts.sum()))
-    return np.array(names, dtype=np.str_), np.cumsum(parts)[:-1]
+    return text_array(names), np.cumsum(parts)[:-1]
 
 
 def _strata(strata: ArrayLike, n_rows: int) -> tuple[npt.NDArray[Any], Integers]:

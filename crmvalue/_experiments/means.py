@@ -18,6 +18,7 @@ from crmvalue._core.comparisons import (
     p_text,
     rounding_part,
 )
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, figure
@@ -121,9 +122,9 @@ class MeanComparison(Columns, Pictured):
             if getattr(self, name).shape != (k,):
                 raise InputError(name, f"one for each of the {k} arms", getattr(self, name))
         error = self.standard_error
-        rule = "0 or of a magnitude from 1e-100 to 1e100"  # squares stay floats
+        rule = "0 or of a magnitude from 1e-110 to 1e100"  # the root of a count may divide the smallest deviation
         require(error >= 0, "standard_error", error, ">= 0")
-        require((error == 0) | ((error >= 1e-100) & (error <= 1e100)), "standard_error", error, rule)
+        require((error == 0) | ((error >= 1e-110) & (error <= 1e100)), "standard_error", error, rule)
         require(np.abs(self.mean) <= 1e100, "mean", self.mean, "at most 1e100")
         fix_control(self, k)
         require_each_arm(self.n >= 2, "n", self.n, self.names, ">= 2 in each arm")
@@ -255,7 +256,7 @@ class MeanComparison(Columns, Pictured):
         """
         names = ("mean", "standard_error", "n", "prob_best", "expected_loss")
         arms = {name: getattr(self, name) for name in names[: None if few_enough(len(self.names)) else -2]}
-        return {"arm": np.array(self.names), **arms, **variant_columns(self, self.control)}
+        return {"arm": text_array(self.names), **arms, **variant_columns(self, self.control)}
 
     def to_json(self) -> str:
         """Write means, errors, names and settings as JSON text."""

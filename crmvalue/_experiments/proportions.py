@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_counts, require
 from crmvalue._core.comparisons import few_expected, newcombe, rates_p, rates_z
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
@@ -219,7 +220,7 @@ class ProportionComparison(Columns, Pictured):
         """
         names = ("successes", "trials", "rate", "prob_best", "expected_loss")
         arms = {name: getattr(self, name) for name in names[: None if few_enough(len(self.names)) else -2]}
-        return {"arm": np.array(self.names), **arms, **variant_columns(self, self.control)}
+        return {"arm": text_array(self.names), **arms, **variant_columns(self, self.control)}
 
     def to_json(self) -> str:
         """Write counts, names and settings as JSON text."""

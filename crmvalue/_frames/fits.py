@@ -226,7 +226,7 @@ def _best(fits: dict[str, Fit[Any] | None]) -> Fit[Any]:
             words.append(f"{_NAMES[name]}: the search found no fit")
             continue
         grade = found.diagnosis.grade
-        words.append(f"{_NAMES[name]}: AIC {found.aic:,.1f}, {grade}")
+        words.append(f"{_NAMES[name]}: AIC {found.aic:z,.1f}, {grade}")
         if grade != "not usable":
             usable[name] = found
     if not usable:

@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_items, as_whole_number, require
 from crmvalue._core.comparisons import holm
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -363,9 +364,9 @@ def step_alarms(conversion: FunnelConversion, least: float | Mapping[str, float]
     passed_alone, at_alone = (np.atleast_2d(part)[:, steps].ravel() for part in conversion.independent_steps)
     wanted = np.tile([levels[stages[k]] for k in steps.tolist()], len(groups))
     return StepAlarms(
-        group=hand_over(np.repeat(np.array(groups), len(steps))),
-        stage=hand_over(np.tile(np.array(stages)[steps], len(groups))),
-        next_stage=hand_over(np.tile(np.array(stages)[steps + 1], len(groups))),
+        group=hand_over(np.repeat(text_array(groups), len(steps))),
+        stage=hand_over(np.tile(text_array(stages)[steps], len(groups))),
+        next_stage=hand_over(np.tile(text_array(stages)[steps + 1], len(groups))),
         n_at=hand_over(at),
         n_passed=hand_over(passed),
         low=hand_over(low),

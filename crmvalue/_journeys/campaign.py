@@ -49,6 +49,7 @@ _FEWEST = 10
 """Customers in the smaller group below which nothing is said about balance, nor from customers who do not differ."""
 
 _ROUNDING = 1e-9
+_NO_ROOM = 1e-9  # leverage so near to 1 is that of a customer whom a line goes through: nothing is left over
 _LARGEST = 1e250  # of a difference for each customer, which is multiplied by their number
 _SUSPECT = 0.999
 """Level of the interval that a fair draw leaves out once in a thousand campaigns."""
@@ -357,7 +358,9 @@ def campaign_effect(
       groups of fewer than 10 customers,
     - difference in differences: the same rule for revenue less the period before,
     - adjustment: the coefficient of the treatment in a regression of revenue on treatment and period before, with the
-      larger of the standard error HC3 [4]_ and that for customers who all vary alike.
+      larger of the standard error HC3 [4]_ and that for customers who all vary alike; a customer whom the line goes
+      through has no part in HC3. Without a spread of the period before inside the groups, or with one in the last
+      digits of the amounts alone, nothing can be adjusted for, and it is the plain difference.
 
     They correct for the period before and for nothing else. If groups said to be random differ before with
     p < 0.001, the conclusion asks for a check of the draw and names no effect.
@@ -457,16 +460,20 @@ def _revenue(name: str, value: ArrayLike | None, n: int) -> Floats:
 
 def _mean_difference(treated: Floats, control: Floats, level: float, n_ways: int = 2) -> tuple[float, Interval]:
     """Difference of two means, with the wider of Welch's and Student's interval; with one way, Welch's."""
-    difference = _mean(treated) - _mean(control)
-    noise = max(rounding_part(treated), rounding_part(control), 2 * np.finfo(float).eps)
-    if abs(difference) <= noise * max(float(np.abs(treated).max()), float(np.abs(control).max())):
-        difference = 0.0
+    difference = _difference(treated, control)
     n1, n0 = len(treated), len(control)
     e1, e0 = math.sqrt(_variance(treated) / n1), math.sqrt(_variance(control) / n0)
     if e1 + e0 == 0:
         return difference, Interval(np.float64(difference), np.float64(difference))
     half = float(half_width(errors_of_means(e1, n1, e0, n0)[:n_ways], level))
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))
+
+
+def _difference(treated: Floats, control: Floats) -> float:
+    """Difference of two means; exactly 0 where it is nothing but rounding."""
+    difference = _mean(treated) - _mean(control)
+    noise = max(rounding_part(treated), rounding_part(control), 2 * np.finfo(float).eps)
+    return difference if abs(difference) > noise * max(np.abs(treated).max(), np.abs(control).max()) else 0.0
 
 
 def _mean(amounts: Floats) -> float:
@@ -476,10 +483,16 @@ def _mean(amounts: Floats) -> float:
 
 def _variance(amounts: Floats) -> float:
     """Variance of a sample; exactly 0 where the amounts are equal but for rounding."""
-    apart = amounts - amounts[0]
+    return float(_apart(amounts).var(ddof=1))
+
+
+def _apart(amounts: Floats) -> Floats:
+    """Give what each amount differs by from the mean; exactly 0 where the amounts are equal but for rounding."""
+    apart: Floats = amounts - amounts[0]
     if float(np.abs(apart).max()) <= rounding_part(amounts) * float(np.abs(amounts).max()):
-        return 0.0
-    return float(apart.var(ddof=1))
+        return np.zeros(len(amounts))
+    apart -= apart.mean()
+    return apart
 
 
 def _range(interval: Interval) -> str:
@@ -516,20 +529,26 @@ def _adjusted(
     """
     from scipy import special
 
-    outcome, before = np.concatenate((treated, control)), np.concatenate((before_treated, before_control))
-    given = np.repeat([1.0, 0.0], [len(treated), len(control)])
-    scale = math.sqrt(_variance(before_treated) * (len(treated) - 1) + _variance(before_control) * (len(control) - 1))
-    if scale == 0:  # nobody differs from their group before: nothing can be adjusted for
+    unlike = _apart(treated), _apart(control)
+    past = _apart(before_treated), _apart(before_control)
+    scale = float(np.linalg.norm(np.concatenate(past)))
+    largest = max(float(np.abs(before_treated).max()), float(np.abs(before_control).max()))
+    if scale <= np.finfo(float).eps * largest:  # nobody differs from their group before: nothing can be adjusted for
         return _mean_difference(treated, control, level)
-    columns = np.column_stack((np.ones(len(given)), given, (before - before.mean()) / scale))
-    inverse = np.linalg.inv(columns.T @ columns)
-    effects = inverse @ (columns.T @ outcome)
-    leverage = np.einsum("ij,jk,ik->i", columns, inverse, columns)
-    residual = outcome - columns @ effects
-    weights = columns @ inverse[1]
-    own = float(np.linalg.norm(weights * residual / np.maximum(1 - leverage, 1e-9)))
-    alike = float(np.linalg.norm(residual)) * math.sqrt(float(inverse[1, 1]) / max(len(given) - 3, 1))
-    error = max(own, alike)
-    half = float(-special.stdtrit(len(given) - 3, (1 - level) / 2)) * error
-    difference = float(effects[1])
+    # Frisch and Waugh: all but the difference of the means comes from what customers differ from their own group by
+    part, y = np.concatenate(past) / scale, np.concatenate(unlike)
+    slope = float(part @ y)
+    slope = slope if abs(slope) > 4 * np.finfo(float).eps * float(np.abs(part) @ np.abs(y)) else 0.0
+    gap = _difference(before_treated, before_control) / scale
+    difference = _mean(treated) - _mean(control) - slope * gap
+    residual = y - slope * part
+    n1, n0 = len(treated), len(control)
+    n = np.repeat([n1, n0], [n1, n0])
+    room = 1 - 1 / n - part**2  # what the others leave of each customer; without any, the line goes through the point
+    weights = np.repeat([1.0, -1.0], [n1, n0]) / n - gap * part
+    pulled = np.divide(residual, room, out=np.zeros(len(y)), where=room > _NO_ROOM)
+    own = float(np.linalg.norm(weights * pulled))
+    alike = float(np.linalg.norm(residual)) * math.hypot(math.sqrt(1 / n1 + 1 / n0), gap)
+    error = max(own, alike / math.sqrt(max(n1 + n0 - 3, 1)))
+    half = float(-special.stdtrit(n1 + n0 - 3, (1 - level) / 2)) * error
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))

@@ -512,7 +512,7 @@ def _matched(
 ) -> tuple[Any, list[tuple[Any, Any]]]:
     """Give the difference inside the cells, weighted by their members, with its error and degrees in both ways."""
     rows = used[cell]
-    value, past, joins, cell = value[rows], past[rows], joins[rows], cell[rows]
+    value, past, joins, cell = value[rows] - value[rows][0], past[rows] - past[rows][0], joins[rows], cell[rows]
     cell = np.unique(cell, return_inverse=True)[1]
     group = 2 * cell + joins
     size = np.bincount(group)
@@ -522,17 +522,26 @@ def _matched(
         found: Floats = np.bincount(group, column) / size
         return found
 
-    inside = np.stack([column - means(column)[group] for column in past.T], axis=1)
-    unlike = value - means(value)[group]
+    def apart(column: Floats) -> Floats:
+        """Take the means off, and then the rounding of these; what is left of equal values is 0."""
+        found = column - means(column)[group]
+        found -= means(found)[group]
+        return np.where(np.abs(found) > np.finfo(float).eps * np.abs(column).max(), found, 0.0)
+
+    def difference(column: Floats) -> Any:
+        middle = means(column)
+        return weight @ (middle[1::2] - middle[::2])
+
+    # Frisch and Waugh: the slope comes from what customers differ from their own group of a cell by
+    inside, unlike = np.stack([apart(column) for column in past.T], axis=1), apart(value)
     inverse = np.linalg.pinv(inside)
     slope = inverse @ unlike
-    rest = value - past @ slope
-    middle = means(rest)
-    own, both = _variances(np.bincount(group, (rest - middle[group]) ** 2), size - 1)
+    rest = unlike - inside @ slope
+    own, both = _variances(np.bincount(group, rest**2), size - 1)
     weight = n_in / n_in.sum()
-    effect = (weight * (middle[1::2] - middle[::2])).sum()
-    gap = np.array([weight @ (part[1::2] - part[::2]) for part in map(means, past.T)])
-    of_slope = (((gap @ inverse) * (unlike - inside @ slope)) ** 2).sum()
+    gap = np.array([difference(column) for column in past.T])
+    effect = difference(value) - gap @ slope
+    of_slope = (((gap @ inverse) * rest) ** 2).sum()
     share, freedom = np.repeat(weight, 2) ** 2 / size, size - 1
     of_cell = (share * both).reshape(-1, 2).sum(axis=1)
     ways = []

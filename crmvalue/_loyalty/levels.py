@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from crmvalue._core.calendar import anniversary
 from crmvalue._core.checks import as_text, require
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -131,7 +132,7 @@ class MemberLevels(Columns):
     @property
     def tier_names(self) -> npt.NDArray[np.str_]:
         """Name of the level of each member."""
-        return np.array(self.names)[self.tier]
+        return text_array(self.names)[self.tier]
 
     def to_json(self) -> str:
         """Write the levels as JSON text."""

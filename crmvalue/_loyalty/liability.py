@@ -238,6 +238,10 @@ class ProgrammeCosts(Columns, Pictured):
         names = ("issued", "redeemed", "expired", "adjusted", "deducted", "outstanding", "liability_change", "cost")
         require_columns(self, len(self.month), (*names, "spend"), "months")
         _require_ascending("month", self.month)
+        if self.spend is not None:
+            with np.errstate(over="ignore"):
+                share = self.cost_share
+            require(~np.isinf(share), "cost", self.cost, "of a share of `spend` that is a number")
 
     def _parts(self) -> Parts:
         return costs_parts(self.month, self.cost, self.liability_change, self.spend)

@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_amounts, as_positive, require, require_choice
 from crmvalue._core.comparisons import just_below
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, name_text
@@ -19,6 +20,7 @@ from crmvalue._core.values import (
     checked_field,
     hand_over,
     number_column,
+    number_field,
     require_columns,
     stay_frozen,
     words_field,
@@ -90,8 +92,8 @@ class BudgetSplit(Columns, Pictured):
     ratio: Floats = number_column("ratio", low=0.0, missing=True)
     next_ratio: Floats = number_column("next_ratio", low=0.0, infinite=True)
     budget: float = checked_field("budget", as_positive)
-    unspent: float = checked_field("unspent", lambda name, value: as_positive(name, value, zero=True))
-    value: float = checked_field("value", lambda name, value: as_positive(name, value, zero=True))
+    unspent: float = number_field("unspent", low=0.0)
+    value: float = number_field("value", low=0.0)
     target_ratio: float = checked_field("target_ratio", as_positive)
 
     def __attrs_post_init__(self) -> None:
@@ -126,7 +128,7 @@ class BudgetSplit(Columns, Pictured):
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, a row for each channel, for a dataframe of any kind."""
-        return {"channel": np.array(self.channels)} | {name: getattr(self, name) for name in _FIGURES}
+        return {"channel": text_array(self.channels)} | {name: getattr(self, name) for name in _FIGURES}
 
     def to_json(self) -> str:
         """Write the split as JSON text."""

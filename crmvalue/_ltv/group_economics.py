@@ -26,7 +26,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.comparisons import just_below
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
@@ -260,7 +260,7 @@ class GroupEconomics(Columns, Pictured):
             row, name = losing[-1]
             most = shown(self.ratio_high[row])
             return f"{cut(name)} loses money: {shown(self.ratio[row])} times its cost, at most {most}"
-        by = np.array(self.by)
+        by = text_array(self.by)
         if best:
             row, name = best[0]
             others = (by == self.by[row]) & (np.arange(len(by)) != row)
@@ -275,7 +275,7 @@ class GroupEconomics(Columns, Pictured):
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, a row for each group, for a dataframe of any kind."""
-        columns = {"by": np.array(self.by), "group": np.array(self.group), "n_customers": self.n_customers}
+        columns = {"by": text_array(self.by), "group": text_array(self.group), "n_customers": self.n_customers}
         return columns | {name: getattr(self, name) for name in _FIGURES} | {"advice": np.array(self.advice)}
 
     def to_json(self) -> str:

@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_float, as_text
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import hand_over, number_column, number_table, require_columns, stay_frozen, words_field
@@ -111,7 +112,7 @@ class WeightedChoice(Columns):
                 )
             if most < 1:
                 changes.append((most - weight, f"above {_apart(most, weight)} for {name} (now {_apart(weight, most)})"))
-        text = f"{self.winner} wins with {score[best]:.2f}"
+        text = f"{self.winner} wins with {score[best]:z.2f}"
         if not changes:
             return f"{text}, whatever the weight of one criterion."
         return f"{text}. The nearest change of a weight that ends this: {min(changes)[1]}."
@@ -119,7 +120,7 @@ class WeightedChoice(Columns):
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the score and the marks, a row for each option, for a dataframe of any kind."""
         marks = {name: self.marks[:, i] for i, name in enumerate(self.criteria)}
-        return {"option": np.array(self.options), "score": self.score, **marks}
+        return {"option": text_array(self.options), "score": self.score, **marks}
 
     def to_json(self) -> str:
         """Write options, weights and marks as JSON text."""

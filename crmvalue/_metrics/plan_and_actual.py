@@ -23,6 +23,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.clock.business_hours import as_business_hours
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of, counted
@@ -232,7 +233,7 @@ class PlanAndActual(Columns, Pictured):
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, a row for each target, for a dataframe of any kind."""
-        columns = {name: np.array(labels) for name, labels in self.dimensions.items()}
+        columns = {name: text_array(labels) for name, labels in self.dimensions.items()}
         return columns | {name: getattr(self, name) for name in _COLUMNS}
 
     def to_json(self) -> str:

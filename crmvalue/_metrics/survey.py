@@ -17,7 +17,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.comparisons import holm, leaders, p_text, rates_p, welch_degrees
-from crmvalue._core.encoding.customers import as_words
+from crmvalue._core.encoding.customers import as_words, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of, counted, listed, span
@@ -124,7 +124,7 @@ class NpsChange:
         low, high = self.interval
         shown = "a change is shown" if self.is_beyond_chance else "no change is shown"
         return (
-            f"NPS {self.before.score:.1f} before and {self.after.score:.1f} after, {self.change:+z.1f} points "
+            f"NPS {self.before.score:z.1f} before and {self.after.score:z.1f} after, {self.change:+z.1f} points "
             f"({100 * self.level:.4g} % interval {span(low, high, '+z.1f')}), {p_text(self.p_value)}: {shown}."
         )
 
@@ -282,7 +282,7 @@ class ScoreDrivers(Columns, Pictured):
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind."""
-        return {"question": np.array(self.question), **{name: getattr(self, name) for name in _DRIVER_COLUMNS}}
+        return {"question": text_array(self.question), **{name: getattr(self, name) for name in _DRIVER_COLUMNS}}
 
     @property
     def conclusion(self) -> str:
@@ -618,7 +618,7 @@ def response_by_segment(segment: ArrayLike, answered: ArrayLike, *, level: float
         if len(names) > 2:  # of two segments, both tests are the same one
             p_value = holm(p_value)
     return ResponseBySegment(
-        segment=hand_over(np.array(names)),
+        segment=hand_over(text_array(names)),
         n_asked=hand_over(asked),
         n_answered=hand_over(yes),
         low=hand_over(np.atleast_1d(low)),

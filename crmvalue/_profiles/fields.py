@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import warnings
+from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,7 @@ from crmvalue._core.values import (
     count_column,
     count_field,
     hand_over,
+    is_label,
     label_column,
     of_class,
     read_only,
@@ -313,7 +315,8 @@ def choose_values(
     record : array_like
         The record of each row; a record may have several rows.
     value : array_like
-        The values; None for a missing one, which is never chosen.
+        The values: texts, days, True or False, or finite numbers but no Decimals, whose amounts are given as text or as
+        float; None for a missing one, which is never chosen.
     choose : {"most_recent", "most_frequent", "most_trusted", "longest", "first"}
         The rule. "first" is the oldest record. Among equals, the oldest record decides, then the order of the texts.
     time : array_like, optional
@@ -331,7 +334,8 @@ def choose_values(
     Raises
     ------
     InputError
-        If columns differ in length, a record is not known, or a rule lacks what it needs.
+        If columns differ in length, a record is not known, a value is of another kind, such as a Decimal, or a rule
+        lacks what it needs.
 
     Examples
     --------
@@ -357,7 +361,7 @@ def choose_values(
         columns["source"] = np.array([*text_items("source", [] if source is None else source), None], dtype=object)[:-1]
     require_same_length(**columns)
     words = np.array([_word(item, index) for index, item in enumerate(items.tolist())], dtype=object)
-    _, code = np.unique(words.astype(np.str_), return_inverse=True)
+    _, code = np.unique(words, return_inverse=True)  # numpy's text loses null characters at its end
     owner = profiles.profile[place]
     there = np.array([item is not None and word.strip() != "" for item, word in zip(items, words, strict=True)])
     if choose == "most_recent":
@@ -378,9 +382,12 @@ def choose_values(
 
 def _word(item: Any, index: int) -> str:
     """Write a value as text, to compare it and to see whether it is empty."""
-    rule = "a text, a number, a date or None"
+    rule = "a text, a finite number, a date or None"
     if isinstance(item, list | tuple | set | dict | np.ndarray):
         raise InputError("value", rule, item, index=index)
+    if item is not None and not is_label(item):
+        hint = "give amounts as text, or as float" if isinstance(item, Decimal) else None
+        raise InputError("value", rule, item, index=index, hint=hint)
     try:
         return str(item)
     except Exception as error:  # whatever the value's own code raises

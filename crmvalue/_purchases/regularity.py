@@ -45,7 +45,7 @@ class Regularity(Columns, Pictured):
         random, more for regular ones, less for bursts. :func:`estimate_regularity` looks from 0.05 to 100, and gives
         infinity where no shape below 100 is likelier, such as for equal times; NaN if no customer has two of them.
     standard_error : float
-        Standard error of the shape; NaN where it has none.
+        Standard error of the shape; NaN where it has none, as for an infinite shape.
     n_customers : int
         Customers with at least two times between purchases, of whom the shape is learnt.
     n_intervals : int
@@ -77,6 +77,8 @@ class Regularity(Columns, Pictured):
     def __attrs_post_init__(self) -> None:
         if self.n_intervals < 2 * self.n_customers:
             raise InputError("n_intervals", "at least two for each customer", self.n_intervals)
+        if not (math.isfinite(self.shape) or math.isnan(self.standard_error)):
+            raise InputError("standard_error", "NaN where `shape` is infinite or NaN", self.standard_error)
 
     def _parts(self) -> Parts:
         return regularity_parts(self.shape, self.standard_error)

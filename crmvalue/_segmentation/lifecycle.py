@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_length,
 )
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._segmentation.labels import as_shares_of_a_sum, as_texts
 from crmvalue.errors import InputError
 
@@ -293,7 +294,7 @@ def value_tier(
         weight *= distinct
     ahead = np.concatenate(([0.0], np.cumsum(weight[::-1])[:-1]))[::-1]  # of customers who are strictly better
     tier = np.searchsorted(ends * weight.sum() * (1 - 1e-12), ahead, side="right")
-    found: npt.NDArray[np.str_] = np.array(labels)[tier][place]
+    found: npt.NDArray[np.str_] = text_array(labels)[tier][place]
     return found
 
 

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_text, require, require_same_index
-from crmvalue._core.encoding.customers import are_texts, encode_customers
+from crmvalue._core.encoding.customers import are_texts, encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -414,7 +414,7 @@ class SegmentChanges(Columns):
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, a row for each segment, for a dataframe of any kind."""
-        return {"segment": np.array(self.names), **array_columns(self)}
+        return {"segment": text_array(self.names), **array_columns(self)}
 
 
 def evaluate_segments(

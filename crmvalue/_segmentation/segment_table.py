@@ -11,6 +11,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, as_text, as_whole_number, require, require_choice, to_array
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, hand_over, read_only, stay_frozen
 from crmvalue._segmentation.labels import as_texts
@@ -405,7 +406,7 @@ def assign_segments(
     for name, score in zip(("r_score", "f_score", "m_score"), scores, strict=True):
         require((score >= 1) & (score <= table.n_bins), name, score, f"from 1 to {k}")
     r, f, m = (score.astype(np.int64) - 1 for score in scores)
-    group: npt.NDArray[np.str_] = np.array(table.names)[table.cells[r, f, m]]
+    group: npt.NDArray[np.str_] = text_array(table.names)[table.cells[r, f, m]]
     return group
 
 

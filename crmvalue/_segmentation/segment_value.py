@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, require, require_same_index
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
@@ -121,7 +122,7 @@ class SegmentSummary(Columns, Pictured):
             Columns of one length, a row for each group.
         """
         return {
-            "segment": np.array(self.names),
+            "segment": text_array(self.names),
             "n_customers": self.n_customers,
             "customer_share": self.customer_share,
             "value": self.value,
@@ -218,7 +219,7 @@ class SegmentValueChanges(Columns):
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, a row for each segment, for a dataframe of any kind."""
-        return {"segment": np.array(self.names), **array_columns(self)}
+        return {"segment": text_array(self.names), **array_columns(self)}
 
 
 def summarise_segments(

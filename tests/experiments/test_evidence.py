@@ -91,6 +91,14 @@ class TestErrorsWithoutEffect:
         assert alone >= 0.06 * worlds  # so the worlds can tell
 
 
+@pytest.mark.parametrize("unit", [1e-99, 1e-100, 5e99])
+def test_a_summary_in_the_smallest_and_largest_units_is_that_in_ordinary_ones(unit):
+    found, usual = (compare_means_from_summary([x, 2 * x], [x, x], [10**6, 5]) for x in (unit, 1.0))
+    np.testing.assert_allclose(found.p_value, usual.p_value, rtol=1e-12)
+    np.testing.assert_allclose(np.array(found.difference_interval) / unit, usual.difference_interval, rtol=1e-12)
+    assert type(found).from_json(found.to_json()) == found
+
+
 class TestAgreement:
     """Interval, p-value and sentence say the same."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
+from fractions import Fraction
 from unittest import mock
 
 import attrs
@@ -25,6 +27,36 @@ def widest(one, other, level):
     """Widest interval for a difference of means, of scipy's Welch and Student tests."""
     ends = [stats.ttest_ind(one, other, equal_var=equal).confidence_interval(level) for equal in (False, True)]
     return min(ends)[0], max(end.high for end in ends)
+
+
+def adjusted_in_fractions(treated, control, before_treated, before_control):
+    """Coefficient of the treatment, the larger of its two standard errors, and its degrees of freedom, in fractions.
+
+    Customers of leverage 1 have no part in HC3.
+    """
+    rows = [(Fraction(1), Fraction(1), Fraction(x)) for x in before_treated]
+    rows += [(Fraction(1), Fraction(0), Fraction(x)) for x in before_control]
+    y = [Fraction(value) for value in (*treated, *control)]
+    gram = [[sum(row[i] * row[j] for row in rows) for j in range(3)] for i in range(3)]
+
+    def solved(right):
+        """Cramer's rule."""
+
+        def det(m):
+            (a, b, c), (d, e, f), (g, h, i) = m
+            return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
+
+        parts = [[[right[i] if j == k else gram[i][j] for j in range(3)] for i in range(3)] for k in range(3)]
+        return [det(part) / det(gram) for part in parts]
+
+    inverse = [solved([Fraction(int(i == k)) for i in range(3)]) for k in range(3)]
+    beta = solved([sum(row[i] * one for row, one in zip(rows, y, strict=True)) for i in range(3)])
+    rest = [one - sum(b * x for b, x in zip(beta, row, strict=True)) for row, one in zip(rows, y, strict=True)]
+    pull = [[sum(one[i] * row[i] for i in range(3)) for one in inverse] for row in rows]
+    left = [1 - sum(p * x for p, x in zip(parts, row, strict=True)) for parts, row in zip(pull, rows, strict=True)]
+    own = sum((parts[1] * e / h) ** 2 for parts, e, h in zip(pull, rest, left, strict=True) if h)
+    alike = inverse[1][1] * sum(e * e for e in rest) / (len(y) - 3)
+    return float(beta[1]), math.sqrt(max(own, alike)), len(y) - 3
 
 
 class TestCampaignEffect:
@@ -182,6 +214,42 @@ class TestCampaignEffect:
             half = stats.t.ppf(0.975, len(rows) - 3) * max(error, alike)
             np.testing.assert_allclose(effect.adjusted_difference, whole, rtol=1e-6, atol=1e-6)
             np.testing.assert_allclose(effect.adjusted_interval, (whole - half, whole + half), rtol=1e-6, atol=1e-5)
+
+    @pytest.mark.parametrize("n", [3, 20])
+    @pytest.mark.parametrize("offset", [0.0, 1e3, 2e4, 1e7, 1e9, 1e12, -1e9])
+    def test_the_adjustment_is_exact_however_far_apart_the_groups_were(self, n, offset):
+        """Normal equations in fractions, for the coefficient and for both standard errors."""
+        treated, control = [3.0, 4.0, 5.0] + [4.0, 6.0] * (n // 2 - 1), [1.0, 2.0, 4.0] + [3.0, 1.0] * (n // 2 - 1)
+        before = [*([0.0] * (len(treated) - 1)), 1.0], [*([0.0] * (len(control) - 3)), 2.0, 0.0, 1.0]
+        before = [offset + x for x in before[0]], before[1]
+        effect = campaign_effect(
+            len(treated), 1, len(control), 1, revenue_treated=treated, revenue_control=control, margin=1,
+            before_treated=before[0], before_control=before[1], assignment="observed",
+        )  # fmt: skip
+        difference, error, freedom = adjusted_in_fractions(treated, control, *before)
+        half = stats.t.ppf(0.975, freedom) * error
+        assert effect.adjusted_difference == pytest.approx(difference, rel=1e-12)
+        assert effect.adjusted_interval == pytest.approx((difference - half, difference + half), rel=1e-9)
+
+    @pytest.mark.parametrize("a", [1000.0, 20_000.0, 1e6, 1e9])
+    def test_a_line_through_one_customer_has_ends_that_rest_on_the_others(self, a):
+        treated, control = [5.0, 7.0] * 10, [4.0, 4.0, 5.0, 7.0] * 5
+        effect = campaign_effect(
+            20, 1, 20, 1, revenue_treated=treated, revenue_control=control, margin=1, assignment="observed",
+            before_treated=[a] * 19 + [a + 0.01], before_control=[0.0] * 20,
+        )  # fmt: skip
+        difference, error, freedom = adjusted_in_fractions(treated, control, [a] * 19 + [a + 0.01], [0.0] * 20)
+        half = stats.t.ppf(0.975, freedom) * error
+        assert effect.adjusted_difference == pytest.approx(difference, rel=1e-12)
+        assert effect.adjusted_interval == pytest.approx((difference - half, difference + half), rel=1e-9)
+
+    def test_a_spread_in_the_last_digits_adjusts_for_nothing(self):
+        effect = campaign_effect(
+            3, 1, 3, 1, revenue_treated=[3, 4, 5], revenue_control=[1, 2, 4], margin=1, assignment="observed",
+            before_treated=[1e15] * 3, before_control=[0, 0, 0.01],
+        )  # fmt: skip
+        assert effect.adjusted_difference == pytest.approx(5 / 3, rel=1e-15)
+        assert effect.adjusted_interval == effect.revenue_interval
 
     @pytest.mark.parametrize("with_before", [True, False])
     @pytest.mark.parametrize("assignment", ["observed", "random"])

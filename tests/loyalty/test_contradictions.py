@@ -25,6 +25,11 @@ from tests.contradictions import first, refuses
         ("RedemptionRates", {"issued": first(10**6)}, "rate.*`redeemed` in relation to `issued`"),
         ("RedemptionRates", {"period": first(np.datetime64("NaT"))}, "period.*a date, not missing"),
         ("ProgrammeCosts", {"spend": lambda column: [-1.0] * len(column)}, "spend.*>= 0"),
+        (
+            "ProgrammeCosts",
+            {"cost": lambda column: [1e300] * len(column), "spend": lambda column: [1e-300] * len(column)},
+            "cost.*of a share of `spend` that is a number",
+        ),
         ("ProgrammeCosts", {"month": first(np.datetime64("NaT"))}, "month.*a date, not missing"),
         ("ProgrammeLiability", {"goods": -1.0}, "goods.*>= 0"),
         ("ProgrammeLiability", {"points": -1.0}, "points.*>= 0"),

@@ -410,6 +410,16 @@ class TestMemberEffect:
         assert less.conclusion.partition(" Without")[0] == said
         check_json(found)
 
+    @pytest.mark.parametrize("offset", [1e6, 1e12, 1e14])
+    def test_columns_far_from_zero_keep_their_digits(self, offset):
+        """Where the zero of a column lies changes nothing: whole numbers up to 2**53 move without rounding."""
+        rng = np.random.default_rng(1)
+        joins, orders = rng.random(400) < 0.4, rng.integers(0, 20, 400)
+        after = 2 * orders + rng.integers(0, 10, 400) + 3 * joins
+        near, far = (member_effect(joins, after, before={"orders": orders + zero}) for zero in (0.0, offset))
+        assert far.effect == pytest.approx(near.effect, rel=1e-12)
+        assert far.interval == pytest.approx(near.interval, rel=1e-9)
+
     def test_an_unseen_trait_is_no_effect_of_membership(self):
         """Taste drives joining and buying and is seen only in part; the programme does nothing."""
         rng = np.random.default_rng(1)

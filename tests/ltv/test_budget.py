@@ -44,6 +44,11 @@ class TestSplitBudget:
         spend[0] = 9.0
         assert split.spend_now.tolist() == [500.0]
 
+    def test_the_value_may_be_larger_than_any_amount_given(self):
+        split = split_budget(1e99, spend={"a": 5}, n_new={"a": 1}, value={"a": 100}, target_ratio=2, keep="total")
+        assert split.value == pytest.approx(2e100, rel=1e-15)
+        assert type(split).from_json(split.to_json()) == split
+
     def test_a_large_budget_leaves_no_channel_below_0(self):
         """What sums of large amounts lose as floats is taken from the largest spend, not from one of 0."""
         split = split_budget(

@@ -58,6 +58,11 @@ from tests.contradictions import first, refuses
         ("PurchaseTracking", {"end": first(np.datetime64("2099-01-01"))}, "end.*ascending"),
         ("ProbabilityIntegralTransform", {"upper": first(2.0)}, "upper.*in \\[0, 1\\]"),
         ("ProbabilityIntegralTransform", {"upper": first(0.9)}, "upper.*ascending"),
+        (
+            "ProbabilityIntegralTransform",
+            {"upper": first(5e-324)},
+            "upper.*ascending order, above 0, by at least 1e-09",
+        ),
         ("ProbabilityIntegralTransform", {"share": first(1.5)}, "share.*in \\[0, 1\\]"),
         ("ProbabilityIntegralTransform", {"share": [0.5] * 4}, "share.*of sum 1; got 2.0"),
         ("RollingHoldout", {"n_purchases": [-1.0]}, "n_purchases.*>= 0"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -77,6 +78,8 @@ class TestChooseValues:
             ({"choose": "most_trusted"}, "source"),
             ({"record": [0, 9]}, "record"),
             ({"value": ["x"]}, "value"),
+            ({"value": ["x", np.inf]}, "value"),
+            ({"value": [b"x", "y"]}, "value"),
             ({"profiles": 3}, "profiles"),
         ],
     )
@@ -84,6 +87,11 @@ class TestChooseValues:
         with pytest.raises(InputError) as caught:
             choose_values(**{"profiles": PROFILES, "record": [0, 1], "value": ["x", "y"], "choose": "first", **change})
         assert caught.value.name == name
+
+    def test_decimals_are_refused_before_the_choice(self):
+        """Also one that would not be chosen: the rule does not hang on the other rows."""
+        with pytest.raises(InputError, match=r"a finite number.*at index 1.*Hint: give amounts as text, or as float"):
+            choose_values(PROFILES, [0, 1], ["2", Decimal("1.50")], choose="first")
 
 
 class TestMergeConsent:

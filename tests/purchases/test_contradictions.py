@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from tests.contradictions import first, refuses
@@ -10,6 +11,11 @@ from tests.contradictions import first, refuses
 @pytest.mark.parametrize(
     ("cls", "changes", "words"),
     [
+        (
+            "Regularity",
+            {"shape": np.inf, "standard_error": 2.5},
+            "standard_error.*NaN where `shape` is infinite or NaN",
+        ),
         ("OrderLogCounts", {"n_rows": 1}, "n_rows.*at least the"),
         ("OrderLogCounts", {"n_zeros_kept": 10**6}, "n_zeros_kept.*at most `n_purchase_rows`"),
         ("OrderLogCounts", {"n_residues": 10**6}, "n_residues.*at most `n_rows`"),

@@ -14,9 +14,11 @@ from crmvalue._core.encoding.texts import Encoded, encode_column, encode_items, 
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["are_texts", "as_words", "encode_customers", "fill_missing", "stable_draw"]
+__all__ = ["are_texts", "as_words", "encode_customers", "fill_missing", "stable_draw", "text_array"]
 
 _KINDS = "all whole numbers or all text"
 _WHOLE = "give identifiers as text, or as a column of whole numbers with nulls, such as Int64 of pandas"
@@ -133,6 +135,11 @@ def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
     return distinct, np.fromiter(map(place.__getitem__, items), dtype=np.int64, count=len(items))
 
 
+def text_array(texts: Sequence[str]) -> npt.NDArray[Any]:
+    """Make an array of texts; those that end in null characters, which numpy cuts off, stay objects."""
+    return np.array(texts, dtype=object if any(text.endswith("\0") for text in texts) else np.str_)
+
+
 def stable_draw(ids: npt.NDArray[Any], salt: str) -> Floats:
     """Draw a number in [0, 1) for each identifier, always the same for the same salt."""
     if len(salt.encode()) > 64:
@@ -206,9 +213,7 @@ def _to_array(distinct: list[Any], *, text: bool) -> npt.NDArray[Any]:
     if not distinct:
         return np.array([], dtype=np.int64)
     if text:
-        distinct = [str.__str__(item) for item in distinct]  # the text itself, not a subclass
-        ends_in_null = any(item.endswith("\0") for item in distinct)  # numpy cuts such ends off
-        return np.array(distinct, dtype=object if ends_in_null else np.str_)
+        return text_array([str.__str__(item) for item in distinct])  # the text itself, not a subclass
     fits = distinct[0] >= -(2**63) and distinct[-1] < 2**63
     return np.array(distinct, dtype=np.int64 if fits else object)
 

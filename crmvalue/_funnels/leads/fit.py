@@ -20,6 +20,7 @@ from crmvalue._core.checks import (
     require,
     require_same_index,
 )
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of, counted, has_columns, span
@@ -200,7 +201,7 @@ class LeadScoreFit(Columns):
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the coefficients of each column, for a dataframe of any kind."""
-        return {"name": np.array(self.names), "coefficient": self.coefficient, "standardised": self.standardised}
+        return {"name": text_array(self.names), "coefficient": self.coefficient, "standardised": self.standardised}
 
 
 def fit_lead_score(

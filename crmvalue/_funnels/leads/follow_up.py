@@ -18,7 +18,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.clock.business_hours import BusinessHours, as_business_hours, as_hours
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -325,7 +325,7 @@ def follow_up_tasks(
         row=hand_over(opened),
         customer=hand_over(people[person[opened]]),
         event=hand_over(names[kind[opened]]),
-        task=hand_over(tasks[kind[opened]].astype(str)),
+        task=hand_over(text_array(tasks[kind[opened]].tolist())),
         time=hand_over(times[opened]),
         due=hand_over(due[opened]),
         done=hand_over(is_done),

@@ -57,7 +57,7 @@ class SalesForecast(Columns):
         parts = []
         for name, one, digits in (("revenue", self.revenue, 0), ("margin", self.margin, 0), ("deals", self.deals, 1)):
             low, high = one.interval
-            parts.append(f"{name} {one.expected:,.{digits}f} ({low:,.0f} to {high:,.0f})")
+            parts.append(f"{name} {one.expected:z,.{digits}f} ({low:z,.0f} to {high:z,.0f})")
         return f"Expected, with {100 * self.revenue.level:.4g} % intervals: {'; '.join(parts)}."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

@@ -17,7 +17,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
@@ -130,7 +130,7 @@ class StageProbabilities(Columns):
             One row for each stage, with 95 % intervals.
         """
         low, high = map(np.asarray, self.interval())
-        columns = {"stage": np.array(self.stages), "n_reached": self.n_reached, "n_won": self.n_won}
+        columns = {"stage": text_array(self.stages), "n_reached": self.n_reached, "n_won": self.n_won}
         return columns | {"prob_won": self.prob_won, "low": low, "high": high}
 
     def assign(self, stage: ArrayLike) -> Floats:

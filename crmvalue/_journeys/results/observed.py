@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.comparisons import MeanErrors, errors_of_means, half_width, welch_degrees
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted, span
@@ -203,7 +204,7 @@ class ObservedEffect(Columns, Pictured):
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the balance of each column before and after weighting, for a dataframe of any kind."""
         return {
-            "name": np.array(self.names),
+            "name": text_array(self.names),
             "balance_before": self.balance_before,
             "balance_after": self.balance_after,
         }

@@ -19,7 +19,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.comparisons import FEW_LOST, holm, log_rank, p_text
-from crmvalue._core.encoding.customers import as_words, encode_customers
+from crmvalue._core.encoding.customers import as_words, encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted, span
@@ -371,7 +371,7 @@ class WorstTicketRetention(Columns):
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind."""
         names = ("n_customers", "n_lost", "retained", "low", "high")
-        return {"worst": np.array(self.worst), **{name: getattr(self, name) for name in names}}
+        return {"worst": text_array(self.worst), **{name: getattr(self, name) for name in names}}
 
     def to_json(self) -> str:
         """Write the table as JSON text."""

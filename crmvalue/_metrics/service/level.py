@@ -313,7 +313,7 @@ def service_level(
     level = as_fraction("level", level)
     classes, of_class_ = _labels("customer_class", customer_class, n)
     priorities, of_priority = _labels("priority", priority, n)
-    target = _targets(target_hours, classes, of_class_, priorities, of_priority)
+    target = _targets(target_hours, classes.tolist(), of_class_, priorities.tolist(), of_priority)
 
     known = start <= now
     if not known.any():
@@ -333,8 +333,8 @@ def service_level(
         for chosen in (within, over & ~within, ~over)
     )
     return ServiceLevel(
-        customer_class=hand_over(np.array(classes)[present // len(priorities)]),
-        priority=hand_over(np.array(priorities)[present % len(priorities)]),
+        customer_class=hand_over(classes[present // len(priorities)]),
+        priority=hand_over(priorities[present % len(priorities)]),
         n_within=hand_over(n_within),
         n_missed=hand_over(n_missed),
         n_pending=hand_over(n_pending),
@@ -361,13 +361,13 @@ def _hours(start: Dates, end: Dates, office: BusinessHours | None) -> Floats:
     return hours
 
 
-def _labels(name: str, value: ArrayLike | None, n: int) -> tuple[list[Any], Integers]:
+def _labels(name: str, value: ArrayLike | None, n: int) -> tuple[npt.NDArray[Any], Integers]:
     if value is None:
-        return ["all"], np.zeros(n, dtype=np.int64)
+        return np.array(["all"]), np.zeros(n, dtype=np.int64)
     labels, code = encode_customers(name, value)
     if len(code) != n:
         raise InputError(name, f"one for each of the {n} tickets", len(code))
-    return labels.tolist(), code
+    return labels, code
 
 
 def _targets(

@@ -311,7 +311,7 @@ def _fit(
 
 def _words_of_choice(best: int, reached: Mapping[int, float]) -> str:
     """Say which k is likeliest, and how likely the others are."""
-    others = ", ".join(f"{value:,.2f} for k = {steps}" for steps, value in reached.items())
+    others = ", ".join(f"{value:z,.2f} for k = {steps}" for steps, value in reached.items())
     last = ", the largest that is tried: give `k` for more" if best == max(reached) else ""
     return f"k = {best} is likeliest{last}; log-likelihoods of the times of all purchases: {others}"
 

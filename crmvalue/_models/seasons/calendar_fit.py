@@ -327,7 +327,7 @@ def _another(dated: DatedPurchases, terms: Terms, flat: Fit[Any]) -> Floats:
 
 
 def _compared(reached: float, flat: float) -> str:
-    return f"log-likelihoods of the times of all purchases: {reached:,.2f} with the calendar, {flat:,.2f} without it"
+    return f"log-likelihoods of the times of all purchases: {reached:z,.2f} with the calendar, {flat:z,.2f} without it"
 
 
 def fit_levels(log: DayLog, dated: DatedPurchases, terms: Terms) -> SeasonalFit:

@@ -506,7 +506,7 @@ def measure_independence(history: PurchaseHistory) -> SpendIndependence:
 
 
 def _conclusion(correlation: float, p_value: float, n: int, *, broken: bool) -> str:
-    numbers = f"(correlation {correlation:.2f}, p {p_value:.2g}, {counted(n, 'customer')} with a repeat purchase)"
+    numbers = f"(correlation {correlation:z.2f}, p {p_value:.2g}, {counted(n, 'customer')} with a repeat purchase)"
     more = "more" if correlation > 0 else "less"
     if broken:
         return f"Frequent buyers spend {more} on a purchase {numbers}: a spend model misjudges their value."

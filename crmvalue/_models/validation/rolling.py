@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -16,6 +17,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_index,
 )
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -119,29 +121,38 @@ class RollingHoldout(Columns):
             One row for each model and rule, in the order of this table; NaN where it has no score on some holdout.
         """
         names = list(dict.fromkeys(self.name.tolist()))
-        groups = [self.name == name for name in names]
+        place = {name: i for i, name in enumerate(names)}
+        code = np.array([place[name] for name in self.name.tolist()], dtype=np.int64)
+        groups = [code == i for i in range(len(names))]
         n_customers = np.array([self.n_customers[rows].sum() for rows in groups])
         n_purchases, expected = (
             np.array([column[rows].sum() for rows in groups]) for column in (self.n_purchases, self.expected)
         )
-        with np.errstate(invalid="ignore", divide="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # a bias may be infinite
             excess = expected - n_purchases
             bias = np.where(excess == 0.0, 0.0, excess / n_purchases)
         return RollingHoldout(
             origin=np.full(len(names), "NaT", dtype="datetime64[D]"),
-            name=np.array(names, dtype=np.str_),
+            name=text_array(names),
             n_customers=n_customers,
             n_purchases=n_purchases,
             expected=expected,
             bias=bias,
-            root_mean_squared_error=np.sqrt(self._mean(np.square(self.root_mean_squared_error), groups)),
+            root_mean_squared_error=self._mean(self.root_mean_squared_error, groups, power=2),
             **{name: self._mean(getattr(self, name), groups) for name in _SCORES[1:] if "root" not in name},
             problems=self.problems,
         )
 
-    def _mean(self, column: Floats, groups: list[npt.NDArray[np.bool_]]) -> Floats:
+    def _mean(self, column: Floats, groups: list[npt.NDArray[np.bool_]], power: int = 1) -> Floats:
+        """Weighted mean of each group, or root of the mean square, in units of the size of the largest number."""
         weight = self.n_customers.astype(np.float64)
-        return np.array([(column[rows] * weight[rows]).sum() / weight[rows].sum() for rows in groups])
+        largest = float(np.abs(column[np.isfinite(column)]).max(initial=1.0))
+        size = math.ldexp(1.0, math.frexp(largest)[1])  # dividing by a power of two rounds nothing
+        with np.errstate(under="ignore"):
+            parts = (column / size) ** power * weight
+            means = np.array([parts[rows].sum() / weight[rows].sum() for rows in groups])
+        found: Floats = size * means ** (1 / power)
+        return found
 
     def to_json(self) -> str:
         """Write the table as JSON text; :meth:`from_json` reads it back."""
@@ -295,7 +306,7 @@ def _table(found: list[tuple[np.datetime64, PurchaseSplit, Any]], problems: list
             columns[name].append(value)
     return RollingHoldout(
         origin=np.array([day for day, _, _ in found], dtype="datetime64[D]"),
-        name=np.array(names, dtype=np.str_),
+        name=text_array(names),
         n_customers=np.array([len(split.calibration) for _, split, _ in found]),
         problems=tuple(problems),
         **{name: np.array(column) for name, column in columns.items()},

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["ProbabilityIntegralTransform", "probability_integral_transform"]
 
 _ROUNDING = 1e-9
+_LEAST_WIDTH = 1e-9  # of a bin
 
 
 @stay_frozen
@@ -75,7 +76,8 @@ class ProbabilityIntegralTransform(Columns, Pictured):
 
     def __attrs_post_init__(self) -> None:
         require_same_length(upper=self.upper, share=self.share, n_drawn=self.n_drawn)
-        require(np.diff(self.upper, prepend=0.0) > 0, "upper", self.upper, "in ascending order, above 0")
+        rule = f"in ascending order, above 0, by at least {_LEAST_WIDTH:g}"  # shares are divided by the widths
+        require(np.diff(self.upper, prepend=0.0) >= _LEAST_WIDTH, "upper", self.upper, rule)
         if not math.isclose(float(self.share.sum()), 1.0, rel_tol=_ROUNDING):
             raise InputError("share", "of sum 1", float(self.share.sum()))
 

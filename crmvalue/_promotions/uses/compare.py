@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_items, as_whole_number, require, require_choice
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Rounding
@@ -284,7 +284,7 @@ def _result(total: _Totals, n_odd: int, problems: list[str]) -> PromotionCompari
         columns[f"gift_value_{when}"] = [total.rows[side].get(row, empty)[_GIFTS] for row in rows]
     return PromotionComparison(
         by=np.array([by for by, _ in rows]),
-        name=np.array([name for _, name in rows]),
+        name=text_array([name for _, name in rows]),
         n_carts=total.n_carts,
         n_distinct=total.n_distinct,
         n_lines_without_cost=total.n_lines_without_cost,

@@ -6,7 +6,7 @@ import datetime as dt
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -284,6 +284,7 @@ class TestRetentionByWorstTicket:
     """Kaplan-Meier from the end of the first days on, by the worst ticket within them."""
 
     @given(histories)
+    @example([(30, [(0, 0)]), (31, []), (30, [(0, 0)])])  # two are lost on one day
     def test_equals_a_slow_count(self, people):
         words, groups = ("minor", "major"), {}
         for left, tickets_ in people:

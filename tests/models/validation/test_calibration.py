@@ -196,6 +196,12 @@ class TestSpendIndependence:
         found = spend_independence(repeaters(frequency, spend))
         assert (found.correlation, found.p_value, found.holds) == (0.0, 1.0, True)
 
+    def test_no_sign_before_nothing(self):
+        frequency, spend = np.array([0, 1, 2, 3, 4]), np.array([5.0, 5.0, 7.0, 7.0, 4.99])
+        found = spend_independence(repeaters(frequency, spend))
+        assert -0.005 < found.correlation < 0
+        assert "correlation 0.00," in found.conclusion
+
     @pytest.mark.parametrize(
         "history",
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 
@@ -82,6 +83,14 @@ class TestRollingHoldout:
         with pytest.raises(InputError) as caught:
             rolling_holdout(LOG.customer, LOG.date, **{"origins": ORIGINS, "horizon": 26, **changes})
         assert caught.value.name == name
+
+    def test_errors_of_any_size_are_put_together(self, found):
+        """The units of purchases are the reader's: each error is as many times larger."""
+        large = dict.fromkeys(("mean_absolute_error", "root_mean_squared_error"), 1e299)
+        changes = {name: getattr(found, name) * factor for name, factor in large.items()}
+        whole, same = attrs.evolve(found, **changes).over_all(), found.over_all()
+        for name, factor in large.items():
+            np.testing.assert_allclose(getattr(whole, name), getattr(same, name) * factor, rtol=1e-12)
 
     def test_rejects_no_orders(self):
         with pytest.raises(InputError, match="`date`"):
