@@ -28,6 +28,7 @@ __all__ = [
     "as_percent",
     "divide_rounded",
     "exponent_of",
+    "largest_remainder",
     "money_text",
     "shifted",
     "split_amount",
@@ -211,7 +212,7 @@ def split_amount(amount: int, weights: Sequence[int], *, minima: Sequence[int] |
     if minima is None:
         if amount and not any(sizes):
             raise InputError("weights", "above 0 for at least one line", sizes)
-        return tuple(sign * part for part in _largest_remainder(abs(amount), sizes))
+        return tuple(sign * part for part in largest_remainder(abs(amount), sizes))
     floors = _floors(minima, sizes)
     limits = [size - floor for size, floor in zip(sizes, floors, strict=True)]
     if sum(limits) < abs(amount):
@@ -239,7 +240,7 @@ def split_limited(amount: int, weights: Sequence[int], limits: Sequence[int]) ->
     parts = [0] * len(weights)
     lines = [i for i, weight in enumerate(weights) if weight]
     while lines and amount:
-        shares = _largest_remainder(amount, [weights[i] for i in lines])
+        shares = largest_remainder(amount, [weights[i] for i in lines])
         full = [i for i, share in zip(lines, shares, strict=True) if share > limits[i]]
         if not full:
             for i, share in zip(lines, shares, strict=True):
@@ -252,7 +253,8 @@ def split_limited(amount: int, weights: Sequence[int], limits: Sequence[int]) ->
     return parts
 
 
-def _largest_remainder(amount: int, weights: Sequence[int]) -> list[int]:
+def largest_remainder(amount: int, weights: Sequence[int]) -> list[int]:
+    """Split an amount >= 0 in proportion to weights >= 0; a line of weight 0 gets nothing."""
     whole = sum(weights)
     if not whole:
         return [0] * len(weights)

@@ -16,6 +16,12 @@ __all__ = ["net_returns"]
 _RESIDUE = 1e-9
 """A part of the units of a line below this is what binary arithmetic leaves of nothing."""
 
+_SCALES = (1e3, 1e6)
+_MOST_WHOLE = 2.0**53  # sums of whole numbers up to here are exact
+
+_NOISE = 1e-13
+"""A part of the largest stack below this is what binary arithmetic leaves of nothing."""
+
 
 def net_returns(
     customer: npt.NDArray[Any],
@@ -36,19 +42,47 @@ def net_returns(
     rows = np.nonzero(touched)[0]
     rows = rows[np.lexsort((*(tie[rows] for tie in ties), units[rows], back[rows], day[rows], key[rows]))]
     start, end = _bounds(key[rows])
-    step = np.where(back[rows], -units[rows], units[rows])
-    height = _since(np.add, step, start)  # as if a stack could lie below 0
-    lowest = np.minimum(_since(np.minimum, height, start), 0.0)
-    stack = height - lowest
+    scale, unit = _as_whole(units[rows])
+    step = np.where(back[rows], -unit, unit)
+    stack = _heights(step, start)
+    before = np.where(start == np.arange(len(rows)), 0.0, np.roll(stack, 1))
+    nothing = np.zeros(len(rows))
+    if scale is None:
+        nothing = np.maximum(_RESIDUE * unit, _NOISE * _since(np.maximum, stack, start)[end])
     later = _since(np.minimum, stack[::-1], (len(rows) - 1 - end)[::-1])[::-1]
-    kept = np.clip(later - (stack - step), 0.0, units[rows])
-    kept[(kept <= _RESIDUE * units[rows]) | back[rows]] = 0.0
+    kept = np.clip(later - before, 0.0, unit)
+    kept[kept <= nothing] = 0.0
+    kept = np.where(back[rows], 0.0, np.where(later >= stack, unit, kept))  # no return reaches down to some
+    over = np.where(back[rows], unit - before, 0.0)
     left = np.where(back, 0.0, units)
-    left[rows] = kept
-    last = end == np.arange(len(rows))
-    below, largest = -lowest[last], _since(np.maximum, units[rows], start)[last]
-    unmatched = float(below[below > _RESIDUE * largest].sum())
-    return left, unmatched
+    left[rows] = kept / (scale or 1.0)
+    return left, float(over[over > nothing].sum()) / (scale or 1.0)
+
+
+def _as_whole(units: Floats) -> tuple[float | None, Floats]:
+    """Give units as whole thousandths or millionths, which add up exactly, with their scale; None if they are not."""
+    for scale in _SCALES:
+        whole = np.rint(units * scale)
+        if whole.sum() < _MOST_WHOLE and (whole / scale == units).all():
+            return scale, whole
+    return None, units
+
+
+def _heights(step: Floats, start: Integers) -> Floats:
+    """Give the height of each row's stack after the row: the sum of the steps, of which no return takes it below 0.
+
+    The sums of rows join in pairs: a stack of height s becomes max(least, s + total). What a return takes beyond 0
+    enters no height, so that a large one takes no digits from what is bought later.
+    """
+    least, total = np.maximum(step, 0.0), step.copy()
+    place, back = np.arange(len(step)), 1
+    longest = int((place - start).max(initial=0))
+    while back <= longest:
+        reach = np.nonzero(place - back >= start)[0]
+        least[reach] = np.maximum(least[reach], least[reach - back] + total[reach])
+        total[reach] += total[reach - back]
+        back *= 2
+    return least
 
 
 def _bounds(key: Integers) -> tuple[Integers, Integers]:
@@ -60,10 +94,9 @@ def _bounds(key: Integers) -> tuple[Integers, Integers]:
 
 
 def _since(join: np.ufunc, values: Floats, start: Integers) -> Floats:
-    """Give the sum or the lowest value of each row's group up to the row.
+    """Give the largest or the lowest value of each row's group up to the row.
 
-    It takes as many steps as the longest group has bits. No group meets the numbers of another one, so a large one
-    takes no digits from a small one.
+    It takes as many steps as the longest group has bits.
     """
     found, place, step = values.copy(), np.arange(len(values)), 1
     longest = int((place - start).max(initial=0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from fractions import Fraction
 from itertools import pairwise
 
 import attrs
@@ -534,8 +535,37 @@ class TestMarkovRemovalEffects:
         np.testing.assert_allclose(stepwise.prob_without, direct.prob_without, rtol=1e-10)
         monkeypatch.setattr(
             "crmvalue._attribution.markov._MOST_STEPS", 1
-        )  # not enough: it is solved directly after all
-        np.testing.assert_array_equal(markov_removal_effects(paths, order=order).prob_without, direct.prob_without)
+        )  # not enough: factors solve each system after all
+        factors = markov_removal_effects(paths, order=order)
+        np.testing.assert_allclose(factors.prob_without, direct.prob_without, rtol=1e-13)
+
+    @pytest.mark.parametrize("n_lost", [10**5, 10**10, 10**15])
+    def test_rare_conversions_keep_their_digits(self, n_lost):
+        """By hand: 2 of 4 mails convert; a chat is the last of its path with N + 2 chances, and 2 of them convert."""
+        paths = Paths.from_lists([["mail", "chat", "mail"], ["chat"] * 4], [2, 2], n_lost=[0, n_lost])
+        effects = markov_removal_effects(paths)
+        n = n_lost + 4
+        assert effects.prob_conversion == pytest.approx(4 / n, rel=1e-14)
+        chat, mail = Fraction(2, n) * Fraction(2, 4), Fraction(n_lost + 2, n) * Fraction(2, n)
+        np.testing.assert_allclose(effects.prob_without, [float(chat), float(mail)], rtol=1e-14)
+
+    @pytest.mark.parametrize("n", [1, 63, 64, 130])
+    def test_each_channel_passes_on_to_the_next(self, n):
+        """One path converts at each channel and the others go on: without channel k, only k paths convert."""
+        lists = [[f"c{i:03d}" for i in range(k + 1)] for k in range(n)]
+        paths = Paths.from_lists(lists, [1] * n, n_lost=[0] * (n - 1) + [n])
+        reach = np.arange(2 * n, n, -1) / (2 * n)  # one path less at each step
+        np.testing.assert_allclose(markov_removal_effects(paths).prob_without, 1 - reach, rtol=0, atol=1e-14)
+
+    def test_many_channels_take_one_elimination(self, monkeypatch):
+        rng = np.random.default_rng(5)
+        lists = [[f"c{i}" for i in rng.integers(0, 150, n)] for n in rng.geometric(0.2, 600)]
+        paths = Paths.from_lists(lists, rng.random(600) < 0.2)
+        monkeypatch.setattr("crmvalue._attribution.markov._prob_conversion", None)  # one system for each channel
+        effects = markov_removal_effects(paths)
+        monkeypatch.undo()
+        monkeypatch.setattr("crmvalue._attribution.markov._MOST_DIRECT", 0)
+        np.testing.assert_allclose(markov_removal_effects(paths).prob_without, effects.prob_without, rtol=1e-11)
 
     def test_repeats_and_loops_end(self):
         paths = Paths.from_lists([["a"] * 50, ["a", "b"] * 30, ["b", "a", "a"]], [1, 1, 0])

@@ -190,6 +190,28 @@ def test_columns_of_dataframes(library):
     assert lines.to_frame("polars")["product"].to_list() == [3, 1]
 
 
+@pytest.mark.parametrize(
+    ("quantity", "left", "unmatched"),
+    [
+        ([5, 0.02, -0.01, -1e5, 0.01, -0.01], [], 99994.99),
+        ([5, 0.3, 0.3, -1e6, 0.001, -0.3], [], 999994.699),
+        ([3e9, -0.9, 0.03, -0.003], [2999999999.1, 0.027], 0),
+        ([5, 1e9, -1e9, -4.5, 0.2], [0.5, 0.2], 0),
+    ],
+)
+@pytest.mark.parametrize("part", [1, 1 / 3])
+def test_a_large_return_takes_no_digits_from_what_is_bought_later(quantity, left, unmatched, part):
+    """Ten units of another product stay; the rest is worked out by hand."""
+    dates = [f"2024-01-{day:02d}" for day in range(1, len(quantity) + 2)]
+    product = ["milk", *["tea"] * len(quantity)]
+    given = [10 * part, *(part * units for units in quantity)]
+    lines = read_order_lines([1] * len(given), dates, product, quantity=given, refunds="net")
+    close = {"rel": 0} if part == 1 else {"rel": 1e-4}  # thirds of a billion know their digits up to 1e-7
+    assert lines.quantity.tolist() == pytest.approx([10 * part, *(part * units for units in left)], **close, abs=0)
+    assert lines.counts.unmatched_quantity == pytest.approx(part * unmatched, rel=1e-12)
+    assert OrderLines.from_json(lines.to_json()) == lines
+
+
 class TestOddRows:
     """Residues of binary arithmetic count as 0, copies are counted, and what is no identifier is refused."""
 

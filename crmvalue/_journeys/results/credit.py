@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 import numpy as np
 
+from crmvalue._core.money import largest_remainder
 from crmvalue._journeys.moments import moment
 from crmvalue._journeys.results.logs import codes_of, latest_before, places_in
 from crmvalue.attribution import AttributionModel, attribute, paths_from_touches
@@ -130,21 +131,22 @@ def credit_by_model(log: Log, model: Any, money: list[Integers], n_cells: int) -
     everyone, credited = np.ones(len(log.whom), dtype=bool), orders.sum(axis=0)
     if model == "markov" and reached.any():  # its rates are those of all customers, and its money follows the orders
         credited = _ask(log, model, everyone, reached, money[0], n_cells)[0]
-        shares = [credited / credited.sum() * float(amounts[reached].sum()) for amounts in money]
+        parts = [_split(int(amounts[reached].sum()), credited) for amounts in money]
     else:
-        shares = [first.sum(axis=0)]
+        parts = [_split(int(money[0][reached].sum()), first.sum(axis=0))]
         for amounts in money[1:]:
-            found = np.zeros(n_cells)
+            found = np.zeros(n_cells, dtype=np.int64)
             for sign in (1, -1):  # the door takes no money below 0
                 sold = reached & (sign * amounts > 0)
                 if sold.any():
-                    found += sign * _ask(log, model, everyone, sold, np.abs(amounts), n_cells)[1]
-            shares.append(found)
+                    weight = _ask(log, model, everyone, sold, np.abs(amounts), n_cells)[1]
+                    found += _split(int(amounts[sold].sum()), weight)
+            parts.append(found)
     cell_part, count = np.unique(log.cell * _PARTS + part, return_counts=True)
     unit_cell = cell_part // _PARTS
     return Credit(
         orders=credited,
-        money=[_to_whole(share, int(amounts[reached].sum())) for share, amounts in zip(shares, money, strict=True)],
+        money=parts,
         unit_cell=unit_cell,
         unit_money=first[cell_part % _PARTS, unit_cell],
         unit_messages=count,
@@ -183,13 +185,9 @@ def _whole_sums(cell: Integers, amount: Integers, n_cells: int) -> Integers:
     return total
 
 
-def _to_whole(share: Floats, total: int) -> Integers:
-    """Round parts to whole numbers that sum to the total: what is left goes to the largest remainders."""
-    whole = np.floor(share + 1e-9 * np.abs(share)).astype(np.int64)
-    left = total - int(whole.sum())
-    rest = share - whole
-    size = max(len(share), 1)
-    whole += left // size
-    extra = np.argsort(-rest, kind="stable")[: left % size]
-    whole[extra] += 1
-    return whole
+def _split(total: int, weight: Floats) -> Integers:
+    """Split minor units in proportion to weights >= 0, which are taken as the exact numbers that the floats are."""
+    ratios = [number.as_integer_ratio() for number in weight.tolist()]
+    common = max((below for _, below in ratios), default=1)  # all are powers of two
+    parts = largest_remainder(abs(total), [above * (common // below) for above, below in ratios])
+    return np.array([-part if total < 0 else part for part in parts], dtype=np.int64)

@@ -167,6 +167,19 @@ class TestCredit:
         found = journey_results(past, None, sold, as_of="2024-06-30", credit="linear")
         assert sorted(found.revenue.tolist()) == [0.33, 0.33, 0.34]
 
+    @pytest.mark.parametrize("rule", MODELS)
+    @pytest.mark.parametrize("margin", [1.0, -1.0])
+    def test_large_amounts_move_no_money_between_messages(self, rule, margin):
+        past = history([(name, name, "e", "2024-05-01") for name in "abc"])
+        sold = Orders(customer=["a", "b"], time=["2024-05-02"] * 2, revenue=["99999999999.99", "5.00"], margin=margin)
+        found = journey_results(past, None, sold, as_of="2024-06-30", credit=rule)
+        if rule == "markov":  # its money follows the orders: half each
+            assert found.revenue.tolist() == [50000000002.5, 50000000002.49, 0.0]
+        else:
+            assert found.revenue.tolist() == [99999999999.99, 5.0, 0.0]
+        assert found.margin.tolist() == (margin * found.revenue).tolist()
+        assert JourneyResults.from_json(found.to_json()).revenue.tolist() == found.revenue.tolist()
+
     def test_sums_are_exact_where_floats_are_not(self):
         """A tenth added ten million times as floats is off; whole cents are not."""
         n = 100_000
