@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["fit_lines", "format_groups", "format_models", "format_summary"]
 
 _WIDTH = 120
-_NARROWEST = 40
+_NARROWEST = 16
 _YEAR = 12  # months
 _NOTE = 58  # column of the note behind a figure and its interval
 
@@ -142,10 +142,12 @@ def _fit_line(line: str, width: int) -> list[str]:
     if len(line) <= width:
         return [line]
     inner = line.lstrip(" ")
-    margin = min(len(line) - len(inner), width // 2)
+    most = 2 * width // 5  # of indentation, so that a word has room
+    margin = min(len(line) - len(inner), most)
+    indent = " " * min(margin + 4, most)
     figure, gap, note = inner.rpartition("  ")
-    first = _break(" " * margin + (figure.rstrip() if gap else inner), width=width, indent=" " * (margin + 4))
-    return first + (_break(" " * (margin + 4) + note, width=width, indent=" " * (margin + 4)) if gap else [])
+    first = _break(" " * margin + (figure.rstrip() if gap else inner), width=width, indent=indent)
+    return first + (_break(indent + note, width=width, indent=indent) if gap else [])
 
 
 def _require(summary: object, kind: type, maker: str) -> None:
