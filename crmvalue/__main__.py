@@ -317,6 +317,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         acquisition_cost=means["acquisition_cost"],
         ignore_first_days=options.ignore_first_days,
         industry=options.industry,
+        service_cost=means["service_cost"],
         **money,
     )
     groups, group_columns = summarise_groups_log(log, policy, as_of=options.as_of, spend_basis=options.spend)
