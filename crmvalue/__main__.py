@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, RuntimeError) as error:
         if type(error) is RuntimeError and str(error) != _INTERRUPTED:
             raise
-        _say("crmvalue: stopped", sys.stderr)
+        _complain("crmvalue: stopped")
         return 130  # as shells have it: 128 and the number of the signal
 
 
@@ -73,24 +73,39 @@ def _run(options: argparse.Namespace) -> int:
         return _fail("there is too little memory for this log. Hint: crmvalue.frames leaves the rows where they are")
     except OSError as error:  # a file that can be opened, but not read to its end
         return _fail(f"cannot read {', '.join(options.file)!r}: {error.strerror or error}")
+    return _print(overview) or (0 if problem is None else _fail(problem))
+
+
+def _print(overview: str) -> int:
+    """Print the overview; return the exit code."""
     from crmvalue._report.text import fit_lines
 
+    if sys.stdout is None:
+        return _fail("cannot print the overview: the output is closed")
     if _is_terminal(sys.stdout):
         overview = fit_lines(overview, shutil.get_terminal_size().columns)
     try:
         _say(overview, sys.stdout)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        _abandon_output()
+        _abandon(sys.stdout)
     except OSError as error:
-        _abandon_output()
+        _abandon(sys.stdout)
         return _fail(f"cannot print the overview: {error.strerror or error}")
-    return 0 if problem is None else _fail(problem)
+    return 0
 
 
 def _fail(sentence: str) -> int:
     """Print why there is no result, or no table; return the exit code for it."""
-    _say(f"crmvalue: {sentence}", sys.stderr)
+    _complain(f"crmvalue: {sentence}")
     return 2
+
+
+def _complain(sentence: str) -> None:
+    """Print to the stream of errors; where it is full or has no reader, the exit code says it alone."""
+    try:
+        _say(sentence, sys.stderr)
+    except OSError:
+        _abandon(sys.stderr)
 
 
 def _say(text: str, stream: TextIO | None) -> None:
@@ -107,9 +122,9 @@ def _is_terminal(stream: TextIO | None) -> bool:
     return stream is not None and stream.isatty()
 
 
-def _abandon_output() -> None:
+def _abandon(stream: TextIO) -> None:
     """Let what is left to print go nowhere, so that nothing fails at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -302,6 +317,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         acquisition_cost=means["acquisition_cost"],
         ignore_first_days=options.ignore_first_days,
         industry=options.industry,
+        service_cost=means["service_cost"],
         **money,
     )
     groups, group_columns = summarise_groups_log(log, policy, as_of=options.as_of, spend_basis=options.spend)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, Floats
 
 __all__ = [
+    "AMOUNT_RULE",
     "DATE_HINT",
     "LARGEST_AMOUNT",
     "RESIDUE",
@@ -68,6 +69,8 @@ __all__ = [
 
 _LARGEST = 1e100
 LARGEST_AMOUNT = 1e15
+AMOUNT_RULE = "of a magnitude up to 1e15"
+"""Of a log of money, in which smaller amounts than a residue count as 0."""
 _FIRST_DAY = np.datetime64("0001-01-01", "D")
 _LAST_DAY = np.datetime64("9999-12-31", "D")
 _COARSE_UNITS = frozenset({"Y", "M", "W"})
@@ -126,10 +129,13 @@ def as_column(name: str, value: ArrayLike, *, allow_missing: bool = False, large
     return array
 
 
-def as_log_amounts(name: str, value: ArrayLike) -> Floats:
-    """Cast the amounts of a log of money as `as_amounts` does, with what binary arithmetic leaves of nothing as 0."""
-    array = _numeric(name, value)
-    return as_amounts(name, np.where(np.abs(array) < RESIDUE, 0.0, array))
+def as_log_amounts(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:
+    """Cast the amounts of a log of money: up to 1e15, with what binary arithmetic leaves of nothing as 0."""
+    array = as_column(name, value, allow_missing=allow_missing, largest=np.inf)
+    size = np.abs(array)
+    require((size <= LARGEST_AMOUNT) | np.isnan(size), name, array, AMOUNT_RULE)
+    tiny = size < RESIDUE
+    return np.where(tiny, 0.0, array) if tiny.any() else array
 
 
 def as_amounts(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crmvalue._cohorts.retention import MONTHS, WEEKS, first_day, period_of, read_period, require_room
-from crmvalue._core.checks import LARGEST_AMOUNT, as_day
+from crmvalue._core.checks import AMOUNT_RULE, LARGEST_AMOUNT, RESIDUE, as_day
 from crmvalue._frames.columns import find_roles
 from crmvalue._frames.customers import FrameResult
 from crmvalue._frames.engines import (
@@ -112,7 +112,7 @@ def _triangle(
 
     money: Any = nw.lit(0.0)
     if has_money:  # what is left of binary arithmetic counts as 0
-        money = nw.when(nw.col("_money").abs() < 1.0 / LARGEST_AMOUNT).then(nw.lit(0.0)).otherwise(nw.col("_money"))
+        money = nw.when(nw.col("_money").abs() < RESIDUE).then(nw.lit(0.0)).otherwise(nw.col("_money"))
     who, day = nw.col("_who"), nw.col("_day")
     late = day > float(today.astype(np.int64))
     bad = {"_nobody": ~nw.col("_named"), "_undated": nw.col("_named") & day.is_null(), "_late": late}
@@ -131,7 +131,7 @@ def _triangle(
         ("_odd_id", "customer", WHOLE),
         ("_undated", "date", "a date, not missing"),
         ("_unknown", "amount", "a number, not missing"),
-        ("_odd", "amount", "0 or of a magnitude from 1e-15 to 1e15"),
+        ("_odd", "amount", AMOUNT_RULE),
     ):
         if found.get(name):
             raise InputError(role, rule, "another value", count=found[name])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.checks import LARGEST_AMOUNT
+from crmvalue._core.checks import AMOUNT_RULE, LARGEST_AMOUNT
 from crmvalue._frames.engines import Arrays, collect, divider, flag, is_known, is_whole, need_window
 from crmvalue._purchases.order_log import (
     MONDAY,
@@ -381,7 +381,7 @@ def _treat_amounts(
     import narwhals as nw
 
     if n_large:
-        raise InputError("amount", f"of a magnitude up to {LARGEST_AMOUNT:g}", "a larger one", count=n_large)
+        raise InputError("amount", AMOUNT_RULE, "a larger one", count=n_large)
     for kind, name, rule in (
         ("_missing", "missing", "a number, not missing"),
         ("_zero", "zeros", "other than 0"),

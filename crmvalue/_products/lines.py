@@ -8,11 +8,12 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import (
-    as_amounts,
+    RESIDUE,
+    as_column,
     as_day,
     as_day_column,
     as_items,
-    as_results,
+    as_log_amounts,
     require,
     require_choice,
     require_same_index,
@@ -50,9 +51,6 @@ Duplicates: TypeAlias = Literal["keep", "drop", "raise"]
 
 _COLUMNS = ("customer", "date", "product", "category", "brand", "quantity", "amount", "order")
 _CODED = ("customer", "product", "category", "brand", "order")
-_RESIDUE = 1e-9
-"""Money and units of a smaller magnitude are what binary arithmetic leaves of nothing, as in an order log."""
-
 _ADVICE = "`refunds` = 'net' takes such rows off purchases, 'drop' leaves them out"
 
 
@@ -113,10 +111,9 @@ def _numbers(name: str, *, above: bool) -> Any:
 
 def _sums(name: str, value: Any, *, allow_missing: bool = False) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Take money or units, residues of binary arithmetic as 0, and tell which they are."""
-    column = np.array(as_results(name, value, allow_missing=allow_missing))  # the caller keeps theirs
-    tiny = (np.abs(column) < _RESIDUE) & (column != 0)
-    column[tiny] = 0.0
-    return np.array(as_amounts(name, column, allow_missing=allow_missing)), tiny
+    column = as_column(name, value, allow_missing=allow_missing, largest=np.inf)
+    tiny = (np.abs(column) < RESIDUE) & (column != 0)
+    return np.array(as_log_amounts(name, column, allow_missing=allow_missing)), tiny  # the caller keeps theirs
 
 
 @attrs.frozen(kw_only=True)

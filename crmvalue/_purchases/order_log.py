@@ -16,10 +16,10 @@ import numpy.typing as npt
 from crmvalue._core.calendar import FAR_YEARS, last_date, main_span
 from crmvalue._core.checks import (
     RESIDUE,
-    as_amounts,
     as_column,
     as_day,
     as_float,
+    as_log_amounts,
     as_time_column,
     as_whole_number,
     require,
@@ -393,9 +393,8 @@ def _left_over(ids: npt.NDArray[Any], code: Integers, kept: npt.NDArray[np.bool_
 def _without_residues(given: Floats) -> tuple[Floats, Integers | None]:
     """Set residues of binary arithmetic to 0, and check the rest; give their count for each row, None without any."""
     residue = (np.abs(given) < RESIDUE) & (given != 0)
-    if not residue.any():
-        return as_amounts("amount", given, allow_missing=True), None
-    return as_amounts("amount", np.where(residue, 0.0, given), allow_missing=True), residue.astype(np.int64)
+    money = as_log_amounts("amount", given, allow_missing=True)
+    return money, residue.astype(np.int64) if residue.any() else None
 
 
 def _sort_rows(code: Integers, day: Dates, n_ids: int) -> SortedRows:

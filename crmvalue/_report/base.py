@@ -149,8 +149,9 @@ def summarise_base_log(
     as_of: ArrayLike | None,
     ignore_first_days: int | None = None,
     industry: str | None = None,
+    service_cost: float | None = None,
 ) -> BaseSummary:
-    """Do what :func:`summarise_base` does, for a log that has been read."""
+    """Do what :func:`summarise_base` does, for a log that has been read; the cost of serving is only named."""
     margin = optional(partial(as_fraction, closed=True))("margin", margin)
     acquisition_cost = optional(as_positive)("acquisition_cost", acquisition_cost)
     discount_rate = optional(partial(as_positive, zero=True))("discount_rate", discount_rate)
@@ -187,6 +188,7 @@ def summarise_base_log(
         margin=margin,
         acquisition_cost=acquisition_cost,
         discount_rate=discount_rate,
+        service_cost=service_cost,
         value=_base_value(period, newcomers, money_kept, margin, acquisition_cost, discount_rate, industry),
         concentration=_concentration(history),
     )

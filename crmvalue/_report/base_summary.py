@@ -291,6 +291,9 @@ class BaseSummary:
         The newest period and the one before; None if the log is too short for the customers' pace.
     margin, acquisition_cost, discount_rate : float or None
         As given.
+    service_cost : float or None
+        Cost of serving a customer [money/year], which `value` does not take off; a mean, if it differs by customer. The
+        command gives one; :func:`summarise_base` knows none.
     value : BaseValue
         Lifetime value.
     concentration : Concentration or None
@@ -322,6 +325,7 @@ class BaseSummary:
     margin: float | None = number_field("margin", low=0.0, high=1.0, optional=True)
     acquisition_cost: float | None = number_field("acquisition_cost", low=0.0, optional=True)
     discount_rate: float | None = number_field("discount_rate", low=0.0, optional=True)
+    service_cost: float | None = number_field("service_cost", low=0.0, default=None)
     value: BaseValue = checked_field("value", of_class(BaseValue))
     concentration: Concentration | None = checked_field("concentration", optional(of_class(Concentration)))
 

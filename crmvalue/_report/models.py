@@ -136,6 +136,9 @@ class ModelSummary:
         Value of the base for life, discounted [money]; None without a discount rate above 0.
     margin, discount_rate : float or None
         The arguments as given; the rate is per year. Without a margin, values are in revenue.
+    service_cost : float or None
+        Cost of serving a customer while active [money/year], taken off the values; a mean, if it differs by customer.
+        The command gives one; :func:`summarise_models` knows none.
     horizon : float
         Length of the future [weeks].
     warnings : tuple of str
@@ -176,6 +179,7 @@ class ModelSummary:
     value_for_life: float | None = number_field("value_for_life", default=None)
     margin: float | None = number_field("margin", low=0.0, high=1.0, default=None)
     discount_rate: float | None = number_field("discount_rate", low=0.0, default=None)
+    service_cost: float | None = number_field("service_cost", low=0.0, default=None)
     horizon: float = number_field("horizon", low=0.0, default=_HORIZON)
     warnings: tuple[str, ...] = words_field("warnings", default=())
     log_scores: Mapping[str, float] | None = checked_field("log_scores", optional(_as_parameters), default=None)
@@ -354,7 +358,8 @@ def summarise_models_log(
     rate = optional(partial(as_positive, zero=True))("discount_rate", discount_rate)
     end = last_day(log, "as_of", as_of)
     history = to_history(aggregate(log, policy, None, end, "day"), end, "week", "day")
-    blank = ModelSummary(as_of=end, n_customers=len(history), margin=margin, discount_rate=rate)
+    serving = None if terms is None else terms.mean("service_cost")
+    blank = ModelSummary(as_of=end, n_customers=len(history), margin=margin, discount_rate=rate, service_cost=serving)
     own = None if terms is None else terms.of(history.customer)  # type: ignore[arg-type]  # made from a log
     return _look_ahead(log, policy, history, blank, own)
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["fit_lines", "format_groups", "format_models", "format_summary"]
 
 _WIDTH = 120
-_NARROWEST = 40
+_NARROWEST = 16
 _YEAR = 12  # months
 _NOTE = 58  # column of the note behind a figure and its interval
 
@@ -142,10 +142,12 @@ def _fit_line(line: str, width: int) -> list[str]:
     if len(line) <= width:
         return [line]
     inner = line.lstrip(" ")
-    margin = min(len(line) - len(inner), width // 2)
+    most = 2 * width // 5  # of indentation, so that a word has room
+    margin = min(len(line) - len(inner), most)
+    indent = " " * min(margin + 4, most)
     figure, gap, note = inner.rpartition("  ")
-    first = _break(" " * margin + (figure.rstrip() if gap else inner), width=width, indent=" " * (margin + 4))
-    return first + (_break(" " * (margin + 4) + note, width=width, indent=" " * (margin + 4)) if gap else [])
+    first = _break(" " * margin + (figure.rstrip() if gap else inner), width=width, indent=indent)
+    return first + (_break(indent + note, width=width, indent=indent) if gap else [])
 
 
 def _require(summary: object, kind: type, maker: str) -> None:
@@ -228,6 +230,7 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         return ["LIFETIME VALUE", "  not known: the log has no amounts"]
     if period is None or period.retention_rate is None or period.arpu is None:
         return ["LIFETIME VALUE", "  not known: churn cannot be measured on this log"]
+    serving = _before_serving(summary)
     lines = ["LIFETIME VALUE before acquisition cost; intervals show chance, not how well the formula fits"]
     if value.ltv_revenue is None:
         lines.append(
@@ -235,12 +238,12 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         )
     lines += [
         _estimate("active, in revenue", value.ltv_revenue, note="order value x purchases x lifetime"),
-        _estimate("active, in margin", value.ltv_margin, note=f"ARPU x margin {summary.margin} / churn"),
-        _estimate("active, discounted", value.ltv_discounted, note=f"at {summary.discount_rate} a year"),
+        _estimate("active, in margin", value.ltv_margin, note=f"ARPU x margin {summary.margin} / churn{serving}"),
+        _estimate("active, discounted", value.ltv_discounted, note=f"at {summary.discount_rate} a year{serving}"),
     ]
     lines += _newcomer_lines(summary, period)
     if value.band is not None and value.ltv_to_cac is not None:
-        note = f"of a newcomer; {value.band.name}: {value.band.message}"
+        note = f"of a newcomer{serving}; {value.band.name}: {value.band.message}"
         if value.lowest_band is not None and value.lowest_band.name != value.band.name:
             note += f" But at the lower end: {value.lowest_band.name}."
         lines.append(
@@ -248,7 +251,10 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         )
     if value.max_acquisition_cost is not None:
         cost = value.of_newcomer(value.max_acquisition_cost)
-        lines.append(_estimate("acquisition cost", cost, note="at most, for an LTV:CAC of 3"))
+        lines.append(_estimate("acquisition cost", cost, note=f"at most, for an LTV:CAC of 3{serving}"))
+    if serving:
+        a_year = f"{summary.service_cost:z,.2f}"
+        lines += _wrap(f"Serving a customer costs {a_year} a year: only the value of the forecast takes it off.")
     lines += _ignored_lines(summary)
     lines += [
         f"  A customer without a purchase in the last {period.name} counts as lost.",
@@ -260,6 +266,11 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         )
     lines.append(f"  Compute the figures again by {summary.recompute_on}, because customers change.")
     return [line for line in lines if line]
+
+
+def _before_serving(summary: BaseSummary) -> str:
+    """Say of a value in margin that it does not know the cost of serving, where there is one."""
+    return ", before the cost of serving" if summary.service_cost else ""
 
 
 def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
@@ -277,6 +288,7 @@ def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
             note = f"known customers spend no less than {counted(period.months_kept, 'month')} earlier"
         return [_line("newcomer, in margin", "not known", note=note)]
     note = f"first {period.name}; a share of {period.newcomer_retention_rate:.2f} buys again in the second"
+    note += _before_serving(summary)
     measured = f"Measured on {counted(period.n_newcomers, 'newcomer')}, first seen from {period.newcomers_from} to "
     said = [f"{measured}{period.newcomers_to}. It holds for newcomers like them."]
     if period.n_late:
@@ -461,7 +473,8 @@ def _error_table(summary: ModelSummary, name: str) -> list[str]:
 def _forecast_value_lines(summary: ModelSummary) -> list[str]:
     basis = "revenue" if summary.margin is None else f"margin at {summary.margin}"
     rate = "" if not summary.discount_rate else f", discounted at {summary.discount_rate} a year"
-    note = f"of the base, in {basis}{rate}"
+    serving = f", less {summary.service_cost:z,.2f} a year for serving each" if summary.service_cost else ""
+    note = f"of the base, in {basis}{serving}{rate}"
     if summary.value is None:
         lines = _wrap(f"Value not known: {summary.spend_problem}")
     else:

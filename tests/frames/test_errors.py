@@ -47,7 +47,8 @@ class TestOrders:
     @each_engine
     def test_an_impossible_amount_without_a_customer(self, engine, amount):
         table = pa.table({"customer": ["a", None, "b"], "date": ORDERS["date"], "amount": [1.0, amount, 2.0]})
-        assert refusal(frames.summarise, engine.make(table), missing="drop", refunds="drop").name == "amount"
+        error = refusal(frames.summarise, engine.make(table), missing="drop", refunds="drop")
+        assert (error.name, error.rule) == ("amount", "of a magnitude up to 1e15")
 
     @pytest.mark.parametrize(("n_days", "n_near", "n_far", "refused"), [(8, 2, 1, True), (9, 1, 2, False)])
     @each_engine

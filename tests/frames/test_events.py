@@ -129,6 +129,12 @@ class TestRetention:
             check_retention(engine, log, **options)
         check_retention(engine, log, has_money=False, **PERIODS[0])
 
+    @each_engine
+    def test_amounts_of_less_than_a_residue_buy_for_nothing(self, engine):
+        rows = {"who": [1, 1, 2], "day": ["2024-01-05", "2024-02-05", "2024-01-06"], "paid": [-4e-10, 9.0, 5.0]}
+        table = pa.table({**rows, "day": pa.array(np.array(rows["day"], "datetime64[D]"))})
+        check_retention(engine, table, **PERIODS[0])
+
     @one_of_the_slowest
     def test_slowest_engines(self, engine):
         check_retention(engine, make_log(51, 30, gaps=False, amounts="whole"), **PERIODS[0])

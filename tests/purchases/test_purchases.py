@@ -1237,6 +1237,7 @@ class TestSums:
             with pytest.raises(InputError) as caught:
                 log([1, 1], ["2024-01-01", "2024-01-02"], [1, amount], **end)
             assert (caught.value.name, caught.value.index) == ("amount", 1)
+            assert caught.value.rule == "of a magnitude up to 1e15"  # 4e-16 is taken, as 0
 
     @given(st.lists(st.sampled_from((1e15, 1e-15, -1e15, -1e-15, 3e-15, 0.0)), min_size=1, max_size=8), st.data())
     def test_the_ends_of_the_range_give_a_history(self, amounts, data):

@@ -90,6 +90,18 @@ class TestConsole:
         assert done.returncode == 2
         assert done.stderr == b"crmvalue: cannot print the overview: No space left on device\n"
 
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+    def test_a_full_disk_under_the_errors(self):
+        with Path("/dev/full").open("wb") as full:
+            done = subprocess.run([sys.executable, "-m", "crmvalue", "none.csv"], stderr=full, check=False)
+        assert done.returncode == 2
+
+    def test_a_closed_output_is_no_success(self, tmp_path, monkeypatch, capsys):
+        path = str(few_orders(tmp_path / "orders.csv"))
+        monkeypatch.setattr(sys, "stdout", None)  # as Python has it where its caller closed the stream
+        assert main([path]) == 2
+        assert capsys.readouterr().err == "crmvalue: cannot print the overview: the output is closed\n"
+
     @pytest.mark.parametrize("arguments", [["none.csv"], ["--none"]])
     def test_errors_do_not_go_to_the_overview_where_stderr_is_closed(self, monkeypatch, capsys, arguments):
         monkeypatch.setattr(sys, "stderr", None)  # as Python has it where its caller closed the stream
@@ -111,7 +123,7 @@ class TestConsole:
 class TestWidth:
     """No word is cut: what does not fit goes on in the next line."""
 
-    @pytest.mark.parametrize("width", [40, 58, 79, 80, 100, 119])
+    @pytest.mark.parametrize("width", [20, 30, 40, 58, 79, 80, 100, 119])
     def test_all_words_stay_in_their_order(self, width):
         cdnow = load_cdnow()
         money = {"margin": 0.3, "acquisition_cost": 20, "discount_rate": 0.1}

@@ -135,6 +135,7 @@ def _tiles(report: Report, _: Words) -> list[Figure]:
     tiles = []
     if models.value is not None:
         basis = _("in revenue") if models.margin is None else _("in margin")
+        basis += f", {_('less the cost of serving')}" if models.service_cost else ""
         interval = "" if report.value_interval is None else _money_interval(report.value_interval, _)
         tiles.append(Figure(_("Value of the next 52 weeks"), _.money(models.value), interval, basis))
     tiles.append(Figure(_("Customers"), _.count(base.n_customers)))
@@ -150,7 +151,9 @@ def _tiles(report: Report, _: Words) -> list[Figure]:
         )
     if base.value.ltv_newcomer is not None:
         new = base.value.ltv_newcomer
-        tiles.append(_figure(_("Value of a new customer"), new, _.money, _("in margin, for life")))
+        tiles.append(
+            _figure(_("Value of a new customer"), new, _.money, _("in margin, for life") + _before_serving(report, _))
+        )
     return tiles
 
 
@@ -199,8 +202,7 @@ def _sureness(report: Report, _: Words) -> dict[str, Any] | None:
 def _figures(report: Report, _: Words) -> list[Figure]:
     """Give the key figures with their intervals."""
     base = report.base
-    value, period = base.value, base.last_period
-    _("customers with more than one purchase")
+    value, period, serving = base.value, base.last_period, _before_serving(report, _)
     found = [
         _figure(
             _("Repeat purchase rate"), base.repeat_purchase_rate, _.share, _("customers with more than one purchase")
@@ -216,19 +218,24 @@ def _figures(report: Report, _: Words) -> list[Figure]:
         found.append(_figure(_("Revenue per active customer"), period.arpu, _.money, note))
     found += [
         _figure(_("Lifetime value, in revenue"), value.ltv_revenue, _.money, _("of an active customer")),
-        _figure(_("Lifetime value, in margin"), value.ltv_margin, _.money, _("of an active customer")),
-        _figure(_("Lifetime value, discounted"), value.ltv_discounted, _.money, _("of an active customer")),
+        _figure(_("Lifetime value, in margin"), value.ltv_margin, _.money, _("of an active customer") + serving),
+        _figure(_("Lifetime value, discounted"), value.ltv_discounted, _.money, _("of an active customer") + serving),
     ]
     if value.ltv_to_cac is not None and value.band is not None:
         note = _("of a new customer: %(band)s", band=_band(value.band.name, _))
         if value.lowest_band is not None and value.lowest_band.name != value.band.name:
             note += "; " + _("at the lower end: %(band)s", band=_band(value.lowest_band.name, _))
         form = partial(_.number, digits=decimals_of_ratio(value))
-        found.append(_figure("LTV:CAC", value.of_newcomer(value.ltv_to_cac), form, note))
+        found.append(_figure("LTV:CAC", value.of_newcomer(value.ltv_to_cac), form, note + serving))
     if value.max_acquisition_cost is not None:
         cost = value.of_newcomer(value.max_acquisition_cost)
-        found.append(_figure(_("Acquisition cost, at most"), cost, _.money, _("for an LTV:CAC of 3")))
+        found.append(_figure(_("Acquisition cost, at most"), cost, _.money, _("for an LTV:CAC of 3") + serving))
     return [figure for figure in found if figure.value]
+
+
+def _before_serving(report: Report, _: Words) -> str:
+    """Say of a lifetime value that it does not know the cost of serving, where there is one."""
+    return f", {_('before the cost of serving')}" if report.base.service_cost else ""
 
 
 def _band(name: str, _: Words) -> str:

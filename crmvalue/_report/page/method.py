@@ -94,6 +94,8 @@ def _of_terms(report: Report, _: Words) -> Iterator[tuple[str, str]]:
         yield _("Discount rate per year"), _.share(base.discount_rate)
     if base.acquisition_cost is not None:
         yield _("Acquisition cost per customer"), _.money(base.acquisition_cost)
+    if base.service_cost:
+        yield _("Cost of serving a customer per year"), _.money(base.service_cost)
 
 
 def _of_figures(report: Report, _: Words) -> Iterator[tuple[str, str]]:
@@ -110,10 +112,10 @@ def _of_figures(report: Report, _: Words) -> Iterator[tuple[str, str]]:
             ),
         )
         if base.revenue is not None:
-            yield (
-                _("Lifetime value"),
-                _("Of an active customer: revenue or margin per period / churn rate. It is before acquisition cost."),
-            )
+            said = _("Of an active customer: revenue or margin per period / churn rate. It is before acquisition cost.")
+            if base.service_cost:
+                said += " " + _("It is also before the cost of serving.")
+            yield _("Lifetime value"), said
     basis = _("total spend") if report.groups.breaks.spend_basis == "total" else _("mean spend per purchase")
     if not report.groups.has_money:
         yield (
@@ -162,13 +164,13 @@ def _of_models(report: Report, _: Words) -> Iterator[tuple[str, str]]:
             _("How likely a customer will buy again at all, given their purchases and the model."),
         )
     if models.value is not None:
-        yield (
-            _("Value of a customer"),
-            _(
-                "Expected purchases of the next 52 weeks x expected spend of a purchase x margin; without a margin, "
-                "revenue."
-            ),
+        said = _(
+            "Expected purchases of the next 52 weeks x expected spend of a purchase x margin; without a margin, "
+            "revenue."
         )
+        if models.service_cost:
+            said += " " + _("The cost of serving a customer in this time is taken off.")
+        yield _("Value of a customer"), said
 
 
 def _of_people(report: Report, _: Words) -> Iterator[tuple[str, str]]:

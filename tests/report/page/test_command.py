@@ -71,14 +71,15 @@ class TestPage:
         assert "Rows without a customer, left out: 2." in text
         assert "<dd>15</dd>" in text
 
-    def test_says_who_costs_more_than_they_bring(self, tmp_path):
+    def test_says_who_costs_more_than_they_bring(self, tmp_path, capsys):
         """A cost of 1,000 a year for each customer of CDNOW is more than nearly all of them bring."""
         cdnow = load_cdnow()
         rows = zip(cdnow.customer.tolist(), cdnow.date.tolist(), cdnow.amount.tolist(), strict=True)
         chosen = [f"{who},{day},{money}" for who, day, money in rows if who <= 400]
         (tmp_path / "o.csv").write_text("\n".join(["customer,date,amount", *chosen]), "utf-8")
         page, table = tmp_path / "r.html", tmp_path / "t.csv"
-        options = ["--margin", "0.3", "--service-cost", "1000", "--output", str(table), "--report", str(page)]
+        options = ["--margin", "0.3", "--service-cost", "1000", "--acquisition-cost", "20"]
+        options += ["--output", str(table), "--report", str(page)]
         assert main([str(tmp_path / "o.csv"), *options]) == 0
         head, *lines = table.read_text("utf-8").splitlines()
         place = head.split(",").index("clv")
@@ -87,6 +88,19 @@ class TestPage:
         assert n > 0
         assert f"expected to cost more than they bring: {n}." in text
         assert "Margins and costs differ by customer." in text
+        assert "<dt>Cost of serving a customer per year</dt>" in text
+        assert "The cost of serving a customer in this time is taken off." in text
+        assert text.count(", before the cost of serving") == 4  # newcomer, active, LTV:CAC and acquisition cost
+        printed = " ".join(capsys.readouterr().out.split())
+        assert "Serving a customer costs 1,000.00 a year" in printed
+        assert "in margin at 0.3, less 1,000.00 a year for serving each" in printed
+        for said in (
+            "ARPU x margin 0.3 / churn, before the cost of serving",
+            "buys again in the second, before the cost of serving",
+            "of a newcomer, before the cost of serving; ",
+            "at most, for an LTV:CAC of 3, before the cost of serving",
+        ):
+            assert said in printed
 
     def test_names_what_the_file_warns_of(self, tmp_path):
         rows = [
