@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata
 
 __all__ = [
+    "NeverSearched",
     "TABLE_A",
     "TABLE_B",
     "TABLE_D",
@@ -187,3 +188,15 @@ def rules(leaves):
         ),
         max_leaves=8,
     )
+
+
+class NeverSearched(tuple):
+    """Names that may be gone through, but not searched: a search for each name takes the square of their number."""
+
+    __slots__ = ()
+
+    def __contains__(self, item):
+        raise AssertionError(f"a search through all names for {item}")
+
+    def index(self, item, *_):
+        raise AssertionError(f"a search through all names for {item}")
