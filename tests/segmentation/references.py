@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from scipy.stats import rankdata
 
 __all__ = [
-    "NeverSearched",
     "TABLE_A",
     "TABLE_B",
     "TABLE_D",
+    "NeverSearched",
     "calendar_months_later",
     "conditions",
     "group_in_table",
