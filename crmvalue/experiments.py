@@ -35,13 +35,8 @@ from crmvalue._experiments.means import (
     compare_ratios,
 )
 from crmvalue._experiments.proportions import ProportionComparison, compare_proportions
-from crmvalue._experiments.sequential import (
-    SequentialMeans,
-    SequentialTest,
-    sequential_test,
-    sequential_test_from_stream,
-    sequential_test_means,
-)
+from crmvalue._experiments.sequential import SequentialTest, sequential_test, sequential_test_from_stream
+from crmvalue._experiments.sequential_means import SequentialMeans, sequential_test_means
 from crmvalue._experiments.size import (
     SampleSize,
     SplitCheck,

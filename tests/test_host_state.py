@@ -18,7 +18,13 @@ import attrs
 import numpy as np
 import pytest
 
+from crmvalue.cohorts import survival_curve
 from crmvalue.errors import ConvergenceError, DataWarning, InputError
+from crmvalue.experiments import sequential_test
+from crmvalue.funnels import LeadScore, Signal
+from crmvalue.ltv import irr, ltv_npv, npv, npv_dated, payback_periods, split_budget
+from crmvalue.metrics import resolution_time, response_time, time_to_purchase
+from crmvalue.models import Posterior
 
 CALLS = [
     call
@@ -109,6 +115,49 @@ class TestNumbersFarFromOne:
                 usual = everything(call, arguments)
                 with np.errstate(all="raise"):
                     assert everything(call, arguments) == usual
+
+
+LOOKS = sequential_test([[0, 2000]], [[4000, 4000]])
+SPREAD = Posterior(names=("purchase.x", "r"), draws=[[-800.0, 1.0], [0.0, 1.0]], weight=[0.1, 0.9])
+MONTHS = np.ones(3000)
+VANISHING = {
+    "time_to_purchase": lambda: time_to_purchase(["2024-01-01"] * 2, ["2024-01-01", "2024-01-05"], as_of="2024-02-01"),
+    "response_time": lambda: response_time(["2024-01-01"], ["2024-01-01"], as_of="2024-02-01"),
+    "resolution_time": lambda: resolution_time(["2024-01-01"], ["2024-01-01"], as_of="2024-02-01"),
+    "conclusion of looks": lambda: LOOKS.conclusion,
+    "decided_at of looks": lambda: LOOKS.decided_at,
+    "columns of looks": LOOKS.to_columns,
+    "picture of looks": LOOKS.to_vega,
+    "split_budget": lambda: split_budget(
+        100.0,
+        spend=[1.0, 1.0],
+        n_new=[1e-9, 1e-9],
+        value=[1.0, 1.0],
+        target_ratio=3.0,
+        keep="total",
+        elasticity=[0.5, 0.999],
+    ),
+    "picture of draws": SPREAD.to_vega,
+    "picture of survival": survival_curve([1e-3] * 1000 + [1.0], [True] * 1001).to_vega,
+    "npv": lambda: npv(MONTHS, 1.0, timing="end"),
+    "npv_dated": lambda: npv_dated([-1, 1], ["2000-01-01", "9999-01-01"], 1.0, as_of="2000-01-01"),
+    "irr": lambda: irr([-1.0, *MONTHS]),
+    "payback_periods": lambda: payback_periods(MONTHS, 1, discount_rate=1.0, timing="end", interpolate=True),
+    "ltv_npv": lambda: ltv_npv(MONTHS, 0.5, 1.0, acquisition_cost=1),
+    "LeadScore.score": lambda: LeadScore(signals=[Signal(event="seen", points=5, half_life_days=1)]).score(
+        [1], events=([1], ["seen"], ["2000-01-01"]), as_of="2024-03-01"
+    ),
+}
+
+
+class TestNumbersThatVanish:
+    """`np.errstate` of the caller stops no function where a number is so close to 0 that it becomes 0."""
+
+    @pytest.mark.parametrize("name", VANISHING)
+    def test_answers_are_the_same(self, name):
+        usual = plain(VANISHING[name]())
+        with np.errstate(all="raise"):
+            assert plain(VANISHING[name]()) == usual
 
 
 class TestThreads:

@@ -29,7 +29,14 @@ from crmvalue.journeys import (
     steps_that_pay,
 )
 from crmvalue.ltv import npv, payback_periods
-from crmvalue.models import BgNbd, ContractHistory, CovariateEffect, OpportunityHistory, ShiftedBetaGeometric
+from crmvalue.models import (
+    BgNbd,
+    ContractHistory,
+    CovariateEffect,
+    OpportunityHistory,
+    ShiftedBetaGeometric,
+    fit_calendar,
+)
 from crmvalue.purchases import PurchaseHistory
 from crmvalue.report import BaseSummary, summarise_base
 
@@ -147,6 +154,12 @@ def test_columns_of_a_method(call):
     call(labelled([1, 2], "ab"), labelled([1, 2], "ab"))
     with pytest.raises(InputError, match="same index"):
         call(labelled([1, 2], "ab"), labelled([1, 2], "ba"))
+
+
+def test_days_and_values_of_a_calendar():
+    figure = (dates(labelled([1, 2], "ab")), labelled([1, 2], "ba"))
+    with pytest.raises(InputError, match="same index"):
+        fit_calendar(**LOG, model="nbd", covariates={"x": figure})
 
 
 def test_outcomes_of_leads():

@@ -153,7 +153,8 @@ def channel_returns(attribution: Attribution, cost: Mapping[str, float] | ArrayL
         for name in names:
             if name not in by_channel:
                 raise InputError("cost", f"given for {name!r} too", tuple(by_channel), hint="0 for a free channel")
-        names += tuple(name for name in by_channel if name not in names)
+        known = set(names)
+        names += tuple(name for name in by_channel if name not in known)
         cost = [by_channel[name] for name in names]
     money = as_amounts("cost", cost)
     if len(money) != len(names):

@@ -107,6 +107,7 @@ def _short(days: str) -> str:
     return days.split(" ", 1)[1].replace(" or later", "+").replace(" to ", "–")  # noqa: RUF001 - a dash in a range
 
 
+@np.errstate(under="ignore")
 def survival_parts(time: Floats, survival: Floats, ends: tuple[Floats, Floats], hazard: float, median: float) -> Parts:
     """Draw the share of the customers who are still there, beside one churn rate for all time."""
     kept = np.linspace(0, len(time) - 1, min(len(time), _MOST_POINTS)).astype(np.int64)

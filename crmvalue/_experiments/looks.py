@@ -1,19 +1,45 @@
-"""Looks at a running experiment: their rows, and what each arm holds at each of them."""
+"""Looks at a running experiment: their rows, what each arm holds at each of them, and what is said of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._core.checks import as_column, require
+from crmvalue._core.checks import as_column, as_counts, require
+from crmvalue._core.comparisons import p_text
+from crmvalue._core.values import array_field, hand_over, read_only
+from crmvalue._experiments.arms import require_few_arms
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue._experiments.arms import ArmRows
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["looks_of", "moments"]
+__all__ = [
+    "first_decided",
+    "look_columns",
+    "look_counts",
+    "look_sentences",
+    "looks_of",
+    "moments",
+    "running_p",
+]
+
+
+def look_counts(name: str) -> Any:
+    """Field for counts of each arm at each look."""
+
+    def convert(value: ArrayLike) -> Integers:
+        (counts,) = as_counts(**{name: value})
+        if counts.ndim != 2 or counts.shape[1] < 2 or not len(counts):
+            raise InputError(name, "of shape (looks, arms), with at least one look and two arms", counts.shape)
+        require_few_arms(name, counts.shape[1])
+        return read_only(hand_over(counts.astype(np.int64)))
+
+    return array_field(convert)
 
 
 def looks_of(value: ArrayLike | None, n_rows: int) -> Integers:
@@ -49,3 +75,47 @@ def moments(x: Floats, rows: ArmRows, places: Integers) -> tuple[Integers, Float
         mean[some, a] = own[0] + upto[last]
         error[some, a] = np.sqrt(squares[last] / np.maximum(last, 1) / (last + 1))
     return n, mean, error
+
+
+@np.errstate(under="ignore")  # overwhelming evidence has a p-value of 0
+def running_p(log_evidence: Floats) -> Floats:
+    """Smallest corrected p-value so far, from the log of the evidence for a difference at each look."""
+    p = np.minimum(1.0, log_evidence.shape[1] * np.exp(-np.maximum(log_evidence, 0.0)))
+    return np.minimum.accumulate(p, axis=0)
+
+
+def first_decided(p: Floats, level: float) -> Integers:
+    """Position of the first look whose p-value is at most one minus the level, for each variant; -1 for none."""
+    return np.where((p <= 1 - level).any(axis=0), (p <= 1 - level).argmax(axis=0), -1)
+
+
+def look_columns(test: Any) -> dict[str, npt.NDArray[Any]]:
+    """Give the looks column by column: one row for each look, from 1, and each variant."""
+    n, k = test.p_value.shape
+    low, high = map(np.asarray, test.difference_interval)
+    table = {"difference": test.difference, "low": low, "high": high, "p_value": test.p_value}
+    columns = {"look": np.repeat(np.arange(1, n + 1), k), "variant": np.tile(np.array(test.variants), n)}
+    return columns | {name: np.asarray(column).ravel() for name, column in table.items()}
+
+
+def look_sentences(test: Any, told: list[tuple[str, str]], ends: tuple[Floats, Floats], guarantee: str) -> str:
+    """Say what can be concluded at the last look: a line for each variant."""
+    p, decided, (low, high) = test.p_value[-1], test.decided_at, ends
+    first = test.difference[np.maximum(decided, 0), np.arange(len(decided))]
+    n_looks, lines = len(test.p_value), []
+    for k, (name, (difference, interval)) in enumerate(zip(test.variants, told, strict=True)):
+        text = (
+            f"{name} against {test.names[test.control]} after {n_looks} look{'s' * (n_looks > 1)}: {difference} "
+            f"({100 * test.level:.4g} % interval {interval}), {p_text(p[k])}: "
+        )
+        if decided[k] >= 0:
+            side, look = ("higher" if first[k] > 0 else "lower"), f"decided at look {decided[k] + 1}"
+            said = f"{name} is {side}, {look}."
+            if (high[k] < 0) if first[k] > 0 else (low[k] > 0):
+                said = f"{name} was {side}, {look}, but the last look shows the opposite: the difference has changed."
+            elif low[k] <= 0 <= high[k]:
+                said = f"{name} is {side}, {look}; the interval of the last look alone includes 0."
+        else:
+            said = "no difference is shown yet; this does not prove that there is none. You may go on."
+        lines.append(f"{text}{said} {guarantee}")
+    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Tests with a look at the result at any time; p-values and intervals hold for all looks together."""
+"""Conversion rates with a look at any time; p-values and intervals hold for all looks together."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_floats, as_outcomes, as_positive, require, require_same_index
-from crmvalue._core.comparisons import errors_of_means, p_text
+from crmvalue._core.checks import as_counts, as_outcomes, as_positive, require, require_same_index
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, columns_of, figure, has_columns
+from crmvalue._core.labels import by_name, columns_of, has_columns
 from crmvalue._core.pictures.pictured import Pictured
-from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import checked_field, stay_frozen
 from crmvalue._experiments.arms import (
     against_control,
     arm_names,
     as_level,
-    as_mean_plan,
     as_prior,
-    columns,
     difference_from_control,
     fix_control,
     read_names,
@@ -29,7 +26,14 @@ from crmvalue._experiments.arms import (
     rows_by_arm,
     variant_names,
 )
-from crmvalue._experiments.looks import looks_of, moments
+from crmvalue._experiments.looks import (
+    first_decided,
+    look_columns,
+    look_counts,
+    look_sentences,
+    looks_of,
+    running_p,
+)
 from crmvalue._experiments.pictures import looks_parts
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
@@ -41,34 +45,13 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
-    "SequentialMeans",
     "SequentialTest",
     "sequential_test",
     "sequential_test_from_stream",
-    "sequential_test_means",
 ]
 
 _HALVINGS = 40  # of an interval of differences, at most 2 wide
 _POLISH = 3  # Newton steps after the closed form, whose arc cosine loses half the digits
-
-
-def _table(name: str) -> Any:
-    def convert(value: ArrayLike) -> Integers:
-        (counts,) = as_counts(**{name: value})
-        if counts.ndim != 2 or counts.shape[1] < 2 or not len(counts):
-            raise InputError(name, "of shape (looks, arms), with at least one look and two arms", counts.shape)
-        require_few_arms(name, counts.shape[1])
-        return read_only(hand_over(counts.astype(np.int64)))
-
-    return array_field(convert)
-
-
-def _number_table(name: str) -> Any:
-    def convert(value: ArrayLike) -> Floats:
-        (table,) = as_floats(**{name: value})
-        return read_only(table)
-
-    return array_field(convert)
 
 
 @stay_frozen
@@ -99,8 +82,8 @@ class SequentialTest(Columns, Pictured):
            [0.456]])
     """
 
-    successes: Integers = _table("successes")
-    trials: Integers = _table("trials")
+    successes: Integers = look_counts("successes")
+    trials: Integers = look_counts("trials")
     names: tuple[str, ...] = attrs.field(converter=arm_names)
     control: int = 0
     level: float = checked_field("level", as_level, default=0.95)
@@ -137,11 +120,12 @@ class SequentialTest(Columns, Pictured):
         return difference_from_control(rate, self.control)
 
     @property
+    @np.errstate(under="ignore")
     def p_value(self) -> Floats:
         """P-value at each look, corrected by Bonferroni's rule; it never rises, and it is valid at every look."""
         (x1, x0), (n1, n0) = self._pairs(self.successes), self._pairs(self.trials)
         pooled = _divide(x1 + x0, n1 + n0)
-        return _running(self._weight() - _log_likelihood(x1, n1, x0, n0, pooled, pooled))
+        return running_p(self._weight() - _log_likelihood(x1, n1, x0, n0, pooled, pooled))
 
     @property
     def difference_interval(self) -> Interval:
@@ -151,7 +135,7 @@ class SequentialTest(Columns, Pictured):
     @property
     def decided_at(self) -> Integers:
         """Position of the first look whose p-value is at most one minus the level, for each variant; -1 for none."""
-        return _decided(self.p_value, self.level)
+        return first_decided(self.p_value, self.level)
 
     @property
     def conclusion(self) -> str:
@@ -161,7 +145,7 @@ class SequentialTest(Columns, Pictured):
             (f"{100 * d:+z.1f} points", f"{100 * a:+z.1f} to {100 * b:+z.1f}")
             for d, a, b in zip(self.difference[-1], low[-1], high[-1], strict=True)
         ]
-        return _sentences(self, told, (low[-1], high[-1]), "Exact for any number of looks.")
+        return look_sentences(self, told, (low[-1], high[-1]), "Exact for any number of looks.")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the looks column by column, for a dataframe of any kind.
@@ -171,7 +155,7 @@ class SequentialTest(Columns, Pictured):
         dict of str to ndarray
             One row for each look, from 1, and each variant.
         """
-        return _look_columns(self)
+        return look_columns(self)
 
     def to_json(self) -> str:
         """Write counts, names and settings as JSON text."""
@@ -196,6 +180,7 @@ class SequentialTest(Columns, Pictured):
         variant, control = against_control(each, self.control)
         return np.asarray(variant + control)
 
+    @np.errstate(under="ignore")
     def _interval(self, looks: slice | Integers) -> Interval:
         (x1, x0), (n1, n0) = self._pairs(self.successes, looks), self._pairs(self.trials, looks)
         limit = np.log((len(self.names) - 1) / (1 - self.level))
@@ -211,143 +196,6 @@ class SequentialTest(Columns, Pictured):
             at_end = _profile(x1, n1, x0, n0, np.full(middle.shape, end)) >= least
             ends.append(np.where(at_end, end, outside))
         return Interval(ends[0], ends[1])
-
-
-@stay_frozen
-@attrs.frozen(kw_only=True)
-class SequentialMeans(Columns, Pictured):
-    """Means of arms at a series of looks, with a test that holds for all looks together.
-
-    Properties of variants have the shape (looks, variants), in the order of `variants`: all arms but the control.
-
-    Parameters
-    ----------
-    n : ndarray of int
-        Customers so far, shape (looks, arms).
-    mean, standard_error : ndarray
-        Mean so far and its standard error, in the same shape; 0 where there are too few customers.
-    names : tuple of str
-        Names of the arms.
-    effect_scale : float
-        Size of the differences to detect, in the unit of the values.
-    control : int, default 0
-        Position of the arm that the others are compared with.
-    level : float, default 0.95
-        Level at which the intervals of all variants and looks hold together.
-    min_n : int, default 100
-        Least number of customers in each arm for a conclusion.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(1)
-    >>> arm = rng.integers(0, 2, 4000)
-    >>> result = sequential_test_means(rng.normal(10 + arm, 5), arm, control=0, effect_scale=1.0)
-    >>> int(result.decided_at[0]) < 4000
-    True
-    """
-
-    n: Integers = _table("n")
-    mean: Floats = _number_table("mean")
-    standard_error: Floats = _number_table("standard_error")
-    names: tuple[str, ...] = attrs.field(converter=arm_names)
-    effect_scale: float = checked_field("effect_scale", as_positive)
-    control: int = 0
-    level: float = checked_field("level", as_level, default=0.95)
-    min_n: int = count_field("min_n", low=2, default=100)
-
-    def __attrs_post_init__(self) -> None:
-        for name in ("mean", "standard_error"):
-            table = getattr(self, name)
-            if table.shape != self.n.shape:
-                raise InputError(name, f"of the shape {self.n.shape} of `n`", table.shape)
-            require(np.isfinite(table), name, table, "finite")
-        error = self.standard_error
-        require(error >= 0, "standard_error", error, ">= 0")
-        require((error == 0) | (self.n >= 2), "standard_error", error, "0 below 2 customers")
-        require(self.n[1:] >= self.n[:-1], "n", self.n[1:], "counts so far, at least those of the look before")
-        fix_control(self, self.n.shape[1])
-
-    def _parts(self) -> Parts:
-        def interval_at(looks: Integers) -> Interval:
-            low, high = map(np.asarray, self.difference_interval)
-            return Interval(low[looks], high[looks])
-
-        names, n = (self.variants, self.names[self.control]), self.n.sum(axis=1)
-        return looks_parts(*names, n, self.difference, interval_at, self.decided_at, "number")
-
-    @property
-    def variants(self) -> tuple[str, ...]:
-        """Names of all arms but the control."""
-        return variant_names(self)
-
-    @property
-    def difference(self) -> Floats:
-        """Mean of each variant so far minus the mean of the control; NaN while an arm is empty."""
-        return difference_from_control(np.where(self.n > 0, self.mean, np.nan), self.control)
-
-    @property
-    def p_value(self) -> Floats:
-        """P-value at each look, corrected by Bonferroni's rule; it never rises, and it is valid at every look."""
-        v, enough = self._variance()
-        scale = self.effect_scale**2
-        d = np.where(enough, self.difference, 0.0)
-        return _running(np.where(enough, (scale * d**2 / (v * (v + scale)) + np.log(v / (v + scale))) / 2, 0.0))
-
-    @property
-    def difference_interval(self) -> Interval:
-        """Interval of each difference at each look; all hold at the level, and are infinite below `min_n` customers."""
-        v, enough = self._variance()
-        scale = self.effect_scale**2
-        limit = np.log((len(self.names) - 1) / (1 - self.level))
-        half = np.sqrt(v * (v + scale) / scale * (2 * limit + np.log((v + scale) / v)))
-        d = np.where(enough, self.difference, 0.0)
-        return Interval(np.where(enough, d - half, -np.inf), np.where(enough, d + half, np.inf))
-
-    @property
-    def decided_at(self) -> Integers:
-        """Position of the first look whose p-value is at most one minus the level, for each variant; -1 for none."""
-        return _decided(self.p_value, self.level)
-
-    @property
-    def conclusion(self) -> str:
-        """What can be concluded at the last look, and what not: a line for each variant."""
-        (low, high), unknown = map(np.asarray, self.difference_interval), "not yet known"
-        told = [
-            (
-                figure(d, sign=True) if np.isfinite(d) else unknown,
-                f"{figure(a, sign=True)} to {figure(b, sign=True)}" if np.isfinite(a) else unknown,
-            )
-            for d, a, b in zip(self.difference[-1], low[-1], high[-1], strict=True)
-        ]
-        return _sentences(self, told, (low[-1], high[-1]), f"Approximate, from {self.min_n} customers in each arm on.")
-
-    def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Give the looks column by column, for a dataframe of any kind.
-
-        Returns
-        -------
-        dict of str to ndarray
-            One row for each look, from 1, and each variant.
-        """
-        return _look_columns(self)
-
-    def to_json(self) -> str:
-        """Write means, errors, names and settings as JSON text."""
-        return to_json(self)
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> SequentialMeans:
-        """Read what :meth:`to_json` wrote."""
-        return from_json(cls, text)
-
-    def _variance(self) -> tuple[Floats, Any]:
-        """Variance of each difference by the rule of means, and where it is known; elsewhere it is 1."""
-        (e1, e0), (n1, n0) = against_control(self.standard_error, self.control), against_control(self.n, self.control)
-        enough = (np.minimum(n1, n0) >= self.min_n) & (e1**2 + e0**2 > 0)
-        e1, e0 = (np.where(enough, error, 1.0) for error in (e1, e0))
-        ways = errors_of_means(e1, np.where(enough, n1, 2), e0, np.where(enough, n0, 2))
-        v = np.max([way.of_difference**2 for way in ways], axis=0)
-        return np.where(enough, v, 1.0), enough
 
 
 def sequential_test(
@@ -524,91 +372,6 @@ def sequential_test_from_stream(
     )
 
 
-def sequential_test_means(
-    value: ArrayLike,
-    arm: ArrayLike,
-    *,
-    control: Any,
-    effect_scale: float,
-    looks: ArrayLike | None = None,
-    level: float = 0.95,
-    min_n: int = 100,
-) -> SequentialMeans:
-    r"""Compare means after each customer, from one row per customer in order of arrival.
-
-    Parameters
-    ----------
-    value : array_like
-        One value for each customer [its unit], such as revenue, in the order in which the values became known.
-    arm : array_like
-        Label of the arm of each customer: text or whole numbers, 2 to 200 arms.
-    control : str or int
-        Label of the arm that the others are compared with. The arms of the result are in ascending order of labels.
-    effect_scale : float
-        Size of the differences to detect, in the unit of `value`, > 0, chosen before the first look. Every choice keeps
-        the guarantee. The test decides soonest for differences of about this size.
-    looks : array_like of int, optional
-        Number of customers at each look, ascending, from 1 to all; by default there is a look after each customer.
-    level : float, default 0.95
-        Confidence level at which the intervals of all variants and all looks hold at the same time, in (0, 1).
-    min_n : int, default 100
-        Least number of customers in each arm for a conclusion, at least 2; take more for very skewed values.
-
-    Returns
-    -------
-    SequentialMeans
-        `p_value` and `difference_interval` at each look, `decided_at` and a `conclusion`.
-
-    Raises
-    ------
-    InputError
-        If a value is NaN or infinite, there are fewer than two arms, no arm is the control, or looks do not ascend.
-
-    Notes
-    -----
-    The test is asymptotic: it has the guarantee of :func:`sequential_test` as `min_n` grows, because variances are
-    estimated and means are taken as normal. Let :math:`D` be the difference so far and :math:`\tau` the effect scale.
-    :math:`V` is the variance of the difference: the larger of that for arms that each vary in their own way and that
-    for arms that vary alike, as in :func:`compare_means`. With the first alone, 600 customers of skewed spend beside
-    10,000 showed a difference in 17 to 29 of 100 tests without effect. The likelihood ratio, averaged over normal
-    differences with the standard deviation :math:`\tau`, is [1]_ [2]_
-
-    .. math:: \sqrt{\frac{V}{V + \tau^2}} \exp\left(\frac{\tau^2 D^2}{2 V (V + \tau^2)}\right)
-
-    The p-value is the smallest inverse of this ratio so far. The interval holds the differences whose ratio is below
-    :math:`1/\alpha`. With several variants :math:`\alpha` is divided by their number.
-
-    .. [1] Robbins, H. (1970). Statistical methods related to the law of the iterated logarithm. Annals of Mathematical
-       Statistics 41, 1397-1409.
-    .. [2] Waudby-Smith, I., Arbour, D., Sinha, R., Kennedy, E. H. and Ramdas, A. (2024). Time-uniform central limit
-       theory and asymptotic confidence sequences. Annals of Statistics 52, 2613-2640.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(1)
-    >>> arm = rng.integers(0, 2, 4000)
-    >>> result = sequential_test_means(rng.normal(10 + arm, 5), arm, control=0, effect_scale=1.0, looks=[2000, 4000])
-    >>> result.p_value[-1] < 0.05
-    array([ True])
-    """
-    level, effect_scale, min_n = as_mean_plan(level, effect_scale, min_n)
-    require_same_index(value=value, arm=arm)
-    (x,) = columns(value=value)
-    rows = rows_by_arm(arm, control, len(x), at_least=1)
-    require_few_arms("arm", len(rows.names))
-    n, mean, error = moments(x, rows, looks_of(looks, len(x)))
-    return SequentialMeans(
-        n=n,
-        mean=mean,
-        standard_error=error,
-        names=rows.names,
-        control=rows.control,
-        effect_scale=effect_scale,
-        level=level,
-        min_n=min_n,
-    )
-
-
 def _divide(x: Floats, n: Floats) -> Floats:
     return np.asarray(np.divide(x, n, out=np.full(np.shape(x), 0.5), where=n > 0))
 
@@ -656,45 +419,3 @@ def _constrained(r1: Floats, n1: Floats, r0: Floats, n0: Floats, delta: Floats) 
     u = np.where(v >= 0, 1.0, -1.0) * np.sqrt(np.maximum(0.0, b**2 - c))
     cosine = np.divide(v, u**3, out=np.ones(np.shape(v)), where=u != 0)
     return np.asarray(2 * u * np.cos((np.pi + np.arccos(np.clip(cosine, -1.0, 1.0))) / 3) - b)
-
-
-def _running(log_evidence: Floats) -> Floats:
-    """Smallest corrected p-value so far, from the log of the evidence for a difference at each look."""
-    p = np.minimum(1.0, log_evidence.shape[1] * np.exp(-np.maximum(log_evidence, 0.0)))
-    return np.minimum.accumulate(p, axis=0)
-
-
-def _decided(p: Floats, level: float) -> Integers:
-    return np.where((p <= 1 - level).any(axis=0), (p <= 1 - level).argmax(axis=0), -1)
-
-
-def _look_columns(test: SequentialTest | SequentialMeans) -> dict[str, npt.NDArray[Any]]:
-    n, k = test.p_value.shape
-    low, high = map(np.asarray, test.difference_interval)
-    table = {"difference": test.difference, "low": low, "high": high, "p_value": test.p_value}
-    columns = {"look": np.repeat(np.arange(1, n + 1), k), "variant": np.tile(np.array(test.variants), n)}
-    return columns | {name: np.asarray(column).ravel() for name, column in table.items()}
-
-
-def _sentences(
-    test: SequentialTest | SequentialMeans, told: list[tuple[str, str]], ends: tuple[Floats, Floats], guarantee: str
-) -> str:
-    p, decided, (low, high) = test.p_value[-1], test.decided_at, ends
-    first = test.difference[np.maximum(decided, 0), np.arange(len(decided))]
-    n_looks, lines = len(test.p_value), []
-    for k, (name, (difference, interval)) in enumerate(zip(test.variants, told, strict=True)):
-        text = (
-            f"{name} against {test.names[test.control]} after {n_looks} look{'s' * (n_looks > 1)}: {difference} "
-            f"({100 * test.level:.4g} % interval {interval}), {p_text(p[k])}: "
-        )
-        if decided[k] >= 0:
-            side, look = ("higher" if first[k] > 0 else "lower"), f"decided at look {decided[k] + 1}"
-            said = f"{name} is {side}, {look}."
-            if (high[k] < 0) if first[k] > 0 else (low[k] > 0):
-                said = f"{name} was {side}, {look}, but the last look shows the opposite: the difference has changed."
-            elif low[k] <= 0 <= high[k]:
-                said = f"{name} is {side}, {look}; the interval of the last look alone includes 0."
-        else:
-            said = "no difference is shown yet; this does not prove that there is none. You may go on."
-        lines.append(f"{text}{said} {guarantee}")
-    return "\n".join(lines)

@@ -196,6 +196,7 @@ def _waits(result: EventFunnel, one: int, other: int) -> tuple[Floats, Bools]:
     return waited, over
 
 
+@np.errstate(under="ignore")  # scipy asks for the number next to a wait of 0
 def _quantiles(waited: Floats, over: Bools, prob: Floats) -> Floats:
     from scipy import stats
 

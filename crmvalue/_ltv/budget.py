@@ -208,6 +208,7 @@ class _Channels:
         return np.where(spend > 0, customers, 0.0)
 
 
+@np.errstate(under="ignore")
 def split_budget(
     budget: float,
     *,

@@ -45,6 +45,7 @@ _MOST_CHANGES = 1_000  # of sign
 _EPS = float(np.finfo(np.float64).eps)
 
 
+@np.errstate(under="ignore")
 def npv(cash_flows: ArrayLike, discount_rate: ArrayLike, *, timing: Timing) -> FloatOrArray:
     r"""Net present value of evenly spaced cash flows.
 
@@ -91,6 +92,7 @@ def npv(cash_flows: ArrayLike, discount_rate: ArrayLike, *, timing: Timing) -> F
     return _hand_back(present_values(flows, rate, timing=timing).sum(axis=-1))
 
 
+@np.errstate(under="ignore")
 def npv_dated(
     cash_flows: ArrayLike,
     dates: ArrayLike,
@@ -151,6 +153,7 @@ def npv_dated(
     return _hand_back((flows * _discount_factors(rate, years)).sum(axis=-1))
 
 
+@np.errstate(under="ignore")
 def irr(cash_flows: ArrayLike) -> np.float64:
     r"""Return rate at which evenly spaced cash flows have a value of zero (internal rate of return).
 
@@ -198,6 +201,7 @@ def irr(cash_flows: ArrayLike) -> np.float64:
     return _internal_rate(flows, np.arange(len(flows), dtype=np.float64))
 
 
+@np.errstate(under="ignore")
 def irr_dated(
     cash_flows: ArrayLike, dates: ArrayLike, *, convention: YearFractionConvention = "actual/365"
 ) -> np.float64:
@@ -251,6 +255,7 @@ def irr_dated(
     return _internal_rate(merged, year_fraction(distinct[0], distinct, convention=convention))
 
 
+@np.errstate(under="ignore")
 def payback_periods(
     cash_flows: ArrayLike,
     acquisition_cost: ArrayLike,
@@ -321,6 +326,7 @@ def payback_periods(
     return _hand_back(np.where(due == 0, 0.0, np.where(covered.any(axis=-1), periods, np.inf)))
 
 
+@np.errstate(under="ignore")
 def present_values(flows: Floats, rate: Floats, *, timing: Timing) -> Floats:
     """Discount each flow to the start of period 1; the last axis is time, `rate` has the leading ones."""
     times: Floats = np.arange(flows.shape[-1], dtype=np.float64) + TIMINGS[timing]

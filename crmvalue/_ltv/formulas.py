@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from crmvalue._core.checks import as_floats, require, require_choice, require_same_index
 from crmvalue._ltv.cash_flows import TIMINGS, Timing, present_values, survivor_annuity
 from crmvalue._ltv.checks import (
@@ -176,6 +178,7 @@ def ltv_margin_churn(
     return _product(revenue, margin, survivor_annuity(churn, rate, n_periods=None, timing=timing))
 
 
+@np.errstate(under="ignore")
 def ltv_npv(
     revenue: ArrayLike,
     margin: ArrayLike,

@@ -54,7 +54,7 @@ def ltv_sensitivity(
     ------
     InputError
         If `inputs` is no mapping, `function` does not take these arguments, the value is 0, a name of `vary` is
-        unknown, or an input cannot change at all.
+        unknown, an input cannot change at all, or columns have different indexes.
     ConvergenceError
         If differences over ever smaller steps do not settle; `best` is the best estimate.
 
@@ -74,6 +74,7 @@ def ltv_sensitivity(
     {'arpu': 1.0, 'margin': 1.0, 'churn_rate': -1.0}
     """
     _require_arguments(function, inputs)
+    require_same_index(**inputs)
     if isinstance(vary, str):
         raise InputError("vary", "a list of names", vary, hint='["arpu"] for one')
     numbers = [name for name, value in inputs.items() if _is_number(value)]

@@ -71,6 +71,7 @@ def summarise_waiting(
     )
 
 
+@np.errstate(under="ignore")  # scipy asks for the number next to a wait of 0
 def survival_curve(waited: Floats, over: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
     """Distinct times in ascending order, and the share of waits that last longer than each (Kaplan-Meier)."""
     from scipy import stats

@@ -252,7 +252,7 @@ def posterior_parts(names: Sequence[str], draws: Floats, weight: Floats, effecti
     n = len(weight)
     ends, plain = np.array([_quantiles(column, weight, np.ones(n)) for column in draws.T]).transpose(1, 0, 2)
     is_positive = (draws > 0).all(axis=0) & np.array(["." not in name for name in names])
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):  # a multiple may be 0 or infinite
         low, high, naive_low, naive_high = (
             np.where(is_positive, column / ends[:, 1], np.exp(column - ends[:, 1]))
             for column in (ends[:, 0], ends[:, 2], plain[:, 0], plain[:, 2])

@@ -219,8 +219,7 @@ class SegmentMembership(Columns):
         InputError
             If there is no such segment.
         """
-        found: Bools = np.unpackbits(self._row(name), count=self.n_customers).view(bool)
-        return found
+        return _unpacked(self._row(name), self.n_customers)
 
     def overlap(self, first: str, second: str) -> int:
         """Count the customers who belong to both of two segments.
@@ -294,7 +293,7 @@ class SegmentMembership(Columns):
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give who belongs to each segment, a row for each customer, for a dataframe of any kind."""
         who = {} if self.customer is None else {"customer": self.customer}
-        return who | {name: self.members(name) for name in self.names}
+        return who | {name: _unpacked(row, self.n_customers) for name, row in _rows(self).items()}
 
 
 @stay_frozen
@@ -603,13 +602,23 @@ def _words(bits: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint64]:
     return padded.view(np.uint64)
 
 
+def _unpacked(row: npt.NDArray[np.uint8], n: int) -> Bools:
+    return np.unpackbits(row, count=n).view(bool)
+
+
+def _rows(membership: SegmentMembership) -> dict[str, npt.NDArray[np.uint8]]:
+    """Give the bits of each segment by its name."""
+    return dict(zip(membership.names, membership.bits, strict=True))
+
+
 def _changes(before: SegmentMembership, now: SegmentMembership) -> SegmentChanges:
-    names = tuple(name for name in now.names if name in before.names)
+    earlier, later = _rows(before), _rows(now)
+    names = tuple(name for name in now.names if name in earlier)
     place = _places(now, before)
     n_matched = int(np.count_nonzero(place >= 0))
     counts = np.zeros((4, len(names)), dtype=np.int64)
     for column, name in zip(counts.T, names, strict=True):
-        then, today = before.members(name), now.members(name)
+        then, today = _unpacked(earlier[name], before.n_customers), _unpacked(later[name], now.n_customers)
         stayed = int(np.count_nonzero(today & _aligned(then, place)))
         size_before, size_now = int(np.count_nonzero(then)), int(np.count_nonzero(today))
         column[:] = size_before, size_now, size_now - stayed, size_before - stayed
@@ -621,8 +630,8 @@ def _changes(before: SegmentMembership, now: SegmentMembership) -> SegmentChange
         n_left=hand_over(counts[3]),
         n_new_customers=now.n_customers - n_matched,
         n_gone_customers=before.n_customers - n_matched,
-        added=tuple(name for name in now.names if name not in before.names),
-        removed=tuple(name for name in before.names if name not in now.names),
+        added=tuple(name for name in now.names if name not in earlier),
+        removed=tuple(name for name in before.names if name not in later),
         before=before,
         now=now,
     )

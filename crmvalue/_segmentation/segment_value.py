@@ -338,7 +338,8 @@ def segment_value_changes(before: SegmentSummary, now: SegmentSummary) -> Segmen
             raise InputError(name, "a SegmentSummary", type(summary).__name__)
     if before.as_of is not None and now.as_of is not None and before.as_of > now.as_of:
         raise InputError("before", f"no later than `now` ({now.as_of})", str(before.as_of))
-    names = now.names + tuple(name for name in before.names if name not in now.names)
+    known = set(now.names)
+    names = now.names + tuple(name for name in before.names if name not in known)
     columns = []
     for summary in (before, now):
         place = {name: i for i, name in enumerate(summary.names)}

@@ -14,6 +14,7 @@ from crmvalue.ltv import (
     ltv_npv,
     ltv_retention,
     ltv_segments,
+    ltv_sensitivity,
     ltv_simple,
     npv,
     npv_dated,
@@ -35,6 +36,9 @@ def streams(index):
 DAYS = ["2025-01-01", "2026-01-01"]
 CALLS = {
     "ltv_simple": lambda i, j: ltv_simple(column([1, 2], i), column([10, 20], j)),
+    "ltv_sensitivity": lambda i, j: ltv_sensitivity(
+        lambda arpu, lifetime: arpu * lifetime, {"arpu": column([1, 2], i), "lifetime": column([10, 20], j)}
+    ),
     "ltv_npv": lambda i, j: ltv_npv(column([1, 2], i), column([0.1, 0.2], j), 0.1, acquisition_cost=1),
     "ltv_npv of streams, cost": lambda i, j: ltv_npv(streams(i), 0.5, 0.1, acquisition_cost=column([1, 2], j)),
     "ltv_npv of streams, rate": lambda i, j: ltv_npv(streams(i), 0.5, column([0.1, 0.2], j), acquisition_cost=1),

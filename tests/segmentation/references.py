@@ -16,6 +16,7 @@ __all__ = [
     "TABLE_A",
     "TABLE_B",
     "TABLE_D",
+    "NeverSearched",
     "calendar_months_later",
     "conditions",
     "group_in_table",
@@ -187,3 +188,15 @@ def rules(leaves):
         ),
         max_leaves=8,
     )
+
+
+class NeverSearched(tuple):
+    """Names that may be gone through, but not searched: a search for each name takes the square of their number."""
+
+    __slots__ = ()
+
+    def __contains__(self, item):
+        raise AssertionError(f"a search through all names for {item}")
+
+    def index(self, item, *_):
+        raise AssertionError(f"a search through all names for {item}")

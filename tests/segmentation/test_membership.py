@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
 from crmvalue.segmentation import Segment, SegmentColumns, SegmentMembership, evaluate_segments
-from tests.segmentation.references import conditions, meets, months_from, rules
+from tests.segmentation.references import NeverSearched, conditions, meets, months_from, rules
 
 TYPES = {"spend": "number", "last": "date", "city": "text", "member": "flag"}
 of = SegmentColumns(TYPES)
@@ -569,6 +569,21 @@ class TestSegmentChanges:
         with pytest.raises(InputError) as caught:
             attrs.evolve(found, **changes)
         assert caught.value.name == name
+
+    def test_many_segments_take_no_square_of_their_number(self):
+        bits = np.zeros((4000, 1), dtype=np.uint8)
+        before, now = (
+            SegmentMembership(
+                names=[f"{k}" for k in range(first, first + 4000)], bits=bits, n_customers=8, as_of="2024-01-01"
+            )
+            for first in (0, 1)
+        )
+
+        for one in (before, now):
+            object.__setattr__(one, "names", NeverSearched(one.names))
+        changes = now.changes_since(before)
+        assert (len(changes.names), changes.added, changes.removed) == (3999, ("4000",), ("0",))
+        assert len(now.to_columns()) == 4000
 
     @given(evaluations())
     def test_equals_sets(self, both):

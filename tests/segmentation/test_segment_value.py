@@ -26,6 +26,7 @@ from crmvalue.segmentation import (
     segment_value_changes,
     summarise_segments,
 )
+from tests.segmentation.references import NeverSearched
 
 rows = st.lists(st.tuples(st.sampled_from(["shop", "web", "app", "Ще"]), st.integers(-(10**10), 10**10)), min_size=1)
 
@@ -271,6 +272,12 @@ class TestSegmentSummary:
 
 class TestSegmentValueChanges:
     """Value of each group at two dates, and the groups that fell."""
+
+    def test_many_groups_take_no_square_of_their_number(self):
+        before, now = (summarise_segments(names, [1.0, 1.0], as_of="2024-03-31") for names in (["a", "b"], ["b", "c"]))
+        for summary in (before, now):
+            object.__setattr__(summary, "names", NeverSearched(summary.names))
+        assert segment_value_changes(before, now).names == ("b", "c", "a")
 
     def test_reports_what_fell(self):
         before = summarise_segments(["a", "b", "c", "d"], [10, 5, 7, 1], as_of="2024-03-31")

@@ -626,6 +626,7 @@ def _event_items(
     return items, counts
 
 
+@np.errstate(under="ignore")
 def _signal_items(
     signal: Signal, row: Integers, age: Floats, n: int, number: int
 ) -> tuple[Integers, Integers, Floats, Integers]:

@@ -605,6 +605,7 @@ def _reach(a: Floats, p: Floats) -> float:
     return min(largest * float(((np.expm1(t) * (a @ p) / largest + 35) / t).min()), float(a.sum()))
 
 
+@np.errstate(under="ignore")
 def _rare(steps: Floats, p: Floats, reach: float) -> Floats:
     r"""Distribution of the total of deals that are rarely won, from the logarithm of its characteristic function.
 

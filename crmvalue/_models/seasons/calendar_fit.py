@@ -248,6 +248,7 @@ def _read_effect(title: str, column: str, value: Any, *, has_values: bool) -> Da
         return DayEffect(name=title, date=as_day_column(column, value), level=1.0)
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise InputError(column, "a pair: days, and their values", value)
+    require_same_index(**{f"{column}[{place}]": part for place, part in enumerate(value)})
     day, figure = as_day_column(f"{column}[0]", value[0]), as_column(f"{column}[1]", value[1])
     if len(figure) != len(day):
         raise InputError(f"{column}[1]", f"one value for each of the {len(day)} days", len(figure))

@@ -60,6 +60,7 @@ def corrections(
     return found[0], found[1]
 
 
+@np.errstate(under="ignore")
 def _fit(prob: Floats, seen: Floats) -> Correction:
     """Find factor and power by Poisson's likelihood: then expected and seen agree in number."""
     seen, prob = seen[prob > 0], prob[prob > 0]
