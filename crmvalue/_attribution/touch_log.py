@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["paths_from_touches"]
 
 _DAY = 86_400_000_000  # microseconds
+_MOST_TOUCHES = 100_000_000  # of all paths together, each reused touch once in each of its paths
 
 
 def paths_from_touches(
@@ -85,7 +86,8 @@ def paths_from_touches(
     Raises
     ------
     InputError
-        If a value is missing or negative, a name is empty, lengths differ, there is no touch, or no path is left.
+        If a value is missing or negative, a name is empty, lengths differ, there is no touch, no path is left, or
+        reused touches are more than 100 million in all paths together.
 
     Notes
     -----
@@ -305,6 +307,9 @@ def _earlier_touches(
     key = log.customer[touch] * len(moments) + np.searchsorted(moments, log.time[touch])
     first[won] = np.searchsorted(key, who * len(moments) + np.searchsorted(moments, since))
     length = stop - np.minimum(first, stop)
+    if length.sum() > _MOST_TOUCHES:
+        rule = f"short enough for at most {_MOST_TOUCHES:,} touches in all paths together"
+        raise InputError("look_back_days", rule, window, hint=f"there are {length.sum():,} within it")
     path = np.repeat(np.arange(n), length)
     place = np.arange(len(path)) - np.repeat(np.cumsum(length) - stop, length)
     return place, path

@@ -609,12 +609,15 @@ def _treat_copies(log: Log, policy: str, used: npt.NDArray[np.bool_], counts: di
 
 
 def _in_cents(amount: Floats, used: npt.NDArray[np.bool_] | None = None) -> tuple[float, Floats]:
-    """Give amounts in cents if all used ones are whole cents: whole numbers add up without rounding, in any order."""
-    cents = np.rint(amount * 100.0)
-    whole = cents / 100.0 == amount
-    if used is not None:
-        whole |= ~used
-    return (100.0, cents) if whole.all() else (1.0, amount)
+    """Give amounts in cents, or else in thousandths, if all used ones are whole: these add up exactly, in any order."""
+    for scale in (100.0, 1000.0):
+        parts = np.rint(amount * scale)
+        whole = parts / scale == amount
+        if used is not None:
+            whole |= ~used
+        if whole.all():
+            return scale, parts
+    return 1.0, amount
 
 
 def _count_seen(code: Integers, n_ids: int) -> int:

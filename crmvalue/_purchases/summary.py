@@ -90,7 +90,8 @@ def summarise_purchases(
     -----
     Repeat purchases, recency and age are the x, t_x and T of Fader, Hardie and Lee (2005). The first purchase makes a
     customer and is not counted. If all amounts are whole cents, sums are exact up to 9e13 for a customer, so the order
-    of the rows does not matter. Sums of other amounts may differ in their last digits in another order.
+    of the rows does not matter; if all have at most three decimals, up to 9e12. Sums of other amounts may differ in
+    their last digits in another order.
 
     Examples
     --------

@@ -77,3 +77,12 @@ class TestPurchaseAmounts:
     def test_need_amounts(self):
         with pytest.raises(InputError, match="`amount` must be given with `keep_amounts`"):
             summarise_purchases([1], ["2024-01-01"], keep_amounts=True)
+
+
+@pytest.mark.parametrize("small", [0.002, 0.009, 0.016])
+def test_thousandths_leave_no_phantom_of_a_purchase_that_was_refunded(small):
+    """The refund takes back a million and the purchase before it, to the last thousandth."""
+    dates = [f"2024-01-0{day}" for day in range(1, 5)]
+    history = summarise_purchases([1] * 4, dates, [5, small, 1e6, -(1e6 + small)], refunds="net", keep_amounts=True)
+    assert (history.n_purchases.tolist(), history.total_spend.tolist()) == ([1], [5.0])
+    assert history.counts.n_purchases_cancelled == 2

@@ -10,6 +10,7 @@ from crmvalue._core.money import largest_remainder
 from crmvalue._journeys.moments import moment
 from crmvalue._journeys.results.logs import codes_of, latest_before, places_in
 from crmvalue.attribution import AttributionModel, attribute, paths_from_touches
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -158,17 +159,23 @@ def _ask(log: Log, model: Any, messages: Bools, sold: Bools, money: Integers, n_
     """Ask the door for the credit of each cell: orders, and money."""
     names = np.array([f"{i:09d}" for i in range(n_cells)])
     end = max(log.time.max(), log.sent_at.max()) + np.timedelta64((log.days + 1) * 86_400, "s")
-    paths = paths_from_touches(
-        log.whom[messages],
-        names[log.cell[messages]],
-        log.sent_at[messages],
-        conversion_customer=log.who[sold],
-        conversion_time=log.time[sold],
-        conversion_value=money[sold].astype(np.float64),
-        as_of=end,
-        look_back_days=float(log.days),
-        reuse_touches=True,
-    )
+    try:
+        paths = paths_from_touches(
+            log.whom[messages],
+            names[log.cell[messages]],
+            log.sent_at[messages],
+            conversion_customer=log.who[sold],
+            conversion_time=log.time[sold],
+            conversion_value=money[sold].astype(np.float64),
+            as_of=end,
+            look_back_days=float(log.days),
+            reuse_touches=True,
+        )
+    except InputError as error:
+        if error.name != "look_back_days":
+            raise
+        rule = "shorter, because for a model each message counts before each of the orders that follow it"
+        raise InputError("within_days", rule, log.days, hint=f'{error.hint}; or take `credit="last"`') from None
     found = attribute(paths, model=model)
     place = np.array([int(name) for name in found.channels], dtype=np.int64)
     orders, value = np.zeros(n_cells), np.zeros(n_cells)

@@ -121,7 +121,8 @@ def journey_results(
     Raises
     ------
     InputError
-        If an argument is of another kind or outside its range, or there are more than 100,000 rows.
+        If an argument is of another kind or outside its range, there are more than 100,000 rows, or a model has more
+        than 100 million pairs of a message and a later order within the days.
 
     Notes
     -----

@@ -180,6 +180,26 @@ class TestCredit:
         assert found.margin.tolist() == (margin * found.revenue).tolist()
         assert JourneyResults.from_json(found.to_json()).revenue.tolist() == found.revenue.tolist()
 
+    def test_more_pairs_than_memory_holds_are_refused_at_once(self):
+        """60,000 messages and 60,000 orders of one customer within the days: 1.8 billion pairs."""
+        n = 60_000
+        time = np.datetime64("2024-05-01", "s") + np.arange(n)
+        past = MessageHistory(
+            customer=["ann"] * n,
+            group=["a"] * n,
+            step=["m"] * n,
+            anchor=time,
+            sent_at=time,
+            channel=["e"] * n,
+            counted=[True] * n,
+            journey=["a"] * n,
+        )
+        sold = Orders(customer=["ann"] * n, time=time, revenue=[1.0] * n, margin=1)
+        with pytest.raises(InputError, match="1,800,030,000 within it; or take") as caught:
+            journey_results(past, None, sold, as_of="2024-06-30", credit="linear")
+        assert caught.value.name == "within_days"
+        assert journey_results(past, None, sold, as_of="2024-06-30").revenue.tolist() == [n]
+
     def test_sums_are_exact_where_floats_are_not(self):
         """A tenth added ten million times as floats is off; whole cents are not."""
         n = 100_000
