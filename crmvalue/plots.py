@@ -390,7 +390,8 @@ def compare_ltv_to_cac(
         Lifetime value of a customer of each, before acquisition cost [money], >= 0; in the order of `names`, or by
         name, as `acquisition_cost` then has to be too.
     acquisition_cost : array_like, mapping or labelled column
-        Cost to win a customer of each [money], > 0.
+        Cost to win a customer of each [money], >= 0. Where it costs nothing there is no ratio: such channels are left
+        out, and the axis says how many.
 
     Returns
     -------
@@ -400,7 +401,7 @@ def compare_ltv_to_cac(
     Raises
     ------
     InputError
-        If lengths or names differ, names repeat, or a number is out of its range.
+        If lengths or names differ, names repeat, a number is out of its range, or all costs are 0.
 
     Examples
     --------
@@ -418,8 +419,12 @@ def compare_ltv_to_cac(
         raise InputError("names", "at least one, all different", names)
     require_same_length(names=labels, ltv=value, acquisition_cost=cost)
     require(value >= 0, "ltv", value, ">= 0")
-    require(cost > 0, "acquisition_cost", cost, "> 0")
-    ratio = value / cost
+    require(cost >= 0, "acquisition_cost", cost, ">= 0")
+    priced = cost > 0
+    if not priced.any():
+        raise InputError("acquisition_cost", "above 0 for at least one", 0.0, hint="what costs nothing has no ratio")
+    free = len(cost) - int(np.count_nonzero(priced))
+    labels, ratio = labels[priced], value[priced] / cost[priced]
     order = np.argsort(-ratio, kind="stable")
     half = _MOST_ROWS // 2
     if len(order) > _MOST_ROWS:  # the best and the worst
@@ -432,6 +437,7 @@ def compare_ltv_to_cac(
     if len(ratio) == 1:
         title = f"{best} earns {times}"
     rest = f": {len(order):,} of {len(ratio):,}, best and worst" if len(order) < len(ratio) else ""
+    rest += f"; {free:,} without a cost left out" if free else ""
     if ratio.min() < 1:
         title = f"{worst} loses money: a customer brings {shown(ratio.min())} times their cost"
     said = [shown(one) for one in ratio[order]]

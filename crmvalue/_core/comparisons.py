@@ -42,6 +42,7 @@ _EXACT = 2.0**53  # up to here, whole numbers are not rounded
 _ROUNDED = 1e-12
 FEW_LOST = 30  # expected losses of a group below which the exact log-rank test replaces the normal approximation
 _NEGLIGIBLE = 1e-18  # chance that no sum of floats sees
+_TABLES = 2**18  # of Fisher's test at once: a few megabytes
 _FEW = 5  # expected count of a cell below which Fisher's test replaces the normal approximation
 
 
@@ -210,8 +211,9 @@ def rates_p(x1: Integers, n1: Integers, x0: Integers, n0: Integers) -> Floats:
 
     p = np.asarray(2 * special.ndtr(-np.abs(rates_z(x1, n1, x0, n0))))
     counts = np.stack(np.broadcast_arrays(x1, n1, x0, n0))
-    for row in np.nonzero(few_expected(x1, n1, x0, n0))[0].tolist():
-        p[row] = fisher_p(*counts[:, row].tolist())
+    few = few_expected(x1, n1, x0, n0)
+    if few.any():
+        p[few] = _fisher(counts[:, few])
     return p
 
 
@@ -221,16 +223,43 @@ def fisher_p(x1: int, n1: int, x0: int, n0: int) -> float:
     The chances of neighbouring tables have a ratio of whole numbers. This ratio keeps its digits for counts of many
     millions, for which the logarithms of factorials in scipy lose them.
     """
-    if x1 + x0 > n1 + n0 - x1 - x0:
-        x1, x0 = n1 - x1, n0 - x0
-    low, high = max(0, x1 + x0 - n0), min(n1, x1 + x0)
-    k = np.arange(low, high, dtype=np.float64)
-    with np.errstate(divide="ignore"):  # log of 0 cannot occur between low and high
-        steps = np.log((n1 - k) / (k + 1)) + np.log((x1 + x0 - k) / (n0 - x1 - x0 + k + 1))
-    log_chance = np.concatenate(([0.0], np.cumsum(steps)))
-    with np.errstate(under="ignore"):
-        chance = np.exp(log_chance - log_chance.max())
-    return min(1.0, float(chance[chance <= chance[x1 - low] * (1 + 1e-7)].sum() / chance.sum()))
+    return float(_fisher(np.array([[x1], [n1], [x0], [n0]]))[0])
+
+
+def _fisher(counts: Integers) -> Floats:
+    """P-values of Fisher's test of many pairs of rates, of shape (4, rows): those with about as many tables at once."""
+    x1, n1, x0, n0 = counts
+    many = x1 + x0 > n1 + n0 - x1 - x0
+    x1, x0 = np.where(many, n1 - x1, x1), np.where(many, n0 - x0, x0)
+    low, high = np.maximum(0, x1 + x0 - n0), np.minimum(n1, x1 + x0)
+    order = np.argsort(high - low, kind="stable")
+    p = np.empty(len(order))
+    start = 0
+    while start < len(order):
+        ahead = (high - low)[order[start : start + _TABLES]] + 1
+        n_rows = max(1, int(np.count_nonzero(ahead * np.arange(1, len(ahead) + 1) <= _TABLES)))
+        rows = order[start : start + n_rows]
+        p[rows] = _fisher_of_rows(*(column[rows, np.newaxis] for column in (x1, n1, x0, n0, low, high)))
+        start += n_rows
+    return p
+
+
+@np.errstate(under="ignore")
+def _fisher_of_rows(
+    x1: Integers, n1: Integers, x0: Integers, n0: Integers, low: Integers, high: Integers
+) -> npt.NDArray[np.float64]:
+    """P-values of columns of counts; the tables of a row have from low to high conversions of the first."""
+    k = low + np.arange(int((high - low).max()), dtype=np.float64)
+    inside = k < high
+    k = np.where(inside, k, low)
+    ways = np.where(inside, (n1 - k) / (k + 1), 1.0), np.where(inside, (x1 + x0 - k) / (n0 - x1 - x0 + k + 1), 1.0)
+    log_chance = np.zeros((len(k), k.shape[1] + 1))
+    log_chance[:, 1:] = np.cumsum(np.log(ways[0]) + np.log(ways[1]), axis=1)
+    log_chance[:, 1:][~inside] = -np.inf
+    chance = np.exp(log_chance - log_chance.max(axis=1, keepdims=True))
+    found = np.take_along_axis(chance, x1 - low, axis=1)
+    unlikely = np.where(chance <= found * (1 + 1e-7), chance, 0.0)
+    return np.asarray(np.minimum(1.0, unlikely.sum(axis=1) / chance.sum(axis=1)))
 
 
 def log_rank(lost: Integers, at_risk: Integers, other_lost: Integers, other_at_risk: Integers) -> tuple[float, float]:

@@ -231,7 +231,10 @@ def number_field(
     optional: bool = False,
     **options: Any,
 ) -> Any:
-    """Field for one computed number of up to 1e300, in [low, high]: an infinity, NaN, and None only if allowed."""
+    """Field for one computed number of up to 1e300, in [low, high]: an infinity, NaN, and None only if allowed.
+
+    Where infinities are allowed, a larger number counts as infinite.
+    """
     ends = f"in [{low:g}, {high:g}]" if math.isfinite(high) else f">= {low:g}" if math.isfinite(low) else "a number"
     rule = ends if infinite or (math.isfinite(low) and math.isfinite(high)) else f"{ends}, finite"
 
@@ -249,6 +252,8 @@ def number_field(
             return math.nan
         if not low <= number <= high or (math.isinf(number) and not infinite):
             raise InputError(name, rule, value)
+        if infinite and abs(number) > _LARGEST:
+            return math.copysign(math.inf, number)
         if _LARGEST < abs(number) < math.inf:
             raise InputError(name, f"of a magnitude up to {_LARGEST:g}", value)
         return number + 0.0  # no -0
@@ -273,7 +278,8 @@ def number_table(
 ) -> Any:
     """Field for an array of computed numbers of up to 1e300, of any shape for None; infinities and NaN if allowed.
 
-    The numbers are in [low, high], a share in [0, 1], but for their last digits.
+    The numbers are in [low, high], a share in [0, 1], but for their last digits. Where infinities are allowed, a larger
+    number counts as infinite.
     """
     kind = "an array of numbers" if n_dimensions is None else f"an array of numbers of {n_dimensions} dimensions"
     kind = "a column of numbers" if n_dimensions == 1 else kind
@@ -290,7 +296,11 @@ def number_table(
         require(~np.isnan(array) | missing, name, array, "a number, not NaN" if infinite else "a finite number")
         require(~np.isinf(array) | infinite, name, array, "a finite number")
         numbers = array.astype(np.float64) + 0.0  # no -0
-        require(~(np.abs(numbers) > _LARGEST) | np.isinf(numbers), name, numbers, f"of a magnitude up to {_LARGEST:g}")
+        large = np.abs(numbers) > _LARGEST
+        if infinite:
+            numbers = np.where(large, np.copysign(np.inf, numbers), numbers)
+        else:
+            require(~large, name, numbers, f"of a magnitude up to {_LARGEST:g}")
         outside = (numbers < low - _ROUNDING) | (numbers > high + _ROUNDING)
         require(~outside, name, numbers, f"in [{low:g}, {high:g}]" if math.isfinite(high) else f">= {low:g}")
         return read_only(hand_over(numbers))

@@ -24,6 +24,8 @@ from crmvalue._core.values import array_field, hand_over, read_only
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy.typing as npt
 
     from crmvalue.typing import ArrayLike, Floats, Integers
@@ -241,14 +243,16 @@ def _correction_text(correction: str, n_variants: int) -> str:
 
 
 def variant_lines(
-    comparison: Any, told: list[tuple[str, str, str]], too_few: npt.NDArray[np.bool_] | None = None
+    comparison: Any, told: Iterable[tuple[str, str, str]], too_few: npt.NDArray[np.bool_] | None = None
 ) -> list[str]:
     """Conclude on each variant from what is told of it: the difference, its interval, and the name of the test.
 
     Nothing is concluded from arms that are `too_few`.
     """
-    low, high = map(np.asarray, comparison.difference_interval)
-    p, difference = comparison.adjusted_p_value, comparison.difference
+    low, high, p, difference = (
+        np.asarray(column).tolist()
+        for column in (*comparison.difference_interval, comparison.adjusted_p_value, comparison.difference)
+    )
     correction = _correction_text(comparison.correction, len(p))
     lines = []
     for k, (name, (found, interval, test)) in enumerate(zip(variant_names(comparison), told, strict=True)):
@@ -342,5 +346,6 @@ def variant_columns(comparison: Any, control: int) -> dict[str, Floats]:
     """Give the columns that compare each arm with the control; they are NaN in the row of the control."""
     low, high = comparison.difference_interval
     found = {"difference": comparison.difference, "low": low, "high": high}
-    found |= {"p_value": comparison.p_value, "adjusted_p_value": comparison.adjusted_p_value}
+    p = comparison.p_value
+    found |= {"p_value": p, "adjusted_p_value": adjusted(p, comparison.correction)}
     return {name: np.insert(np.asarray(column, dtype=np.float64), control, np.nan) for name, column in found.items()}

@@ -193,16 +193,18 @@ class ProportionComparison(Columns, Pictured):
         """What can be concluded, and what not: a line for each variant, and, up to 200 arms, one on the choice."""
         low, high = map(np.asarray, self.difference_interval)
         rates, (base,) = against_control(self.rate, self.control)
-        told = [
+        told = (
             (
                 f"{name} {rate:z.1%} against {base:z.1%} of {self.names[self.control]}: {100 * d:+z.1f} points",
                 f"{100 * a:+z.1f} to {100 * b:+z.1f}",
                 "exact test" if exact else "z test",
             )
             for name, rate, d, a, b, exact in zip(
-                self.variants, rates, self.difference, low, high, self.is_exact, strict=True
+                self.variants,
+                *(column.tolist() for column in (rates, self.difference, low, high, self.is_exact)),
+                strict=True,
             )
-        ]
+        )
         if not few_enough(len(self.names)):
             return "\n".join(variant_lines(self, told))
         best, loss = self._bayes()

@@ -51,6 +51,7 @@ __all__ = [
 ]
 
 _HALVINGS = 40  # of an interval of differences, at most 2 wide
+_NEAR = 1e-12  # to the end of an interval
 _POLISH = 3  # Newton steps after the closed form, whose arc cosine loses half the digits
 
 
@@ -186,15 +187,9 @@ class SequentialTest(Columns, Pictured):
         limit = np.log((len(self.names) - 1) / (1 - self.level))
         least = self._weight(looks) - limit  # differences with a lower likelihood are outside the interval
         middle = _divide(x1, n1) - _divide(x0, n0)
-        ends = []
-        for end in (-1.0, 1.0):
-            inside, outside = middle.copy(), np.full(middle.shape, end)
-            for _ in range(_HALVINGS):
-                tried = (inside + outside) / 2
-                kept = _profile(x1, n1, x0, n0, tried) >= least
-                inside, outside = np.where(kept, tried, inside), np.where(kept, outside, tried)
-            at_end = _profile(x1, n1, x0, n0, np.full(middle.shape, end)) >= least
-            ends.append(np.where(at_end, end, outside))
+        shape = middle.shape
+        counts = [np.broadcast_to(column, shape).ravel() for column in (x1, n1, x0, n0, least, middle)]
+        ends = [_end_of_interval(counts, end).reshape(shape) for end in (-1.0, 1.0)]
         return Interval(ends[0], ends[1])
 
 
@@ -323,7 +318,7 @@ def sequential_test_from_stream(
         Label of the arm that the others are compared with. The arms of the result are in ascending order of labels.
     looks : array_like of int, optional
         Number of customers at each look, ascending, from 1 to all; by default there is a look after each customer.
-        Intervals at 100,000 looks take some seconds; everything else is fast.
+        Intervals at a million looks take about 20 s; everything else is fast.
     level : float, default 0.95
         Confidence level at which the intervals of all variants and all looks hold at the same time, in (0, 1).
     prior_successes, prior_failures : float, default 0.5
@@ -389,6 +384,11 @@ def _profile(x1: Floats, n1: Floats, x0: Floats, n0: Floats, delta: Floats) -> F
 
     The closed form is by Farrington and Manning (1990). Then Newton steps are taken where they improve it.
     """
+    return _profile_and_slope(x1, n1, x0, n0, delta)[0]
+
+
+def _profile_and_slope(x1: Floats, n1: Floats, x0: Floats, n0: Floats, delta: Floats) -> tuple[Floats, Floats]:
+    """Give the profile and its derivative: that of the likelihood at the rates where it is largest."""
     low, high = np.maximum(0.0, delta), np.minimum(1.0, 1.0 + delta)  # of the variant's rate
     p1 = np.clip(_constrained(_divide(x1, n1), n1, _divide(x0, n0), n0, delta), low, high)
     best = _log_likelihood(x1, n1, x0, n0, p1, p1 - delta)
@@ -405,7 +405,41 @@ def _profile(x1: Floats, n1: Floats, x0: Floats, n0: Floats, delta: Floats) -> F
         value = _log_likelihood(x1, n1, x0, n0, tried, np.clip(tried - delta, 0.0, 1.0))
         better = value > best
         p1, best = np.where(better, tried, p1), np.where(better, value, best)
-    return best
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        p0 = p1 - delta
+        slope = (n0 - x0) / (1 - p0) - x0 / p0
+    return best, slope
+
+
+def _end_of_interval(counts: list[Floats], end: float) -> Floats:
+    """Find the difference next to an end of [-1, 1], within 2e-12, whose profile is below the least one: outside.
+
+    The profile is nearly a parabola, so Newton's steps are those of the root of its fall from the largest likelihood.
+    Each ends a little outside, and every eighth halves the interval, should they be slow.
+    """
+    x1, n1, x0, n0, least, middle = counts
+    top = _log_likelihood(x1, n1, x0, n0, _divide(x1, n1), _divide(x0, n0))
+    inside, outside = middle.copy(), np.full(len(middle), end)
+    tried, rows = (inside + outside) / 2, np.arange(len(middle))
+    for step in range(8 * _HALVINGS):
+        here = [column[rows] for column in counts]
+        now = tried[rows]
+        value, slope = _profile_and_slope(here[0], here[1], here[2], here[3], now)
+        kept = value >= here[4]
+        inside[rows], outside[rows] = np.where(kept, now, inside[rows]), np.where(kept, outside[rows], now)
+        low, high = np.minimum(inside, outside)[rows], np.maximum(inside, outside)[rows]
+        with np.errstate(all="ignore"):  # where the slope is 0 or infinite, the interval is halved
+            fall, most = (np.sqrt(np.maximum(top[rows] - one, 0.0)) for one in (value, here[4]))
+            there = now + 2 * fall * (fall - most) / slope + end * np.where(kept, 1.5, 0.5) * _NEAR
+        within = np.clip(there, low + _NEAR, high - _NEAR)
+        by_half = (step % 8 == 7) | ~(np.abs(there - within) <= 0.01 * (high - low))
+        near = ~kept & (np.abs(there - now) <= _NEAR)
+        tried[rows] = np.where(by_half, (low + high) / 2, within)
+        rows = rows[~near & (high - low > 2 * _NEAR)]
+        if not len(rows):
+            break
+    at_end = _profile(x1, n1, x0, n0, np.full(len(middle), end)) >= least
+    return np.where(at_end, end, outside)
 
 
 def _constrained(r1: Floats, n1: Floats, r0: Floats, n0: Floats, delta: Floats) -> Floats:

@@ -178,6 +178,12 @@ class TestNumberColumn:
         assert not column.flags.writeable
         assert self.make()(x=[1, 2]).x.dtype == np.float64
 
+    def test_what_is_too_large_is_infinite_where_that_is_allowed(self):
+        assert self.make(infinite=True)(x=[4.1e306, -1.1e300, 1e300]).x.tolist() == [np.inf, -np.inf, 1e300]
+        assert attrs.make_class("Results", {"x": number_field("x", infinite=True)})(x=-4.1e306).x == -np.inf
+        with pytest.raises(InputError, match="of a magnitude up to"):
+            self.make()(x=[4.1e306])
+
     def test_infinity_where_allowed(self):
         assert self.make(infinite=True)(x=[np.inf]).x[0] == np.inf
         with pytest.raises(InputError, match="`x` must be a finite number; got inf at index 1"):

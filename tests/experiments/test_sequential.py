@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from crmvalue._experiments import sequential
 from crmvalue._experiments.sequential import _profile
 from crmvalue.errors import InputError
 from crmvalue.experiments import (
@@ -336,3 +339,29 @@ class TestSequentialMeans:
         assert refused(sequential_test_means, [1, 2], [0, 1], control=2, effect_scale=1.0).name == "control"
         assert refused(sequential_test_means, [1, np.nan], [0, 1], control=0, effect_scale=1.0).name == "value"
         assert refused(sequential_test_means, [1, 2], [0, 1], control=0, effect_scale=1.0, looks=[0.5]).name == "looks"
+
+
+class TestIntervalsOfManyLooks:
+    """A look after each customer: the search for an end takes few steps, and ends just outside."""
+
+    def test_steps_and_ends(self):
+        rng = np.random.default_rng(1)
+        result = sequential_test_from_stream(rng.random(1000) < 0.1, rng.integers(0, 2, 1000), control=0)
+        n_values = []
+
+        def counted(*columns):
+            n_values.append(np.size(columns[4]))
+            return log_likelihood(*columns)
+
+        log_likelihood = sequential._log_likelihood
+        with mock.patch.object(sequential, "_log_likelihood", counted):
+            low, high = map(np.ravel, result.difference_interval)
+        assert sum(n_values) < 250 * 1000  # 574 with halvings alone
+        (x1, x0), (n1, n0) = (table[:, ::-1].T.astype(float) for table in (result.successes, result.trials))
+        least = result._weight().ravel() - np.log(1 / 0.05)
+        for end, sign in ((low, -1), (high, 1)):
+            inner = np.abs(end) < 1 - 1e-9
+            assert np.count_nonzero(inner) > 900
+            for away, is_inside in ((0.0, False), (4e-12, True)):
+                value = _profile(x1, n1, x0, n0, end - sign * away)
+                assert ((value >= least) == is_inside)[inner].all()

@@ -209,6 +209,14 @@ class TestCompareLtvToCac:
         found = plots.compare_ltv_to_cac(table["name"], table["value"], table["cost"]).plot_data()
         assert found["ratio"].tolist() == [6.0, 1.0]
 
+    def test_what_costs_nothing_has_no_ratio(self):
+        found = plots.compare_ltv_to_cac(["a", "b", "c"], [90, 200, 20], [30, 0, 10])
+        assert found.plot_data()["name"].tolist() == ["a", "c"]
+        axis = found.to_vega()["layer"][0]["encoding"]["x"]["title"]
+        assert axis == "Lifetime value over acquisition cost; 1 without a cost left out"
+        with pytest.raises(InputError, match="above 0 for at least one"):
+            plots.compare_ltv_to_cac(["a"], [1], [0])
+
     def test_of_many_rows_the_picture_says_how_many(self):
         found = plots.compare_ltv_to_cac([f"c{k}" for k in range(10_000)], np.arange(10_000.0), np.ones(10_000))
         axis = found.to_vega()["layer"][0]["encoding"]["x"]["title"]
