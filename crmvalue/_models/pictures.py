@@ -172,6 +172,8 @@ def transform_parts(upper: Floats, share: Floats, p_value: float) -> Parts:
 
 def _where_off(low: Floats, high: Floats, height: Floats, p_value: float) -> str:
     """Say how the places of the customers differ from those of a right forecast."""
+    if np.isnan(p_value):
+        return "No test whether customers did what was foretold: the error of the estimates is not known"
     if p_value >= _DOUBTFUL:
         return "Customers did what was foretold, as far as the data show"
     mean = float((height * (high**2 - low**2)).sum() / 2.0)

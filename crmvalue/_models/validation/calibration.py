@@ -80,6 +80,9 @@ _ROUNDING = 1e-9
 class FrequencyCalibration(Columns, Pictured):
     """Actual and expected purchases in the holdout, by repeat purchases in the calibration.
 
+    The title of the picture says how far the totals are apart, whatever the reason. It is no test: chance and the error
+    of the estimates alone set them apart.
+
     Parameters
     ----------
     frequency : ndarray of int
@@ -140,6 +143,9 @@ class FrequencyCalibration(Columns, Pictured):
 @attrs.frozen(kw_only=True)
 class PurchaseTracking(Columns, Pictured):
     """Actual and expected repeat purchases of a whole base, period by period.
+
+    The title of the picture says how far the totals are apart, whatever the reason. It is no test: chance and the error
+    of the estimates alone set them apart.
 
     Parameters
     ----------

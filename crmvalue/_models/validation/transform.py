@@ -16,17 +16,21 @@ from crmvalue._core.values import array_columns, count_column, number_column, nu
 from crmvalue._models.changing.known_customers import as_model_of, refuse_unused
 from crmvalue._models.pictures import transform_parts
 from crmvalue._models.shared.common import as_rng, check_history
+from crmvalue._models.shared.fit import Fit
+from crmvalue._models.validation.ensemble import Ensemble
 from crmvalue._models.validation.predictive import foretell
 from crmvalue._models.validation.proper_scores import check_split
+from crmvalue._models.values.expected_ends import models_at_points
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
     from crmvalue._core.pictures.parts import Parts
     from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
     from crmvalue._models.changing.time_varying_pareto_nbd import TimeVaryingParetoNbd
-    from crmvalue._models.shared.fit import Fit
     from crmvalue._models.shared.purchase_model import ContinuousModel
     from crmvalue.purchases import PurchaseSplit
     from crmvalue.typing import Floats, Integers
@@ -55,9 +59,11 @@ class ProbabilityIntegralTransform(Columns, Pictured):
     n_drawn : ndarray of int
         Customers in each bin, each at one place that was drawn evenly from P(X < x) to P(X <= x).
     statistic : float
-        Chi-square of `n_drawn` against equal numbers, with as many degrees of freedom as bins but one.
+        Chi-square of `n_drawn` against equal numbers, with as many degrees of freedom as bins but one. For a fit, what
+        the error of its estimates explains is taken off. NaN where that error is not known: see the notes of
+        :func:`probability_integral_transform`.
     p_value : float
-        Chance of such a statistic for a right forecast.
+        Chance of such a statistic for a right forecast; NaN where `statistic` is.
 
     Examples
     --------
@@ -71,8 +77,8 @@ class ProbabilityIntegralTransform(Columns, Pictured):
     upper: Floats = number_column("upper", low=0.0, high=1.0)
     share: Floats = number_column("share", low=0.0, high=1.0)
     n_drawn: Integers = count_column("n_drawn")
-    statistic: float = number_field("statistic", low=0.0)
-    p_value: float = number_field("p_value", low=0.0, high=1.0)
+    statistic: float = number_field("statistic", low=0.0, missing=True)
+    p_value: float = number_field("p_value", low=0.0, high=1.0, missing=True)
 
     def __attrs_post_init__(self) -> None:
         require_same_length(upper=self.upper, share=self.share, n_drawn=self.n_drawn)
@@ -123,7 +129,8 @@ def probability_integral_transform(
     split : PurchaseSplit
         Calibration and holdout.
     model : purchase model or Fit
-        Purchase model in the time unit of the split, or the fit of one.
+        Purchase model in the time unit of the split, or the fit of one. Give the fit where there is one: the parameters
+        of a model count as known, and the test of a fitted model blames it too often.
     rng : numpy.random.Generator
         Source of randomness of the test. `share`, and so the picture, does not depend on it.
     n_bins : int, optional
@@ -150,6 +157,23 @@ def probability_integral_transform(
     that of Czado, Gneiting and Held, "Predictive model assessment for count data", Biometrics 65 (2009). With many
     customers, the test finds faults that are too small to matter: look at the shares.
 
+    Estimates have errors, which move the shares even if the model is right. Let d be the deviations of the drawn shares
+    from equal ones, S their covariance for n customers and known parameters, and G the derivatives of `share` by what
+    was searched, of covariance V. The statistic is d' (S + G V G')^-1 d without one bin, by the delta method. G comes
+    from points one standard error on both sides of the estimates. The fit may be one to the calibration or to other
+    customers; what comes in the holdout depends on neither. Levels of a calendar count as known.
+
+    There is no test, and the p-value is NaN, for a fit that leaves a parameter undetermined or on a boundary, and for
+    an :class:`Ensemble`, which does not keep the errors of its fits.
+
+    Measured with :func:`fit_bg_nbd` on right models, 240 days of calibration and 180 of holdout, exact times: p < 0.05
+    in 5.2 % of 519 logs of 300 customers, and in 5.5 % of 308 logs of 1,500. With the estimates taken as known it is
+    8.7 % and 8.8 %. Times cut to whole days give 4.2 % of 769 logs and 5.5 % of 455. But then the models foretell about
+    2 % too many purchases, a fault that many or frequent customers bring to light: with 1,500 who buy about every two
+    weeks, 10 % of 114 logs are blamed, 12 % at the true parameters, and 3 % of 107 logs with exact times. The delta
+    method needs estimates that are not too rough: where 200 customers give the fit and 2,000 others the holdout, 12 %
+    of 853 right models (:class:`Nbd`) are blamed; with 1,000 and 3,000 it is 6 % of 670.
+
     Examples
     --------
     >>> import numpy as np
@@ -165,23 +189,63 @@ def probability_integral_transform(
     """
     checked = check_split(split)
     refuse_unused(time_varying, model)
-    known, random = as_model_of("model", model, checked.calibration, time_varying), as_rng(rng)
-    bins = as_whole_number("n_bins", n_bins, low=2, high=1000)
-    history = check_history(checked.calibration, known.time_unit)
-    foretold = foretell(known, history, checked.holdout_length, checked.holdout_n_purchases)
-    n = len(history)
-    place = foretold.fewer + random.random(n) * (foretold.upto - foretold.fewer)
+    as_model_of("model", model, checked.calibration, time_varying)
+    generator, bins = as_rng(rng), as_whole_number("n_bins", n_bins, low=2, high=1000)
+    edges = np.arange(bins + 1) / bins
+
+    def ranges(one: Any) -> tuple[Floats, Floats]:
+        known = as_model_of("model", one, checked.calibration, time_varying)
+        history = check_history(checked.calibration, known.time_unit)
+        foretold = foretell(known, history, checked.holdout_length, checked.holdout_n_purchases)
+        return foretold.fewer, foretold.upto
+
+    fewer, upto = ranges(model)
+    n = len(fewer)
+    place = fewer + generator.random(n) * (upto - fewer)
     drawn = np.bincount(np.minimum(place * bins, bins - 1.0).astype(np.int64), minlength=bins)
-    statistic = float(np.square(drawn - n / bins).sum() * bins / n)
+    moved = _moved_shares(model, lambda one: np.diff(_share_up_to(edges, *ranges(one))))
+    statistic = math.nan if moved is None else _statistic(drawn, moved)
     from scipy.special import chdtrc
 
     return ProbabilityIntegralTransform(
-        upper=np.arange(1, bins + 1) / bins,
-        share=np.diff(_share_up_to(np.arange(bins + 1) / bins, foretold.fewer, foretold.upto)),
+        upper=edges[1:],
+        share=np.diff(_share_up_to(edges, fewer, upto)),
         n_drawn=drawn,
         statistic=statistic,
         p_value=float(chdtrc(bins - 1.0, statistic)),
     )
+
+
+def _moved_shares(model: Any, shares: Callable[[Any], Floats]) -> Floats | None:
+    """Give by how much a standard error of the estimates, on each axis of theirs, moves the shares: (axes, bins).
+
+    None where the error of the estimates is not known; no axis for a model, whose parameters are known.
+    """
+    if isinstance(model, Ensemble):  # of fits, of which it does not keep the errors
+        return None
+    if not isinstance(model, Fit):
+        return np.zeros((0, 1))
+    if not np.isfinite(model.search_covariance).all():
+        return None
+    try:
+        with np.errstate(over="ignore"):
+            _, *moved = (shares(one) for one in models_at_points(model, away=1.0))
+    except InputError:  # a point so far away that it is no model
+        return None
+    found: Floats = (np.array(moved[::2]) - np.array(moved[1::2])) / 2.0
+    return found
+
+
+def _statistic(drawn: Integers, moved: Floats) -> float:
+    """Give d' S^-1 d of the deviations d from equal shares, without one bin; S is of chance and of the estimates.
+
+    S^-1 is that of chance, which gives the usual chi-square, less a term for the few axes of the estimates (Woodbury).
+    """
+    n, bins = int(drawn.sum()), len(drawn)
+    off = drawn / n - 1.0 / bins
+    along = moved @ off if len(moved) else np.zeros(0)
+    error = moved @ moved.T + np.eye(len(moved)) / (n * bins)
+    return max(n * bins * float(off @ off - along @ np.linalg.solve(error, along)), 0.0)
 
 
 def _share_up_to(edges: Floats, low: Floats, high: Floats) -> Floats:

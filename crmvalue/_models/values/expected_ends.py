@@ -34,6 +34,7 @@ __all__ = [
     "blocks",
     "drawn_of",
     "expected_ends",
+    "models_at_points",
     "spent_by_curves",
     "spent_by_mean",
     "weighted_ends",
@@ -139,7 +140,7 @@ def spent_by_mean(rows: PurchaseHistory, p: Floats, q: Floats, gamma: Floats) ->
 def spent_by_curves(fit: Fit[Any], draws: Floats, figures: Callable[[Any], Floats]) -> Callable[[slice], Floats]:
     """Give the expected spend of any model at draws, by parabolas through `figures` of the model."""
     axes = _axes(fit)
-    curves = _curves([figures(model) for model in _models_at_points(fit, axes)], axes.places(fit, draws))
+    curves = _curves([figures(model) for model in models_at_points(fit, axes)], axes.places(fit, draws))
     return lambda block: curves.of_rows(np.arange(block.start, block.stop))
 
 
@@ -168,13 +169,14 @@ def _axes(fit: Fit[Any]) -> _Axes:
 
 def _at_points(rows: PurchaseHistory, fit: Fit[Any], axes: _Axes, terms: Terms) -> Iterator[Expected]:
     """Give what is expected of each row at the centre and at both points of each axis."""
-    for model in _models_at_points(fit, axes):
+    for model in models_at_points(fit, axes):
         yield expect(process_of(model, rows), rows, terms, nearly=True)
 
 
-def _models_at_points(fit: Fit[Any], axes: _Axes) -> Iterator[Any]:
-    """Give the model at the centre and at both points of each axis."""
-    for step in (np.zeros(1), *(sign * axis for axis in axes.steps for sign in (_STEP, -_STEP))):
+def models_at_points(fit: Fit[Any], axes: _Axes | None = None, away: float = _STEP) -> Iterator[Any]:
+    """Give the model at the centre and at both points of each axis, `away` standard deviations from it."""
+    axes = _axes(fit) if axes is None else axes
+    for step in (np.zeros(1), *(sign * axis for axis in axes.steps for sign in (away, -away))):
         searched = axes.centre + step
         values = np.where(fit.positive, np.exp(np.where(fit.positive, searched, 0.0)), searched)
         yield with_estimates(fit.model, fit.names, values.tolist())
@@ -183,7 +185,7 @@ def _models_at_points(fit: Fit[Any], axes: _Axes) -> Iterator[Any]:
 def at_draws(fit: Fit[Any], draws: Floats, figures: Callable[[Any], Floats]) -> Floats:
     """Give positive figures of a model at all draws of its parameters, by parabolas: shape (figures, draws)."""
     axes = _axes(fit)
-    points = [figures(model) for model in _models_at_points(fit, axes)]
+    points = [figures(model) for model in models_at_points(fit, axes)]
     return _curves(points, axes.places(fit, draws)).of_rows(np.arange(len(points[0])))
 
 

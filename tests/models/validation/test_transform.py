@@ -9,7 +9,16 @@ from scipy import stats
 
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
-from crmvalue.models import BgNbd, MbgCnbd, Nbd, ParetoNbd, ProbabilityIntegralTransform, probability_integral_transform
+from crmvalue.models import (
+    BgNbd,
+    Ensemble,
+    MbgCnbd,
+    Nbd,
+    ParetoNbd,
+    ProbabilityIntegralTransform,
+    fit_nbd,
+    probability_integral_transform,
+)
 from crmvalue.purchases import PurchaseHistory, split_purchases
 
 MODEL = BgNbd(0.243, 4.414, 0.793, 2.426, "week")
@@ -89,6 +98,66 @@ class TestProbabilityIntegralTransform:
         again = probability_integral_transform(split, MODEL, rng=np.random.default_rng(2), n_bins=120)
         np.testing.assert_array_equal(found.share, again.share)
         assert ProbabilityIntegralTransform.from_json(found.to_json()) == found
+
+    def test_estimates_have_errors(self, split):
+        """The statistic is d' (S + G V G')^- d, by the pseudoinverse and distributions of scipy."""
+        rng, truth, edges = np.random.default_rng(6), Nbd(0.8, 6.0, "week"), np.arange(11) / 10
+        fit = fit_nbd(truth.simulate(np.full(150, 50.0), rng=rng))
+        came = truth.simulate(np.full(2000, 40.0), rng=rng).frequency
+        found = probability_integral_transform(split_of(split, came, 40.0), fit, rng=rng)
+
+        def shares(theta):
+            r, alpha = np.exp(theta)
+            one = stats.nbinom(r, alpha / (alpha + 40.0))
+            upto = (edges - one.cdf(came - 1)[:, np.newaxis]) / one.pmf(came)[:, np.newaxis]
+            return np.diff(np.clip(upto, 0.0, 1.0).mean(axis=0))
+
+        variance, axes = np.linalg.eigh(fit.search_covariance)
+        steps = (axes * np.sqrt(variance)).T
+        centre = np.log(fit.estimates)
+        moved = np.array([(shares(centre + step) - shares(centre - step)) / 2 for step in steps])
+        off = found.n_drawn / 2000 - 0.1
+        error = (np.eye(10) / 10 - 0.01) / 2000 + moved.T @ moved
+        assert found.statistic == pytest.approx(off @ np.linalg.pinv(error) @ off, rel=1e-7)
+        assert found.p_value == pytest.approx(stats.chi2(9).sf(found.statistic), rel=1e-9)
+        known = probability_integral_transform(split_of(split, came, 40.0), fit.model, rng=np.random.default_rng(1))
+        assert known.statistic == pytest.approx(stats.chisquare(known.n_drawn).statistic)
+
+    def test_a_wrong_fit_is_found(self, split):
+        rng, truth = np.random.default_rng(7), Nbd(0.8, 6.0, "week")
+        fit = fit_nbd(truth.simulate(np.full(1000, 50.0), rng=rng))
+        came = truth.simulate(np.full(1000, 20.0), rng=rng).frequency
+        found = probability_integral_transform(split_of(split, came, 40.0), fit, rng=rng)
+        assert found.p_value < 1e-6
+        assert found.to_vega()["title"]["text"] == ["Customers bought less than was foretold of them"]
+
+    @pytest.mark.slow
+    def test_p_values_of_fits_are_uniform(self, split):
+        """Fits to 1,000 customers, and 3,000 others: where estimates count as known, a quarter is blamed."""
+        rng, truth = np.random.default_rng(8), Nbd(0.8, 6.0, "week")
+        of_fit, of_model = [], []
+        for _ in range(120):
+            fit = fit_nbd(truth.simulate(np.full(1000, 50.0), rng=rng))
+            drawn = split_of(split, truth.simulate(np.full(3000, 40.0), rng=rng).frequency, 40.0)
+            of_fit.append(probability_integral_transform(drawn, fit, rng=rng).p_value)
+            of_model.append(probability_integral_transform(drawn, fit.model, rng=rng).p_value)
+        assert np.mean(np.array(of_fit) < 0.05) < 0.09
+        assert np.mean(np.array(of_model) < 0.05) > 0.15
+        assert stats.kstest(of_fit, "uniform").pvalue > 0.001
+
+    def test_no_claim_where_the_error_is_not_known(self, split):
+        """Half as many purchases as foretold, and no test: a parameter that is open, and an ensemble."""
+        rng, truth = np.random.default_rng(9), Nbd(0.8, 6.0, "week")
+        fit = fit_nbd(truth.simulate(np.full(300, 50.0), rng=rng))
+        opened = attrs.evolve(fit, search_covariance=np.diag([0.01, np.inf]))
+        drawn = split_of(split, truth.simulate(np.full(1000, 20.0), rng=rng).frequency, 40.0)
+        for one in (opened, Ensemble(models=[fit.model, MODEL], weights=[0.5, 0.5], names=["NBD", "BG/NBD"])):
+            found = probability_integral_transform(drawn, one, rng=rng)
+            assert np.isnan([found.statistic, found.p_value]).all()
+            assert found.n_drawn.sum() == 1000
+            title = " ".join(found.to_vega()["title"]["text"])
+            assert title == "No test whether customers did what was foretold: the error of the estimates is not known"
+            assert np.isnan(ProbabilityIntegralTransform.from_json(found.to_json()).p_value)
 
     @pytest.mark.parametrize(
         ("changes", "name"),
