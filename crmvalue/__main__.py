@@ -400,7 +400,10 @@ def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | No
     if terms is None or columns is None or not np.isfinite(columns["clv"]).all():
         return []
     loss = columns["clv"] < 0
-    lines = ["  The margin and the costs above are means; the value rests on those of each customer."]
+    lines = []
+    if own := [name.replace("_", " ") for name in terms.varying()]:
+        rests = "" if own == ["acquisition cost"] else "; the value rests on those of each customer"
+        lines.append(f"  Different by customer, above as means: {', '.join(own)}{rests}.")
     if loss.any():
         cost = f"{-columns['clv'][loss].sum():z,.2f}"
         n, are = int(loss.sum()), "is" if loss.sum() == 1 else "are"

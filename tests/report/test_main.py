@@ -1132,8 +1132,10 @@ class TestTermsOfEachCustomer:
         assert (
             f"{loss.sum():,} of {len(who):,} customers are expected to cost {-wanted.clv[loss].sum():,.2f}" in printed
         )
-        assert "the value rests on those of each customer" in printed
-        assert re.search(r"LTV:CAC .*; [\w -]+: .*(B2B SaaS|money|risky)", printed)
+        own = "margin, discount rate, service cost; the value rests on those of each customer."
+        assert f"Different by customer, above as means: {own}" in printed
+        words = " ".join(printed.split())
+        assert re.search(r"LTV:CAC [^;]+ before the cost of serving; [\w -]+: .{,99}(B2B SaaS|money|risky)", words)
 
     @pytest.mark.parametrize("form", ["{}.0", "{}"])
     def test_whole_numbers_are_matched(self, tmp_path, capsys, form):

@@ -62,6 +62,11 @@ class CustomerTerms(NamedTuple):
         weighted = weight is not None and weight.sum() > 0
         return float(np.average(column, weights=weight if weighted else None))
 
+    def varying(self) -> tuple[str, ...]:
+        """Name the terms that are not one number for all customers."""
+        columns = {name: getattr(self, name) for name in TERMS}
+        return tuple(name for name, column in columns.items() if column is not None and np.ptp(column) > 0.0)
+
     def of(self, customer: npt.NDArray[Any]) -> CustomerTerms:
         """Give the terms of some customers of the log."""
         place = np.searchsorted(self.customer, customer)
