@@ -210,7 +210,8 @@ def _parser() -> argparse.ArgumentParser:
         "--terms",
         metavar="TABLE",
         help="CSV or Parquet file with one row per customer: customer, and segment, margin, acquisition_cost, "
-        "discount_rate or service_cost",
+        "discount_rate or service_cost; a number for all counts only for customers without one there, numbers by "
+        "segment count for all",
     )
     parser.add_argument("--industry", metavar="NAME", help="industry that LTV:CAC is compared with, such as 'B2B SaaS'")
     parser.add_argument(
@@ -324,7 +325,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     outlook = summarise_models_log(log, policy, **money, terms=terms)
     ahead, columns = outlook.summary, outlook.columns
     parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups), ""]
-    parts += [report.format_models(ahead), *_describe_costs(terms, columns), *_describe_unmatched(terms)]
+    parts += [report.format_models(ahead), *_describe_costs(terms, columns), *_describe_unmatched(options, terms)]
     if page is not None:
         try:
             found = assemble(log, policy, summary, (groups, group_columns), outlook, terms=terms)
@@ -400,7 +401,10 @@ def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | No
     if terms is None or columns is None or not np.isfinite(columns["clv"]).all():
         return []
     loss = columns["clv"] < 0
-    lines = ["  The margin and the costs above are means; the value rests on those of each customer."]
+    lines = []
+    if own := [name.replace("_", " ") for name in terms.varying()]:
+        rests = "" if own == ["acquisition cost"] else "; the value rests on those of each customer"
+        lines.append(f"  Different by customer, above as means: {', '.join(own)}{rests}.")
     if loss.any():
         cost = f"{-columns['clv'][loss].sum():z,.2f}"
         n, are = int(loss.sum()), "is" if loss.sum() == 1 else "are"
@@ -410,18 +414,29 @@ def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | No
     return lines
 
 
-def _describe_unmatched(terms: CustomerTerms | None) -> list[str]:
+def _describe_unmatched(options: argparse.Namespace, terms: CustomerTerms | None) -> list[str]:
     """Say which terms are of no use, how many customers are in one file only, and how many rows are of no customer."""
-    lines = []
-    if terms is not None and terms.acquisition_cost is not None and not terms.mean("acquisition_cost"):
+    lines: list[str] = []
+    if terms is None:
+        return lines
+    if terms.acquisition_cost is not None and not terms.mean("acquisition_cost"):
         lines.append("  No LTV:CAC: the acquisition cost of all customers is 0.")
-    if terms is not None and terms.n_absent:
+    for name, n in terms.n_filled:
+        column = f"the column {name} of the file of --terms"
+        if isinstance(getattr(options, name), dict):
+            lines.append(f"  {_OPTIONS[name]} is used for all customers, and {column} for none.")
+        else:
+            used = (
+                f"{_OPTIONS[name]} {getattr(options, name):.12g} is used for {n:,} of {len(terms.customer):,} customers"
+            )
+            lines.append(f"  {used}, {column} for the others.")
+    if terms.n_absent:
         lines.append(f"  Not in the file of --terms: {terms.n_absent:,} of {len(terms.customer):,} customers.")
         lines.append("  They have the numbers that the options give for all.")
-    if terms is not None and terms.n_unknown:
+    if terms.n_unknown:
         rows = "1 customer" if terms.n_unknown == 1 else f"{terms.n_unknown:,} customers"
         lines.append(f"  In the file of --terms, but not in the orders: {rows}.")
-    if terms is not None and terms.n_nameless:
+    if terms.n_nameless:
         lines.append(
             f"  Left out of the file of --terms, because the customer is missing: {terms.n_nameless:,} of the rows."
         )

@@ -1132,8 +1132,10 @@ class TestTermsOfEachCustomer:
         assert (
             f"{loss.sum():,} of {len(who):,} customers are expected to cost {-wanted.clv[loss].sum():,.2f}" in printed
         )
-        assert "the value rests on those of each customer" in printed
-        assert re.search(r"LTV:CAC .*; [\w -]+: .*(B2B SaaS|money|risky)", printed)
+        own = "margin, discount rate, service cost; the value rests on those of each customer."
+        assert f"Different by customer, above as means: {own}" in printed
+        words = " ".join(printed.split())
+        assert re.search(r"LTV:CAC [^;]+ before the cost of serving; [\w -]+: .{,99}(B2B SaaS|money|risky)", words)
 
     @pytest.mark.parametrize("form", ["{}.0", "{}"])
     def test_whole_numbers_are_matched(self, tmp_path, capsys, form):
@@ -1144,8 +1146,26 @@ class TestTermsOfEachCustomer:
         orders, table = (str(tmp_path / name) for name in ("orders.csv", "terms.csv"))
         assert main([orders, "--terms", table, "--margin", "0.3", "--service-cost", "0"]) == 0
         printed = capsys.readouterr().out
+        said = "is used for 2 of 20 customers, the column {} of the file of --terms for the others."
+        assert f"  --margin 0.3 {said.format('margin')}" in printed
+        assert f"  --service-cost 0 {said.format('service_cost')}" in printed
         assert "Not in the file of --terms: 2 of 20 customers." in printed
         assert "In the file of --terms, but not in the orders: 4 customers." in printed
+
+    def test_an_option_beside_its_column_says_for_whom_it_counts(self, tmp_path, capsys):
+        log = "".join(f"{n},2024-0{month}-1{n % 9},{n}.5\n" for n in range(1, 21) for month in range(1, 7))
+        (tmp_path / "orders.csv").write_text(f"customer,date,amount\n{log}")
+        terms = "".join(f"{n},{'' if n == 7 else 0.3},web,3\n" for n in range(1, 21))
+        (tmp_path / "terms.csv").write_text(f"customer,margin,segment,service_cost\n{terms}")
+        orders, table = (str(tmp_path / name) for name in ("orders.csv", "terms.csv"))
+        assert main([orders, "--terms", table, "--margin", "0.2", "--service-cost", "0.5"]) == 0
+        printed = capsys.readouterr().out
+        assert "  --margin 0.2 is used for 1 of 20 customers, the column margin" in printed
+        assert "  --service-cost 0.5 is used for 0 of 20 customers, the column service_cost" in printed
+        assert main([orders, "--terms", table, "--margin", "web=0.2"]) == 0
+        printed = capsys.readouterr().out
+        assert "  --margin is used for all customers, and the column margin of the file of --terms for none." in printed
+        assert "service_cost of the file" not in printed
 
     def test_rows_without_a_customer_are_left_out_and_counted(self, tmp_path, capsys):
         """Spreadsheets write empty rows below a table."""

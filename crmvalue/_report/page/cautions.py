@@ -91,11 +91,18 @@ def _of_value(report: Report, _: Words) -> Iterator[str]:
         yield _("There is no value in money: the spend cannot be modelled. Look for outliers in the amounts.")
     if base.revenue is not None and base.margin is None:
         yield _("Revenue is not profit: without a margin, all values are in revenue.")
-    if report.has_own_terms:
-        yield _(
-            "Margins and costs differ by customer. Those on this page are means; the values rest on those of each "
-            "customer."
-        )
+    if report.own_terms:
+        names = {
+            "margin": _("Margin"),
+            "discount_rate": _("Discount rate per year"),
+            "service_cost": _("Cost of serving a customer per year"),
+            "acquisition_cost": _("Acquisition cost per customer"),
+        }
+        own = ", ".join(f"“{names[name]}”" for name in report.own_terms)
+        said = _("These differ by customer: %(terms)s. This page names their means.", terms=own)
+        if models.value is not None and report.own_terms != ("acquisition_cost",):
+            said += " " + _("The forecast of value rests on those of each customer.")
+        yield said
     if report.n_unprofitable:
         n = _.count(report.n_unprofitable)
         yield _("Customers who are expected to cost more than they bring: %(n)s.", n=n)

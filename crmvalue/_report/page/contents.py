@@ -12,10 +12,17 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_flag
 from crmvalue._core.pictures.parts import Axis, Layer, Parts
 from crmvalue._core.pictures.pictured import Picture, picture_of
-from crmvalue._core.values import FixedMapping, checked_field, count_field, interval_field, of_class, stay_frozen
+from crmvalue._core.values import (
+    FixedMapping,
+    checked_field,
+    count_field,
+    interval_field,
+    of_class,
+    stay_frozen,
+    words_field,
+)
 from crmvalue._purchases.order_log import Log, Policy, condense, find_purchases, read_log
 from crmvalue._report.base import summarise_base_log
 from crmvalue._report.base_summary import BaseSummary
@@ -71,8 +78,8 @@ class Report:
         The first customers who are due in a first run of the default win-back cascade.
     leaving : CustomerList
         The first customers who are about to be lost and worth keeping.
-    has_own_terms : bool
-        Whether margin and costs differ by customer; those in `base` and `models` are then means.
+    own_terms : tuple of {"margin", "discount_rate", "service_cost", "acquisition_cost"}
+        Terms that differ by customer; those in `base` and `models` are then means.
     n_unprofitable : int
         Customers with a value below 0 within the horizon: they are expected to cost more than they bring.
     pictures : mapping of str to Picture
@@ -91,7 +98,7 @@ class Report:
     value_interval: Interval | None = interval_field("value_interval", optional=True)
     due: CustomerList = checked_field("due", of_class(CustomerList))
     leaving: CustomerList = checked_field("leaving", of_class(CustomerList))
-    has_own_terms: bool = checked_field("has_own_terms", as_flag, default=False)
+    own_terms: tuple[str, ...] = words_field("own_terms", default=())
     n_unprofitable: int = count_field("n_unprofitable", default=0)
     pictures: Mapping[str, Picture] = checked_field("pictures", _as_pictures)
 
@@ -209,7 +216,7 @@ def assemble(
         value_interval=interval,
         due=find_due(history, segment),
         leaving=leaving,
-        has_own_terms=terms is not None,
+        own_terms=() if terms is None else terms.varying(),
         n_unprofitable=0 if outlook.columns is None else int(np.count_nonzero(outlook.columns["clv"] < 0.0)),
         pictures=pictures,
     )

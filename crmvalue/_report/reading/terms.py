@@ -41,6 +41,7 @@ _WHOLE = re.compile(r"(-?\d+)\.0+", re.ASCII)
 class CustomerTerms(NamedTuple):
     """Terms of each customer of the log, in its order; a term that nothing is known of is None.
 
+    `n_filled` has the options that stand beside a column of the file, and for how many customers each is used.
     `n_absent` customers are not in the file, `n_unknown` of the file are not in the log, and `n_nameless` rows of the
     file have no customer.
     """
@@ -53,6 +54,7 @@ class CustomerTerms(NamedTuple):
     n_absent: int = 0
     n_unknown: int = 0
     n_nameless: int = 0
+    n_filled: tuple[tuple[str, int], ...] = ()
 
     def mean(self, name: str, weight: Floats | None = None) -> float | None:
         """Give the weighted mean of a term."""
@@ -61,6 +63,11 @@ class CustomerTerms(NamedTuple):
             return None
         weighted = weight is not None and weight.sum() > 0
         return float(np.average(column, weights=weight if weighted else None))
+
+    def varying(self) -> tuple[str, ...]:
+        """Name the terms that are not one number for all customers."""
+        columns = {name: getattr(self, name) for name in TERMS}
+        return tuple(name for name, column in columns.items() if column is not None and np.ptp(column) > 0.0)
 
     def of(self, customer: npt.NDArray[Any]) -> CustomerTerms:
         """Give the terms of some customers of the log."""
@@ -99,7 +106,26 @@ def read_terms_file(
     columns = {name: _column(name, given.get(name), table, place, customer) for name in TERMS}
     n_absent = int(np.count_nonzero(place < 0)) if table else 0
     n_unknown = len(table[_CUSTOMER]) - (len(place) - n_absent) if table else 0
-    return CustomerTerms(customer, **columns, n_absent=n_absent, n_unknown=n_unknown, n_nameless=n_nameless)
+    return CustomerTerms(
+        customer,
+        **columns,
+        n_absent=n_absent,
+        n_unknown=n_unknown,
+        n_nameless=n_nameless,
+        n_filled=_count_filled(given, table, place),
+    )
+
+
+def _count_filled(
+    given: Mapping[str, float | dict[str, float] | None], table: Mapping[str, list[str]], place: npt.NDArray[Any]
+) -> tuple[tuple[str, int], ...]:
+    """Count for how many customers an option is used, where the file has a column of its name."""
+    found = []
+    for name in TERMS:
+        if given.get(name) is not None and name in table:
+            empty = np.array([text in MISSING for text in table[name]] + [True])  # the last one: not in the file
+            found.append((name, len(place) if isinstance(given[name], dict) else int(np.count_nonzero(empty[place]))))
+    return tuple(found)
 
 
 def _of_customers(table: dict[str, list[str]]) -> tuple[dict[str, list[str]], int]:

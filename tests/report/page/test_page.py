@@ -193,6 +193,17 @@ def test_a_better_rule_does_not_make_a_rough_total_one_to_use(cdnow, of_model, o
     assert " totals" not in page
 
 
+@pytest.mark.parametrize(
+    ("own", "rests"), [((), None), (("acquisition_cost",), False), (("margin", "service_cost"), True)]
+)
+def test_terms_that_differ_are_named(cdnow, own, rests):
+    report = attrs.evolve(cdnow, own_terms=own)
+    found = [text for text in cautions(report, None, words_of("en")) if "differ by customer" in text]
+    assert len(found) == (rests is not None)
+    assert all(("rests on those of each" in text) == rests for text in found)
+    assert own != ("margin", "service_cost") or "“Margin”, “Cost of serving a customer per year”." in found[0]
+
+
 def test_the_largest_step_is_not_called_most_of_all(cdnow, pages):
     due = cdnow.groups.due
     month = max(due, key=due.get)
