@@ -57,7 +57,7 @@ CALLS = [
     Call(
         plots.compare_ltv_to_cac,
         {"names": ["mail", "ads"], "ltv": [90.0, 40.0], "acquisition_cost": [20.0, 50.0]},
-        {"ltv": -1.0, "acquisition_cost": 0.0},
+        {"ltv": -1.0, "acquisition_cost": -1.0},
     ),
     Call(
         plots.sensitivity,
