@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from crmvalue._models.aging.panels import grown, last_of, nodes_from, smallest, time_at, width_of
+from crmvalue._models.aging.panels import grown, last_of, nodes_from, smallest, straight_from, time_at, width_of
 from crmvalue._models.shared.fit import Derivatives
 from crmvalue._models.shared.numerics import log_rising
 
@@ -38,6 +38,7 @@ class _Integral(NamedTuple):
     c: Floats
     width: Floats
     scale: Floats
+    straight: Floats  # from which place on the panels may grow
 
 
 def later_scale(b: float, p: Floats, age: Floats) -> Floats:
@@ -66,7 +67,7 @@ def log_died_to_alive(
     """Logarithm of D over the likelihood of being alive, for each row; minus infinity where t_x = T."""
     integral, then = _prepare(x, t_x, age, r, alpha, b, s, p)
     area = np.zeros(len(x))
-    for rows, v, weight in nodes_from(np.zeros(len(x)), integral.width, integral.scale):
+    for rows, v, weight in nodes_from(np.zeros(len(x)), integral.width, integral.scale, integral.straight):
         part = _Integral(*(column[rows] for column in integral))
         log_y = np.log1p(time_at(b, part.m, v) / part.since)
         density = weight * np.exp(v - (s + 1.0) * grown(part.k, v) - part.c * log_y)
@@ -157,7 +158,7 @@ def _moments(
     """Integral over the width, and first and second derivatives of log D, shapes (5, n), (5, 5, n)."""
     n = len(t_x)
     area, mean, bent = np.zeros(n), np.zeros((5, n)), np.zeros((5, 5, n))
-    for rows, v, weight in nodes_from(np.zeros(n), integral.width, integral.scale):
+    for rows, v, weight in nodes_from(np.zeros(n), integral.width, integral.scale, integral.straight):
         part = _Integral(*(column[rows] for column in integral))
         y = time_at(b, part.m, v)
         density = weight * np.exp(v - (s + 1.0) * grown(part.k, v) - part.c * np.log1p(y / part.since))
@@ -188,7 +189,8 @@ def _prepare(
     m = smallest(b, since, then)
     k, c = m / then, r + x
     steep = np.maximum((s + 1.0) * k + c * (m / since), 1.0)
-    return _Integral(m, k, since, c, last_of(b, s, m, k, age - t_x), _NATS / steep), then
+    width = last_of(b, s, m, k, age - t_x)
+    return _Integral(m, k, since, c, width, _NATS / steep, straight_from(b, m, k)), then
 
 
 def _log_odds(area: Floats, integral: _Integral, then: Floats, gap: Floats, b: float, s: float) -> Floats:
@@ -210,7 +212,8 @@ def _prob_of_purchase(age: Floats, r: float, alpha: Floats, b: float, s: float, 
     m = smallest(b, alpha, p)
     steep = np.maximum(s * (m / p) + (r + 1.0) * (m / alpha), 1.0)
     found = np.zeros(len(age))
-    for rows, v, weight in nodes_from(np.zeros(len(age)), last_of(b, s, m, m / p, age), _NATS / steep):
+    width, straight = last_of(b, s, m, m / p, age), straight_from(b, m, m / p)
+    for rows, v, weight in nodes_from(np.zeros(len(age)), width, _NATS / steep, straight):
         log_slope = v - grown(b * m[rows], v)
         log_f = log_slope - s * grown(m[rows] / p[rows], v) - (r + 1.0) * np.log1p(time_at(b, m[rows], v) / alpha[rows])
         found[rows] += (weight * np.exp(log_f)).sum(axis=0)

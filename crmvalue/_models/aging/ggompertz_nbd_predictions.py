@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._models.aging.panels import grown, last_of, nodes_from, smallest, time_at, width_of
+from crmvalue._models.aging.panels import grown, last_of, nodes_from, smallest, straight_from, time_at, width_of
 from crmvalue._models.shared.numerics import log_rising
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def discounted_time(force: float, horizon: Floats, b: float, s: float, p: Floats
     width = last_of(b, s, m, m / p, np.minimum(horizon, _AWAY / force) if force else horizon)
     steep = np.maximum(s * (m / p) + force * m, 1.0)
     total = np.zeros(len(p))
-    for rows, v, weight in nodes_from(np.zeros(len(p)), width, _NATS / steep):
+    for rows, v, weight in nodes_from(np.zeros(len(p)), width, _NATS / steep, straight_from(b, m, m / p)):
         unit = m[rows]
         log_f = v - grown(b * unit, v) - s * grown(unit / p[rows], v) - force * time_at(b, unit, v)
         total[rows] += (weight * np.exp(log_f)).sum(axis=0)
@@ -82,7 +82,7 @@ def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, b: floa
 
     top = np.maximum(log_f(peak, slice(None)), -1e300)
     total = np.zeros(len(n))
-    for rows, v, weight in nodes_from(peak, width, _SPREADS / steep):
+    for rows, v, weight in nodes_from(peak, width, _SPREADS / steep, straight_from(b, m, k)):
         total[rows] += (weight * np.exp(log_f(v, rows) - top[rows])).sum(axis=0)
     log_leaves = np.full(len(n), -np.inf)
     np.log(total, out=log_leaves, where=total > 0)

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from crmvalue._models.aging.ggompertz_nbd import _SEARCH
 from crmvalue._models.aging.ggompertz_nbd_likelihood import log_likelihood_derivatives
+from crmvalue._models.aging.panels import nodes_from, straight_from
 from crmvalue._models.shared.common import take
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
@@ -91,6 +92,9 @@ CASES = [
     pytest.param((0.01, 0.02, 1e-4, 3.2, 0.007), (300, 3.9, 17.4), 1.6, 100, id="gone for sure"),
     pytest.param((1.0, 5.0, 0.5, 4.0, 1e5), (20, 20.0, 21.0), 30.0, 40, id="sudden death at 23"),
     pytest.param((20.0, 1e4, 1e-7, 20.0, 1e-7), (5000, 4000.0, 5000.0), 5000.0, 900, id="Pareto, many purchases"),
+    pytest.param((1.4, 15.9, 3675.0, 0.001, 0.04), (3, 1.0, 2.7), 143.0, 4, id="half a million times 1 / b"),
+    pytest.param((0.55, 10.6, 30.0, 0.01, 0.04), (6, 30.0, 38.9), 39.0, 8, id="a thousand times 1 / b"),
+    pytest.param((5.0, 2.0, 10.0, 0.02, 1e3), (300, 10.0, 38.9), 500.0, 250, id="many purchases, long over"),
 ]
 
 
@@ -148,6 +152,35 @@ class TestAgainstTheDefinition:
         )
         found = other.prob_purchases(scaled, n, horizon=horizon * unit)
         assert found == pytest.approx(one.prob_purchases(past, n, horizon=horizon), rel=1e-8, abs=1e-290)
+
+
+class TestPanels:
+    """The rule on which all integrals stand."""
+
+    @pytest.mark.parametrize("centre", [0.0, 3.0, 40.0, 9e5])
+    def test_a_wide_range_takes_few_panels_and_none_is_left_out(self, centre):
+        """Areas of 1 / (1 + v), and of a bell around the centre that fades by its half in 2 beside it."""
+        width, scale = np.array([1e6, 50.0]), np.array([1.0, 1.0])
+        middle = np.minimum(centre, width)
+        straight = straight_from(1.0, np.array([1.0, math.exp(-20.0)]), np.array([1.0, 1.0]))
+        assert straight == pytest.approx([0.0, 20.0], abs=1e-12)
+        area, bell, n_panels = np.zeros(2), np.zeros(2), 0
+        for rows, v, weight in nodes_from(middle, width, scale, straight):
+            area[rows] += (weight / (1.0 + v)).sum(axis=0)
+            bell[rows] += (weight / (4.0 + (v - middle[rows]) ** 2)).sum(axis=0)
+            n_panels += 1
+        assert area == pytest.approx(np.log1p(width), rel=1e-12)  # a place v is rounded to 1e-10 beside 9e5
+        sides = np.arctan(middle / 2.0) + np.arctan((width - middle) / 2.0)
+        assert bell == pytest.approx(sides / 2.0, rel=1e-13)
+        assert n_panels <= 65  # 400,000 of the longest near singular points
+
+    def test_panels_stay_short_before_the_last_singular_point(self):
+        """Of 1 / (1 + e^(v - 20)), which has poles at 20 and odd multiples of pi i."""
+        width, straight = np.array([1e4]), np.array([20.0])
+        found = np.zeros(1)
+        for _, v, weight in nodes_from(np.zeros(1), width, np.ones(1), straight):
+            found += (weight / (1.0 + np.exp(np.minimum(v - 20.0, 500.0)))).sum(axis=0)
+        assert found == pytest.approx([20.0 + math.log1p(math.exp(-20.0))], rel=1e-13)
 
 
 class TestParetoLimit:
