@@ -128,6 +128,19 @@ class TestStepAlarms:
         assert found.p_value[0] == pytest.approx(0.2)
         assert found.conclusion.endswith("which may be chance.")
 
+    @pytest.mark.parametrize(
+        ("n", "passed", "least", "p_value"),
+        [  # mpmath, sums of binomial terms with 40 digits
+            (3_000_000_000, 29_990_000, 0.01, 0.0332588604905134),
+            (3_000_000_000, 25, 1e-8, 0.208357363389449),
+            (2**53, 2, 5e-16, 0.173173594554624),
+        ],
+    )
+    def test_more_prospects_than_32_bits_count(self, n, passed, least, p_value):
+        alarms = step_alarms(funnel_conversion([n, passed], funnel=Funnel(["impression", "click"])), least)
+        assert alarms.p_value == pytest.approx(p_value, rel=1e-10)
+        assert StepAlarms.from_json(alarms.to_json()) == alarms
+
     def test_many_groups_that_pass_just_enough(self):
         """At the least share itself, 5 of 100 tables of 20 groups may name a step; intervals alone named 82."""
         rng = np.random.default_rng(3)
