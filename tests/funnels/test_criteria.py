@@ -168,6 +168,15 @@ class TestStepAlarms:
         few = funnel_conversion([5, 0, 0])
         assert step_alarms(few, 0.1).conclusion.endswith("which may be chance.")
 
+    def test_small_shares_keep_their_digits(self):
+        result = funnel_conversion([100_000, 30], funnel=Funnel(["impression", "click"]))
+        assert "30 of 100,000 pass (0.03%), below 0.05%" in step_alarms(result, 0.0005).conclusion
+        assert "reached click (0.03%, 95 % interval 0.021% to 0.043%)" in result.conclusion
+
+    def test_what_is_just_below_is_not_written_as_the_least_share(self):
+        result = funnel_conversion([10_000, 999], funnel=Funnel(["impression", "click"]))
+        assert "(9.99%), below 10.0%" in step_alarms(result, 0.1).conclusion
+
     def test_stages_and_groups_without_anybody(self):
         """They are rows without a rate, which JSON keeps, and no alarms."""
         found = step_alarms(funnel_conversion([[5, 0, 0], [0, 0, 0]], by=["mail", "fair"]), 0.1)
