@@ -16,7 +16,7 @@ from crmvalue._core.checks import as_floats, as_positive, as_text, as_whole_numb
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     count_field,
@@ -130,7 +130,7 @@ class Attribution(Columns, Pictured):
         order = np.argsort(-self.conversion_credit, kind="stable").tolist()
         given = [
             f"{self.channels[i]} {'gets ' if i == order[0] else ''}{_short(self.conversion_credit[i])} "
-            f"({self.share[i]:z.1%})"
+            f"({percent(self.share[i])})"
             for i in order
             if self.conversion_credit[i] > 0
         ]

@@ -16,9 +16,21 @@ from crmvalue._core.checks import as_items, as_text
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-__all__ = ["by_name", "columns_of", "counted", "figure", "has_columns", "labelled", "listed", "name_text", "span"]
+__all__ = [
+    "by_name",
+    "columns_of",
+    "counted",
+    "figure",
+    "has_columns",
+    "labelled",
+    "listed",
+    "name_text",
+    "percent",
+    "points",
+    "span",
+]
 
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:
@@ -107,18 +119,41 @@ def listed(names: Iterable[object], most: int = 20) -> str:
     return shown if len(words) <= most else f"{shown} and {len(words) - most:,} more"
 
 
-def span(low: Any, high: Any, form: str) -> str:
+def span(low: Any, high: Any, form: str | Callable[[float], str]) -> str:
     """Write the ends of an interval, such as "0.2 to 0.4".
+
+    `form` is a format, or a function that writes a number.
 
     Where only one is a finite number, it is "at least 0.2" or "at most 0.4"; where neither is, "not known".
     """
+    low, high = float(low), float(high)
+    write = form if callable(form) else lambda x: format(x, form)
     if not (math.isfinite(low) or math.isfinite(high)):
         return "not known"
     if not math.isfinite(high):
-        return f"at least {format(float(low), form)}"
+        return f"at least {write(low)}"
     if not math.isfinite(low):
-        return f"at most {format(float(high), form)}"
-    return f"{format(float(low), form)} to {format(float(high), form)}"
+        return f"at most {write(high)}"
+    return f"{write(low)} to {write(high)}"
+
+
+def percent(share: Any, *, digits: int = 1) -> str:
+    """Write a share with so many decimals, and below 1 % with two significant digits: "12.3%", "0.05%", "0.0%"."""
+    return f"{_hundredths(max(share, 0.0), digits, '')}%"  # by rounding a share may be a little below 0
+
+
+def points(difference: Any) -> str:
+    """Write a difference of shares in percentage points: "+1.2", "-0.034"."""
+    return _hundredths(difference, 1, "+")
+
+
+def _hundredths(share: Any, digits: int, sign: str) -> str:
+    x = 100 * float(share)
+    if not 1e-12 < abs(x) < 1:
+        return f"{x:{sign}z.{digits}f}"
+    whole, decimals = f"{x:{sign}.{max(digits, 1 - math.floor(math.log10(abs(x))))}f}".split(".")
+    decimals = decimals.rstrip("0").ljust(digits, "0")
+    return f"{whole}.{decimals}" if decimals else whole
 
 
 def figure(x: Any, *, sign: bool = False, digits: int = 4) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_counts, as_outcomes, as_positive, require, require_same_index
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, columns_of, has_columns
+from crmvalue._core.labels import by_name, columns_of, has_columns, points
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, stay_frozen
 from crmvalue._experiments.arms import (
@@ -143,7 +143,7 @@ class SequentialTest(Columns, Pictured):
         """What can be concluded at the last look, and what not: a line for each variant."""
         low, high = map(np.asarray, self._interval(slice(-1, None)))
         told = [
-            (f"{100 * d:+z.1f} points", f"{100 * a:+z.1f} to {100 * b:+z.1f}")
+            (f"{points(d)} points", f"{points(a)} to {points(b)}")
             for d, a, b in zip(self.difference[-1], low[-1], high[-1], strict=True)
         ]
         return look_sentences(self, told, (low[-1], high[-1]), "Exact for any number of looks.")
@@ -271,7 +271,7 @@ def sequential_test(
     >>> result.decided_at
     array([2])
     >>> print(result.conclusion)
-    B against A after 3 looks: +5.3 points (95 % interval +0.5 to +10.3), p 0.0043: B is higher, decided at look 3. Exact for any number of looks.
+    B against A after 3 looks: +5.3 points (95 % interval +0.52 to +10.3), p 0.0043: B is higher, decided at look 3. Exact for any number of looks.
     """  # noqa: E501 - the conclusion is one line
     level, prior_successes, prior_failures = as_prior(level, prior_successes, prior_failures)
     if has_columns(successes) or has_columns(trials):

@@ -11,7 +11,7 @@ from crmvalue._core.checks import as_counts, as_fraction, as_items, as_text, req
 from crmvalue._core.comparisons import fisher_p, p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, columns_of, counted, has_columns, labelled
+from crmvalue._core.labels import by_name, columns_of, counted, has_columns, labelled, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import Given, array_field, checked_field, hand_over, optional, read_only, stay_frozen
 from crmvalue._funnels.pictures import groups_parts, stages_parts
@@ -285,8 +285,8 @@ class FunnelConversion(Columns, Pictured):
             if not row[0]:
                 continue
             lines.append(
-                f"{name}{row[-1]:,} of {row[0]:,} reached {self.stages[-1]} ({row[-1] / row[0]:z.1%}, "
-                f"{100 * self.level:.4g} % interval {low[g]:z.1%} to {high[g]:z.1%}). "
+                f"{name}{row[-1]:,} of {row[0]:,} reached {self.stages[-1]} ({percent(row[-1] / row[0])}, "
+                f"{100 * self.level:.4g} % interval {percent(low[g])} to {percent(high[g])}). "
                 f"{self._about_weakest(row, weakest[g], tests[g])}"
             )
         empty = int(np.count_nonzero(rows[:, 0] == 0))
@@ -346,7 +346,7 @@ class FunnelConversion(Columns, Pictured):
         if row[0] == row[-1]:
             return "No prospect was lost at any step."
         step = f"{self.stages[k]} to {self.stages[k + 1]}"
-        said = f"The weakest step is {step}: {row[k + 1]:,} of {row[k]:,} ({row[k + 1] / row[k]:z.1%})"
+        said = f"The weakest step is {step}: {row[k + 1]:,} of {row[k]:,} ({percent(row[k + 1] / row[k])})"
         if np.isnan(p).all():
             return f"{said}; there is no other step to compare it with."
         alpha = 1 - self.level

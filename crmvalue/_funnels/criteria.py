@@ -9,10 +9,11 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_items, as_whole_number, require
-from crmvalue._core.comparisons import holm
+from crmvalue._core.comparisons import decimals, holm
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import percent
 from crmvalue._core.values import (
     FixedMapping,
     array_columns,
@@ -297,9 +298,11 @@ class StepAlarms(Columns):
         for i in np.nonzero(self.is_below)[0].tolist():
             group = f"{self.group[i]}: " if self.group[i] else ""
             shown = "beyond chance" if self.is_beyond_chance[i] else "which may be chance"
+            share, least = float(self.n_passed[i] / self.n_at[i]), float(self.least[i])
+            digits = decimals(100 * share, 100 * least, 1)
             lines.append(
                 f"{group}{self.stage[i]} to {self.next_stage[i]}: {self.n_passed[i]:,} of {self.n_at[i]:,} pass "
-                f"({self.n_passed[i] / self.n_at[i]:z.1%}), below {self.least[i]:z.1%}, {shown}."
+                f"({percent(share, digits=digits)}), below {percent(least)}, {shown}."
             )
         return "\n".join(lines) or "No step is below its least share."
 
@@ -384,7 +387,9 @@ def _too_few(passed: Integers, at: Integers, least: Floats) -> Floats:
 
     p_value, known = np.ones(len(at)), at > 0
     with np.errstate(under="ignore"):
-        p_value[known] = holm(np.clip(special.bdtr(passed[known], at[known], least[known]), 0.0, 1.0))
+        # The binomial tail, which special.bdtr gives only for counts of 32 bits; it is 1 where everybody passed.
+        tail = special.betaincc(passed[known] + 1, np.maximum(at - passed, 1)[known], least[known])
+        p_value[known] = holm(np.where(passed[known] < at[known], tail, 1.0))
     return p_value
 
 

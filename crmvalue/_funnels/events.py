@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -347,8 +347,8 @@ class EventFunnel(Columns, Pictured):
         step = _step_share(reached)
         k = int(np.nanargmin(step))
         return (
-            f"Of the {counted(int(reached[0]), 'attempt')} whose window is over, {reached[-1] / reached[0]:z.1%} "
-            f"converted; the weakest step is {self.stages[k]} to {self.stages[k + 1]} ({step[k]:z.1%})."
+            f"Of the {counted(int(reached[0]), 'attempt')} whose window is over, {percent(reached[-1] / reached[0])} "
+            f"converted; the weakest step is {self.stages[k]} to {self.stages[k + 1]} ({percent(step[k])})."
         )
 
     def _reached(self, which: Any) -> Integers:

@@ -29,7 +29,7 @@ from crmvalue._core.comparisons import (
     rounding_part,
 )
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import span
+from crmvalue._core.labels import percent, points, span
 from crmvalue._core.values import checked_field, count_field, interval_field, number_field
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -184,8 +184,8 @@ class CampaignEffect:
         treated, control = self.n_treated_responded / self.n_treated, self.n_control_responded / self.n_control
         low, high = self.response_interval
         text = (
-            f"Response {treated:z.1%} against {control:z.1%}, {100 * self.response_difference:+z.1f} points "
-            f"({100 * self.level:.4g} % interval {span(100 * low, 100 * high, '+z.1f')})"
+            f"Response {percent(treated)} against {percent(control)}, {points(self.response_difference)} points "
+            f"({100 * self.level:.4g} % interval {span(low, high, points)})"
         )
         if not self.shows_causes:
             return f"{text}. {self._about_groups()}"

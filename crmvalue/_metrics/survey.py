@@ -20,7 +20,7 @@ from crmvalue._core.comparisons import holm, leaders, p_text, rates_p, welch_deg
 from crmvalue._core.encoding.customers import as_words, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of, counted, listed, span
+from crmvalue._core.labels import columns_of, counted, listed, percent, span
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -554,9 +554,9 @@ class ResponseBySegment(Columns):
         """Say how many answered, and which segments answered more or less often than the others."""
         asked, answered = int(self.n_asked.sum()), int(self.n_answered.sum())
         rates = zip(self.segment[self.differs].tolist(), self.rate[self.differs].tolist(), strict=True)
-        found = "; ".join(f"{name} {rate:z.0%}" for name, rate in rates)
+        found = "; ".join(f"{name} {percent(rate, digits=0)}" for name, rate in rates)
         shown = f"Beyond chance other than the rest: {found}." if found else "No difference between segments is shown."
-        return f"{answered:,} of {asked:,} answered ({answered / asked:z.0%}). {shown}"
+        return f"{answered:,} of {asked:,} answered ({percent(answered / asked, digits=0)}). {shown}"
 
     def to_json(self) -> str:
         """Write the table as JSON text."""

@@ -379,6 +379,7 @@ def read_order_lines(
         Identifier of the order. Without it the lines of one customer on one day are one order.
     refunds : {"raise", "net", "drop"}, default "raise"
         "net" takes returns off the last earlier purchases of the same customer and product. "drop" leaves them out.
+        Both need `quantity` or `amount`.
     missing : {"raise", "drop"}, default "raise"
         "drop" leaves out rows without a customer, date, product, quantity or amount.
     duplicates : {"keep", "drop", "raise"}, default "keep"
@@ -392,8 +393,8 @@ def read_order_lines(
     Raises
     ------
     InputError
-        If a value is missing, a row is a return or a copy and the policy is "raise", if lengths differ, or if no line
-        is left.
+        If a value is missing, a row is a return or a copy and the policy is "raise", if lengths differ, if returns
+        are to be netted or dropped without quantities and amounts, or if no line is left.
 
     Notes
     -----
@@ -414,6 +415,9 @@ def read_order_lines(
     require_choice("missing", missing, get_args(Missing))
     require_choice("duplicates", duplicates, get_args(Duplicates))
     given = dict(zip(_COLUMNS, (customer, date, product, category, brand, quantity, amount, order), strict=True))
+    if refunds != "raise" and quantity is None and amount is None:
+        hint = "a quantity of at most 0 or an amount below 0 marks a return; give one of them"
+        raise InputError("refunds", "'raise' without `quantity` and `amount`", refunds, hint=hint)
     require_same_index(**given)
     needed = ("customer", "date", "product")
     present_columns = {name: column for name, column in given.items() if column is not None or name in needed}

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import warnings
 from pathlib import Path
 
 import attrs
+import hypothesis
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import strategies as st
 
-from crmvalue._core.labels import figure, span
+from crmvalue._core.labels import figure, percent, points, span
 from crmvalue.attribution import Paths, attribute, channel_returns
 from crmvalue.cohorts import cohort_ltv, retention_triangle
 from crmvalue.errors import InputError
@@ -316,3 +319,35 @@ def test_a_label_that_occurs_twice_is_found_among_many():
     index = pd.Index([*range(200_000), 199_999]).astype(str)
     with pytest.raises(InputError, match="different labels in its index; got '199999'"):
         compare_proportions(pd.Series(1, index), pd.Series(2, index))
+
+
+class TestPercent:
+    """A share with one decimal, and below 1 % with two significant digits."""
+
+    @pytest.mark.parametrize(
+        ("share", "said"),
+        [
+            (0.1234, "12.3%"),
+            (1, "100.0%"),
+            (0, "0.0%"),
+            (-0.0, "0.0%"),
+            (0.005, "0.5%"),
+            (0.00996, "1.0%"),
+            (0.0005, "0.05%"),
+            (8.8e-5, "0.0088%"),
+            (3e-8, "0.000003%"),
+            (math.nan, "nan%"),
+        ],
+    )
+    def test_known(self, share, said):
+        assert percent(share) == said
+
+    def test_whole_percent(self):
+        assert [percent(x, digits=0) for x in (0, 0.12, 0.01, 0.00996, 0.0034)] == ["0%", "12%", "1%", "1%", "0.34%"]
+
+    def test_points(self):
+        assert [points(x) for x in (0, 0.0123, -0.00034, 0.005)] == ["+0.0", "+1.2", "-0.034", "+0.5"]
+
+    @hypothesis.given(st.floats(1e-12, 1))
+    def test_no_share_is_written_far_from_itself(self, share):
+        assert float(percent(share)[:-1]) / 100 == pytest.approx(share, rel=0.051)

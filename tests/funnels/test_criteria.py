@@ -128,6 +128,19 @@ class TestStepAlarms:
         assert found.p_value[0] == pytest.approx(0.2)
         assert found.conclusion.endswith("which may be chance.")
 
+    @pytest.mark.parametrize(
+        ("n", "passed", "least", "p_value"),
+        [  # mpmath, sums of binomial terms with 40 digits
+            (3_000_000_000, 29_990_000, 0.01, 0.0332588604905134),
+            (3_000_000_000, 25, 1e-8, 0.208357363389449),
+            (2**53, 2, 5e-16, 0.173173594554624),
+        ],
+    )
+    def test_more_prospects_than_32_bits_count(self, n, passed, least, p_value):
+        alarms = step_alarms(funnel_conversion([n, passed], funnel=Funnel(["impression", "click"])), least)
+        assert alarms.p_value == pytest.approx(p_value, rel=1e-10)
+        assert StepAlarms.from_json(alarms.to_json()) == alarms
+
     def test_many_groups_that_pass_just_enough(self):
         """At the least share itself, 5 of 100 tables of 20 groups may name a step; intervals alone named 82."""
         rng = np.random.default_rng(3)
@@ -154,6 +167,15 @@ class TestStepAlarms:
         assert step_alarms(result, 0.1).conclusion == "No step is below its least share."
         few = funnel_conversion([5, 0, 0])
         assert step_alarms(few, 0.1).conclusion.endswith("which may be chance.")
+
+    def test_small_shares_keep_their_digits(self):
+        result = funnel_conversion([100_000, 30], funnel=Funnel(["impression", "click"]))
+        assert "30 of 100,000 pass (0.03%), below 0.05%" in step_alarms(result, 0.0005).conclusion
+        assert "reached click (0.03%, 95 % interval 0.021% to 0.043%)" in result.conclusion
+
+    def test_what_is_just_below_is_not_written_as_the_least_share(self):
+        result = funnel_conversion([10_000, 999], funnel=Funnel(["impression", "click"]))
+        assert "(9.99%), below 10.0%" in step_alarms(result, 0.1).conclusion
 
     def test_stages_and_groups_without_anybody(self):
         """They are rows without a rate, which JSON keeps, and no alarms."""

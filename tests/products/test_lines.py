@@ -53,6 +53,11 @@ class TestReadOrderLines:
         )
         assert (lines.quantity.tolist(), lines.amount.tolist()) == ([3.0], [7.5])
 
+    @pytest.mark.parametrize("refunds", ["net", "drop"])
+    def test_returns_need_a_column_that_marks_them(self, refunds):
+        with pytest.raises(InputError, match="Hint: a quantity of at most 0 or an amount below 0 marks a return"):
+            read_order_lines([1, 1], ["2024-01-01", "2024-01-02"], ["a", "a"], refunds=refunds)
+
     def test_a_return_before_the_purchase_is_unmatched(self):
         lines = read_order_lines([1, 1], ["2024-01-02", "2024-01-01"], ["a", "a"], quantity=[4, -1], refunds="net")
         assert lines.quantity.tolist() == [4.0]

@@ -25,7 +25,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, figure
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -64,6 +64,7 @@ _TERMS = 6  # of the series for rare ones
 _GAP = 100.0  # deals that are so many times as large as all smaller deals together stay off the lattice of the others
 _NORMAL = 0.01  # sum of absolute third moments over the variance to 3/2, below which a total is taken as normal
 _FINER = 4.0  # rare wins go together if this makes the lattice so many times finer, even with room for each
+_BLOCK = 64  # neighbouring deals that are added one by one before two such sums are convolved
 _MOST_PAIRS = 2**22  # pairs of a total above and a total below a gap
 _REACH = 9.0  # standard deviations of a normal amount that the lattice covers on each side
 _MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
@@ -217,8 +218,8 @@ class PipelineForecast:
         low, high = self.interval
         deals, are = counted(self.n_deals, "open deal"), "is" if self.n_deals == 1 else "are"
         return (
-            f"{deals} worth {self.amount:,.0f} {are} expected to bring {self.expected:,.0f}; "
-            f"with {100 * self.level:.4g} % probability from {low:z,.0f} to {high:z,.0f}, "
+            f"{deals} worth {figure(self.amount)} {are} expected to bring {figure(self.expected)}; "
+            f"with {100 * self.level:.4g} % probability from {figure(low)} to {figure(high)}, "
             f"if the deals are independent and their probabilities are right."
         )
 
@@ -433,8 +434,8 @@ def _table(labels: Any, code: Any, a: Floats, p: Floats, level: float, method: s
     n_deals = np.bincount(code, minlength=k)
     ends = n_deals.cumsum()
     rows = [order[end - n : end] for n, end in zip(n_deals.tolist(), ends.tolist(), strict=True)]
-    found = [distribution_of_total(a[row], p[row], method) for row in rows]
-    low, high = np.array([_ends(one, level) for one in found]).reshape(-1, 2).T
+    each = [_ends_of_total(a[row], p[row], level, method) for row in rows]  # keeps no distribution
+    low, high = np.array([(one.low, one.high) for one in each]).reshape(-1, 2).T
     return PipelineTable(
         label=labels,
         n_deals=hand_over(n_deals),
@@ -443,8 +444,19 @@ def _table(labels: Any, code: Any, a: Floats, p: Floats, level: float, method: s
         standard_deviation=hand_over(np.sqrt(np.bincount(code, weights=a * a * p * (1 - p), minlength=k))),
         low=hand_over(low.copy()),
         high=hand_over(high.copy()),
-        method=hand_over(np.array([one.method for one in found])),
+        method=hand_over(np.array([one.method for one in each])),
     )
+
+
+class _EndsOfTotal(NamedTuple):
+    low: float
+    high: float
+    method: str
+
+
+def _ends_of_total(a: Floats, p: Floats, level: float, method: str) -> _EndsOfTotal:
+    found = distribution_of_total(a, p, method)
+    return _EndsOfTotal(*_ends(found, level), found.method)
 
 
 def distribution_of_total(a: Floats, p: Floats, method: str) -> Distribution:
@@ -481,7 +493,8 @@ def _units(a: Floats) -> tuple[Integers | None, float]:
 def _trim(total: Floats, prob: Floats, method: str) -> Distribution:
     possible = prob > 0
     prob = prob[possible]
-    return Distribution(total[possible], prob / prob.sum(), method)
+    prob /= prob.sum()
+    return Distribution(total[possible], prob, method)
 
 
 def _all_totals(a: Floats, p: Floats, sure: float) -> tuple[Floats, Floats]:
@@ -496,14 +509,36 @@ def _all_totals(a: Floats, p: Floats, sure: float) -> tuple[Floats, Floats]:
 def _convolve_deals(units: Integers, p: Floats) -> Floats:
     """Probability of each number of units; small amounts come first, so that both halves stay short."""
     order = np.argsort(units, kind="stable")
-    one = [_two_points(int(u), q) for u, q in zip(units[order], p[order], strict=True)]
-    return _convolve_all(one)
+    return _convolve_all(_blocks(units[order].astype(np.float64), p[order]))
 
 
-def _two_points(units: int, p: float) -> Floats:
-    prob = np.zeros(units + 1)
-    prob[0], prob[-1] = 1 - p, p
-    return prob
+@np.errstate(under="ignore")
+def _blocks(steps: Floats, p: Floats) -> list[Floats]:
+    """Distributions of the totals of a few neighbouring deals each, on a lattice of steps.
+
+    A deal has two places on the lattice, or three where it stands between two of them, so that adding one by one is
+    faster than a convolution while they are few.
+    """
+    below = np.floor(steps).astype(np.int64)
+    share = steps - below
+    places = below + (share > 0)
+    blocks = []
+    for begin in range(0, len(steps), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        prob, size = np.zeros(int(places[block].sum()) + 1), 1
+        prob[0] = 1.0
+        deals = zip(
+            below[block].tolist(), share[block].tolist(), places[block].tolist(), p[block].tolist(), strict=True
+        )
+        for low, part, high, chance in deals:
+            won = prob[:size] * chance
+            prob[:size] *= 1 - chance
+            prob[low : low + size] += won * (1 - part) if part else won
+            if part:
+                prob[high : high + size] += won * part
+            size += high
+        blocks.append(prob)
+    return blocks
 
 
 def _convolve_all(parts: list[Floats]) -> Floats:
@@ -557,7 +592,7 @@ def _on_grid(a: Floats, p: Floats, sure: float) -> Distribution:
     step = (float(a[large].sum()) + 2 * _REACH * deviation + sum(reach)) / _GRID
 
     by_size = large[::-1][np.argsort(a[large[::-1]], kind="stable")]
-    parts = [_shared(amount / step, chance) for amount, chance in zip(a[by_size], p[by_size], strict=True)]
+    parts = _blocks(a[by_size] / step, p[by_size])
     offset = sure + mean
     if deviation > 0:
         from scipy import special
@@ -572,8 +607,16 @@ def _on_grid(a: Floats, p: Floats, sure: float) -> Distribution:
         parts.append(_rare(a[is_loss] / step, 1 - p[is_loss], reach[1] / step)[::-1])
         offset += float(a[is_loss].sum()) - (len(parts[-1]) - 1) * step
     prob = _convolve_all(parts)
-    total = np.clip(np.arange(len(prob)) * step + offset, sure, sure + float(a.sum()))
-    return _merged(total, prob)
+    total: Floats = np.arange(len(prob), dtype=np.float64) * step + offset
+    return _merged(*_clipped(total, prob, sure, sure + float(a.sum())))
+
+
+def _clipped(total: Floats, prob: Floats, low: float, high: float) -> tuple[Floats, Floats]:
+    """Move what is outside of the ends to them, as one total each."""
+    begin = int(np.searchsorted(total, low, side="right"))
+    end = max(begin, int(np.searchsorted(total, high)))
+    total, prob, outside = total[begin:end], prob[begin:end], (prob[:begin].sum(), prob[end:].sum())
+    return np.concatenate([[low], total, [high]]), np.concatenate([outside[:1], prob, outside[1:]])
 
 
 def _n_normal(a: Floats, p: Floats) -> int:
@@ -592,8 +635,11 @@ def _combined(one: Distribution, other: Distribution, sure: float) -> Distributi
 
 def _merged(total: Floats, prob: Floats) -> Distribution:
     """Distribution on a lattice; equal totals become one."""
-    first = np.append(True, np.diff(total) > 0).nonzero()[0]
-    return _trim(total[first], np.add.reduceat(prob, first), "grid")
+    is_new = np.append(True, total[1:] > total[:-1])
+    if not is_new.all():
+        first = is_new.nonzero()[0]
+        total, prob = total[first], np.add.reduceat(prob, first)
+    return _trim(total, prob, "grid")
 
 
 def _reach(a: Floats, p: Floats) -> float:
@@ -625,12 +671,4 @@ def _rare(steps: Floats, p: Floats, reach: float) -> Floats:
         log_transform += np.bincount((place + 1) % size, weight * share, size)
     prob: Floats = fft.irfft(np.exp(fft.rfft(log_transform)), size)
     prob[prob < 1e-17] = 0.0  # rounding
-    return prob
-
-
-def _shared(steps: float, p: float) -> Floats:
-    below = int(steps)
-    prob = np.zeros(below + 2)
-    prob[below], prob[below + 1] = p * (1 - (steps - below)), p * (steps - below)
-    prob[0] += 1 - p
     return prob

@@ -10,6 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_amounts, as_floats, require, require_same_index
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import figure
 from crmvalue._core.values import checked_field, of_class, stay_frozen
 from crmvalue._funnels.pipeline.forecast import PipelineForecast, PipelineTable, forecast_pipeline
 from crmvalue.errors import InputError
@@ -17,9 +18,11 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.typing import ArrayLike
+    from crmvalue.typing import ArrayLike, Floats
 
 __all__ = ["SalesForecast", "forecast_sales"]
+
+_SMALLEST = 1e-15  # money, as of amounts
 
 
 @stay_frozen
@@ -55,9 +58,10 @@ class SalesForecast(Columns):
     def conclusion(self) -> str:
         """Expected revenue, margin and number of deals, with their intervals."""
         parts = []
-        for name, one, digits in (("revenue", self.revenue, 0), ("margin", self.margin, 0), ("deals", self.deals, 1)):
+        for name, one in (("revenue", self.revenue), ("margin", self.margin), ("deals", self.deals)):
             low, high = one.interval
-            parts.append(f"{name} {one.expected:z,.{digits}f} ({low:z,.0f} to {high:z,.0f})")
+            digits = 2 if name == "deals" and one.expected < 10 else 4
+            parts.append(f"{name} {figure(one.expected, digits=digits)} ({figure(low)} to {figure(high)})")
         return f"Expected, with {100 * self.revenue.level:.4g} % intervals: {'; '.join(parts)}."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -121,7 +125,8 @@ def forecast_sales(
 
     Notes
     -----
-    The three forecasts share their deals and probabilities, and each is a distribution of its own.
+    The three forecasts share their deals and probabilities, and each is a distribution of its own. With one margin for
+    all deals, that of the margin is that of the revenue times the margin. Margins are not rounded.
 
     Examples
     --------
@@ -134,6 +139,36 @@ def forecast_sales(
     require((share >= 0) & (share <= 1), "margin", share, "in [0, 1]", hint="a fraction, not percent")
     if share.shape not in ((), money.shape):
         raise InputError("margin", f"one, or one for each of the {len(money)} deals", share.shape)
-    values = (amount, np.round(money * share, 2), np.ones(len(money)))
-    forecasts = [forecast_pipeline(value, prob_won, month=month, by=by, level=level) for value in values]
-    return SalesForecast(**dict(zip(("revenue", "margin", "deals"), forecasts, strict=True)))
+
+    def forecast(value: ArrayLike) -> PipelineForecast:
+        return forecast_pipeline(value, prob_won, month=month, by=by, level=level)
+
+    revenue = forecast(amount)
+    lowest, highest = float(share.min(initial=1.0)), float(share.max(initial=0.0))
+    is_one = _SMALLEST <= lowest == highest
+    return SalesForecast(
+        revenue=revenue,
+        margin=_scaled(revenue, lowest) if is_one else forecast(_margins(money, share)),
+        deals=forecast(np.ones(len(money))),
+    )
+
+
+def _margins(money: Floats, share: Floats) -> Floats:
+    """Margin of each deal; a product that only rounding keeps from whole cents is whole cents, which count exactly."""
+    margins = money * share
+    cents = np.round(margins, 2)
+    margins = np.where(np.abs(margins - cents) <= 2 * np.spacing(margins), cents, margins)
+    return np.where(margins < _SMALLEST, 0.0, margins)
+
+
+def _scaled(forecast: PipelineForecast, share: float) -> PipelineForecast:
+    """Forecast of the same share of every amount."""
+
+    def parts(one: Any, *names: str) -> dict[str, Any]:
+        return {name: getattr(one, name) * share for name in ("amount", "expected", "standard_deviation", *names)}
+
+    def table(one: PipelineTable | None) -> PipelineTable | None:
+        return None if one is None else attrs.evolve(one, **parts(one, "low", "high"))
+
+    by_month, by_group = table(forecast.by_month), table(forecast.by_group)
+    return attrs.evolve(forecast, **parts(forecast, "total"), by_month=by_month, by_group=by_group)

@@ -20,6 +20,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import percent
 from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
 from crmvalue._funnels.counts import Funnel, as_names, share, share_interval
 from crmvalue.errors import InputError
@@ -93,10 +94,11 @@ class StageProbabilities(Columns):
     def conclusion(self) -> str:
         """How many deals were won from each stage, with 95 % intervals."""
         low, high = map(np.asarray, self.interval())
+        rates = [[percent(x, digits=0) for x in column] for column in (self.prob_won, low, high)]
         parts = [
-            f"{stage} {won:,} of {reached:,} ({p:z.0%}, {a:z.0%} to {b:z.0%})" if reached else f"{stage} unknown"
+            f"{stage} {won:,} of {reached:,} ({p}, {a} to {b})" if reached else f"{stage} unknown"
             for stage, won, reached, p, a, b in zip(
-                self.stages, self.n_won.tolist(), self.n_reached.tolist(), self.prob_won, low, high, strict=True
+                self.stages, self.n_won.tolist(), self.n_reached.tolist(), *rates, strict=True
             )
         ]
         return f"Won deals among those that reached a stage: {', '.join(parts)}."

@@ -70,6 +70,7 @@ _MOST_MONTHS = 1200
 _MOST_DAYS = 3660
 _KINDS = ("reminder", "overdue", "after a visit", "after a deferred sale")
 _DAY = np.timedelta64(1, "D")
+_FIRST_DAY = np.datetime64("0001-01-01", "D")
 _LAST_DAY = np.datetime64("9999-12-31", "D")
 _NEVER = np.datetime64("NaT", "D")
 
@@ -391,7 +392,8 @@ class ServiceCycle:
         ------
         InputError
             If a date is after `as_of`, a date of service is missing, an interval is not a whole number from 1 to 1200,
-            the lengths differ, or reasons are given without `deferred_on`.
+            the lengths differ, reasons are given without `deferred_on`, or a service or a reminder is outside the years
+            1 to 9999.
 
         Examples
         --------
@@ -423,9 +425,12 @@ class ServiceCycle:
             raise InputError("deferred_reason", "left out where there is no `deferred_on`", "reasons")
         reasons = text_column("deferred_reason", deferred_reason, n)
 
-        service = add_months(serviced, interval)
+        service = next_service(serviced, interval)
         first_day = service - np.timedelta64(self.remind_days_before, "D")
-        remind = np.nonzero((first_day <= today) & (today <= service) & ~(contacted >= first_day))[0]
+        is_reminded = (first_day <= today) & (today <= service) & ~(contacted >= first_day)
+        rule = "so late that its reminder is not before 0001-01-01"
+        require(~is_reminded | (first_day >= _FIRST_DAY), "last_service", serviced, rule)
+        remind = np.nonzero(is_reminded)[0]
         late = np.nonzero(service < today)[0]
         seen, seen_month, seen_date = self._follow_ups(visited, contacted, today)
         put_off, put_off_month, put_off_date = self._follow_ups(deferred, contacted, today)

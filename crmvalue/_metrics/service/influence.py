@@ -22,7 +22,7 @@ from crmvalue._core.comparisons import FEW_LOST, holm, log_rank, p_text
 from crmvalue._core.encoding.customers import as_words, encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted, span
+from crmvalue._core.labels import counted, percent, span
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -356,7 +356,7 @@ class WorstTicketRetention(Columns):
             + (
                 f"nobody of {n:,} watched so long"
                 if math.isnan(share)
-                else f"{share:z.1%} of {n:,} ({span(low, high, 'z.1%')})"
+                else f"{percent(share)} of {n:,} ({span(low, high, percent)})"
             )
             for name, share, n, low, high in zip(
                 self.worst, self.retained, self.n_customers, self.low, self.high, strict=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tracemalloc
 from fractions import Fraction
 
 import attrs
@@ -179,6 +180,18 @@ class TestForecastPipeline:
         low, high = forecast.interval
         assert (high - low) / forecast.standard_deviation == pytest.approx(2 * 1.959964, rel=1e-3)
         assert (low + high) / 2 == pytest.approx(forecast.expected, rel=1e-4)
+
+    def test_many_groups_leave_only_their_ends(self):
+        rng = np.random.default_rng(7)
+        amount, prob, by = rng.lognormal(9, 1, 1200).round(2), rng.uniform(0.1, 0.9, 1200), np.arange(1200) % 60
+        tracemalloc.start()
+        forecast = forecast_pipeline(amount, prob, by=by)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 20e6  # the distributions of all groups would be 60 MB
+        for group in (0, 59):
+            own = forecast_pipeline(amount[by == group], prob[by == group])
+            assert (forecast.by_group.low[group], forecast.by_group.high[group]) == own.interval
 
     def test_sure_deals_only_shift(self):
         forecast = forecast_pipeline([0.1, math.pi, 7.0, 0.0], [1, 0, 1, 0.5])

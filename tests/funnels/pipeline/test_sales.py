@@ -64,3 +64,37 @@ def test_rejections(margin):
 def test_months_finer_than_nanoseconds_are_refused():
     with pytest.raises(InputError, match="nanosecond resolution or coarser"):
         forecast_sales([100, 200], [0.5, 0.5], margin=0.4, month=np.array([0, 1], dtype="datetime64[ps]"))
+
+
+def test_margins_below_a_cent_are_not_lost():
+    one = forecast_sales([0.004] * 10, [1.0] * 10, margin=0.5)
+    each = forecast_sales([0.004] * 10, [1.0] * 10, margin=[0.5, 0.25] * 5)
+    assert one.margin.expected == pytest.approx(0.02, rel=1e-12)
+    assert each.margin.expected == pytest.approx(0.015, rel=1e-12)
+    assert one.conclusion == (
+        "Expected, with 95 % intervals: revenue 0.04 (0.04 to 0.04); margin 0.02 (0.02 to 0.02); deals 10 (10 to 10)."
+    )
+
+
+def test_margins_in_whole_cents_are_counted_exactly():
+    amount, share = np.arange(100.0, 3100.0, 100.0), np.array([0.07, 0.29, 0.57] * 10)
+    found = forecast_sales(amount, np.full(30, 0.3), margin=share)
+    assert found.margin.method == "exact"
+    assert found.margin.expected == pytest.approx(0.3 * math.fsum(amount * share), rel=1e-12)
+
+
+def test_one_margin_is_a_share_of_the_revenue():
+    amount, prob, month = [1234.56, 99.99, 0.01], [0.5, 0.5, 0.1], ["2024-05", "2024-06", "2024-05"]
+    one = forecast_sales(amount, prob, margin=0.37, month=month, by=[1, 1, 2])
+    each = forecast_sales(amount, prob, margin=[0.37, 0.37, 0.37 * (1 + 1e-15)], month=month, by=[1, 1, 2])
+    for name in ("by_month", "by_group"):
+        ours, theirs = getattr(one.margin, name).to_columns(), getattr(each.margin, name).to_columns()
+        for column in ("amount", "expected", "standard_deviation", "low", "high"):
+            assert ours[column] == pytest.approx(theirs[column], rel=1e-12), column
+    assert one.margin.total == pytest.approx(each.margin.total, rel=1e-12)
+    assert SalesForecast.from_json(one.to_json()) == one
+
+
+@pytest.mark.parametrize("margin", [0.0, 1e-90, [0.0, 1e-90]])
+def test_next_to_no_margin_is_nothing(margin):
+    assert forecast_sales([1e-15, 100], [0.5, 0.5], margin=margin).margin.expected == 0

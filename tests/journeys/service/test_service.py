@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.journeys import ServiceCycle, expiring_terms, next_service, spread_visits, without_next_step
+from crmvalue.journeys import ServiceCycle, ServiceDue, expiring_terms, next_service, spread_visits, without_next_step
 
 DAYS = st.dates(dt.date(1990, 1, 1), dt.date(2090, 12, 31))
 
@@ -140,6 +140,16 @@ class TestServiceCycle:
         with pytest.raises(InputError) as caught:
             ServiceCycle().due(**arguments)
         assert caught.value.name == name
+
+    @pytest.mark.parametrize(
+        ("last", "months", "as_of"), [("9999-06-01", 12, "9999-12-31"), ("0001-01-02", 1, "0001-01-10")]
+    )
+    def test_no_day_is_outside_the_calendar(self, last, months, as_of):
+        with pytest.raises(InputError, match="last_service"):
+            ServiceCycle(remind_days_before=200).due([last], months, as_of)
+        due = ServiceCycle(remind_days_before=0).due(["9999-11-30", "0001-01-01"], [1, 1], "9999-12-30")
+        assert due.date.astype(str).tolist() == ["9999-12-30", "0001-02-01"]
+        assert ServiceDue.from_json(due.to_json()) == due
 
     @pytest.mark.parametrize("months", [(6, 1), (1, 1), (0,), "1", 5])
     def test_rejections_of_follow_ups(self, months):
