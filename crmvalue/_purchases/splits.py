@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from crmvalue._purchases.order_log import Duplicates, Grain, Log, Missing, Refunds, Summary, TimeUnit, Zeros
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["PurchaseSplit", "split_purchases"]
+__all__ = ["PurchaseSplit", "require_holdout", "split_purchases"]
 
 
 @stay_frozen
@@ -162,7 +162,7 @@ def split_purchases(
     Raises
     ------
     InputError
-        As :func:`summarise_purchases`, and if `holdout_end` is not after `calibration_end`.
+        As :func:`summarise_purchases`, and if no day is left between `calibration_end` and the end of the holdout.
 
     Examples
     --------
@@ -178,6 +178,14 @@ def split_purchases(
     return split_log(log, policy, calibration_end, holdout_end, time_unit, grain, keep_amounts=kept)
 
 
+def require_holdout(cut: np.datetime64, end: np.datetime64, holdout_end: ArrayLike | None) -> None:
+    """Refuse a calibration that leaves no day for the holdout, in the words of the argument that was given."""
+    if end <= cut and holdout_end is None:
+        raise InputError("calibration_end", f"before the last date of the log ({end})", str(cut))
+    if end <= cut:
+        raise InputError("holdout_end", f"after calibration_end ({cut})", str(end))
+
+
 def split_log(
     log: Log,
     policy: Policy,
@@ -191,8 +199,7 @@ def split_log(
     """Do what :func:`split_purchases` does, for a log that has been read."""
     cut = last_day(log, "calibration_end", as_day("calibration_end", calibration_end))
     end = last_day(log, "holdout_end", holdout_end)
-    if end <= cut:
-        raise InputError("holdout_end", f"after calibration_end ({cut})", str(end))
+    require_holdout(cut, end, holdout_end)
     past = aggregate(log, policy, None, cut, grain)
     calibration = to_history(past, cut, time_unit, grain, keep_amounts=keep_amounts)
     later = aggregate(log, policy, cut, end, grain)
