@@ -227,7 +227,12 @@ class TestNames:
 
     @pytest.mark.parametrize("columns", [[0, 1, 2], pd.MultiIndex.from_tuples([("a", "x"), ("a", "y"), ("b", "x")])])
     @pytest.mark.parametrize(
-        "read", [frames.summarise, frames.rfm, lambda table: frames.summarise(table, customer="0")]
+        "read",
+        [
+            frames.summarise,
+            lambda table: frames.rfm(table, spend_basis="mean"),
+            lambda table: frames.summarise(table, customer="0"),
+        ],
     )
     def test_a_frame_without_headings_is_to_be_renamed(self, columns, read):
         bare = orders().to_pandas().set_axis(columns, axis=1)

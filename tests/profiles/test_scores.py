@@ -77,9 +77,7 @@ class TestScorePairs:
     def test_too_many_pairs_are_refused_before_the_work(self):
         names = {"first_name": [f"n{i}" for i in range(6400)], "last_name": ["Same"] * 6400}
         columns = names | {"birthday": [f"19{50 + i % 50}-0{1 + i % 9}-11" for i in range(6400)]}
-        with pytest.raises(
-            InputError, match=r"20,000,000 pairs.*last_name.*6,400 records share .* 20,476,800 pairs"
-        ):
+        with pytest.raises(InputError, match=r"20,000,000 pairs.*last_name.*6,400 records share .* 20,476,800 pairs"):
             score_pairs(range(6400), columns)
 
     @pytest.mark.slow
