@@ -151,7 +151,9 @@ def require_present(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], nee
     names = names_of(name, frame)
     missing = [column for column in needed if column not in names]
     if missing:
-        raise InputError(name, f"a frame with {', '.join(missing)}", listed(names), hint=hint)
+        _some_texts(name, frame)
+        shown = listed([str(column) for column in names])
+        raise InputError(name, f"a frame with {', '.join(missing)}", shown, hint=hint)
 
 
 def require_free(frame: nw.DataFrame[Any] | nw.LazyFrame[Any], customer: str, made: Sequence[str]) -> None:
