@@ -32,8 +32,7 @@ from crmvalue._frames.orders import (
     summary_columns,
     survey,
 )
-from crmvalue._purchases.order_log import Policy, last_day
-from crmvalue._purchases.splits import require_holdout
+from crmvalue._purchases.order_log import Policy, last_day, require_holdout
 from crmvalue.errors import InputError
 from crmvalue.products import read_order_lines
 from crmvalue.purchases import (

@@ -21,7 +21,7 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._purchases.history import DAYS_PER_UNIT, PurchaseHistory
-from crmvalue._purchases.order_log import OrderLogCounts, Policy, aggregate, last_day, read_log
+from crmvalue._purchases.order_log import OrderLogCounts, Policy, aggregate, last_day, read_log, require_holdout
 from crmvalue._purchases.summary import to_history
 from crmvalue.errors import InputError
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from crmvalue._purchases.order_log import Duplicates, Grain, Log, Missing, Refunds, Summary, TimeUnit, Zeros
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["PurchaseSplit", "require_holdout", "split_purchases"]
+__all__ = ["PurchaseSplit", "split_purchases"]
 
 
 @stay_frozen
@@ -176,14 +176,6 @@ def split_purchases(
     policy = Policy(refunds, zeros, missing, duplicates)
     kept = as_flag("keep_amounts", keep_amounts)
     return split_log(log, policy, calibration_end, holdout_end, time_unit, grain, keep_amounts=kept)
-
-
-def require_holdout(cut: np.datetime64, end: np.datetime64, holdout_end: ArrayLike | None) -> None:
-    """Refuse a calibration that leaves no day for the holdout, in the words of the argument that was given."""
-    if end <= cut and holdout_end is None:
-        raise InputError("calibration_end", f"before the last date of the log ({end})", str(cut))
-    if end <= cut:
-        raise InputError("holdout_end", f"after calibration_end ({cut})", str(end))
 
 
 def split_log(
