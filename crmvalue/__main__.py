@@ -468,7 +468,8 @@ def _describe_table(ahead: ModelSummary, path: str, n_guarded: int) -> list[str]
         begin = "1 customer begins" if n_guarded == 1 else f"{n_guarded:,} customers begin"
         before = "it" if n_guarded == 1 else "them"
         lines.append(
-            f"{begin} with a sign that a spreadsheet takes for a formula: an apostrophe stands before {before}."
+            f"{begin} with a sign that a spreadsheet takes for a formula, or with apostrophes before such a sign: one "
+            f"apostrophe more stands before {before}."
         )
         lines.append("A table in .parquet has all customers as they are.")
     return lines

@@ -55,7 +55,7 @@ def find_roles(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked: M
     for role, wanted in asked.items():
         if wanted is not None:
             require_name(role, wanted)
-    names = _texts(names_of(name, frame))
+    names = _some_texts(name, frame)
     if ignores_case(frame):
         _require_first(names, asked)
     columns, problems = choose_columns(names, asked, form=ARGUMENTS)
@@ -79,6 +79,16 @@ def _texts(names: Sequence[Any]) -> list[str]:
     return [column for column in names if isinstance(column, str)]
 
 
+def _some_texts(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any]) -> list[str]:
+    """List the columns whose names are text; a frame without any is refused, since no argument can name its columns."""
+    names = names_of(name, frame)
+    texts = _texts(names)
+    if names and not texts:
+        shown = listed([str(column) for column in names])
+        raise InputError(name, "a frame whose columns are named by text", shown, hint="rename the columns first")
+    return texts
+
+
 def _require_first(names: Sequence[str], asked: Mapping[str, str | None]) -> None:
     """Refuse a name of which DuckDB made another one, since it has no two columns that differ in capitals alone."""
     for role, wanted in asked.items():
@@ -92,7 +102,7 @@ def find_customer(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked
         require_name("customer", asked)
         require_present(name, frame, (asked,), "name the column of the customers")
         return asked
-    names = _texts(names_of(name, frame))
+    names = _some_texts(name, frame)
     columns, problems = choose_columns(names, {"customer": None, "date": "", "amount": ""}, form=ARGUMENTS)
     wrong = [sentence for role, sentence, _ in problems if role == ARGUMENTS.role("customer")]
     if wrong:
@@ -105,7 +115,7 @@ def find_needed(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], asked: 
     for role, wanted in asked.items():
         if wanted is not None:
             require_name(role, wanted)
-    names = _texts(names_of(name, frame))
+    names = _some_texts(name, frame)
     columns, problems = choose_columns(names, {"customer": "", "date": "", "amount": ""} | dict(asked), form=ARGUMENTS)
     mine = {ARGUMENTS.role(role): role for role in asked}
     for role, sentence, value in problems:
@@ -122,8 +132,8 @@ def find_named(
         require_name(role, asked)
         require_present(name, frame, (asked,), f"name the column of the {role}")
         return asked
-    names = names_of(name, frame)
-    same = {column.lower().replace(" ", "_"): column for column in reversed(_texts(names))}
+    names = _some_texts(name, frame)
+    same = {column.lower().replace(" ", "_"): column for column in reversed(names)}
     found = [same[heading] for heading in usual if heading in same]
     if not found:
         raise InputError(role, f"named: no column looks like one ({listed(names)})", None)
@@ -141,7 +151,9 @@ def require_present(name: str, frame: nw.DataFrame[Any] | nw.LazyFrame[Any], nee
     names = names_of(name, frame)
     missing = [column for column in needed if column not in names]
     if missing:
-        raise InputError(name, f"a frame with {', '.join(missing)}", listed(names), hint=hint)
+        _some_texts(name, frame)
+        shown = listed([str(column) for column in names])
+        raise InputError(name, f"a frame with {', '.join(missing)}", shown, hint=hint)
 
 
 def require_free(frame: nw.DataFrame[Any] | nw.LazyFrame[Any], customer: str, made: Sequence[str]) -> None:

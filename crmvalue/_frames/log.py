@@ -32,7 +32,7 @@ from crmvalue._frames.orders import (
     summary_columns,
     survey,
 )
-from crmvalue._purchases.order_log import Policy, last_day
+from crmvalue._purchases.order_log import Policy, last_day, require_holdout
 from crmvalue.errors import InputError
 from crmvalue.products import read_order_lines
 from crmvalue.purchases import (
@@ -213,7 +213,7 @@ def split(
     Raises
     ------
     InputError
-        As :func:`summarise`, and if `holdout_end` is not after `calibration_end`.
+        As :func:`summarise`, and if no day is left between `calibration_end` and the end of the holdout.
 
     Examples
     --------
@@ -250,8 +250,7 @@ def split(
         log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
         end = _last_day(log.days, "calibration_end", as_day("calibration_end", calibration_end))
         last = _last_day(log.days, "holdout_end", holdout_end)
-        if last <= end:
-            raise InputError("holdout_end", f"after calibration_end ({end})", str(last))
+        require_holdout(end, last, holdout_end)
         customers, counts = customers_of(log, policy, None, end, grain, logs=kept)
         later, _ = customers_of(log, policy, end, last, grain)
         known = summary_columns(customers, log, who, end, time_unit, grain, logs=kept)

@@ -58,6 +58,7 @@ __all__ = [
     "last_day",
     "main_span",
     "read_log",
+    "require_holdout",
     "say_alternatives",
     "start_of_grain",
 ]
@@ -462,6 +463,14 @@ def last_day(log: Log, name: str, value: ArrayLike | None) -> np.datetime64:
     if end < first:
         raise InputError(name, f"on or after the first date of the log ({first})", str(end))
     return end
+
+
+def require_holdout(cut: np.datetime64, end: np.datetime64, holdout_end: ArrayLike | None) -> None:
+    """Refuse a calibration that leaves no day for the holdout, in the words of the argument that was given."""
+    if end <= cut and holdout_end is None:
+        raise InputError("calibration_end", f"before the last date of the log ({end})", str(cut))
+    if end <= cut:
+        raise InputError("holdout_end", f"after calibration_end ({cut})", str(end))
 
 
 def _warn_of_early_rows(log: Log, first: np.datetime64) -> None:

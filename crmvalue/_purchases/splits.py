@@ -21,7 +21,7 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._purchases.history import DAYS_PER_UNIT, PurchaseHistory
-from crmvalue._purchases.order_log import OrderLogCounts, Policy, aggregate, last_day, read_log
+from crmvalue._purchases.order_log import OrderLogCounts, Policy, aggregate, last_day, read_log, require_holdout
 from crmvalue._purchases.summary import to_history
 from crmvalue.errors import InputError
 
@@ -162,7 +162,7 @@ def split_purchases(
     Raises
     ------
     InputError
-        As :func:`summarise_purchases`, and if `holdout_end` is not after `calibration_end`.
+        As :func:`summarise_purchases`, and if no day is left between `calibration_end` and the end of the holdout.
 
     Examples
     --------
@@ -191,8 +191,7 @@ def split_log(
     """Do what :func:`split_purchases` does, for a log that has been read."""
     cut = last_day(log, "calibration_end", as_day("calibration_end", calibration_end))
     end = last_day(log, "holdout_end", holdout_end)
-    if end <= cut:
-        raise InputError("holdout_end", f"after calibration_end ({cut})", str(end))
+    require_holdout(cut, end, holdout_end)
     past = aggregate(log, policy, None, cut, grain)
     calibration = to_history(past, cut, time_unit, grain, keep_amounts=keep_amounts)
     later = aggregate(log, policy, cut, end, grain)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import attrs
 import numpy as np
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
     from crmvalue.typing import ArrayLike
 
-__all__ = ["Fitted", "ModelSummary", "Outlook", "summarise_models", "summarise_models_log"]
+__all__ = ["Fitted", "ModelSummary", "Outlook", "reason_of_error", "summarise_models", "summarise_models_log"]
 
 _FITS: dict[str, Callable[[PurchaseHistory], Fit[Any]]] = {
     "BG/NBD": fit_bg_nbd,
@@ -75,6 +75,7 @@ _EARLY = 100  # 1 in so many customers may have come long before the others, and
 _FEWEST_TO_FORECAST = 10
 _FEWEST = 30  # fewer customers or repeat purchases cannot determine four parameters
 _GOOD_BIAS, _USABLE_BIAS = 0.25, 0.5  # of the total of the holdout
+_TRIFLE = 0.01  # of that total: forecasts of it that differ by less count as alike
 _BETTER = 0.05  # by which the mean error of a naive rule has to be smaller for the grade
 
 
@@ -465,6 +466,16 @@ def _money_grade(summary: ModelSummary, split: PurchaseSplit) -> str | None:
         return "good"
     usable = summary.grade != "not usable" and abs(error.bias) <= _usable_bias(split)
     return "usable" if usable else "not usable"
+
+
+def reason_of_error(summary: ModelSummary, rule: str) -> Literal["total", "low", ""]:
+    """Tell why a rule has the smaller mean error: it misses the total by less too, or it only forecasts less."""
+    if summary.model is None:
+        return ""
+    its, of_model = (summary.score(name).purchases.bias for name in (rule, summary.model))
+    if abs(its) < abs(of_model):
+        return "total"
+    return "low" if its < of_model - _TRIFLE else ""
 
 
 def _usable_bias(split: PurchaseSplit) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from crmvalue._core.labels import counted
 from crmvalue._report.base_summary import BaseSummary, Estimate, LastPeriod, decimals_of_ratio
 from crmvalue._report.groups import GroupSummary
-from crmvalue._report.models import ModelSummary
+from crmvalue._report.models import ModelSummary, reason_of_error
 from crmvalue._report.newcomers import FEWEST_NEWCOMERS
 from crmvalue.errors import InputError
 
@@ -411,10 +411,14 @@ def _rule_lines(summary: ModelSummary) -> list[str]:
         )
     if summary.better_rules_by_error:
         rule = summary.score(summary.better_rules_by_error[0])
+        reasons = {
+            "total": " It misses the total by less too.",
+            "low": " A mean error prefers forecasts that are too low.",
+        }
         return _wrap(
             f'No naive rule has a better log score than the model. But the mean error of "{rule.name}" is smaller: '
-            f"{rule.purchases.mean_absolute_error:.4f} against {model.purchases.mean_absolute_error:.4f}. A mean error "
-            "prefers forecasts that are too low."
+            f"{rule.purchases.mean_absolute_error:.4f} against {model.purchases.mean_absolute_error:.4f}."
+            + reasons.get(reason_of_error(summary, rule.name), "")
         )
     return []
 

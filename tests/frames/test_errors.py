@@ -124,6 +124,8 @@ class TestOrders:
     def test_split_whose_holdout_ends_too_early(self, engine):
         ends = {"calibration_end": "2024-01-05", "holdout_end": "2024-01-03"}
         assert refusal(frames.split, engine.make(ORDERS), **ends).name == "holdout_end"
+        late = refusal(frames.split, engine.make(ORDERS), calibration_end="2030-01-01")
+        assert late.name == "calibration_end"
 
     @each_engine
     def test_no_rows(self, engine):

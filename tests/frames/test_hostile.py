@@ -224,8 +224,22 @@ class TestNames:
         log = orders().to_pandas().assign(date=pd.to_datetime(["2024-01-01", "2024-01-05", "2024-01-09"]))
         log[0], log[("x", "y")] = 1, 2
         assert frames.summarise(log).frame["customer"].tolist() == ["a", "b"]
-        with pytest.raises(InputError, match="no column looks like a customer"):
-            frames.summarise(pd.DataFrame({0: ["a"], 1: ["b"]}))
+
+    @pytest.mark.parametrize("columns", [[0, 1, 2], pd.MultiIndex.from_tuples([("a", "x"), ("a", "y"), ("b", "x")])])
+    @pytest.mark.parametrize(
+        "read",
+        [
+            frames.summarise,
+            lambda table: frames.rfm(table, spend_basis="mean"),
+            lambda table: frames.summarise(table, customer="0"),
+        ],
+    )
+    def test_a_frame_without_headings_is_to_be_renamed(self, columns, read):
+        bare = orders().to_pandas().set_axis(columns, axis=1)
+        with pytest.raises(
+            InputError, match=r"columns are named by text; got .(0, 1, 2|\('a', 'x'\), .*).\. Hint: rename"
+        ):
+            read(bare)
 
     def test_an_unknown_heading_is_met_with_the_way_out(self):
         log = pd.DataFrame({"client": ["a"], "when": ["2024-01-05"], "total": [7.5]})

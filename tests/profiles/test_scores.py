@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmvalue._profiles import scores
 from crmvalue.errors import InputError
 from crmvalue.profiles import Profiles, ScoredPairs, resolve_profiles, score_pairs
 from tests.profiles.references import partition
@@ -72,6 +73,37 @@ class TestScorePairs:
         monkeypatch.setitem(sys.modules, "splink", None)
         with pytest.raises(ModuleNotFoundError, match="crmvalue\\[match\\]"):
             score_pairs([1], {"first_name": ["a"], "last_name": ["a"], "email": [None]})
+
+    def test_too_many_pairs_are_refused_before_the_work(self):
+        names = {"first_name": [f"n{i}" for i in range(6400)], "last_name": ["Same"] * 6400}
+        columns = names | {"birthday": [f"19{50 + i % 50}-0{1 + i % 9}-11" for i in range(6400)]}
+        with pytest.raises(InputError, match=r"20,000,000 pairs.*last_name.*6,400 records share .* 20,476,800 pairs"):
+            score_pairs(range(6400), columns)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("least", [0.0, 0.5, 1.0])
+    def test_every_least_probability_is_answered(self, least):
+        """The pairs of a lower bound, from which those below the bound are left out."""
+        person = [n % 300 for n in range(400)]
+        columns = {
+            "first_name": [["Olena", "Nino", "Elvin", "Ivan"][n % 4] for n in person],
+            "last_name": [f"{'abcdefghij'[n % 10]}oval{'klmnopqrst'[n % 7]}" for n in person],
+            "email": [f"mail{n}@example.com" if n % 3 else None for n in person],
+            "birthday": [f"{1950 + n % 50}-0{1 + n % 9}-1{n % 8}" for n in person],
+        }
+        every = score_pairs(range(400), columns, min_prob=0.0)
+        found = score_pairs(range(400), columns, min_prob=least)
+        assert found.prob.tolist() == every.prob[every.prob >= least].tolist()
+
+    def test_an_error_of_the_engine_is_not_taken_for_few_records(self, monkeypatch):
+        import duckdb
+
+        def fail(*_args):
+            raise duckdb.IOException("no space left on device")
+
+        monkeypatch.setattr(scores, "_pairs_of", fail)
+        with pytest.raises(duckdb.IOException):
+            score_pairs([1, 2], {"first_name": ["a", "b"], "last_name": ["a", "b"], "email": [None, None]})
 
     @pytest.mark.slow
     def test_the_process_is_left_as_it_was(self):

@@ -765,7 +765,7 @@ class TestSplitPurchases:
         [
             *REJECTIONS,
             ({"calibration_end": "2023-12-31"}, "calibration_end", None),
-            ({"calibration_end": "2024-02-01"}, "holdout_end", None),
+            ({"calibration_end": "2024-02-01"}, "calibration_end", None),
             ({"holdout_end": "2024-01-10"}, "holdout_end", None),
             ({"holdout_end": "2024-01-09"}, "holdout_end", None),
             ({"holdout_end": "soon"}, "holdout_end", None),

@@ -1189,7 +1189,7 @@ class TestTermsOfEachCustomer:
         says = "crmvalue: column 'margin' of the terms must be in [0, 1]; customer bob has 30\n"
         assert capsys.readouterr().err == says
 
-    @pytest.mark.parametrize("word", ["NaN", "NA", "null", ""])
+    @pytest.mark.parametrize("word", ["NaN", "NA", "null", "Null", "n/a", ""])
     @pytest.mark.parametrize("kind", ["csv", "parquet"])
     def test_a_missing_number_is_the_one_for_all(self, tmp_path, capsys, word, kind):
         rows = [f"c{n % 20},2023-{1 + n % 12:02}-{1 + n % 28:02},{n % 7 + 1}" for n in range(200)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from itertools import pairwise
 
@@ -360,6 +361,33 @@ class TestEveryBaseGetsAForecast:
         better, nearer, text = said((0.9, 0.7), (0.9, 0.7), (None, 0.7))
         assert (better, nearer) == ((), ())
         assert "log score than the model" not in text
+
+    @pytest.mark.parametrize(
+        ("of_model", "of_rule", "said"),
+        [
+            (-0.146, -0.039, "It misses the total by less too."),
+            (0.5, 0.1, "It misses the total by less too."),
+            (0.04, -0.1, "A mean error prefers forecasts that are too low."),
+            (0.146, 0.2, ""),
+            (-0.1, -0.105, ""),
+            (math.inf, math.inf, ""),
+        ],
+    )
+    def test_a_smaller_mean_error_is_explained_by_what_the_table_says(self, found, of_model, of_rule, said):
+        scores = tuple(
+            ModelScore(
+                name=name,
+                log_likelihood=aic,
+                aic=aic,
+                purchases=HoldoutError(bias=bias, mean_absolute_error=far, best_decile_found=0.5, gini=0.5),
+                spend=None,
+            )
+            for name, aic, far, bias in (("BG/NBD", 1.0, 1.2862, of_model), ("rule", None, 1.2595, of_rule))
+        )
+        text = " ".join(format_models(attrs.evolve(found, model="BG/NBD", scores=scores)).split())
+        assert f"is smaller: 1.2595 against 1.2862. {said}".strip() in text
+        assert ("misses the total by less" in text) == ("misses" in said)
+        assert ("prefers forecasts" in text) == ("prefers" in said)
 
     def test_a_total_that_was_missed_is_no_total_to_use(self, found):
         def said(bias):

@@ -63,6 +63,8 @@ __all__ = ["RevenuePlan", "revenue_plan"]
 
 _MOST_MONTHS = 120
 _MOST_CELLS = 1 << 20  # of futures x months drawn at a time
+_FUTURES = 1000  # of each distinct row, whose moments the variance needs; a small base has more
+_ALL_CELLS = 1 << 22  # of futures x months x rows, up to which a base has as many futures as draws
 _ROUNDING = 1e-9
 _NUMBERS = ("expected_purchases", "revenue", "margin")
 _ENDS = ("revenue_low", "revenue_high")
@@ -208,7 +210,8 @@ def revenue_plan(
         this history.
     n_draws : int, optional
         Draws of the parameters and futures of customers, for the intervals: at least 2 / (1 - level), at most
-        100,000.
+        100,000. From a thousand on, the futures of a large base are no more: their variance is known by then. For 12
+        months of 2,357 customers, 20,000 draws take some 6 seconds, 100,000 some 25.
     rng : numpy.random.Generator, optional
         Source of randomness of the intervals, needed with `level`.
 
@@ -427,6 +430,7 @@ def _variance(
     here, living, _, pair = process.living(past)
     size = len(living.x)
     first, second = np.zeros((2, size, len(until) + 1))
+    n_draws = min(n_draws, max(_FUTURES, _ALL_CELLS // max(1, size * len(until))))
     step = max(1, _MOST_CELLS // (n_draws * len(until)))
     for begin in range(0, size, step):
         some = slice(begin, min(begin + step, size))

@@ -52,6 +52,7 @@ __all__ = ["ValueIntervals", "draw_fit", "draw_spending", "require_fit", "value_
 
 _POOR = 0.25  # an effective share below this is warned of: ends move twice as much from one `rng` to another
 _USELESS = 0.1  # below this they are not to be trusted
+_ENOUGH = 20  # effective draws beyond each end, which know the chance beyond it to within a quarter
 _ROUNDING = 1e-9
 
 
@@ -99,7 +100,8 @@ class ValueIntervals(Columns):
         Of the sum over the base: spread of outcomes, independent between customers.
     effective_share : float
         Smallest effective share of the draws of the parameters, in (0, 1]; see :class:`Posterior`. Below 0.25 the ends
-        of the first kind are rough, below 0.1 they are not to be trusted.
+        of the first kind are rough, unless 20 effective draws lie beyond each end. Below 0.1 they are not to be
+        trusted.
     inflation : float or None
         Factor by which all intervals are widened, >= 1: the money of each end is divided or multiplied by it, for sums
         together with the other sources of error. None if they are not widened; 1 if the holdouts show no error beyond
@@ -171,15 +173,25 @@ class ValueIntervals(Columns):
         return f"The intervals are widened by the errors on {n} holdouts. They leave out what these did not see."
 
     def _roughness(self) -> str:
-        if self.effective_share >= _POOR:
+        verdict = _verdict(self.effective_share, self.n_draws, self.level)
+        if not verdict:
             return ""
-        n, share = self.effective_share * self.n_draws, self.effective_share
-        verdict = "are not to be trusted" if share < _USELESS else "are rough"
-        return f"Those of the expected values {verdict}: they rest on only {n:.0f} of {counted(self.n_draws, 'draw')}."
+        n = self.effective_share * self.n_draws
+        return (
+            f"Those of the expected values are {verdict}: they rest on only {n:.0f} of {counted(self.n_draws, 'draw')}."
+        )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the ends of the intervals of the customers by name, for a dataframe of any kind."""
         return {name: getattr(self, name) for name in ("clv_low", "clv_high", "outcome_low", "outcome_high")}
+
+
+def _verdict(share: float, n_draws: int, level: float) -> str:
+    """Say in words how far ends from draws of an effective share can be relied upon; empty where they can."""
+    if share < _USELESS:
+        return "not to be trusted"
+    few = share * n_draws * 0.5 * (1.0 - level) < _ENOUGH
+    return "rough" if share < _POOR and few else ""
 
 
 def value_intervals(
@@ -214,11 +226,11 @@ def value_intervals(
     require_fit("spend_model", spend_fit)
     spending, scale, spent_at = draw_spending(history, spend_fit, terms.horizon, n, generator)
     share = min(purchase.effective_share, spending.effective_share)
-    if share < _POOR:
+    verdict = _verdict(share, n, coverage)
+    if verdict:
         message = (
             f"the intervals of the values rest on only {share * n:.0f} of {n} draws of the parameters, since their "
-            f"distribution is far from normal. They are {'not to be trusted' if share < _USELESS else 'rough'}: give "
-            "priors, or get more data"
+            f"distribution is far from normal. They are {verdict}: give priors, or get more data"
         )
         warnings.warn(DataWarning(message, len(history)), stacklevel=3)
     first, place, weight = distinct_keys(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crmvalue._report.models import reason_of_error
 from crmvalue._report.page.words import plain
 from crmvalue._report.reading.orders import find_lost, find_rounded, find_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from crmvalue._report.models import ModelSummary
     from crmvalue._report.page.contents import Report
     from crmvalue._report.page.words import Words
     from crmvalue._report.reading.orders import OrderFile
@@ -39,6 +41,28 @@ def rule_name(rule: str, _: Words) -> str:
     }.get(rule, rule)
 
 
+def _of_mean_error(models: ModelSummary, _: Words) -> str:
+    """Say that a rule has the smaller mean error, and why."""
+    best = models.better_rules_by_error[0]
+    rule = rule_name(best, _)
+    reason = reason_of_error(models, best)
+    if reason == "total":
+        return _(
+            "No naive rule has a better log score than the model. But the mean error of “%(rule)s” is smaller, and it "
+            "misses the total of purchases by less too.",
+            rule=rule,
+        )
+    if reason == "low":
+        return _(
+            "No naive rule has a better log score than the model. But the mean error of “%(rule)s” is smaller; a mean "
+            "error prefers forecasts that are too low.",
+            rule=rule,
+        )
+    return _(
+        "No naive rule has a better log score than the model. But the mean error of “%(rule)s” is smaller.", rule=rule
+    )
+
+
 def _of_forecast(report: Report, _: Words) -> Iterator[str]:
     models = report.models
     if models.expected_purchases is None:
@@ -62,11 +86,7 @@ def _of_forecast(report: Report, _: Words) -> Iterator[str]:
             rule=rule_name(models.better_rules[0], _),
         )
     elif models.better_rules_by_error:
-        yield _(
-            "No naive rule has a better log score than the model. But the mean error of “%(rule)s” is smaller; a mean "
-            "error prefers forecasts that are too low.",
-            rule=rule_name(models.better_rules_by_error[0], _),
-        )
+        yield _of_mean_error(models, _)
     if models.better_money_rules:
         yield _(
             "In money a naive rule missed by less than the model: “%(rule)s”.",

@@ -67,8 +67,8 @@ _TOTALS = {"total", "totals", "grand total", "sum", "итого", "всего", 
 _ROUNDED = re.compile(r"\d([.,]\d{1,5})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets show numbers of 12 and more digits
 
 _LOST = re.compile(r"\?(\?|[^\W\d_])")  # a question mark is written for each letter that an encoding does not have
-MISSING = ("", "NA", "N/A", "#N/A", "NULL", "null", "NaN", "nan", "NaT", "None", "<NA>")
-"""Texts that stand for a missing value."""
+MISSING = ("", "na", "n/a", "#n/a", "null", "nan", "nat", "none", "<na>")
+"""Texts that stand for a missing value, in small letters: capitals do not matter."""
 _ISO = "%Y-%m-%d"
 _DATES = (
     _ISO, "%Y%m%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y",
@@ -412,7 +412,7 @@ def _view_texts(database: Database, chosen: dict[str, Column], key: str, *, seve
         raw = chosen[role].sql if role in chosen else "NULL"
         as_text = "decode({})" if role in chosen and chosen[role].kind == "BLOB" else "cast({} as varchar)"
         text = f"trim({as_text.format(raw)})"
-        given = f"{text} not in ({', '.join(map(literal, MISSING))})"
+        given = f"lower({text}) not in ({', '.join(map(literal, MISSING))})"
         if role in {"amount", "quantity"}:  # what a division by 0 has left in a table is no number
             infinite.append(f"coalesce(lower(ltrim({text}, '+-')) in ('inf', 'infinity'), false)")
             given += f" and not {infinite[-1]}"

@@ -130,7 +130,7 @@ def _count_filled(
 
 def _of_customers(table: dict[str, list[str]]) -> tuple[dict[str, list[str]], int]:
     """Leave out the rows without a customer, such as those that spreadsheets write below a table; count them."""
-    named = [who not in MISSING for who in table[_CUSTOMER]]
+    named = [who.lower() not in MISSING for who in table[_CUSTOMER]]
     kept = {name: list(itertools.compress(column, named)) for name, column in table.items()}
     return kept, named.count(False)
 
@@ -191,7 +191,7 @@ def _shown(given: Mapping[str, float]) -> str:
 
 
 def _as_number(name: str, text: str) -> float:
-    if text in MISSING:
+    if text.lower() in MISSING:
         return np.nan
     if not _NUMBER.fullmatch(text):
         raise FileError(_OPTION, f"column {name!r} of the terms has {text!r}, which is no number such as 0.3")

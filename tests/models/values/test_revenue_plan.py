@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 import pytest
 
+from crmvalue._models.values import revenue_plan as revenue_plans
 from crmvalue.errors import InputError
 from crmvalue.models import (
     Gb2Spend,
@@ -192,6 +193,34 @@ class TestRevenuePlan:
         assert plan.revenue_low.sum() < low < plan.total < high < plan.revenue_high.sum()
         assert RevenuePlan.from_json(plan.to_json()) == plan
         assert plan == revenue_plan(history, *fits, margin=1, level=0.9, n_draws=40, rng=np.random.default_rng(1))
+
+    def test_a_large_base_has_no_more_futures_than_its_variance_needs(self, monkeypatch):
+        """The ends rest on all draws of the parameters; their chance is that of a plan with all futures."""
+        history, *fits = some_customers()
+        sizes = []
+
+        def counted(process, past, owner, *rest):
+            sizes.append((len(past.x), len(owner)))
+            return units(process, past, owner, *rest)
+
+        def planned():
+            sizes.clear()
+            plan = revenue_plan(
+                history, *fits, margin=1, n_months=3, level=0.9, n_draws=600, rng=np.random.default_rng(1)
+            )
+            rows, futures = np.sum(sizes, axis=0)
+            return plan.total_revenue.high - plan.total_revenue.low, futures / rows
+
+        units = revenue_plans._units
+        monkeypatch.setattr(revenue_plans, "_units", counted)
+        monkeypatch.setattr(revenue_plans, "_FUTURES", 300)
+        monkeypatch.setattr(revenue_plans, "_ALL_CELLS", 1)
+        few, per_row = planned()
+        assert per_row == 300
+        monkeypatch.setattr(revenue_plans, "_ALL_CELLS", 1 << 40)
+        every, per_row = planned()
+        assert per_row == 600
+        assert few == pytest.approx(every, rel=0.05)
 
     @pytest.mark.parametrize(
         ("changes", "name"),

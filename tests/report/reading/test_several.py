@@ -29,6 +29,35 @@ def write_parquet(path, select):
     return str(path)
 
 
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_words_for_a_missing_value_are_read_in_any_letters(tmp_path, kind):
+    words = [
+        "null",
+        "Null",
+        "NULL",
+        "nan",
+        "NaN",
+        "NAN",
+        "none",
+        "None",
+        "NONE",
+        "n/a",
+        "N/A",
+        "na",
+        "<NA>",
+        "#n/a",
+        "NaT",
+    ]
+    rows = [("nana", "2024-01-30", 10.5), *((word, "2024-01-31", 1.0) for word in words)]
+    if kind == "csv":
+        path = tmp_path / "orders.csv"
+        path.write_text("\n".join(["customer,date,amount", *(",".join(map(str, row)) for row in rows)]))
+    else:
+        table = f"from (values {', '.join(map(str, rows))}) as orders (customer, date, amount)"
+        path = write_parquet(tmp_path / "orders.parquet", f"select * {table}")
+    assert as_rows(read_orders(str(path))) == rows[:1]
+
+
 @pytest.fixture
 def folder(tmp_path):
     """Two months of one log."""
