@@ -13,7 +13,7 @@ from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_posi
 from crmvalue._core.comparisons import just_below
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import labelled
+from crmvalue._core.labels import labelled, money
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
@@ -135,7 +135,7 @@ class CohortLtv(Columns, Pictured):
             cells = self.ltv[~np.isnan(self.ltv)]
             if not len(cells):
                 return "No period is over yet, so no value is known. Without a cost, payback is not known either."
-            return f"A customer has brought up to {cells.max():z,.2f} so far. Without a cost, payback is not known."
+            return f"A customer has brought up to {money(cells.max())} so far. Without a cost, payback is not known."
         payback = np.zeros(0) if self.payback is None else self.payback
         paid = ~np.isnan(payback)
         n, k = int(paid.sum()), len(payback)

@@ -26,6 +26,7 @@ __all__ = [
     "has_columns",
     "labelled",
     "listed",
+    "money",
     "name_text",
     "percent",
     "points",
@@ -154,6 +155,17 @@ def _hundredths(share: Any, digits: int, sign: str) -> str:
     whole, decimals = f"{x:{sign}.{max(digits, 1 - math.floor(math.log10(abs(x))))}f}".split(".")
     decimals = decimals.rstrip("0").ljust(digits, "0")
     return f"{whole}.{decimals}" if decimals else whole
+
+
+def money(amount: Any, *beside: Any, form: str = "z,") -> str:
+    """Write an amount with two decimals, and one that would be 0.00 with two significant digits: "12.30", "0.0012".
+
+    It has as many decimals as any of the amounts `beside` it needs, so that the ends of an interval are written alike.
+    """
+    known = [abs(float(x)) for x in (amount, *beside) if math.isfinite(x)]
+    residue = max([1e-9, *(1e-12 * x for x in known)])  # what binary arithmetic leaves of nothing
+    digits = max([2, *(1 - math.floor(math.log10(x)) for x in known if residue < x < 0.005)])
+    return f"{float(amount):{form}.{digits}f}"
 
 
 def figure(x: Any, *, sign: bool = False, digits: int = 4) -> str:

@@ -466,11 +466,21 @@ class SplitCheck(Columns):
         """Whether the p-value is below the level."""
         return self.p_value < self.significance_level
 
+    def _shares(self, digits: int) -> tuple[str, str]:
+        """Write the shares that came and those of the design, with so many decimals."""
+        share = self.counts / self.counts.sum()
+        found, meant = (", ".join(f"{x:z.{digits}%}" for x in of.tolist()) for of in (share, self.shares))
+        return found, meant
+
+    def _shares_apart(self) -> tuple[str, str]:
+        """Write them with as many decimals as tell one from the other."""
+        written = (self._shares(digits) for digits in range(1, 16))
+        return next(((found, meant) for found, meant in written if found != meant), self._shares(1))
+
     @property
     def conclusion(self) -> str:
         """Whether the split fits the design, and what to do if not."""
-        found = ", ".join(f"{share:z.1%}" for share in self.counts / self.counts.sum())
-        meant = ", ".join(f"{share:z.1%}" for share in self.shares)
+        found, meant = self._shares_apart() if self.is_wrong else self._shares(1)
         counts, shares = self._pooled()
         n_pooled = len(self.counts) - len(counts) + 1
         pooled = f" with the {n_pooled} smallest arms taken together" if n_pooled > 1 else ""

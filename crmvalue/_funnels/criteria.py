@@ -299,10 +299,13 @@ class StepAlarms(Columns):
             group = f"{self.group[i]}: " if self.group[i] else ""
             shown = "beyond chance" if self.is_beyond_chance[i] else "which may be chance"
             share, least = float(self.n_passed[i] / self.n_at[i]), float(self.least[i])
-            digits = decimals(100 * share, 100 * least, 1)
+            digits, digits_of_least = decimals(100 * share, 100 * least, 1), 1
+            if abs(round(100 * least, 1) - 100 * least) > 1e-9:  # a limit that one decimal does not give
+                written = (n for n in range(digits, 15) if percent(share, digits=n) != percent(least, digits=n))
+                digits = digits_of_least = next(written, digits)
             lines.append(
                 f"{group}{self.stage[i]} to {self.next_stage[i]}: {self.n_passed[i]:,} of {self.n_at[i]:,} pass "
-                f"({percent(share, digits=digits)}), below {percent(least)}, {shown}."
+                f"({percent(share, digits=digits)}), below {percent(least, digits=digits_of_least)}, {shown}."
             )
         return "\n".join(lines) or "No step is below its least share."
 

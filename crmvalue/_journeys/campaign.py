@@ -29,7 +29,7 @@ from crmvalue._core.comparisons import (
     rounding_part,
 )
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import percent, points, span
+from crmvalue._core.labels import money, percent, points, span
 from crmvalue._core.values import checked_field, count_field, interval_field, number_field
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -196,7 +196,7 @@ class CampaignEffect:
         said = {1: "it pays", -1: "it loses money", 0: "whether it pays is not shown"}[shown]
         if self.too_few:
             said = "a group is too small to show how its money varies, so whether it pays is not shown"
-        net = f"{self.net_difference:+z.2f} ({_range(self.net_interval)})"
+        net = _with_range(self.net_difference, self.net_interval)
         return f"{text} Net of its costs a contact brings {net}: {said}."
 
     @property
@@ -230,8 +230,9 @@ class CampaignEffect:
             alike = f"groups of fewer than {_FEWEST} customers do not show whether they were alike"
         more = "more" if self.before_difference >= 0 else "less"
         apart = f"{self.balance:+z.2f} standard deviations" if math.isfinite(self.balance) else "all of a group alike"
+        before = money(abs(self.before_difference), form="z")
         text = (
-            f"{text} In the period before, a treated customer brought {abs(self.before_difference):.2f} {more} than a "
+            f"{text} In the period before, a treated customer brought {before} {more} than a "
             f"customer of the control group ({apart}): {alike}."
         )
         if self.did_interval is None or self.adjusted_interval is None:
@@ -250,9 +251,9 @@ class CampaignEffect:
                 "can tell whether it comes from the campaign."
             )
         return (
-            f"{text} Against the period before, the difference changed by {self.did_difference:+z.2f} "
-            f"({_range(self.did_interval)}). Among customers with the same period before, it is "
-            f"{self.adjusted_difference:+z.2f} ({_range(self.adjusted_interval)}). {said}"
+            f"{text} Against the period before, the difference changed by "
+            f"{_with_range(self.did_difference, self.did_interval)}. Among customers with the same period before, it "
+            f"is {_with_range(self.adjusted_difference, self.adjusted_interval)}. {said}"
         )
 
     def to_json(self) -> str:
@@ -495,8 +496,10 @@ def _apart(amounts: Floats) -> Floats:
     return apart
 
 
-def _range(interval: Interval) -> str:
-    return span(*interval, "+z.2f")
+def _with_range(difference: float | None, interval: Interval) -> str:
+    """Write a difference in money and its interval, all with the same decimals."""
+    value = math.nan if difference is None else difference
+    return f"{money(value, *interval, form='+z')} ({span(*interval, lambda x: money(x, value, *interval, form='+z'))})"
 
 
 def _before(

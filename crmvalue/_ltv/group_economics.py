@@ -29,7 +29,7 @@ from crmvalue._core.comparisons import just_below
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, money
 from crmvalue._core.per_customer import Rows, as_per_customer, as_segments
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, shown
 from crmvalue._core.pictures.pictured import Pictured
@@ -179,6 +179,11 @@ class GroupEconomics(Columns, Pictured):
         wider = stdtrit(degrees, tail / np.maximum(k, 1)) / stdtrit(degrees, tail)
         return self.ratio - wider * (self.ratio - self.ratio_low), self.ratio + wider * (self.ratio_high - self.ratio)
 
+    def _written(self, i: int, word: str, end: float) -> str:
+        """Write a group with its ratio and the end of its interval that decides."""
+        ratio = self.ratio[i]
+        return f"{self.group[i]} ({money(ratio, end, form='z')}, {word} {money(end, ratio, form='z')})"
+
     @property
     def moves(self) -> tuple[str, ...]:
         """Say for each dimension where to take money from, and where to put it."""
@@ -196,10 +201,8 @@ class GroupEconomics(Columns, Pictured):
                     f"{name}: no group is clearly above or below {self.target_ratio:g}. Leave the budget as it is."
                 )
                 continue
-            from_ = ", ".join(
-                f"{self.group[i]} ({self.ratio[i]:z.2f}, at most {self.ratio_high[i]:z.2f})" for i in give
-            )
-            to = ", ".join(f"{self.group[i]} ({self.ratio[i]:z.2f}, at least {self.ratio_low[i]:z.2f})" for i in take)
+            from_ = ", ".join(self._written(i, "at most", self.ratio_high[i]) for i in give)
+            to = ", ".join(self._written(i, "at least", self.ratio_low[i]) for i in take)
             if not give:
                 found.append(f"{name}: spend more on {to}. No group is clearly below {self.target_ratio:g}.")
             elif not take:
@@ -211,7 +214,7 @@ class GroupEconomics(Columns, Pictured):
     @property
     def conclusion(self) -> str:
         """Ratio of all customers, the moves, and what they leave out."""
-        ratio = "is not known" if math.isnan(self.ratio[0]) else f"is {self.ratio[0]:z.2f}"
+        ratio = "is not known" if math.isnan(self.ratio[0]) else f"is {money(self.ratio[0], form='z')}"
         caution = (
             "A ratio is the mean of those who were won so far. The next customer of a channel often costs more: "
             "split_budget counts with that."

@@ -20,7 +20,7 @@ from crmvalue._core.comparisons import holm, leaders, p_text, rates_p, welch_deg
 from crmvalue._core.encoding.customers import as_words, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of, counted, listed, percent, span
+from crmvalue._core.labels import columns_of, counted, listed, money, percent, span
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -290,10 +290,9 @@ class ScoreDrivers(Columns, Pictured):
         order = np.argsort(-self.importance, kind="stable")
         clear = order[self.is_shown[order]]
         at = int(clear[0] if len(clear) else order[0])
-        numbers = (
-            f"one point more goes with {self.effect[at]:+z.2f} points "
-            f"({100 * self.level:.4g} % interval {self.low[at]:+z.2f} to {self.high[at]:+z.2f})"
-        )
+        ends = (self.effect[at], self.low[at], self.high[at])
+        effect, low, high = (money(x, *ends, form="+z") for x in ends)
+        numbers = f"one point more goes with {effect} points ({100 * self.level:.4g} % interval {low} to {high})"
         name = self.question[at]
         if self.n_answers - len(self.question) - 1 < _LEFT_OVER:
             answers = f"{counted(self.n_answers, 'answer')} to {counted(len(self.question), 'question')}"
@@ -553,10 +552,11 @@ class ResponseBySegment(Columns):
     def conclusion(self) -> str:
         """Say how many answered, and which segments answered more or less often than the others."""
         asked, answered = int(self.n_asked.sum()), int(self.n_answered.sum())
-        rates = zip(self.segment[self.differs].tolist(), self.rate[self.differs].tolist(), strict=True)
-        found = "; ".join(f"{name} {percent(rate, digits=0)}" for name, rate in rates)
+        rates = dict(zip(self.segment[self.differs].tolist(), self.rate[self.differs].tolist(), strict=True))
+        digits = _digits_apart([answered / asked, *rates.values()])
+        found = "; ".join(f"{name} {percent(rate, digits=digits)}" for name, rate in rates.items())
         shown = f"Beyond chance other than the rest: {found}." if found else "No difference between segments is shown."
-        return f"{answered:,} of {asked:,} answered ({percent(answered / asked, digits=0)}). {shown}"
+        return f"{answered:,} of {asked:,} answered ({percent(answered / asked, digits=digits)}). {shown}"
 
     def to_json(self) -> str:
         """Write the table as JSON text."""
@@ -566,6 +566,12 @@ class ResponseBySegment(Columns):
     def from_json(cls, text: str) -> ResponseBySegment:
         """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
         return from_json(cls, text)
+
+
+def _digits_apart(rates: list[float]) -> int:
+    """Give the decimals in percent, at most 2, that tell different rates apart."""
+    n_different = len(set(rates))
+    return next((n for n in (0, 1) if len({percent(rate, digits=n) for rate in rates}) == n_different), 2)
 
 
 def response_by_segment(segment: ArrayLike, answered: ArrayLike, *, level: float = 0.95) -> ResponseBySegment:

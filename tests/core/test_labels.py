@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from hypothesis import strategies as st
 
-from crmvalue._core.labels import figure, percent, points, span
+from crmvalue._core.labels import figure, money, percent, points, span
 from crmvalue.attribution import Paths, attribute, channel_returns
 from crmvalue.cohorts import cohort_ltv, retention_triangle
 from crmvalue.errors import InputError
@@ -347,6 +347,13 @@ class TestPercent:
 
     def test_points(self):
         assert [points(x) for x in (0, 0.0123, -0.00034, 0.005)] == ["+0.0", "+1.2", "-0.034", "+0.5"]
+
+    def test_money(self):
+        amounts = (0, -0.0, 12.3, 0.01, 0.006, 0.00123, -0.00099, 1e-12, 1234567.891, math.inf)
+        said = ["0.00", "0.00", "12.30", "0.01", "0.01", "0.0012", "-0.00099", "0.00", "1,234,567.89", "inf"]
+        assert [money(x) for x in amounts] == said
+        assert [money(x, 0.0012, 5, form="+z") for x in (0.0012, 5, 0)] == ["+0.0012", "+5.0000", "+0.0000"]
+        assert money(0.004, 1e12) == "0.00"  # lost in the rounding of the other
 
     @hypothesis.given(st.floats(1e-12, 1))
     def test_no_share_is_written_far_from_itself(self, share):

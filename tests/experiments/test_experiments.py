@@ -769,6 +769,10 @@ class TestSampleRatioMismatch:
         assert "chance hardly explains" in check.conclusion
         assert "does not prove" in sample_ratio_mismatch([50, 52]).conclusion
 
+    def test_a_wrong_split_is_not_written_as_that_of_the_design(self):
+        said = sample_ratio_mismatch([5_003_000, 4_997_000], significance_level=0.1).conclusion
+        assert said.startswith("The shares are 50.03%, 49.97%, by design 50.00%, 50.00%, p 0.058: chance hardly")
+
     @given(st.lists(st.integers(0, 1000), min_size=2, max_size=5).filter(lambda n: sum(n) > 50))
     def test_equals_scipy(self, counts):
         check = sample_ratio_mismatch(counts)

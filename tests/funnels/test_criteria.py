@@ -176,6 +176,8 @@ class TestStepAlarms:
     def test_what_is_just_below_is_not_written_as_the_least_share(self):
         result = funnel_conversion([10_000, 999], funnel=Funnel(["impression", "click"]))
         assert "(9.99%), below 10.0%" in step_alarms(result, 0.1).conclusion
+        assert "(9.99%), below 10.01%" in step_alarms(result, 0.1001).conclusion
+        assert "(9.99%), below 10.04%" in step_alarms(result, 0.1004).conclusion
 
     def test_stages_and_groups_without_anybody(self):
         """They are rows without a rate, which JSON keeps, and no alarms."""

@@ -280,6 +280,13 @@ class TestCampaignEffect:
             assert claims > 90, "without the period before, nothing tells a wrong word"
         assert unexplained <= 5
 
+    def test_a_small_loss_is_not_written_as_nothing(self):
+        n = 100_000
+        revenue = (np.where(np.arange(n) < n_bought, 0.5, 0.0) for n_bought in (3000, 2000))
+        given = dict(zip(("revenue_treated", "revenue_control"), revenue, strict=True))
+        found = campaign_effect(n, 3000, n, 2000, assignment="random", margin=0.5, contact_cost=0.004, **given)
+        assert found.conclusion.endswith("a contact brings -0.0015 (-0.0018 to -0.0012): it loses money.")
+
     def test_a_fair_draw_is_not_suspect(self):
         suspect = 0
         for run in range(200):
@@ -438,7 +445,7 @@ class TestSentencesOfEqualCustomers:
             20, 10, 20, 10, assignment="random", margin=0.1, contact_cost=1e-4, revenue_treated=np.ones(20),
             revenue_control=np.ones(20),
         )  # fmt: skip
-        assert "a contact brings +0.00 (+0.00 to +0.00)" in found.conclusion
+        assert "a contact brings -0.00010 (-0.00010 to -0.00010): it loses" in found.conclusion
 
 
 class TestSmallControlGroups:

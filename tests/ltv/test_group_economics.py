@@ -41,6 +41,12 @@ class TestGroupEconomics:
         assert np.isnan([found.ltv_low, found.ltv_high, found.ratio_low, found.ratio_high]).all()
         assert (found.ratio.tolist(), found.advice) == (pytest.approx([5, 5]), ("", "not clear"))
 
+    def test_small_ratios_are_not_written_as_nothing(self):
+        found = group_economics({"channel": ["ads"] * 4 + ["mail"] * 4}, [0.1, 0.2, 0.3, 0.2] * 2, acquisition_cost=100)
+        said = f"ads (0.0020, at most {found.ratio_high[1]:.4f})"
+        assert found.advice[1] == "less"
+        assert said in found.conclusion
+
     def test_by_hand(self):
         found = table()
         assert found.group == ("all", "ads", "mail", "north", "south")

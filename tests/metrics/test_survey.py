@@ -126,6 +126,12 @@ class TestConclusionAndHint:
         assert "by chance alone it would be about 22%" in found.conclusion  # 2 questions, 10 answers
         assert found.conclusion.endswith("A driver is not yet a cause.")
 
+    def test_small_effects_of_drivers(self):
+        score = np.array([9, 8, 3, 8, 2, 6, 8, 3, 9, 2])
+        found = score_drivers(score, {"speed": [1000 * x for x in self.speed], "price": self.price})
+        assert f"goes with {found.effect[0]:+.4f} points (95 % interval {found.low[0]:+.4f} to" in found.conclusion
+        assert 0 < found.low[0] < found.effect[0] < 0.005
+
     def test_drivers_of_nothing(self):
         found = score_drivers([5, 3, 5, 3, 5, 3, 5, 3, 4, 4], {"speed": self.speed, "price": self.price})
         assert not found.is_shown.any()
@@ -291,6 +297,12 @@ class TestResponseBySegment:
         assert found.conclusion == "35 of 150 answered (23%). Beyond chance other than the rest: new 10%; vip 50%."
         same = response_by_segment(asked, [True, False] * 75)
         assert same.conclusion == "75 of 150 answered (50%). No difference between segments is shown."
+
+    def test_rates_that_differ_are_written_apart(self):
+        answered = np.repeat([True, False, True, False], [200, 19_800, 290, 19_710])
+        assert response_by_segment(np.repeat(["a", "b"], 20_000), answered).conclusion == (
+            "490 of 40,000 answered (1.2%). Beyond chance other than the rest: a 1.0%; b 1.5%."
+        )
 
     @given(st.lists(st.tuples(st.sampled_from("abc"), st.booleans()), min_size=1, max_size=40))
     def test_equals_a_count(self, rows):

@@ -24,7 +24,7 @@ from crmvalue._core.comparisons import MeanErrors, errors_of_means, half_width, 
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted, span
+from crmvalue._core.labels import counted, money, span
 from crmvalue._core.logistic import expit, solve_logistic, standardise
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -176,15 +176,16 @@ class ObservedEffect(Columns, Pictured):
         others = f"others who were as likely to be chosen ({self.n_effective:,.0f} of {self.n_control:,} in effect)"
         text = (
             f"{counted(self.n_compared, 'treated customer')} against {others}: "
-            f"{self.effect:+z,.2f} each ({_range(self.interval)}). Without weighting it would be "
-            f"{self.naive_difference:+z,.2f}."
+            f"{money(self.effect, *self.interval, form='+z,')} each ({_range(self.effect, self.interval)}). "
+            f"Without weighting it would be {money(self.naive_difference, form='+z,')}."
         )
         if self.n_outside:
             are = "is" if self.n_outside == 1 else "are"
             text += f" {counted(self.n_outside, 'treated customer')} had nobody like them and {are} left out."
         if not self.is_balanced:
             return f"{text} After weighting the groups are still not alike: do not build on this figure."
-        text += f" Difference in differences: {self.did_difference:+z,.2f} ({_range(self.did_interval)})"
+        did = money(self.did_difference, *self.did_interval, form="+z,")
+        text += f" Difference in differences: {did} ({_range(self.did_difference, self.did_interval)})"
         if self.trends_differ is None:
             text += "; give more than one period before to see whether the groups moved alike."
         elif self.trends_differ:
@@ -455,7 +456,7 @@ def _sign(interval: Interval) -> int:
     return int(interval.low > 0) - int(interval.high < 0)
 
 
-def _range(interval: Interval) -> str:
+def _range(difference: float, interval: Interval) -> str:
     if math.isinf(interval.high):
         return "no interval: customers of one group do not differ"
-    return span(*interval, "+z,.2f")
+    return span(*interval, lambda x: money(x, difference, *interval, form="+z,"))

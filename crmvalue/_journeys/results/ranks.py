@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_text, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, money
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     array_columns,
@@ -109,10 +109,10 @@ class JourneyRank(Columns, Pictured):
         if self.n_unknown:
             unknown = f" Not ranked, without a known figure or error: {counted(self.n_unknown, 'row')}."
         if len(self) == 1:
-            return f"By {figure}, {self.label[0]} is the only row ({self.value[0]:z,.2f}).{unknown}"
+            return f"By {figure}, {self.label[0]} is the only row ({money(self.value[0])}).{unknown}"
         if len(self) <= self.top:  # each of them is among the best
             rows = [
-                f"{name} ({value:z,.2f})" for name, value in zip(self.label.tolist(), self.value.tolist(), strict=True)
+                f"{name} ({money(value)})" for name, value in zip(self.label.tolist(), self.value.tolist(), strict=True)
             ]
             return (
                 f"By {figure}, the {len(self)} rows are {', '.join(rows)}. "
@@ -120,7 +120,7 @@ class JourneyRank(Columns, Pictured):
             )
         place = "the best" if self.top == 1 else f"among the best {self.top}"
         lines = [
-            f"{name} is {place} with {_percent(prob)} ({value:z,.2f})"
+            f"{name} is {place} with {_percent(prob)} ({money(value)})"
             for name, prob, value in zip(self.label.tolist(), self.prob_top.tolist(), self.value.tolist(), strict=True)
         ]
         return f"By {figure}, {'; '.join(lines[: self.top])}.{unknown}"

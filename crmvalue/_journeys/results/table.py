@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_fraction, as_whole_number, require, require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, money
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -404,7 +404,9 @@ class JourneyResults(Columns, Pictured):
         shown = order[(low[order] > 0) | (high[order] < 0)]
         said = []
         for i in (shown if len(shown) else order)[:_MOST_NAMED].tolist():
-            numbers = f"{self.incremental_revenue[i]:+z,.2f} ({low[i]:+z,.2f} to {high[i]:+z,.2f})"
+            ends = (self.incremental_revenue[i], low[i], high[i])
+            brought, least, most = (money(x, *ends, form="+z,") for x in ends)
+            numbers = f"{brought} ({least} to {most})"
             said.append(f"{self.label[i]} brought {numbers}" if len(shown) else f"{self.label[i]} {numbers}")
         rest = len(known) - len(shown)
         if not len(shown):

@@ -706,6 +706,7 @@ class TestRanks:
             "By revenue, the 2 rows are a (5.00), b (4.00). a is the best with 76 %. "
             "Not ranked, without a known figure or error: 1 row."
         )
+        assert "are a (0.0020), b (0.0012)." in attrs.evolve(rank, value=[0.002, 0.0012]).conclusion
 
     @pytest.mark.parametrize(("name", "wrong"), [("error", [-1.0]), ("prob_best", [1.5]), ("prob_top", [-0.5])])
     def test_values_that_no_log_gives(self, name, wrong):

@@ -83,6 +83,8 @@ class TestObservedEffect:
         large = observed_effect(treated, after * 1e6, past=[column * 1e6 for column in past])
         assert large.effect == pytest.approx(found.effect * 1e6, rel=1e-6)
         rows = np.random.default_rng(8).permutation(len(after))
+        small = observed_effect(treated, after * 1e-3, past=past)
+        assert f"{small.effect:+.5f} each ({small.interval.low:+.5f} to {small.interval.high:+.5f})" in small.conclusion
         other = observed_effect(treated[rows], after[rows], past=np.array(past)[:, rows])
         assert (other.effect, *other.interval) == pytest.approx((found.effect, *found.interval))
 
