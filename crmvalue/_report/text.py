@@ -119,7 +119,7 @@ def format_models(summary: ModelSummary) -> str:
     _require(summary, ModelSummary, "summarise_models")
     lines = ["WHAT THE CUSTOMERS WILL DO (model)"]
     if summary.expected_purchases is None:
-        return "\n".join([*lines, *_wrap(f"not known: {summary.problem}")])
+        return "\n".join([*lines, *_wrap(f"not known: {summary.problem}"), *_about_serving(summary)])
     lines += _choice_lines(summary)
     note = "of all customers in the next 52 weeks"
     lines.append(_line("expected purchases", f"{summary.expected_purchases:,.0f}", note=note))
@@ -254,7 +254,8 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         lines.append(_estimate("acquisition cost", cost, note=f"at most, for an LTV:CAC of 3{serving}"))
     if serving:
         a_year = f"{summary.service_cost:z,.2f}"
-        lines += _wrap(f"Serving a customer costs {a_year} a year: only the value of the forecast takes it off.")
+        what = "only the value of the forecast, if it is known, takes it off"
+        lines += _wrap(f"Serving a customer costs {a_year} a year: {what}.")
     lines += _ignored_lines(summary)
     lines += [
         f"  A customer without a purchase in the last {period.name} counts as lost.",
@@ -474,13 +475,18 @@ def _error_table(summary: ModelSummary, name: str) -> list[str]:
     return lines
 
 
+def _about_serving(summary: ModelSummary) -> list[str]:
+    """Say that no figure knows the cost of serving, where there is one but no value of the forecast."""
+    return _wrap("So no figure takes off the cost of serving a customer.") if summary.service_cost else []
+
+
 def _forecast_value_lines(summary: ModelSummary) -> list[str]:
     basis = "revenue" if summary.margin is None else f"margin at {summary.margin}"
     rate = "" if not summary.discount_rate else f", discounted at {summary.discount_rate} a year"
     serving = f", less {summary.service_cost:z,.2f} a year for serving each" if summary.service_cost else ""
     note = f"of the base, in {basis}{serving}{rate}"
     if summary.value is None:
-        lines = _wrap(f"Value not known: {summary.spend_problem}")
+        lines = _wrap(f"Value not known: {summary.spend_problem}") + _about_serving(summary)
     else:
         lines = [_line("value, 52 weeks", f"{summary.value:z,.2f}", note=note)]
     if summary.value_for_life is not None:

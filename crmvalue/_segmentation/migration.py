@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_counts, as_fraction, as_positive, as_whole_number, require_same_index
 from crmvalue._core.encoding.customers import are_texts
 from crmvalue._core.frames import Columns
-from crmvalue._core.labels import counted, listed, money
+from crmvalue._core.labels import counted, listed
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
@@ -226,12 +226,12 @@ class Migration(Columns, Pictured):
         >>> moved.statements()[1]
         'sleeping shrank 4.9 times, from 49 to 10 customers'
         """
-        change = self.value_change
+        money = self.value_change
         said = []
         for i, (state, before, now) in enumerate(
             zip(self.states, self.size_before.tolist(), self.size_now.tolist(), strict=True)
         ):
-            worth = "" if change is None else f", and its value changed by {money(change[i], form='+z,')}"
+            worth = "" if money is None else f", and its value changed by {money[i]:+z,.2f}"
             said.append(f"{state} {_movement(before, now)}{worth}")
         unfair = "" if self.window_before is None else self.caution
         return (*said, unfair) if unfair else tuple(said)

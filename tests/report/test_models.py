@@ -181,6 +181,10 @@ class TestSummariseModels:
         summary = summarise_models(*columns)
         assert summary.value is None
         assert "no finite mean (q = 0.90)" in format_models(summary)
+        said = "So no figure takes off the cost of serving a customer."
+        assert said not in format_models(summary)
+        for value in (summary, attrs.evolve(summary, expected_purchases=None, problem="no answer")):
+            assert said in format_models(attrs.evolve(value, margin=0.3, service_cost=2.0))
 
     def test_spend_that_cannot_be_trusted_or_fitted(self, columns, monkeypatch):
         monkeypatch.setattr(model_section, "fit_gamma_gamma", doubtful(fit_gamma_gamma, "p on the boundary"))
