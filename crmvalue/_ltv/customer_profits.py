@@ -12,6 +12,7 @@ from crmvalue._core.checks import as_column, as_floats, as_results, require, req
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import money
 from crmvalue._core.per_customer import PerCustomer, Rows, as_per_customer, as_segments, per_customer_field
 from crmvalue._core.values import Given, array_field, hand_over, number_column, read_only, require_columns, stay_frozen
 from crmvalue._ltv.checks import require_not_negative
@@ -195,11 +196,11 @@ class CustomerProfits(Columns):
         if not len(few):
             every = "The only customer leaves" if len(self) == 1 else f"All {len(self):,} customers leave"
             return f"{every} something or {'costs' if len(self) == 1 else 'cost'} nothing."
-        loss = math.fsum(few.loss.tolist())
+        loss = money(math.fsum(few.loss.tolist()))
         who = "The only customer" if len(self) == 1 else f"{len(few):,} of {len(self):,} customers"
-        more = f"they cost {loss:z,.2f} more than they bring" if round(loss, 2) else "they cost all that they bring"
+        more = "they cost all that they bring" if loss == "0.00" else f"they cost {loss} more than they bring"
         text = f"{who} {'leaves' if len(few) == 1 else 'leave'} nothing: {more}."
-        return text if len(self) == 1 else f"{text} All customers together leave {self.total:z,.2f}."
+        return text if len(self) == 1 else f"{text} All customers together leave {money(self.total)}."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, with profit, reason and break-even, for a dataframe of any kind."""
