@@ -103,7 +103,8 @@ def as_floats(**inputs: ArrayLike) -> tuple[Floats, ...]:
     """Cast each input to float64 and check that all are ordinary numbers whose shapes broadcast together.
 
     An ordinary number is 0 or of a magnitude from 1e-100 to 1e100, so that a product or quotient of a few numbers
-    cannot overflow. Text, booleans, complex numbers, dates, NaN, infinities and masked or missing values raise.
+    cannot overflow; what is smaller is too small to matter, and counts as 0. Text, booleans, complex numbers, dates,
+    NaN, infinities and masked or missing values raise.
     """
     require_same_index(**inputs)
     arrays = {name: _finite(name, value) for name, value in inputs.items()}
@@ -125,8 +126,7 @@ def as_column(name: str, value: ArrayLike, *, allow_missing: bool = False, large
     """Cast one column of raw data to a one-dimensional float64 array; NaN passes only with `allow_missing`."""
     array = _numeric(name, value)
     _require_one_dimension(name, array)
-    _require_ordinary(name, array, allow_missing=allow_missing, largest=largest)
-    return array
+    return _ordinary_numbers(name, array, allow_missing=allow_missing, largest=largest)
 
 
 def as_log_amounts(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:
@@ -148,9 +148,7 @@ def as_results(name: str, value: ArrayLike, *, allow_missing: bool = False, any_
     array = _numeric(name, value)
     if not any_shape:
         _require_one_dimension(name, array)
-    array = np.where(np.abs(array) < 1 / _LARGEST, 0.0, array)
-    _require_ordinary(name, array, allow_missing=allow_missing)
-    return array
+    return _ordinary_numbers(name, array, allow_missing=allow_missing)
 
 
 def as_float(name: str, value: ArrayLike) -> float:
@@ -458,25 +456,33 @@ def require_same_length(**columns: npt.NDArray[Any]) -> int:
 
 
 def _finite(name: str, value: ArrayLike) -> Floats:
-    array = _numeric(name, value)
-    _require_ordinary(name, array)
-    return array
+    return _ordinary_numbers(name, _numeric(name, value))
 
 
-def _require_ordinary(name: str, array: Floats, *, allow_missing: bool = False, largest: float = _LARGEST) -> None:
+def _ordinary_numbers(name: str, array: Floats, *, allow_missing: bool = False, largest: float = _LARGEST) -> Floats:
+    """Check that numbers are ordinary; a magnitude below 1e-100 is too small to matter, and 0."""
     size = np.abs(array)
     good = (size <= largest) & ((size >= 1 / largest) | (size == 0))  # NaN compares false
-    if not good.all():
-        if allow_missing:
-            good |= np.isnan(array)
-        else:
-            require(np.isfinite(array), name, array, "finite, without NaN")
-        tiny = bool((size[~good] < 1).any()) and largest == LARGEST_AMOUNT
-        require(good, name, array, _ordinary(largest), hint=_RESIDUE_HINT if tiny else None)
+    if good.all():
+        return array
+    if allow_missing:
+        good |= np.isnan(array)
+    else:
+        require(np.isfinite(array), name, array, "finite, without NaN")
+    nothing = size < 1 / _LARGEST
+    good |= nothing
+    tiny = bool((size[~good] < 1).any()) and largest == LARGEST_AMOUNT
+    require(good, name, array, _ordinary(largest), hint=_RESIDUE_HINT if tiny else None)
+    return np.where(nothing, 0.0, array)
 
 
 def _ordinary(largest: float = _LARGEST) -> str:
-    return f"0 or of a magnitude from {1 / largest:g} to {largest:g}".replace("+", "")
+    rule = (
+        f"of a magnitude up to {largest:g}"
+        if largest == _LARGEST
+        else f"0 or of a magnitude from {1 / largest:g} to {largest:g}"
+    )
+    return rule.replace("+", "")
 
 
 def _numeric(name: str, value: ArrayLike) -> Floats:

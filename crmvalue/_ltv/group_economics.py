@@ -12,7 +12,6 @@ import numpy as np
 
 from crmvalue._core.calendar import months_between, pile_of_first_days
 from crmvalue._core.checks import (
-    as_column,
     as_day,
     as_day_column,
     as_fraction,
@@ -386,7 +385,7 @@ def group_economics(
     'channel: move money from ads (0.44, at most 0.66) to mail (9.88, at least 8.52).'
     """
     target, coverage = as_positive("target_ratio", target_ratio), as_fraction("level", level)
-    amounts = as_results("value", as_column("value", value))
+    amounts = as_results("value", value)
     n = require_same_length(value=amounts)
     segments = as_segments(segment, n)
     _require_dimensions(by)

@@ -103,6 +103,7 @@ def likeliest_shape(times: WholeTimes) -> tuple[float, float]:
     return float(max(polished, _LOWEST)), float(math.sqrt(-bends[1]) / -bends[0])
 
 
+@np.errstate(under="ignore")
 def log_weights(time: Floats, shape: float) -> Floats:
     """Logarithm of the integral of ``t ** (shape - 1)`` over the times nearest to a whole `time`, >= 1.
 
@@ -114,6 +115,7 @@ def log_weights(time: Floats, shape: float) -> Floats:
     return weights
 
 
+@np.errstate(under="ignore")
 def log_compositions(number: Integers, total: Integers, shape: float) -> Floats:
     """Logarithm of the sum of products of weights over the compositions of each `total` into `number` parts.
 

@@ -81,7 +81,6 @@ NOT_NUMBERS = {
     "huge integer": (HUGE, HUGE, None),
     "huge integer in a list": ([1, HUGE], HUGE, 1),
     "too large": ([1.0, 1e101], 1e101, 1),
-    "too small": (5e-324, 5e-324, None),
     "long double": (np.longdouble("1e4000"), np.inf, None),
     "dictionary": ({1: 2}, {1: 2}, None),
 }
@@ -315,7 +314,12 @@ class TestAsColumn:
             as_column("x", value)
         assert caught.value.index == 1
 
-    @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e101, 1e-101, "a", HUGE])
+    def test_what_is_too_small_to_matter_is_0(self):
+        assert as_column("x", [np.nan, 1e-101, -5e-324, 1e-100], allow_missing=True).tolist()[1:] == [0, 0, 1e-100]
+        assert as_column("x", [1.95e-240, 3.0]).tolist() == [0, 3]
+        assert as_floats(x=[[5e-324], [2.0]], y=1.0)[0].tolist() == [[0], [2]]
+
+    @pytest.mark.parametrize("value", [np.inf, -np.inf, 1e101, "a", HUGE])
     def test_what_is_not_ordinary_is_never_missing(self, value):
         with pytest.raises(InputError) as caught:
             as_column("x", [np.nan, value], allow_missing=True)

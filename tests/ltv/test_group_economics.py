@@ -357,3 +357,9 @@ def test_contradictions_are_refused(changes, named):
     found = group_economics({"channel": ["a", "a", "b"]}, [1.0, 3.0, 2.0], acquisition_cost=1.0, cash_flows=flows)
     with pytest.raises(InputError, match=named):
         attrs.evolve(found, **changes)
+
+
+def test_the_value_of_a_customer_long_silent_counts_as_nothing():
+    groups, value = {"channel": ["ads", "ads", "mail"]}, [1.95e-240, 3.0, 2.0]
+    found = group_economics(groups, value, acquisition_cost=1.0)
+    assert found == group_economics(groups, [0.0, *value[1:]], acquisition_cost=1.0)

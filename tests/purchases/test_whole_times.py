@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crmvalue._purchases.whole_times import WholeTimes, likeliest_shape, log_compositions, log_weights
+from crmvalue.purchases import estimate_regularity
 
 
 def weight(time, shape):
@@ -143,3 +144,13 @@ class TestWholeTimes:
         assert likeliest_shape(bursts)[0] == pytest.approx(0.05, rel=0.01)
         clock = WholeTimes.of_customers(np.zeros(8, int), np.array([90, 91, 90, 90, 91, 90, 91, 90]))
         assert likeliest_shape(clock)[0] == math.inf
+
+
+@pytest.mark.filterwarnings("ignore:1 row is more than 5 years before")
+def test_strict_settings_of_numpy_stop_nothing():
+    customer = ["a"] * 4 + ["b"] * 4 + ["c"] * 4
+    weeks, far = ["2024-01-01", "2024-01-08", "2024-01-15", "2024-01-22"], ["2010-01-01", "2024-01-03", "2024-02-01"]
+    date = [*weeks, *weeks, *far, "2024-03-01"]
+    with np.errstate(all="raise"):
+        found = estimate_regularity(customer, date)
+    assert found == estimate_regularity(customer, date)

@@ -142,12 +142,16 @@ def text_array(texts: Sequence[str]) -> npt.NDArray[Any]:
 
 def stable_draw(ids: npt.NDArray[Any], salt: str) -> Floats:
     """Draw a number in [0, 1) for each identifier, always the same for the same salt."""
-    if len(salt.encode()) > 64:
-        salt = hashlib.blake2b(salt.encode()).hexdigest()[:64]
-    key = salt.encode()
-    hashes = (hashlib.blake2b(str(item).encode(), digest_size=8, key=key).digest() for item in ids.tolist())
+    key = _bytes_of(salt)
+    if len(key) > 64:
+        key = hashlib.blake2b(key).hexdigest()[:64].encode()
+    hashes = (hashlib.blake2b(_bytes_of(str(item)), digest_size=8, key=key).digest() for item in ids.tolist())
     numbers = np.frombuffer(b"".join(hashes), dtype=">u8") if len(ids) else np.zeros(0, dtype=np.uint64)
     return (numbers >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+
+def _bytes_of(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")  # half of a pair of UTF-16, which no file holds, may be in a text
 
 
 def _encode_texts(value: ArrayLike) -> Encoded | None:

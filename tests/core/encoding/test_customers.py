@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue._core.encoding.customers import encode_customers, fill_missing
+from crmvalue._core.encoding.customers import encode_customers, fill_missing, stable_draw
 from crmvalue.errors import InputError
 from crmvalue.purchases import summarise_purchases
 
@@ -296,3 +296,10 @@ class TestLargeNumbersBesideMissingOnes:
         made = summarise_purchases([2**53 + 1, float("nan")], ["2024-01-01"] * 2, [1, 2], missing="drop")
         assert made.customer.tolist() == [2**53 + 1]
         assert made.counts.n_without_customer == 1
+
+
+def test_half_of_a_pair_of_utf_16_draws_too():
+    ids = np.array(["a", "\udfff"], dtype=object)
+    one, other = stable_draw(ids, "spring"), stable_draw(ids, "\udfff" * 30)
+    assert len({*one.tolist(), *other.tolist()}) == 4
+    assert stable_draw(ids[:1], "spring") == one[0]
