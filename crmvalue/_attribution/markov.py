@@ -113,6 +113,7 @@ class RemovalEffects(Columns):
         return from_json(cls, text)
 
 
+@np.errstate(under="ignore")
 def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:
     r"""Conversions that would be lost without each channel, from a Markov chain of the touches.
 

@@ -557,6 +557,15 @@ class TestMarkovRemovalEffects:
         reach = np.arange(2 * n, n, -1) / (2 * n)  # one path less at each step
         np.testing.assert_allclose(markov_removal_effects(paths).prob_without, 1 - reach, rtol=0, atol=1e-14)
 
+    def test_channels_that_are_hardly_reached_under_strict_numpy_settings(self):
+        names = [f"c{i:03d}" for i in range(60)]
+        n_lost = [0] + [10**6] * 60
+        paths = Paths.from_lists([names, *([name] for name in names)], [1] + [0] * 60, n_lost=n_lost)
+        with np.errstate(all="raise"):
+            effects = markov_removal_effects(paths)
+            effect = effects.removal_effect
+        np.testing.assert_allclose(effect[-3:], [0.0, 1e-6, 1.0], rtol=1e-5, atol=1e-11)
+
     def test_many_channels_take_one_elimination(self, monkeypatch):
         rng = np.random.default_rng(5)
         lists = [[f"c{i}" for i in rng.integers(0, 150, n)] for n in rng.geometric(0.2, 600)]
