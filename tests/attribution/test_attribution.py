@@ -530,6 +530,9 @@ class TestMarkovRemovalEffects:
         paths = Paths.from_lists(lists, rng.random(500) < 0.3)
         direct = markov_removal_effects(paths, order=order)
         monkeypatch.setattr("crmvalue._attribution.markov._MOST_DIRECT", 0)
+        followed = markov_removal_effects(paths, order=order)
+        np.testing.assert_allclose(followed.prob_without, direct.prob_without, rtol=1e-13)
+        monkeypatch.setattr("crmvalue._attribution.markov._MOST_PASSES", 1)  # not enough: each system is solved
         stepwise = markov_removal_effects(paths, order=order)
         assert stepwise.prob_conversion == pytest.approx(direct.prob_conversion, rel=1e-10)
         np.testing.assert_allclose(stepwise.prob_without, direct.prob_without, rtol=1e-10)
@@ -538,6 +541,31 @@ class TestMarkovRemovalEffects:
         )  # not enough: factors solve each system after all
         factors = markov_removal_effects(paths, order=order)
         np.testing.assert_allclose(factors.prob_without, direct.prob_without, rtol=1e-13)
+
+    def test_many_states_take_no_system_each(self, monkeypatch):
+        """Of a chain of three touches, what converts without a channel are the paths that never come to it."""
+        rng = np.random.default_rng(7)
+        lists = [[f"c{i:02d}" for i in rng.integers(0, 60, 3)] for _ in range(1500)]
+        converted = rng.random(1500) < 0.3
+        paths = Paths.from_lists(lists, converted)
+        monkeypatch.setattr("crmvalue._attribution.markov._prob_conversion", None)
+        effects = markov_removal_effects(paths, order=3)
+        assert effects.n_states > 2000
+        without = [
+            sum(won for row, won in zip(lists, converted, strict=True) if channel not in row) / 1500
+            for channel in effects.channels
+        ]
+        np.testing.assert_allclose(effects.prob_without, without, rtol=1e-12)
+
+    def test_more_channels_times_states_than_are_quick_are_refused(self, monkeypatch):
+        monkeypatch.setattr("crmvalue._attribution.markov._MOST_DIRECT", 2)
+        paths = Paths.from_lists([["a", "b", "c", "a"]], [1])
+        monkeypatch.setattr("crmvalue._attribution.markov._MOST_WORK", 12)
+        assert markov_removal_effects(paths, order=2).n_states == 4
+        monkeypatch.setattr("crmvalue._attribution.markov._MOST_WORK", 11)
+        with pytest.raises(InputError, match=r"at most 11; got 2.*3 channels have 4 states") as caught:
+            markov_removal_effects(paths, order=2)
+        assert caught.value.name == "order"
 
     @pytest.mark.parametrize("n_lost", [10**5, 10**10, 10**15])
     def test_rare_conversions_keep_their_digits(self, n_lost):
