@@ -34,6 +34,7 @@ from crmvalue._core.checks import (
     as_day_column,
     as_fraction,
     as_items,
+    as_ordered_items,
     as_positive,
     as_text,
     index_of,
@@ -408,7 +409,7 @@ def compare_ltv_to_cac(
     >>> compare_ltv_to_cac(["mail", "ads"], [90, 40], [20, 50]).title
     'ads loses money: a customer brings 0.8 times their cost'
     """
-    items = as_items("names", names, "a list of names")
+    items = as_ordered_items("names", names, "a list of names")
     if index_of(names) is None:
         _, (ltv, acquisition_cost) = by_name(items, ltv=ltv, acquisition_cost=acquisition_cost)
     else:  # three columns of one table

@@ -12,7 +12,7 @@ from crmvalue._core.checks import (
     as_amounts,
     as_column,
     as_counts,
-    as_items,
+    as_ordered_items,
     as_text,
     require,
     require_same_index,
@@ -56,7 +56,7 @@ def names_field() -> Any:
 
 def names_of(channels: Any) -> tuple[str, ...]:
     """Take a list of names, each once."""
-    names = tuple(as_text("channels", name) for name in as_items("channels", channels, "a list of names"))
+    names = tuple(as_text("channels", name) for name in as_ordered_items("channels", channels, "a list of names"))
     if len(set(names)) != len(names):
         raise InputError("channels", "each once", channels)
     return names
@@ -404,8 +404,8 @@ def _encode_lists(
 def _rows_of(name: str, value: Any, *, hint: str | None = None) -> list[list[Any]]:
     rule = "a list with one list for each path"
     return [
-        as_items(name, row, rule, index=index, hint=hint)
-        for index, row in enumerate(as_items(name, value, rule, hint=hint))
+        as_ordered_items(name, row, rule, index=index, hint=hint)
+        for index, row in enumerate(as_ordered_items(name, value, rule, hint=hint))
     ]
 
 

@@ -43,6 +43,7 @@ __all__ = [
     "as_items",
     "as_log_amounts",
     "as_name",
+    "as_ordered_items",
     "as_outcomes",
     "as_positive",
     "as_results",
@@ -210,6 +211,15 @@ def as_items(name: str, value: object, rule: str, *, index: int | None = None, h
         return [*items]
     except Exception as error:  # whatever the value's own code raises
         raise InputError(name, rule, value, index=index, hint=hint) from error
+
+
+def as_ordered_items(
+    name: str, value: object, rule: str, *, index: int | None = None, hint: str | None = None
+) -> list[Any]:
+    """Take items of which each has its place; a set, which would give them in any order, raises."""
+    if isinstance(value, set | frozenset):
+        raise InputError(name, "a list or tuple", value, index=index, hint="a set has no order")
+    return as_items(name, value, rule, index=index, hint=hint)
 
 
 def as_flag(name: str, value: object) -> bool:

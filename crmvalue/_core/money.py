@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
-from crmvalue._core.checks import as_items, as_text, require_same_index
+from crmvalue._core.checks import as_ordered_items, as_text, require_same_index
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -207,7 +207,9 @@ def split_amount(amount: int, weights: Sequence[int], *, minima: Sequence[int] |
     amount = whole_amount("amount", amount)
     require_same_index(weights=weights, minima=minima)
     rule = "a list of whole numbers"
-    sizes = [whole_amount("weights", w, low=0, index=i) for i, w in enumerate(as_items("weights", weights, rule))]
+    sizes = [
+        whole_amount("weights", w, low=0, index=i) for i, w in enumerate(as_ordered_items("weights", weights, rule))
+    ]
     sign = -1 if amount < 0 else 1
     if minima is None:
         if amount and not any(sizes):
@@ -225,7 +227,7 @@ def _floors(minima: Any, sizes: list[int]) -> list[int]:
         minima = [whole_amount("minima", minima, low=0)] * len(sizes)
     floors = [
         whole_amount("minima", m, low=0, index=i)
-        for i, m in enumerate(as_items("minima", minima, "a whole number or a list of them"))
+        for i, m in enumerate(as_ordered_items("minima", minima, "a whole number or a list of them"))
     ]
     if len(floors) != len(sizes):
         raise InputError("minima", f"as long as `weights` ({len(sizes)})", len(floors))

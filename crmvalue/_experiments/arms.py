@@ -10,7 +10,7 @@ from crmvalue._core.checks import (
     as_amounts,
     as_counts,
     as_fraction,
-    as_items,
+    as_ordered_items,
     as_positive,
     as_whole_number,
     require,
@@ -76,7 +76,7 @@ _MOST_ARMS = 200  # integrals over all arms together take the square of their nu
 
 def arm_names(value: Any) -> tuple[str, ...]:
     """Take the names of the arms: at least two different texts."""
-    names = tuple(name_text("names", item) for item in as_items("names", value, "a list of names"))
+    names = tuple(name_text("names", item) for item in as_ordered_items("names", value, "a list of names"))
     seen: set[str] = set()
     for place, item in enumerate(names):
         if not item.strip() or item in seen:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_fraction, as_items, as_text, require
+from crmvalue._core.checks import as_counts, as_fraction, as_ordered_items, as_text, require
 from crmvalue._core.comparisons import fisher_p, p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -58,7 +58,7 @@ def as_name(name: str, value: object) -> str:
 
 def as_names(name: str, value: Any) -> tuple[str, ...]:
     """Take a list of different names, each a text that is not empty."""
-    names = tuple(as_text(name, item) for item in as_items(name, value, "a list of names"))
+    names = tuple(as_text(name, item) for item in as_ordered_items(name, value, "a list of names"))
     seen: set[str] = set()
     for place, item in enumerate(names):
         if not item.strip() or item in seen:
@@ -69,7 +69,7 @@ def as_names(name: str, value: Any) -> tuple[str, ...]:
 
 def _group_names(name: str, value: Any) -> tuple[str, ...]:
     """Take the names of groups; a whole number stands for its digits."""
-    items = as_items(name, value, "a list of names")
+    items = as_ordered_items(name, value, "a list of names")
     return as_names(name, [str(item) if _is_whole(item) else item for item in items])
 
 

@@ -10,6 +10,7 @@ from crmvalue._core.checks import (
     as_amounts,
     as_flag,
     as_items,
+    as_ordered_items,
     as_positive,
     as_text,
     as_time,
@@ -476,7 +477,7 @@ def _first_below(minima: list[Integers], start: Integers, limit: Integers) -> In
 
 
 def _tier_names(tiers: object) -> tuple[str, ...]:
-    items = as_items("tiers", tiers, "a sequence of texts, the lowest first")
+    items = as_ordered_items("tiers", tiers, "a sequence of texts, the lowest first")
     names = tuple(as_text("tiers", name) for name in items)
     if len(names) < 2 or len(set(names)) != len(names):
         raise InputError("tiers", "at least two, all different", names)

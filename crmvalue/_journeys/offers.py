@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from crmvalue._core.checks import as_float, as_items, as_text
+from crmvalue._core.checks import as_float, as_ordered_items, as_text
 from crmvalue._core.values import checked_field, optional
 from crmvalue.errors import InputError
 
@@ -85,7 +85,7 @@ def as_offer(name: str, value: object) -> Offer:
 
 def as_offers(value: Any) -> tuple[Offer, ...]:
     """Take offers of which none is below an earlier one."""
-    items = as_items("offers", value, "a sequence of offers or texts")
+    items = as_ordered_items("offers", value, "a sequence of offers or texts")
     if len(items) > _MOST_OFFERS:
         raise InputError("offers", f"at most {_MOST_OFFERS:,} offers", len(items))
     offers = tuple(as_offer("offers", item) for item in items)

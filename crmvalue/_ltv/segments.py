@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_items, as_results, require_same_index
+from crmvalue._core.checks import as_day, as_ordered_items, as_results, require_same_index
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import name_text
 from crmvalue._core.values import checked_field, float_column, optional, stay_frozen
@@ -24,7 +24,7 @@ __all__ = ["SegmentLtv", "ltv_segments"]
 
 
 def _names(value: Iterable[str]) -> tuple[str, ...]:
-    return tuple(name_text("names", item) for item in as_items("names", value, "a list of names"))
+    return tuple(name_text("names", item) for item in as_ordered_items("names", value, "a list of names"))
 
 
 @stay_frozen

@@ -35,7 +35,8 @@ def growth_rate(before: ArrayLike, now: ArrayLike, *, n_periods: ArrayLike = 1) 
     Raises
     ------
     InputError
-        If an input is NaN, infinite or outside its range, or the shapes do not broadcast.
+        If an input is NaN, infinite or outside its range, the growth per period is too large for a float, or the shapes
+        do not broadcast.
 
     Notes
     -----
@@ -60,6 +61,7 @@ def growth_rate(before: ArrayLike, now: ArrayLike, *, n_periods: ArrayLike = 1) 
         log_growth = np.where(near, np.log1p(np.where(near, change, 0.0)), np.log(end) - np.log(start))
     with np.errstate(over="ignore"):
         rate: FloatOrArray = np.expm1(log_growth / n)[()]
+    require(np.isfinite(rate), "n_periods", n, "long enough for a growth per period that a float can hold")
     return rate
 
 

@@ -14,8 +14,8 @@ from crmvalue._core.checks import (
     as_day,
     as_day_column,
     as_fraction,
-    as_items,
     as_log_amounts,
+    as_ordered_items,
     as_text,
     require,
     require_same_index,
@@ -76,7 +76,7 @@ def _dimensions(name: str, value: Any) -> FixedMapping[str, tuple[str, ...]]:
         raise InputError(name, rule, value)
     return FixedMapping(
         {
-            as_text(name, key): tuple(as_text(name, label) for label in as_items(name, column, rule))
+            as_text(name, key): tuple(as_text(name, label) for label in as_ordered_items(name, column, rule))
             for key, column in value.items()
         }
     )

@@ -12,7 +12,7 @@ from crmvalue._core.checks import (
     as_column,
     as_day,
     as_floats,
-    as_items,
+    as_ordered_items,
     as_text,
     require,
     require_choice,
@@ -83,7 +83,7 @@ def _places(rows: slice | ArrayLike, n: int, *, once: bool) -> Integers:
 
 
 def _distinct_names(value: Any) -> tuple[str, ...]:
-    items = as_items("covariate_names", value, "a list of texts")
+    items = as_ordered_items("covariate_names", value, "a list of texts")
     names = tuple(as_text("covariate_names", name) for name in items)
     if len(set(names)) != len(names):
         raise InputError("covariate_names", "all different", names)

@@ -14,7 +14,7 @@ from crmvalue._core.checks import (
     as_counts,
     as_day,
     as_floats,
-    as_items,
+    as_ordered_items,
     as_positive,
     as_whole_number,
     require,
@@ -75,7 +75,7 @@ def _scores(name: str, value: Any) -> Integers:
 
 def _breaks(name: str, endless: float) -> Any:
     def convert(value: Any) -> npt.NDArray[np.float64]:
-        items = as_items(name, value, "a column of break points")
+        items = as_ordered_items(name, value, "a column of break points")
         is_endless = [isinstance(item, float | np.floating) and item == endless for item in items]
         given = [0.0 if skip else item for item, skip in zip(items, is_endless, strict=True)]
         return read_only(np.where(is_endless, endless, as_column(name, given, largest=_LARGEST_BREAK)))

@@ -530,6 +530,9 @@ class TestMarkovRemovalEffects:
         paths = Paths.from_lists(lists, rng.random(500) < 0.3)
         direct = markov_removal_effects(paths, order=order)
         monkeypatch.setattr("crmvalue._attribution.markov._MOST_DIRECT", 0)
+        followed = markov_removal_effects(paths, order=order)
+        np.testing.assert_allclose(followed.prob_without, direct.prob_without, rtol=1e-13)
+        monkeypatch.setattr("crmvalue._attribution.markov._MOST_PASSES", 1)  # not enough: each system is solved
         stepwise = markov_removal_effects(paths, order=order)
         assert stepwise.prob_conversion == pytest.approx(direct.prob_conversion, rel=1e-10)
         np.testing.assert_allclose(stepwise.prob_without, direct.prob_without, rtol=1e-10)
@@ -538,6 +541,31 @@ class TestMarkovRemovalEffects:
         )  # not enough: factors solve each system after all
         factors = markov_removal_effects(paths, order=order)
         np.testing.assert_allclose(factors.prob_without, direct.prob_without, rtol=1e-13)
+
+    def test_many_states_take_no_system_each(self, monkeypatch):
+        """Of a chain of three touches, what converts without a channel are the paths that never come to it."""
+        rng = np.random.default_rng(7)
+        lists = [[f"c{i:02d}" for i in rng.integers(0, 60, 3)] for _ in range(1500)]
+        converted = rng.random(1500) < 0.3
+        paths = Paths.from_lists(lists, converted)
+        monkeypatch.setattr("crmvalue._attribution.markov._prob_conversion", None)
+        effects = markov_removal_effects(paths, order=3)
+        assert effects.n_states > 2000
+        without = [
+            sum(won for row, won in zip(lists, converted, strict=True) if channel not in row) / 1500
+            for channel in effects.channels
+        ]
+        np.testing.assert_allclose(effects.prob_without, without, rtol=1e-12)
+
+    def test_more_channels_times_states_than_are_quick_are_refused(self, monkeypatch):
+        monkeypatch.setattr("crmvalue._attribution.markov._MOST_DIRECT", 2)
+        paths = Paths.from_lists([["a", "b", "c", "a"]], [1])
+        monkeypatch.setattr("crmvalue._attribution.markov._MOST_WORK", 12)
+        assert markov_removal_effects(paths, order=2).n_states == 4
+        monkeypatch.setattr("crmvalue._attribution.markov._MOST_WORK", 11)
+        with pytest.raises(InputError, match=r"at most 11; got 2.*3 channels have 4 states") as caught:
+            markov_removal_effects(paths, order=2)
+        assert caught.value.name == "order"
 
     @pytest.mark.parametrize("n_lost", [10**5, 10**10, 10**15])
     def test_rare_conversions_keep_their_digits(self, n_lost):
@@ -556,6 +584,15 @@ class TestMarkovRemovalEffects:
         paths = Paths.from_lists(lists, [1] * n, n_lost=[0] * (n - 1) + [n])
         reach = np.arange(2 * n, n, -1) / (2 * n)  # one path less at each step
         np.testing.assert_allclose(markov_removal_effects(paths).prob_without, 1 - reach, rtol=0, atol=1e-14)
+
+    def test_channels_that_are_hardly_reached_under_strict_numpy_settings(self):
+        names = [f"c{i:03d}" for i in range(60)]
+        n_lost = [0] + [10**6] * 60
+        paths = Paths.from_lists([names, *([name] for name in names)], [1] + [0] * 60, n_lost=n_lost)
+        with np.errstate(all="raise"):
+            effects = markov_removal_effects(paths)
+            effect = effects.removal_effect
+        np.testing.assert_allclose(effect[-3:], [0.0, 1e-6, 1.0], rtol=1e-5, atol=1e-11)
 
     def test_many_channels_take_one_elimination(self, monkeypatch):
         rng = np.random.default_rng(5)

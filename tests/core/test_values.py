@@ -20,8 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crmvalue
-from crmvalue import attribution, frames, funnels, journeys, ltv, purchases, segmentation
-from crmvalue._core.checks import as_fraction, as_items
+from crmvalue import attribution, frames, funnels, journeys, ltv, promotions, purchases, segmentation
+from crmvalue._core.checks import as_fraction, as_items, as_ordered_items
 from crmvalue._core.values import (
     array_field,
     checked_field,
@@ -554,6 +554,24 @@ class TestUnreadable:
     @pytest.mark.parametrize("value", [["a", "b"], ("a", "b"), np.array(["a", "b"]), iter("ab"), pd.Series(["a", "b"])])
     def test_items(self, value):
         assert as_items("names", value, "a list of texts") == ["a", "b"]
+
+    @pytest.mark.parametrize(
+        ("call", "name"),
+        [
+            (lambda: promotions.split_amount(300, {4000, 2000, 1}), "weights"),
+            (lambda: promotions.split_amount(300, [4000, 2000], minima=frozenset({1, 2})), "minima"),
+            (lambda: attribution.Paths.from_lists([{"mail", "ads"}], [1]), "touches"),
+            (lambda: funnels.Funnel({"visit", "buy"}).count([[20, 10]]), "stages"),
+            (lambda: ltv.ltv_segments([1, 2], [0.5, 0.5], [0.1, 0.1], names={"a", "b"}), "names"),
+        ],
+    )
+    def test_a_set_has_no_order(self, call, name):
+        with pytest.raises(InputError, match=r"must be a list or tuple.*a set has no order") as caught:
+            call()
+        assert caught.value.name == name
+
+    def test_names_in_the_order_of_a_mapping(self):
+        assert as_ordered_items("names", {"b": 1, "a": 2}.keys(), "a list of texts") == ["b", "a"]
 
 
 def test_columns_of_texts_hold_no_numbers():

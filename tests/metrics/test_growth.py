@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmvalue.errors import InputError
 from crmvalue.metrics import doubling_time, growth_rate
 
 
@@ -40,6 +41,16 @@ class TestGrowthRate:
         assert growth_rate(before, now, n_periods=n) == pytest.approx(
             float(exact) / n - (n - 1) * float(exact) ** 2 / (2 * n**2), rel=1e-15, abs=0
         )
+
+    @pytest.mark.parametrize(("before", "now", "n"), [(80.0, 121.0, 1e-7), (1e-90, 1e90, 0.5), (100.0, 101.0, 1e-99)])
+    def test_growth_too_large_for_a_float_is_refused(self, before, now, n):
+        with pytest.raises(InputError, match="`n_periods` must be long enough"):
+            growth_rate(before, now, n_periods=n)
+
+    def test_the_period_that_is_too_short_is_named(self):
+        with pytest.raises(InputError) as caught:
+            growth_rate([80.0, 80.0, 80.0], [121.0, 0.0, 121.0], n_periods=[1.0, 1e-7, 1e-7])
+        assert (caught.value.name, caught.value.index) == ("n_periods", 2)
 
 
 class TestDoublingTime:

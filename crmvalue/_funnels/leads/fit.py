@@ -12,7 +12,7 @@ import numpy as np
 from crmvalue._core.checks import (
     as_floats,
     as_fraction,
-    as_items,
+    as_ordered_items,
     as_outcomes,
     as_positive,
     as_text,
@@ -278,7 +278,7 @@ def fit_lead_score(
     """
     require_same_index(X=X, y=y)
     if names is not None:
-        names = tuple(as_items("names", names, _NAMES_RULE))
+        names = tuple(as_ordered_items("names", names, _NAMES_RULE))
     elif has_columns(X):
         names = list(columns_of("X", X))
     x = _matrix(_in_order(X, names))
@@ -345,7 +345,7 @@ def _matrix(value: ArrayLike) -> Floats:
 
 
 def _names(value: object, n: int) -> tuple[str, ...]:
-    words = tuple(as_text("names", word) for word in as_items("names", value, _NAMES_RULE))
+    words = tuple(as_text("names", word) for word in as_ordered_items("names", value, _NAMES_RULE))
     if len(words) != n or len(set(words)) != n:
         raise InputError("names", f"{n} different names, one for each column of `X`", words)
     return words

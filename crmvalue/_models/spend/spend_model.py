@@ -12,7 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_day, as_flag, as_float, as_fraction, as_items, as_positive, require
+from crmvalue._core.checks import (
+    as_counts,
+    as_day,
+    as_flag,
+    as_float,
+    as_fraction,
+    as_ordered_items,
+    as_positive,
+    require,
+)
 from crmvalue._core.values import checked_field, optional
 from crmvalue._models.shared.common import MOST_PURCHASES, as_rng, check_history
 from crmvalue._models.shared.model import Model
@@ -131,7 +140,7 @@ def season_field() -> Any:
 
     def convert(value: Any) -> tuple[float, ...]:
         rule = "empty, or twelve numbers, from January to December"
-        effects = tuple(as_float("season", effect) for effect in as_items("season", value, rule))
+        effects = tuple(as_float("season", effect) for effect in as_ordered_items("season", value, rule))
         if len(effects) not in {0, _MONTHS}:
             raise InputError("season", rule, len(effects))
         return effects

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_flag, as_fraction, as_items, as_whole_number, require, require_same_length
+from crmvalue._core.checks import as_flag, as_fraction, as_ordered_items, as_whole_number, require, require_same_length
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
 from crmvalue._core.labels import counted
@@ -61,7 +61,7 @@ def _interval(name: str) -> Any:
 
     def convert(value: Any) -> Interval:
         rule = "an interval: two numbers, the low end not above the high one"
-        ends = tuple(as_items(name, value, rule))
+        ends = tuple(as_ordered_items(name, value, rule))
         numbers = all(
             isinstance(end, int | float | np.integer | np.floating) and not isinstance(end, bool) for end in ends
         )
