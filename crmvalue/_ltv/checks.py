@@ -11,6 +11,10 @@ from crmvalue._core.checks import as_counts, as_floats, as_results, require, req
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from typing import Any
+
+    import numpy.typing as npt
+
     from crmvalue.typing import ArrayLike, Floats
 
 __all__ = [
@@ -18,11 +22,14 @@ __all__ = [
     "as_per_stream",
     "as_streams",
     "in_cents",
+    "require_cells_that_fit",
     "require_finite_value",
     "require_fractions",
     "require_not_negative",
     "require_same_streams",
 ]
+
+_MOST_CELLS = 50_000_000  # of customers and periods of age: a gigabyte while they are filled
 
 
 def as_streams(name: str, value: ArrayLike) -> Floats:
@@ -75,6 +82,21 @@ def require_finite_value(churn: Floats, rate: Floats) -> None:
     finite = (churn > 0) | (rate > 0)
     hint = "otherwise the value is infinite; give a discount rate above 0, or n_periods"
     require(finite, "discount_rate", rate, "above 0 where the retention rate is 1", hint=hint)
+
+
+def require_cells_that_fit(customers: npt.NDArray[Any], first: npt.NDArray[np.datetime64], n_periods: int) -> None:
+    """Raise if a table of so many periods for each customer is too large; one early day makes all rows long."""
+    if len(first) * n_periods > _MOST_CELLS:
+        rule = f"with at most {_MOST_CELLS:,} cells, customers times periods since the earliest first order"
+        found = f"{len(first):,} customers times {n_periods:,} periods"
+        i, days = int(first.argmin()), first.astype(np.int64)
+        half = np.partition(days, len(days) // 2)[len(days) // 2].astype("datetime64[D]")
+        hint = (
+            f"the first order of {customers[i : i + 1].tolist()[0]!r} is on {first[i]}; half of all customers came on "
+            f"{half} or later. Leave such a customer out if the day is wrong, or take a longer `period` or fewer "
+            "customers at a time"
+        )
+        raise InputError("customers", rule, found, index=i, hint=hint)
 
 
 def in_cents(sums: Floats, total: float) -> Floats:

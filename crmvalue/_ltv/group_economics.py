@@ -43,7 +43,7 @@ from crmvalue._core.values import (
     stay_frozen,
     words_field,
 )
-from crmvalue._ltv.checks import in_cents
+from crmvalue._ltv.checks import in_cents, require_cells_that_fit
 from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
@@ -612,7 +612,8 @@ def cash_flows_by_age(
     Raises
     ------
     InputError
-        If a column breaks its rule, a customer has no order until `as_of`, or no customer has a whole period.
+        If a column breaks its rule, a customer has no order until `as_of`, no customer has a whole period, or the
+        customers times the periods since the earliest first order are more than 50 million.
 
     Warns
     -----
@@ -660,6 +661,7 @@ def cash_flows_by_age(
     n_periods = int(length.max())
     if n_periods == 0:
         raise InputError("period", "one that is over for at least one customer", period)
+    require_cells_that_fit(ours, first, n_periods)
     age = _periods(first[row], days, period)
     over = age < n_periods
     cell = row[over] * n_periods + age[over]

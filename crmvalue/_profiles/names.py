@@ -26,6 +26,9 @@ __all__ = ["NameCheck", "check_names"]
 _MARGIN = 0.05
 """Below the least similarity, names are not even listed; a cut-off next to it loses names that just reach it."""
 
+_MOST_PAIRS = 10**8
+_MOST_LETTERS = 5 * 10**10  # of the names, times those of the directory
+
 
 @stay_frozen
 @attrs.frozen(kw_only=True)
@@ -107,7 +110,9 @@ def check_names(
     Raises
     ------
     InputError
-        If the directory is empty or has two spellings of one name, or a number is outside of its range.
+        If the directory is empty or has two spellings of one name, or a number is outside of its range. Also if the
+        names that are not in the directory, times those that are, give more than 100 million pairs, or the letters of
+        the ones, times those of the others, more than 5 * 10**10.
     ModuleNotFoundError
         If a name is not in the directory and rapidfuzz is not installed; the extra `match` installs it.
 
@@ -145,16 +150,25 @@ def check_names(
 def _similar(unknown: list[str], known: dict[str, str], limit: int, least: float) -> dict[str, str]:
     """Give the most similar names of the directory for each form, those of equal similarity in alphabetical order."""
     fuzz = _rapidfuzz()
-    forms = sorted(known)
+    forms = sorted(known)  # of equal similarity, `extract` gives the first of these
+    _require_few_pairs(unknown, forms)
     found = {}
     scorer = fuzz.distance.OSA.normalized_similarity
     cutoff = max(least - _MARGIN, 0.0)
     for form in unknown:
-        scored = fuzz.process.extract(form, forms, scorer=scorer, limit=None, score_cutoff=cutoff)
+        scored = fuzz.process.extract(form, forms, scorer=scorer, limit=limit, score_cutoff=cutoff)
         best = [match for match in scored if match[1] >= least - 1e-9]  # 1 - 2 / 5 is a little below 0.6
-        best.sort(key=lambda match: (-match[1], match[0]))
-        found[form] = ", ".join(known[match[0]] for match in best[:limit])
+        found[form] = ", ".join(known[match[0]] for match in best)
     return found
+
+
+def _require_few_pairs(unknown: list[str], forms: list[str]) -> None:
+    """Raise where the comparison of all pairs would take more than about ten seconds."""
+    pairs, letters = len(unknown) * len(forms), sum(map(len, unknown)) * sum(map(len, forms))
+    if pairs > _MOST_PAIRS or letters > _MOST_LETTERS:
+        rule = f"few enough for at most {_MOST_PAIRS:,} pairs, of at most {_MOST_LETTERS:,} letters times letters"
+        found = f"{len(unknown):,} names that are not in the directory of {len(forms):,}"
+        raise InputError("name", rule, found, hint="some names at a time, or a directory of first names only")
 
 
 def _rapidfuzz() -> ModuleType:

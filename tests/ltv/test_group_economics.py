@@ -321,6 +321,12 @@ class TestCashFlowsByAge:
             cash_flows_by_age(**{**log, **terms, **changes})
         assert caught.value.name == name
 
+    def test_one_early_day_does_not_take_the_memory(self):
+        who, days = np.arange(2_001), np.full(2_001, np.datetime64("2024-05-06"))
+        days[7] = np.datetime64("0023-05-06")
+        with pytest.raises(InputError, match=r"first order of 7 is on 0023-05-06; half .* on 2024-05-06 or later"):
+            cash_flows_by_age(who, days, np.ones(2_001), customers=who, margin=0.5, period="week", as_of="2024-12-31")
+
 
 @pytest.mark.parametrize(
     ("name", "value"), [("level", 2), ("target_ratio", 0), ("acquisition_cost", -1.0), ("cash_flows", [1.0])]

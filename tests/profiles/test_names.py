@@ -80,6 +80,13 @@ class TestCheckNames:
             check_names(**{"name": ["Ann"], "directory": ["Ann"], **change})
         assert caught.value.name == name
 
+    @pytest.mark.parametrize(("many", "length"), [(10_001, 5), (8_000, 35), (200, 2_000)])
+    def test_too_many_pairs_are_refused_before_the_work(self, many, length):
+        names = [f"a{i:04d}".ljust(length, "b") for i in range(many)]
+        with pytest.raises(InputError, match=f"{many:,} names that are not in the directory of {many:,}") as caught:
+            check_names(["c" + name[1:] for name in names], names)
+        assert caught.value.name == "name"
+
     def test_without_rapidfuzz_the_error_names_the_extra(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "rapidfuzz", None)
         assert check_names(["Ann"], ["Ann"]).known.all()

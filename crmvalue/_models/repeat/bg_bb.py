@@ -30,11 +30,19 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    import numpy.typing as npt
+
     from crmvalue.typing import ArrayLike, Floats
 
 __all__ = ["BgBb", "fit_bg_bb"]
 
 _MOST_DRAWS = 10**9  # opportunities that are drawn
+_MOST_TERMS = 8_000_000  # of sums for single counts: ten seconds
+_MOST_PRODUCTS = 3 * 10**10  # horizons squared where all counts are computed at once: ten seconds
+_EACH = 250  # terms that take as long as the start of a sum
+_FEW = 16  # counts that are summed one by one
+_BLOCK = 256
+_LEAST = 1e-140  # factors of which two and a sum of 100,000 stay in the range of float64
 
 
 @attrs.frozen
@@ -80,12 +88,43 @@ class _BgBbProcess(Process):
         x, _, age = past
         rule = f"at most {MOST_OPPORTUNITIES:,}: each takes a term of a sum"
         require(ahead <= MOST_OPPORTUNITIES, "horizon", ahead, rule)
-        prob = np.zeros(len(x))
-        for count, length in sorted(set(zip(n.tolist(), ahead.tolist(), strict=True))):
-            if count <= length:
-                same = (n == count) & (ahead == length)
-                prob[same] = self._prob(count, length, x[same], age[same])
-        return prob
+        rows, place = distinct_rows(x, age, ahead, np.minimum(n, ahead + 1.0))
+        prob = np.zeros(len(rows))
+        singly = rows[:, 3] <= rows[:, 2]
+        many = [same for same in _groups(distinct_rows(*rows.T[:3])[1]) if len(same) > _FEW]
+        rule = f"with horizons whose squares add up to at most {_MOST_PRODUCTS:,}"
+        _require_few(sum(rows[same[0], 2] ** 2 for same in many), _MOST_PRODUCTS, rule)
+        factors = [self._factors(*rows[same[0], :3]) for same in many]
+        whole = [(same, each) for same, each in zip(many, factors, strict=True) if each]
+        for same, _ in whole:
+            singly[same] = False
+        rest = np.flatnonzero(singly)
+        pairs = _groups(distinct_rows(*rows[rest, 2:].T)[1])
+        terms = (rows[rest, 2] - rows[rest, 3] + 1.0).sum() + _EACH * len(pairs)
+        rule = f"such that it has at most {_MOST_TERMS:,} opportunities to the horizon, all pairs that differ together"
+        _require_few(terms, _MOST_TERMS, rule)
+        for same, parts in whole:
+            prob[same] = np.append(_all_counts(*parts), 0.0)[rows[same, 3].astype(np.intp)]
+        for same in (rest[pair] for pair in pairs):
+            length, count = rows[same[0], 2:].tolist()
+            prob[same] = self._prob(count, length, rows[same, 0], rows[same, 1])
+        found: Floats = prob[place]
+        return found
+
+    @np.errstate(over="ignore", invalid="ignore")
+    def _factors(self, x: float, n: float, ahead: float) -> tuple[Floats, Floats, Floats] | None:
+        """Factors of the chance to take c of j opportunities and to live to see j, of c, j - c and j.
+
+        None if they leave the range in which their products are exact.
+        """
+        alpha, beta, delta = self.alpha + x, self.beta + (n - x), self.delta + n
+        i = np.arange(ahead)
+        taken, missed = (np.append(1.0, np.cumprod((shape + i) / (i + 1.0))) for shape in (alpha, beta))
+        steps = (i + 1.0) / (alpha + beta + i) * ((delta + i) / (self.gamma + delta + i))
+        stays = np.append(1.0, np.cumprod(steps))
+        stays[:-1] *= self.gamma / (self.gamma + delta + i)
+        inside = all(part.min() > _LEAST and part.max() < 1.0 / _LEAST for part in (taken, missed, stays))
+        return (taken, missed, stays) if inside else None
 
     def _sums(self, x: Floats, t_x: Floats, age: Floats) -> tuple[Floats, Floats, Floats]:
         """Log-likelihood, log-probability that the customer is alive, and probability that they are lost."""
@@ -279,6 +318,31 @@ def _checked(history: OpportunityHistory) -> OpportunityHistory:
     if not isinstance(history, OpportunityHistory):
         raise InputError("history", "an OpportunityHistory", type(history).__name__)
     return history
+
+
+def _groups(place: npt.NDArray[np.intp]) -> list[npt.NDArray[np.intp]]:
+    """Positions of equal places."""
+    return np.split(np.argsort(place, kind="stable"), np.cumsum(np.bincount(place))[:-1]) if len(place) else []
+
+
+def _require_few(work: float, most: int, rule: str) -> None:
+    """Raise where the probabilities of so many counts would take minutes."""
+    if work > most:
+        raise InputError("n", rule, int(work), hint="fewer pairs of `n` and `horizon` at a time")
+
+
+def _all_counts(taken: Floats, missed: Floats, stays: Floats) -> Floats:
+    """Give taken[c] times the sum over m of missed[m] stays[c + m], for all c, as products of blocks."""
+    n = len(stays)
+    n_blocks = -(-n // _BLOCK)
+    columns = np.append(missed, np.zeros(n_blocks * _BLOCK - n)).reshape(n_blocks, _BLOCK).T
+    windows = np.lib.stride_tricks.sliding_window_view(np.append(stays, np.zeros((n_blocks + 1) * _BLOCK - n)), _BLOCK)
+    sums = np.zeros((_BLOCK, n_blocks))
+    for block in range(n_blocks):
+        first = block * _BLOCK
+        sums[:, block::-1] += windows[first : first + _BLOCK].copy() @ columns[:, : block + 1]
+    prob: Floats = np.minimum(taken * sums.T.ravel()[:n], 1.0)
+    return prob
 
 
 def _chances(a: float, b: float, size: int, rng: np.random.Generator) -> Floats:

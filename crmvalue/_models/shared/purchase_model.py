@@ -261,7 +261,9 @@ class PurchaseModel(Model, ABC, Generic[History]):
         Raises
         ------
         InputError
-            If `n` is no whole number >= 0 or `horizon` is below 0.
+            If `n` is no whole number >= 0 or `horizon` is below 0. For BgBb also where the pairs would take minutes:
+            horizons with more than 16 counts each whose squares add up to more than 3 * 10**10, or other pairs with
+            more than 8 million opportunities from `n` to `horizon` in all.
 
         Examples
         --------

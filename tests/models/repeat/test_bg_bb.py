@@ -195,6 +195,22 @@ class TestPredictions:
         found = BgBb(1.0, 1.0, gamma, delta).discounted_expected_purchases(one(n, n, n), discount_rate=d)[0]
         assert found == pytest.approx(exact, rel=1e-10)
 
+    @pytest.mark.parametrize("parameters", PARAMETERS)
+    def test_all_counts_of_a_long_horizon_at_once(self, parameters):
+        horizon, some = 600, [0, 256, 600]
+        found = BgBb(*parameters).prob_purchases_new(np.arange(horizon + 3), horizon=horizon)
+        exact = [float(bg_bb_future(*parameters, 0, 0, count, horizon)[1]) for count in some]
+        np.testing.assert_allclose(found[some], exact, rtol=1e-11)
+        assert found[-2:].tolist() == [0.0, 0.0]
+        assert found.sum() == pytest.approx(1.0, rel=1e-12)
+
+    def test_pairs_that_would_take_minutes_are_refused(self):
+        for model, n, horizon in ((PAPER, 5, np.arange(1, 10_001)), (BgBb(1e90, 1e90, 1, 1), np.arange(6_000), 6_000)):
+            with pytest.raises(InputError, match="at most 8,000,000 opportunities"):
+                model.prob_purchases_new(n, horizon=horizon)
+        with pytest.raises(InputError, match="squares add up to at most 30,000,000,000"):
+            PAPER.prob_purchases_new(np.arange(20)[:, np.newaxis], horizon=np.arange(99_990, 99_994))
+
     def test_discounted_without_a_rate_is_the_expectation(self):
         history = every(4)
         found = PAPER.discounted_expected_purchases(history, discount_rate=0, horizon=7)
