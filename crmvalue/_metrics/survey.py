@@ -61,6 +61,7 @@ __all__ = [
 ]
 
 _MOST_QUESTIONS = 100
+_ROWS = 10_000  # answers that are weighed at once
 _DRIVER_COLUMNS = ("effect", "low", "high", "p_value", "importance", "mean")
 _LEFT_OVER = 5  # answers beyond the coefficients, fewer of which fit whole numbers by chance alone
 _ROUNDING = 1e-12  # of the largest answer: less is what binary arithmetic leaves of nothing
@@ -363,6 +364,7 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
     .. math:: \sum_k \Lambda_{jk}^2 \, (\Lambda^{-1} r)_k^2
 
     The weights are never negative and sum to :math:`R^2`. A driver is not yet a cause.
+    A million answers to 50 questions take about 4 seconds and 1.7 GB.
 
     .. [1] Johnson, J. W. (2000). A heuristic method for estimating the relative weight of predictor variables in
        multiple regression. Multivariate Behavioral Research 35, 1-19.
@@ -390,11 +392,11 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
     require_same_length(score=outcome, **{f"answers[{n!r}]": c for n, c in zip(names, columns, strict=True)})
     level = as_fraction("level", level)
     all_names = names
-    names, complete = _varying(names, np.column_stack([outcome, *columns]))
+    names, complete = _varying(names, np.array([outcome, *columns]).T)
     n, k = len(complete), len(names)
-    centred = complete - complete.mean(axis=0)
-    size = np.sqrt((centred**2).sum(axis=0))
-    unit = centred / size
+    unit = complete - complete.mean(axis=0)
+    size = np.sqrt((unit**2).sum(axis=0))
+    unit /= size
     values, vectors = np.linalg.eigh(unit[:, 1:].T @ unit[:, 1:])
     if values[0] < _SAME:
         alike = [name for name, part in zip(names, np.abs(vectors[:, 0]).tolist(), strict=True) if part > _ALIKE]
@@ -434,7 +436,9 @@ def _varying(names: tuple[str, ...], table: Floats) -> tuple[tuple[str, ...], Fl
     kept = np.array([False, *(not _same(column[~np.isnan(column)]) for column in table.T[1:])])
     while kept.any():
         kept[0] = True
-        complete = table[:, kept][~np.isnan(table[:, kept]).any(axis=1)]
+        chosen = table if kept.all() else table[:, kept]
+        whole = ~np.isnan(chosen).any(axis=1)
+        complete = np.asfortranarray(chosen if whole.all() else chosen[whole])  # sums do not depend on what is left out
         k = complete.shape[1] - 1
         if len(complete) < k + 2:
             raise InputError("score", f"at least {k + 2} complete answers for {k} questions", len(complete))
@@ -470,14 +474,23 @@ def _regression(x: Floats, y: Floats, *, least: float) -> tuple[Floats, Floats, 
     n, k = x.shape
     inverse = np.linalg.inv(x.T @ x)
     effect = inverse @ (x.T @ y)
-    own = 1 - 1 / n - np.einsum("ij,jk,ik->i", x, inverse, x)  # what the others leave of each answer
-    left = np.maximum(own, 1e-9)[:, np.newaxis]
-    residual, pull = (y - x @ effect)[:, np.newaxis], (x @ inverse) ** 2
-    variance = max(float((residual**2).sum()) / (n - k - 1), least)
-    error = np.sqrt(np.maximum((pull * (residual / left) ** 2).sum(axis=0), variance * np.diag(inverse)))
-    weight = pull / left
+    squares, pulled, weights, weights_squared = 0.0, np.zeros(k), np.zeros(k), np.zeros(k)
+    for low in range(0, n, _ROWS):  # a table of what each answer weighs is as large as the answers
+        rows = x[low : low + _ROWS]
+        pull = rows @ inverse
+        own = 1 - 1 / n - (pull * rows).sum(axis=1)  # what the others leave of each answer
+        left = np.maximum(own, 1e-9)[:, np.newaxis]
+        residual, pull = (y[low : low + _ROWS] - rows @ effect)[:, np.newaxis], pull**2
+        squares += float((residual**2).sum())
+        pulled += (pull * (residual / left) ** 2).sum(axis=0)
+        weight = pull / left
+        with np.errstate(under="ignore"):
+            weights += weight.sum(axis=0)
+            weights_squared += (weight**2).sum(axis=0)
+    variance = max(squares / (n - k - 1), least)
+    error = np.sqrt(np.maximum(pulled, variance * np.diag(inverse)))
     with np.errstate(under="ignore"):
-        degrees = weight.sum(axis=0) ** 2 / (weight**2).sum(axis=0)
+        degrees = weights**2 / weights_squared
     return effect, error, np.clip(degrees, 1.0, n - k - 1.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import tracemalloc
 from math import factorial
 
 import attrs
@@ -281,6 +282,22 @@ class TestScoreDrivers:
         with pytest.raises(InputError) as caught:
             score_drivers(score, answers)
         assert caught.value.name == name
+
+    def test_many_answers_are_weighed_in_parts(self, monkeypatch):
+        rng = np.random.default_rng(3)
+        table = rng.integers(1, 6, (20_003, 10)).astype(np.float64)
+        answers = {f"q{k}": column for k, column in enumerate(table.T.copy())}
+        score = table[:, 0] + rng.integers(0, 5, len(table))
+        score_drivers(score[:50], {name: column[:50] for name, column in answers.items()})  # scipy is loaded
+        tracemalloc.start()
+        parts = score_drivers(score, answers)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 4.5 * table.nbytes
+        monkeypatch.setattr("crmvalue._metrics.survey._ROWS", len(table))
+        whole = score_drivers(score, answers)
+        for name in ("effect", "low", "high", "p_value"):
+            np.testing.assert_allclose(getattr(parts, name), getattr(whole, name), rtol=1e-11, atol=1e-14)
 
     def test_a_dataframe_of_answers(self):
         pd = pytest.importorskip("pandas")
