@@ -95,6 +95,9 @@ def paths_from_touches(
     alphabetical order of their channels, so the order of rows does not matter. Several conversions of one customer at
     one moment share one path, which counts them all.
 
+    Rows are counted as they are: drop copies first, with `drop_duplicates` of pandas or `unique` of polars on a column
+    such as the order number, or conversions and their value count twice.
+
     With `reuse_touches=True`, each conversion is still credited once. A touch is counted once for each of its
     conversions, also in :func:`channel_transitions`. Give `look_back_days` where customers have many conversions:
     without it, the number of touches in all paths grows with their square.

@@ -352,6 +352,9 @@ def retention_triangle(
     purchase of a customer without a start. `n_purchases_outside` counts them. Retention at age 0 is then the share who
     bought in the period of the start.
 
+    Rows are counted as they are: drop copies first, with `drop_duplicates` of pandas or `unique` of polars on a column
+    such as the order number, or their revenue counts twice.
+
     Examples
     --------
     >>> triangle = retention_triangle(
