@@ -694,8 +694,6 @@ def _find(ids: npt.NDArray[Any], wanted: npt.NDArray[Any], place: Integers) -> I
 
 def _periods(start: npt.NDArray[np.datetime64], end: npt.NDArray[np.datetime64], period: str) -> Integers:
     """Whole periods from one day to another."""
-    if period == "week":
-        weeks: Integers = (end - start).astype(np.int64) // 7
-        return weeks
-    whole: Integers = months_between(start, end) // _MONTHS[period]
+    weeks = period == "week"
+    whole: Integers = (end - start).astype(np.int64) // 7 if weeks else months_between(start, end) // _MONTHS[period]
     return whole
