@@ -182,7 +182,7 @@ def drivers(names, effect, half):
     p_value = np.where((ends["low"] > 0) | (ends["high"] < 0), 0.001, 1.0)
     return metrics.ScoreDrivers(
         question=names, effect=effect, **ends, p_value=p_value, importance=np.full(n, 1 / n), mean=np.ones(n),
-        explained=1.0, n_answers=99, n_incomplete=0, level=0.95,
+        explained=1.0, n_answers=n + 99, n_incomplete=0, level=0.95,
     )  # fmt: skip
 
 
