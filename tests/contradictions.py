@@ -10,7 +10,19 @@ import pytest
 
 from crmvalue.errors import InputError
 
-__all__ = ["first", "refuses"]
+__all__ = ["changed", "first", "refuses", "value_of"]
+
+
+def value_of(name):
+    """Give the case of a class."""
+    cases = importlib.import_module("tests.core.public_values").VALUES
+    return next(value for value in cases if type(value).__name__ == name)
+
+
+def changed(value, field, nonsense):
+    """Make a value with nonsense in one field, in each element of a column."""
+    given = getattr(value, field)
+    return attrs.evolve(value, **{field: np.full(given.shape, nonsense) if isinstance(given, np.ndarray) else nonsense})
 
 
 def first(value):
@@ -26,8 +38,7 @@ def first(value):
 
 def refuses(cls, changes, words):
     """Check that a value of the class is refused with these changes, and taken without."""
-    cases = importlib.import_module("tests.core.public_values").VALUES
-    case = next(value for value in cases if type(value).__name__ == cls)
+    case = value_of(cls)
     given = {name: change(getattr(case, name)) if callable(change) else change for name, change in changes.items()}
     assert attrs.evolve(case) == case
     with pytest.raises(InputError, match=words):

@@ -1,7 +1,5 @@
 """Results of this room whose figures contradict each other, made by hand or read from JSON, are refused."""
 
-import importlib
-
 import attrs
 import numpy as np
 import pytest
@@ -9,16 +7,7 @@ import pytest
 from crmvalue.errors import InputError
 from crmvalue.funnels import Funnel, funnel_from_events
 from crmvalue.typing import Interval
-
-
-def value_of(name):
-    values = importlib.import_module("tests.core.public_values").VALUES
-    return next(value for value in values if type(value).__name__ == name)
-
-
-def changed(value, field, nonsense):
-    given = getattr(value, field)
-    return attrs.evolve(value, **{field: np.full(given.shape, nonsense) if isinstance(given, np.ndarray) else nonsense})
+from tests.contradictions import changed, value_of
 
 
 @pytest.mark.parametrize(

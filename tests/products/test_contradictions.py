@@ -1,17 +1,11 @@
 """Results of this room whose figures contradict each other, made by hand or read from JSON, are refused."""
 
-import importlib
-
 import attrs
 import numpy as np
 import pytest
 
 from crmvalue.errors import InputError
-
-
-def value_of(name):
-    values = importlib.import_module("tests.core.public_values").VALUES
-    return next(value for value in values if type(value).__name__ == name)
+from tests.contradictions import changed, value_of
 
 
 @pytest.mark.parametrize(
@@ -76,10 +70,8 @@ def value_of(name):
 )
 def test_contradictions_are_refused(name, field, nonsense, words):
     value = value_of(name)
-    given = getattr(value, field)
-    column = np.full(given.shape, nonsense) if isinstance(given, np.ndarray) else nonsense
     with pytest.raises(InputError, match=words):
-        attrs.evolve(value, **{field: column})
+        changed(value, field, nonsense)
 
 
 def test_more_lines_than_were_read_are_refused():
