@@ -1,8 +1,10 @@
-"""Values made of columns refuse columns of pandas whose labels stand in different orders."""
+"""Columns of pandas whose labels stand in different orders are refused, or matched by their labels."""
 
 from __future__ import annotations
 
 import importlib
+import inspect
+from pathlib import Path
 
 import attrs
 import numpy as np
@@ -30,15 +32,21 @@ from crmvalue.journeys import (
 )
 from crmvalue.ltv import npv, payback_periods
 from crmvalue.models import (
+    BgBb,
     BgNbd,
     ContractHistory,
     CovariateEffect,
+    GammaGamma,
     OpportunityHistory,
     ShiftedBetaGeometric,
+    TimeVaryingHistory,
+    TimeVaryingParetoNbd,
+    customer_values,
     fit_calendar,
 )
-from crmvalue.purchases import PurchaseHistory
+from crmvalue.purchases import PurchaseHistory, split_purchases
 from crmvalue.report import BaseSummary, summarise_base
+from tests.calls import Later
 
 NUMBERS, DAYS, TEXTS = [1, 2], ["2024-01-01", "2024-01-02"], ["x", "y"]
 
@@ -106,7 +114,7 @@ def test_overview_has_no_negative_counts():
 
 
 BG = BgNbd(0.243, 4.414, 0.793, 2.426, "week", purchase_effects=(CovariateEffect("z", 0.5),))
-HISTORY = PurchaseHistory.from_columns(frequency=NUMBERS, recency=NUMBERS, age=[3, 3], time_unit="week")
+PLAIN, SPEND = BgNbd(0.243, 4.414, 0.793, 2.426, "week"), GammaGamma(6.25, 3.74, 15.44)
 CHURN = ShiftedBetaGeometric(0.668, 3.806)
 
 
@@ -146,7 +154,6 @@ def dates(column):
         lambda one, other: CHURN.survival(one, tenure=other),
         lambda one, other: CHURN.prob_churn(one, tenure=other),
         lambda one, other: BG.for_covariates({"z": 1}).prob_purchases_new(one, horizon=other),
-        lambda one, other: BG.for_covariates({"z": 1}).prob_purchases(HISTORY, one, horizon=other),
         lambda one, other: BG.simulate(one, covariates={"z": other}, rng=np.random.default_rng(1)),
     ],
 )
@@ -218,6 +225,9 @@ def test_codes_of_a_plan():
     made.with_codes(labelled(["c1", "c2"], "ab"), key=labelled(made.key, "ab"))
     with pytest.raises(InputError, match="same index"):
         made.with_codes(labelled(["c1", "c2"], "ab"), key=labelled(made.key, "ba"))
+    with pytest.raises(InputError, match="without labels"):
+        made.with_codes(labelled(["c1", "c2"], made.key[::-1]))
+    assert made.with_codes(labelled(["c1", "c2"], [0, 1])).code.tolist() == ["c1", "c2"]
 
 
 class TestTables:
@@ -274,3 +284,178 @@ class TestTables:
         function([labelled([1, 2], "ab"), labelled([3, 4], "ab")])
         with pytest.raises(InputError, match="same index"):
             function([labelled([1, 2], "ab"), labelled([4, 3], "ba")])
+
+
+def columns_given(given):
+    """Give each column among the arguments of a call, with the place where it stands."""
+    for name, value in given.items():
+        parts = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, tuple) else ()
+        for key, part in [((name,), value), *(((name, key), part) for key, part in parts)]:
+            plain = isinstance(part, list) and len(part) > 1
+            if plain and not any(isinstance(item, list | tuple | dict) or attrs.has(type(item)) for item in part):
+                yield key, part
+
+
+def replaced(given, place, column):
+    """Give the arguments with another column at one place."""
+    if len(place) == 1:
+        return {**given, place[0]: column}
+    whole, (name, key) = given[place[0]], place
+    if isinstance(whole, dict):
+        return {**given, name: {**whole, key: column}}
+    return {**given, name: tuple(column if i == key else part for i, part in enumerate(whole))}
+
+
+NOT_REFUSED = {
+    "compare_means_from_summary": "matched by the names of the arms",
+    "compare_proportions": "matched by the names of the arms",
+    "ltv_npv": "the margin of periods, the others of streams",
+    "npv_dated": "the dates of periods, the rate of streams",
+    "sample_ratio_mismatch": "matched by the names of the arms",
+    "split_budget": "matched by the names of the channels",
+    "without_next_step": "the customers are a table of their own",
+}
+
+
+def test_columns_of_every_function():
+    """With one column of which the labels stand in another order, each function raises, or is listed here."""
+    found, refusals = set(), []
+    rooms = sorted(path.parent.name for path in Path(__file__).parent.glob("*/calls.py"))
+    for call in (call for room in rooms for call in importlib.import_module(f"tests.{room}.calls").CALLS):
+        columns = dict(columns_given({name: part for name, part in call.given.items() if not isinstance(part, Later)}))
+        lengths = [len(column) for column in columns.values()]
+        columns = {place: column for place, column in columns.items() if lengths.count(len(column)) > 1}
+        given = call.arguments if columns else {}
+        for place, column in columns.items():
+            given = replaced(given, place, labelled(column, [f"row {i}" for i in range(len(column))]))
+        for place, column in columns.items():
+            try:
+                call.function(
+                    **replaced(given, place, labelled(column, [f"row {i}" for i in range(len(column))][::-1]))
+                )
+            except InputError as error:
+                refusals.append((call.function.__name__, place, str(error)))
+            else:
+                found.add(call.function.__name__)
+    assert found == set(NOT_REFUSED)
+    assert [refusal for refusal in refusals if "same index" not in refusal[2]] == []
+    assert len(refusals) > 300
+
+
+IDS = [30, 10, 20]
+SHUFFLED = [20, 30, 10]
+"""The customers of a labelled column."""
+ROWS = {"frequency": [2.0, 0.0, 1.0], "recency": [3.0, 0.0, 2.0], "age": [5.0, 6.0, 8.0]}
+HISTORY = PurchaseHistory.from_columns(customer=IDS, **ROWS, time_unit="week", as_of="2024-03-01").with_covariates(
+    {"z": [0.0, 1.0, 2.0], "x": [0.5, 1.0, 2.0]}
+)
+
+
+def by_customer(column):
+    """Label a column that is in the order of the customers, in another order."""
+    return pd.Series(dict(zip(IDS, column, strict=True)))[SHUFFLED]
+
+
+def histories_for(model):
+    """Give the customers of a model, with and without identifiers."""
+    if isinstance(model, TimeVaryingParetoNbd):
+        names = {effect.name: 0 for effect in (*model.purchase_effects, *model.dropout_effects)} or {"z": 0}
+        yield TimeVaryingHistory(
+            customer=IDS, **ROWS, n_periods=[1] * 3, period_end=[90.0] * 3, covariate_names=list(names),
+            covariate_values=[[1.0] * len(names)] * 3, purchase_totals=[[x] * len(names) for x in ROWS["frequency"]],
+            time_unit=model.time_unit,
+        )  # fmt: skip
+    elif isinstance(model, BgBb):
+        yield OpportunityHistory(frequency=ROWS["frequency"], recency=ROWS["recency"], n_opportunities=ROWS["age"])
+    else:
+        effects = (*model.purchase_effects, *model.dropout_effects)
+        history = attrs.evolve(HISTORY, time_unit=model.time_unit)
+        if effects:
+            history = history.with_covariates({effect.name: [0.0, 1.0, 2.0] for effect in effects})
+        yield from (history, attrs.evolve(history, customer=None))
+
+
+def methods_beside_a_history(model):
+    """Give each method of a model that takes a history, with its arguments that may be columns."""
+    for name in sorted(dir(type(model))):
+        static = inspect.getattr_static(type(model), name)
+        if name.startswith("_") or isinstance(static, property) or not callable(static):
+            continue
+        parameters = inspect.signature(static).parameters
+        columns = [part for part, of in parameters.items() if "ArrayLike" in str(of.annotation)]
+        if "history" in parameters and columns:
+            yield name, [part for part in columns if part != "discount_rate"], "discount_rate" in columns
+
+
+def test_columns_beside_a_history():
+    """Every model matches them by the labels of the customers, and refuses other labels."""
+    values = importlib.import_module("tests.core.public_values").VALUES
+    models = {type(value): value for value in values if hasattr(value, "prob_purchases")}
+    found = set()
+    for kind, model in models.items():
+        for history in histories_for(model):
+            for name, parts, has_rate in methods_beside_a_history(model):
+                ask = getattr(model, name)
+                rate = {"discount_rate": 0.01} if has_rate else {}
+                plain = {part: [2, 0, 1] if part == "n" else [3, 1, 2] for part in parts}
+                expected = ask(history, **{part: pd.Series(column) for part, column in plain.items()}, **rate)
+                for part in parts:
+                    found.add((kind.__name__, name, part))
+                    if getattr(history, "customer", None) is None:
+                        with pytest.raises(InputError, match=f"`{part}` must be .* no identifiers"):
+                            ask(history, **plain | {part: by_customer(plain[part])}, **rate)
+                        continue
+                    matched = ask(history, **plain | {part: by_customer(plain[part])}, **rate)
+                    np.testing.assert_array_equal(matched, expected)
+                    with pytest.raises(InputError, match=f"`{part}` must be .* without 30; beside them 31"):
+                        ask(history, **plain | {part: by_customer(plain[part]).rename({30: 31})}, **rate)
+    parts = {("prob_alive", "at"), ("expected_purchases", "horizon"), ("prob_purchases", "n"),
+             ("prob_purchases", "horizon"), ("discounted_expected_purchases", "horizon")}  # fmt: skip
+    assert {(kind.__name__, *part) for kind in models for part in parts} == found
+    assert len(models) > 10
+
+
+class TestColumnsBesideCustomers:
+    """A labelled column is matched by customer; without identifiers, with others or with some missing it is refused."""
+
+    NAMELESS = attrs.evolve(HISTORY, customer=None)
+
+    def test_covariates(self):
+        income, is_member = by_customer([1.0, 2.0, 3.0]), by_customer([True, False, True])
+        found = HISTORY.with_covariates({"income": income, "is_member": is_member})
+        assert found.covariate_values.T.tolist() == [[1, 2, 3], [1, 0, 1]]
+        log = [30, 10, 20, 10], ["2024-01-01", "2024-01-02", "2024-01-03", "2024-03-01"]
+        split = split_purchases(*log, calibration_end="2024-01-31")
+        split = attrs.evolve(split, calibration=split.calibration[[2, 0, 1]])
+        assert split.with_covariates({"income": income}).calibration.covariate("income").tolist() == [1, 2, 3]
+        for history, column in ((self.NAMELESS, income), (HISTORY, income[:2]), (HISTORY, income.rename({10: 11}))):
+            with pytest.raises(
+                InputError, match=r"columns\['income'\]` must be a column whose index holds the customers"
+            ):
+                history.with_covariates({"income": column})
+
+    def test_covariates_beside_identifiers(self):
+        frame = pd.DataFrame({"id": [10, 20, 30, 40], "income": [2.0, 3.0, 1.0, 9.0]}, index=[7, 5, 6, 4])
+        found = HISTORY.with_covariates({"income": frame["income"]}, customer=frame["id"])
+        assert found.covariate("income").tolist() == [1, 2, 3]
+        found = HISTORY.with_covariates({"income": by_customer([1.0, 2.0, 3.0])}, customer=[10, 20, 30])
+        assert found.covariate("income").tolist() == [1, 2, 3]
+        with pytest.raises(InputError, match="same index"):
+            HISTORY.with_covariates({"income": frame["income"][::-1]}, customer=frame["id"])
+        with pytest.raises(InputError, match="beside them 4, 5, 6"):
+            HISTORY.with_covariates({"income": frame["income"]}, customer=frame["id"].tolist())
+
+    def test_chosen_customers(self):
+        assert HISTORY[by_customer([True, False, True])].customer.tolist() == [30, 20]
+        assert HISTORY[labelled([2, 0], "ab")].customer.tolist() == [20, 30]
+        with pytest.raises(InputError, match="no identifiers"):
+            self.NAMELESS[labelled([True, False, True], [2, 1, 0])]
+
+    def test_what_they_brought(self):
+        values = customer_values(
+            attrs.evolve(HISTORY, mean_repeat_spend=[5.0, np.nan, 7.0]), PLAIN, SPEND, horizon=52, margin=0.3
+        )
+        earned = [30.0, 1.0, 2.0]
+        assert values.profits(earned=by_customer(earned)) == values.profits(earned=earned)
+        with pytest.raises(InputError, match="without 30"):
+            values.profits(earned=by_customer(earned)[[10, 20]])

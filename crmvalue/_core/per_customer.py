@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["PerCustomer", "Rows", "Segments", "as_per_customer", "as_segments", "per_customer_field"]
+__all__ = [
+    "PerCustomer",
+    "Rows",
+    "Segments",
+    "as_per_customer",
+    "as_segments",
+    "beside",
+    "in_order",
+    "per_customer_field",
+]
 
 PerCustomer: TypeAlias = "float | Floats"
 """One number for all customers, or a column with one for each."""
@@ -59,7 +68,7 @@ def as_segments(value: ArrayLike | None, n: int, name: str = "segment", *, rows:
         return value
     rule = f"a column with one label for each of the {n} customers"
     if rows is not None:
-        value = _in_order(name, value, rows)
+        value = in_order(name, value, rows)
     array, _ = to_array(name, value, rule, as_objects=isinstance(value, list | tuple))
     if array.shape != (n,):
         raise InputError(name, rule, array.shape)
@@ -103,7 +112,7 @@ def as_per_customer(
         if segments is None:
             raise InputError(name, "a number or a column", dict(value), hint="a mapping needs `segment`")
         return _of_segments(name, value, segments, kind)
-    value = _in_order(name, value, Rows() if rows is None else rows)
+    value = in_order(name, value, Rows() if rows is None else rows)
     array, types = to_array(name, value, "a number or a column of numbers")
     if array.ndim == 0:
         number = as_float(name, value)
@@ -133,11 +142,11 @@ def _of_segments(name: str, value: Mapping[Any, Any], segments: Segments, kind: 
     return found
 
 
-def _in_order(name: str, value: Any, rows: Rows) -> Any:
+def in_order(name: str, value: Any, rows: Rows) -> Any:
     """Bring a column with an index of identifiers into the order of the customers; others pass as they are.
 
     An index like that of the other columns says that the rows are the same. The same labels in another order may be
-    those of the rows or those of customers: that is refused.
+    those of the rows or those of customers: that is refused. Plain row numbers are no labels.
     """
     index = index_of(value)
     if index is None:
@@ -150,14 +159,23 @@ def _in_order(name: str, value: Any, rows: Rows) -> Any:
     by_label = labelled(name, value)
     if by_label is None:
         return value
-    rule = "a column whose index holds the customers, each of them"
+    rule = "a column whose index holds the customers, each of them once and nobody else"
     if rows.customer is None:
         raise InputError(name, rule, list(by_label)[:3], hint="there are no identifiers here: give a plain column")
     ids = rows.customer.tolist()
-    missing = next((label for label in ids if label not in by_label), None)
-    if missing is not None:
-        raise InputError(name, rule, list(by_label)[:3], hint=f"without {missing!r}: reindex(ids, fill_value=0)")
+    missing, unknown = [label for label in ids if label not in by_label], by_label.keys() - set(ids)
+    if missing or unknown:
+        parts = ("without", missing), ("beside them", sorted(unknown, key=str))
+        said = "; ".join(f"{word} {', '.join(map(repr, labels[:3]))}" for word, labels in parts if labels)
+        fill = ", fill_value=0" if missing else ""
+        raise InputError(name, rule, list(by_label)[:3], hint=f"{said}: reindex(ids{fill})")
     return [by_label[label] for label in ids]
+
+
+def beside(history: object, name: str, value: Any) -> Any:
+    """Bring a column beside a history, or beside values of customers, into the order of its customers."""
+    ids = getattr(history, "customer", None)
+    return in_order(name, value, Rows(ids if isinstance(ids, np.ndarray) else None))
 
 
 def per_customer_field(name: str, kind: str, *, optional: bool = False, **options: Any) -> Any:

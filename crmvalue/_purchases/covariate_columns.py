@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_text, require, require_same_index, to_array
+from crmvalue._core.checks import as_column, as_text, require, to_array
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.per_customer import Rows, in_order
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,19 +32,18 @@ def align_covariates(
     """Check covariates and join them to customers: give their names, and their values for each customer.
 
     `customer` is the customer of each row, `ids` are the customers of the history, `taken` are names not to be used.
+    Columns with an index of identifiers are brought into the order of `customer`, or of the history.
     """
     given: object = columns
     if not (isinstance(given, Mapping) and given):
         raise InputError("columns", "a mapping from names to columns, at least one", given)
-    read = {_name(name, taken): _column(name, column) for name, column in columns.items()}
-    require_same_index(customer=customer, **{f"columns[{name!r}]": column for name, column in columns.items()})
-    row = None if customer is None else _rows_of(customer, ids)
-    n_rows = n_customers if row is None else row[1]
+    place, rows, n_rows = (slice(None), Rows(ids), n_customers) if customer is None else _rows_of(customer, ids)
+    read = {_name(name, taken): _column(name, column, rows) for name, column in columns.items()}
     for name, column in read.items():
         if len(column) != n_rows:
             raise InputError(f"columns[{name!r}]", f"one element for each of the {n_rows} rows", len(column))
     values = np.column_stack(list(read.values()))
-    return tuple(read), values if row is None else values[row[0]]
+    return tuple(read), values[place]
 
 
 def _name(name: object, taken: Collection[str]) -> str:
@@ -53,7 +53,8 @@ def _name(name: object, taken: Collection[str]) -> str:
     return text
 
 
-def _column(name: str, value: ArrayLike) -> Floats:
+def _column(name: str, value: ArrayLike, rows: Rows) -> Floats:
+    value = in_order(f"columns[{name!r}]", value, rows)
     array, _ = to_array(f"columns[{name!r}]", value, "a column of numbers")
     if array.dtype.kind == "b":
         value = array.astype(np.float64)
@@ -63,8 +64,8 @@ def _column(name: str, value: ArrayLike) -> Floats:
     return as_column(f"columns[{name!r}]", value)
 
 
-def _rows_of(customer: ArrayLike, ids: npt.NDArray[Any] | None) -> tuple[Integers, int]:
-    """Find the row of each customer of the history among the given rows, and the number of these rows."""
+def _rows_of(customer: ArrayLike, ids: npt.NDArray[Any] | None) -> tuple[Integers, Rows, int]:
+    """Find the row of each customer of the history among the given rows, these rows, and their number."""
     if ids is None:
         raise InputError("customer", "left out, since the history has no identifiers", "identifiers")
     distinct, code = encode_customers("customer", customer)
@@ -77,4 +78,4 @@ def _rows_of(customer: ArrayLike, ids: npt.NDArray[Any] | None) -> tuple[Integer
     require(found, "customer", ids, "complete: this customer of the history has no row")
     row = np.empty(len(code), dtype=np.int64)
     row[code] = np.arange(len(code))
-    return row[place], len(code)
+    return row[place], Rows.of(distinct[code], customer=customer), len(code)

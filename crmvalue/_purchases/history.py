@@ -22,6 +22,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
+from crmvalue._core.per_customer import beside
 from crmvalue._core.values import (
     Given,
     array_field,
@@ -60,12 +61,15 @@ def distinct_customers(value: ArrayLike | None) -> npt.NDArray[Any] | None:
     return read_only(hand_over(distinct[code]))
 
 
-def _places(rows: slice | ArrayLike, n: int, *, once: bool) -> Integers:
-    """Give the places of chosen rows among `n`."""
+def _places(rows: slice | ArrayLike, history: PurchaseHistory) -> Integers:
+    """Give the places of chosen rows of a history."""
+    n = len(history)
     if isinstance(rows, slice):
         return np.arange(n)[rows]
     rule = "True or False for each customer, places of customers, or a slice"
     array, types = to_array("rows", rows, rule)
+    if array.dtype.kind == "b":
+        array, types = to_array("rows", beside(history, "rows", rows), rule)
     if array.ndim != 1 or (types & {bool, np.bool_} and array.dtype.kind != "b"):
         raise InputError("rows", rule, rows)
     if array.dtype.kind == "b":
@@ -76,7 +80,7 @@ def _places(rows: slice | ArrayLike, n: int, *, once: bool) -> Integers:
         raise InputError("rows", rule, array[0], index=0, hint="a missing value is neither True nor False")
     require((array >= -n) & (array < n), "rows", array, f"the place of one of the {n} customers, 0 to {n - 1}")
     place = array.astype(np.int64) % max(n, 1)
-    if once and len(place):
+    if history.customer is not None and len(place):
         _, first = np.unique(place, return_index=True)
         require(np.isin(np.arange(len(place)), first), "rows", array, "each place once, since customers are distinct")
     return place
@@ -325,6 +329,7 @@ class PurchaseHistory(Columns):
         ----------
         rows : array_like of bool, array_like of int or slice
             True for each customer to keep, shape (n,); or the places of the customers in the order wanted; or a slice.
+            A column of True and False of pandas whose index holds identifiers is brought into the order of the history.
 
         Returns
         -------
@@ -345,7 +350,7 @@ class PurchaseHistory(Columns):
         >>> history[history.frequency > 0].customer
         array(['ann'], dtype='<U3')
         """
-        place = _places(rows, len(self), once=self.customer is not None)
+        place = _places(rows, self)
         names = ("customer", "frequency", "recency", "age", "mean_repeat_spend", "total_spend", "covariate_values")
         columns = {name: getattr(self, name) for name in names}
         parts = {name: hand_over(column[place]) for name, column in columns.items() if column is not None}
@@ -405,6 +410,8 @@ class PurchaseHistory(Columns):
         columns : mapping of str to array_like
             Numbers by name, one element per customer: an amount, an age, True or False for a property. For a category
             with several values, give a 0/1 column for each value but one. Former covariates of the history are dropped.
+            A column of pandas with the index of `customer` is in its order; one whose index holds identifiers is
+            brought into the order of the rows.
         customer : array_like, optional
             Customer of each row of `columns`, in any order, each customer once; customers who are not in the history
             are allowed. By default the rows are in the order of the history.
@@ -417,7 +424,8 @@ class PurchaseHistory(Columns):
         Raises
         ------
         InputError
-            If a column is not numeric, has a missing value or another length, or a customer of the history is missing.
+            If a column is not numeric, has a missing value, another length or labels that are not those of the rows,
+            or a customer of the history is missing.
 
         Examples
         --------

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day_column, as_time_column, require_choice, require_same_index
+from crmvalue._core.checks import as_day_column, as_time_column, index_of, require_choice, require_same_index
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import labelled
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import array_columns, count_field, hand_over, stay_frozen
 from crmvalue._journeys.data import (
@@ -179,6 +180,7 @@ class Plan(Columns, Pictured):
         ----------
         code : array_like of str
             Code of each row, such as "SPRING-1A", or what the orders write in place of it; empty for rows without one.
+            Labels are not matched: for a column of pandas with any, give its index as `key` or plain values.
         key : array_like of str, optional
             Keys of the messages to which the codes belong, each once; other messages get none. So codes of
             :func:`crmvalue.codes.codes_for_messages` come into the plan:
@@ -195,6 +197,9 @@ class Plan(Columns, Pictured):
             If there is not one text for each row or key, or a key is not one of the plan.
         """
         if key is None:
+            if index_of(code) is not None and labelled("code", code) is not None:
+                hint = "give the keys of the messages as `key`"
+                raise InputError("code", "a plain column in the order of the plan, without labels", code, hint=hint)
             return attrs.evolve(self, code=code)
         require_same_index(key=key, code=code)
         wanted, codes, mine = text_column("key", key), text_column("code", code), self.key

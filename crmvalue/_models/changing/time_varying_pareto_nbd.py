@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_positive, as_text, require, require_same_index
+from crmvalue._core.checks import as_positive, as_text, require
+from crmvalue._core.per_customer import beside
 from crmvalue._models.changing.likelihood import (
     Clock,
     Likelihood,
@@ -150,7 +151,8 @@ class TimeVaryingParetoNbd(Model):
         Parameters
         ----------
         history : TimeVaryingHistory
-            Customers with the covariates of the model; where `at` is above 0, also those of that future.
+            Customers with the covariates of the model; where `at` is above 0, also those of that future. A column of
+            pandas beside them whose index holds identifiers is brought into their order.
         at : array_like, optional
             Time after the end of observation, >= 0 [time_unit]; one number or one for each customer.
 
@@ -183,7 +185,8 @@ class TimeVaryingParetoNbd(Model):
         Parameters
         ----------
         history : TimeVaryingHistory
-            Customers with the covariates of the model, those of the future included.
+            Customers with the covariates of the model, those of the future included. A column of pandas beside them
+            whose index holds identifiers is brought into their order.
         horizon : array_like
             Length of the future, >= 0 [time_unit]; one number or one for each customer.
 
@@ -213,7 +216,8 @@ class TimeVaryingParetoNbd(Model):
         Parameters
         ----------
         history : TimeVaryingHistory
-            Customers with the covariates of the model, those of the future included.
+            Customers with the covariates of the model, those of the future included. A column of pandas beside them
+            whose index holds identifiers is brought into their order.
         discount_rate : float
             Effective rate d per `time_unit`, >= 0; a purchase at the time s ahead counts (1 + d)^-s.
         horizon : array_like
@@ -262,7 +266,8 @@ class TimeVaryingParetoNbd(Model):
         Parameters
         ----------
         history : TimeVaryingHistory
-            Customers with the covariates of the model, those of the future included.
+            Customers with the covariates of the model, those of the future included. A column of pandas beside them
+            whose index holds identifiers is brought into their order.
         n : array_like
             Number of purchases, whole, >= 0; one number or one for each customer.
         horizon : array_like
@@ -293,9 +298,8 @@ class TimeVaryingParetoNbd(Model):
         >>> model.prob_purchases(history, 0, horizon=52).round(3)
         array([0.368])
         """
-        require_same_index(n=n, horizon=horizon)
         ahead = self._as_ahead("horizon", horizon, history)
-        count = per_customer("n", as_n(n), len(history))
+        count = per_customer("n", as_n(beside(history, "n", n)), len(history))
         past = Past(history.frequency, history.recency, history.age)
         return self._process(history).prob_purchases(past, ahead, count)
 
@@ -403,7 +407,7 @@ class TimeVaryingParetoNbd(Model):
     def _as_ahead(name: str, value: ArrayLike, history: TimeVaryingHistory) -> Floats:
         """Check a length of future time, within the covariates."""
         checked = _check(history)
-        ahead = per_customer(name, as_horizon(name, value), len(checked))
+        ahead = per_customer(name, as_horizon(name, beside(checked, name, value)), len(checked))
         room = checked.end_of_covariates - checked.age
         require(
             ahead <= room * (1 + 1e-12), name, ahead, f"within the covariates, which end after {room.min():.6g}",

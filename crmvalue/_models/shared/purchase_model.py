@@ -15,6 +15,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_positive, require, require_same_index
+from crmvalue._core.per_customer import beside
 from crmvalue._models.shared.common import as_horizon, as_n, as_rng, check_history, per_customer
 from crmvalue._models.shared.covariates import CovariateEffect, factors, factors_for, read_covariates
 from crmvalue._models.shared.fit import COEFFICIENT_LIMIT, Fit, Parameters
@@ -107,7 +108,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         Parameters
         ----------
         history : PurchaseHistory, or for BgBb OpportunityHistory
-            Customers.
+            Customers. A column of pandas beside them whose index holds identifiers is brought into their order.
         at : array_like, optional
             Time after the end of observation, >= 0; one number or one for each customer. Nothing is known of what
             happens until then. The unit is that of the model; for BgBb a whole number of opportunities, where 0 is the
@@ -132,7 +133,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         >>> model.prob_alive(known).round(3), model.prob_alive(known, at=52).round(3)
         (array([0.727]), array([0.532]))
         """
-        past, later = self._past(history), self._as_ahead("at", at)
+        past, later = self._past(history), self._as_ahead("at", beside(history, "at", at))
         process = self._process(history)
         if process.closed_form:
             return process.prob_alive(past, per_customer("at", later, len(past.x)))
@@ -147,7 +148,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         Parameters
         ----------
         history : PurchaseHistory, or for BgBb OpportunityHistory
-            Customers.
+            Customers. A column of pandas beside them whose index holds identifiers is brought into their order.
         horizon : array_like
             Length of the future, >= 0, in the unit of the model (for BgBb: whole opportunities); one number or one for
             each customer.
@@ -171,7 +172,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         >>> model.expected_purchases(known, horizon=52).round(3)
         array([1.559])
         """
-        here = self._distinct(history, horizon=self._as_ahead("horizon", horizon))
+        here = self._distinct(history, horizon=self._as_ahead("horizon", beside(history, "horizon", horizon)))
         each: Floats = here.process.expected_purchases(here.past, *here.asked)[here.place]
         return each
 
@@ -210,7 +211,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         Parameters
         ----------
         history : PurchaseHistory, or for BgBb OpportunityHistory
-            Customers.
+            Customers. A column of pandas beside them whose index holds identifiers is brought into their order.
         n : array_like
             Number of purchases, whole, >= 0; one number or one for each customer.
         horizon : array_like
@@ -236,7 +237,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         >>> model.prob_purchases(known, 0, horizon=52).round(3)
         array([0.397])
         """
-        require_same_index(n=n, horizon=horizon)
+        n, horizon = beside(history, "n", n), beside(history, "horizon", horizon)
         here = self._distinct(history, horizon=self._as_ahead("horizon", horizon), n=as_n(n))
         each: Floats = here.process.prob_purchases(here.past, *here.asked)[here.place]
         return each
@@ -289,7 +290,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         Parameters
         ----------
         history : PurchaseHistory, or for BgBb OpportunityHistory
-            Customers.
+            Customers. A column of pandas beside them whose index holds identifiers is brought into their order.
         discount_rate : float
             Effective rate d per `time_unit` (for BgBb: per opportunity), >= 0; a purchase at the time s ahead counts
             (1 + d)^-s. For a rate per year see :func:`crmvalue.ltv.convert_rate`.
@@ -319,7 +320,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         array([6.077])
         """
         force = self._force(discount_rate, for_life=horizon is None)
-        here = self._distinct(history, horizon=self._as_ahead_or_life(horizon))
+        here = self._distinct(history, horizon=self._as_ahead_or_life(beside(history, "horizon", horizon)))
         each: Floats = here.process.expected_discounted(here.past, *here.asked, force)[here.place]
         return each
 

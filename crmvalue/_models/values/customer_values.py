@@ -25,7 +25,7 @@ from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.per_customer import PerCustomer, Rows, as_per_customer, as_segments, per_customer_field
+from crmvalue._core.per_customer import PerCustomer, Rows, as_per_customer, as_segments, beside, per_customer_field
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
@@ -183,8 +183,9 @@ class CustomerValues(Columns, Pictured):
         ----------
         earned : array_like, optional
             Margin that each customer brought so far [money], shape (n,), such as the margin times the `total_spend` of
-            the history. The cost of winning them is already spent: with `earned` it is compared with their whole life,
-            without it with the horizon alone.
+            the history; a column of pandas whose index holds identifiers is brought into the order of the values. The
+            cost of winning them is already spent: with `earned` it is compared with their whole life, without it with
+            the horizon alone.
 
         Returns
         -------
@@ -221,7 +222,7 @@ class CustomerValues(Columns, Pictured):
             income=np.maximum(self.clv + serving, 0.0),
             service_cost=serving,
             acquisition_cost=np.broadcast_to(np.asarray(winning, dtype=np.float64), (len(self),)),
-            earned=earned,
+            earned=beside(self, "earned", earned),
             margin=self.margin,
         )
 
@@ -314,7 +315,8 @@ def customer_values(
     Basis: margin after the cost of serving. Acquisition cost is not subtracted, since it is already spent.
 
     Each term of money is one number for all, a mapping from segment to number, or a column with one number for each
-    customer. A column of pandas whose index holds identifiers is brought into the order of the history.
+    customer. A column of pandas whose index holds identifiers, each customer once and nobody else, is brought into the
+    order of the history.
 
     Parameters
     ----------
