@@ -14,7 +14,7 @@ import numpy as np
 from crmvalue._core.calendar import YEAR_FRACTION_CONVENTIONS, YearFractionConvention, year_fraction
 from crmvalue._core.checks import as_day, as_days, as_flag, as_results, require, require_choice, require_same_index
 from crmvalue._core.comparisons import just_below
-from crmvalue._ltv.checks import as_per_stream, as_streams, require_not_negative, require_same_streams
+from crmvalue._ltv.checks import as_per_stream, as_streams, require_not_negative, require_same_labels
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def npv(cash_flows: ArrayLike, discount_rate: ArrayLike, *, timing: Timing) -> F
     302.78
     """
     flows = as_streams("cash_flows", cash_flows)
-    require_same_streams("cash_flows", cash_flows, discount_rate=discount_rate)
+    require_same_labels({"cash_flows": cash_flows}, discount_rate=discount_rate)
     (rate,) = as_per_stream("cash_flows", flows, discount_rate=discount_rate)
     require(rate > -1, "discount_rate", rate, "> -1")
     require_choice("timing", timing, TIMINGS)
@@ -140,9 +140,8 @@ def npv_dated(
     >>> print(npv_dated([-100, 60, 60], ["2025-01-01", "2025-07-02", "2026-01-01"], 0.10, as_of="2025-01-01").round(4))
     11.7607
     """
-    require_same_index(cash_flows=cash_flows, dates=dates)
+    require_same_labels({"cash_flows": cash_flows, "dates": dates}, discount_rate=discount_rate)
     flows = as_streams("cash_flows", cash_flows)
-    require_same_streams("cash_flows", cash_flows, discount_rate=discount_rate)
     (rate,) = as_per_stream("cash_flows", flows, discount_rate=discount_rate)
     require(rate > -1, "discount_rate", rate, "> -1")
     days = _one_date_each(dates, flows)
@@ -307,7 +306,7 @@ def payback_periods(
     array([2.5, inf])
     """
     flows = as_streams("cash_flows", cash_flows)
-    require_same_streams("cash_flows", cash_flows, acquisition_cost=acquisition_cost, discount_rate=discount_rate)
+    require_same_labels({"cash_flows": cash_flows}, acquisition_cost=acquisition_cost, discount_rate=discount_rate)
     cost, rate = as_per_stream("cash_flows", flows, acquisition_cost=acquisition_cost, discount_rate=discount_rate)
     require_not_negative(acquisition_cost=cost, discount_rate=rate)
     require_choice("timing", timing, TIMINGS)

@@ -7,10 +7,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_floats, as_results, require, require_same_index
+from crmvalue._core.checks import (
+    as_counts,
+    as_floats,
+    as_results,
+    column_labels,
+    index_of,
+    other_index,
+    require,
+    require_same_index,
+)
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     import numpy.typing as npt
@@ -26,7 +36,7 @@ __all__ = [
     "require_finite_value",
     "require_fractions",
     "require_not_negative",
-    "require_same_streams",
+    "require_same_labels",
 ]
 
 _MOST_CELLS = 50_000_000  # of customers and periods of age: a gigabyte while they are filled
@@ -49,10 +59,27 @@ def as_per_stream(name: str, streams: Floats, **inputs: ArrayLike) -> list[Float
     return arrays
 
 
-def require_same_streams(name: str, streams: ArrayLike, **inputs: ArrayLike) -> None:
-    """Check that inputs with one element for each stream are in the order of the streams, where both have labels."""
-    rows = {name: streams} if getattr(streams, "ndim", 1) > 1 else {}  # the labels of one stream are those of periods
-    require_same_index(**rows, **inputs)
+def require_same_labels(over_time: Mapping[str, ArrayLike], **per_stream: ArrayLike) -> None:
+    """Check that streams stand in one order in all inputs, and periods too, where they have labels.
+
+    A table over time has a stream in each row and a period in each column. A single column over time is one stream, so
+    that its labels are those of periods; a list may hold several such columns.
+    """
+    tables = {name: value for name, value in over_time.items() if getattr(value, "ndim", 1) > 1 or column_labels(value)}
+    columns = {name: _first(value) for name, value in over_time.items() if name not in tables}
+    require_same_index(**tables, **per_stream)
+    require_same_index(**columns)
+    for name, column in columns.items():
+        index = index_of(column)
+        for table, value in tables.items():
+            labels = column_labels(value)
+            if index is not None and labels and list(index) != labels:
+                raise other_index(name, f"{table}.columns", index)
+
+
+def _first(value: ArrayLike) -> object:
+    """Give the first column of a list of columns; other values as they are."""
+    return value[0] if isinstance(value, list | tuple) and value else value
 
 
 def require_fractions(**arrays: Floats) -> None:

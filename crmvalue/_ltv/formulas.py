@@ -15,7 +15,7 @@ from crmvalue._ltv.checks import (
     require_finite_value,
     require_fractions,
     require_not_negative,
-    require_same_streams,
+    require_same_labels,
 )
 
 if TYPE_CHECKING:
@@ -212,7 +212,8 @@ def ltv_npv(
     Raises
     ------
     InputError
-        If an input is NaN, infinite or outside its range, or the shapes do not broadcast.
+        If an input is NaN, infinite or outside its range, the shapes do not broadcast, or the labels of periods or of
+        streams stand in another order than those of `revenue`.
 
     Notes
     -----
@@ -225,13 +226,13 @@ def ltv_npv(
     >>> print(ltv_npv([200, 240, 300], 0.5, 0.10, acquisition_cost=100).round(2))
     202.78
     """
-    require_same_index(revenue=revenue, margin=margin)
+    over_time = {"revenue": revenue, "margin": margin}
+    require_same_labels(over_time, discount_rate=discount_rate, acquisition_cost=acquisition_cost)
     amounts = as_streams("revenue", revenue)
     amounts, share = as_floats(revenue=amounts, margin=margin)
     require_not_negative(revenue=amounts)
     require_fractions(margin=share)
     margins = amounts * share
-    require_same_streams("revenue", revenue, discount_rate=discount_rate, acquisition_cost=acquisition_cost)
     rate, cost = as_per_stream("revenue", margins, discount_rate=discount_rate, acquisition_cost=acquisition_cost)
     require_not_negative(discount_rate=rate, acquisition_cost=cost)
     require_choice("timing", timing, TIMINGS)

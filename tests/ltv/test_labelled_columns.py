@@ -29,8 +29,8 @@ def column(values, index):
     return pd.Series(values, index=index)
 
 
-def streams(index):
-    return pd.DataFrame({1: [30.0, 40.0], 2: [5.0, 5.0]}, index=index)
+def streams(index, periods=(1, 2)):
+    return pd.DataFrame([[30.0, 5.0], [40.0, 5.0]], index=index, columns=periods)
 
 
 DAYS = ["2025-01-01", "2026-01-01"]
@@ -42,6 +42,27 @@ CALLS = {
     "ltv_npv": lambda i, j: ltv_npv(column([1, 2], i), column([0.1, 0.2], j), 0.1, acquisition_cost=1),
     "ltv_npv of streams, cost": lambda i, j: ltv_npv(streams(i), 0.5, 0.1, acquisition_cost=column([1, 2], j)),
     "ltv_npv of streams, rate": lambda i, j: ltv_npv(streams(i), 0.5, column([0.1, 0.2], j), acquisition_cost=1),
+    "ltv_npv of streams, margin of periods": lambda i, j: ltv_npv(
+        streams(["x", "y"], i), column([0.5, 0.2], j), 0.1, acquisition_cost=column([1, 2], ["x", "y"])
+    ),
+    "ltv_npv of one stream, margins of streams, periods": lambda i, j: ltv_npv(
+        column([30, 5], i), streams(["x", "y"], j) / 100, 0.1, acquisition_cost=1
+    ),
+    "ltv_npv of one stream, margins of streams, rate": lambda i, j: ltv_npv(
+        column([30, 5], ["jan", "feb"]), streams(i, ["jan", "feb"]) / 100, column([0.1, 0.2], j), acquisition_cost=1
+    ),
+    "ltv_npv of plain streams, margins, cost": lambda i, j: ltv_npv(
+        [[30, 5], [40, 5]], streams(i) / 100, 0.1, acquisition_cost=column([1, 2], j)
+    ),
+    "ltv_npv of a list of streams": lambda i, j: ltv_npv(
+        [column([30, 5], i), column([40, 5], i)], column([0.5, 0.2], j), 0.1, acquisition_cost=1
+    ),
+    "npv_dated of streams, dates": lambda i, j: npv_dated(
+        streams(["x", "y"], i), column(DAYS, j), column([0.1, 0.2], ["x", "y"]), as_of="2025-01-01"
+    ),
+    "npv_dated of streams, rate": lambda i, j: npv_dated(
+        streams(i, ["jan", "feb"]), column(DAYS, ["jan", "feb"]), column([0.1, 0.2], j), as_of="2025-01-01"
+    ),
     "npv of streams": lambda i, j: npv(streams(i), column([0.1, 0.2], j), timing="end"),
     "payback_periods of streams, cost": lambda i, j: payback_periods(
         streams(i), column([1, 2], j), timing="end", interpolate=True
