@@ -272,6 +272,16 @@ class TestTables:
         with pytest.raises(InputError, match=r"`trials\['A'\]` must be with the same index"):
             sequential_test(x, n[::-1])
 
+    def test_arms_of_looks_in_a_list(self):
+        n = [labelled([500, 500], "AB"), labelled([1000, 1000], "AB")]
+        assert len(sequential_test([labelled([30, 50], "AB"), labelled([60, 110], "AB")], n).p_value) == 2
+        with pytest.raises(InputError, match="`trials` must be with the column 'A' at the same place"):
+            sequential_test([labelled([50, 30], "BA"), labelled([110, 60], "BA")], n)
+
+    def test_touches_of_a_frame_with_the_same_labels(self):
+        touches = [labelled(["ad", "mail"], "aa"), labelled(["mail"], "b")]
+        assert Paths.from_lists(touches, [1, 1]) == Paths.from_lists([["ad", "mail"], ["mail"]], [1, 1])
+
     @pytest.mark.parametrize(
         "function",
         [

@@ -428,13 +428,16 @@ def require_same_index(**inputs: object) -> None:
     for name, value in inputs.items():
         for place, label in enumerate(column_labels(value)):
             other, table = first.setdefault(label, (place, name))
-            if other != place:
+            if other != place and table != name:
                 rule = f"with the column {label!r} at the same place as in `{table}`"
                 raise InputError(name, rule, place, hint=f"the columns of `{table}` are matched by their places")
 
 
 def column_labels(value: object) -> list[Any]:
-    """Give the labels of the columns of a dataframe of any kind; none for what is no dataframe."""
+    """Give the labels of the columns of a dataframe of any kind, or of a list of rows of pandas; none for others."""
+    if isinstance(value, list | tuple) and value:
+        index = None if hasattr(value[0], "columns") else index_of(value[0])
+        return [] if index is None else list(index)
     labels = getattr(value, "column_names", getattr(value, "columns", ())) if hasattr(value, "shape") else ()
     return [] if callable(labels) else list(labels)
 

@@ -280,6 +280,7 @@ def sequential_test(
         require_same_index(**looks)
         names, (one, other) = by_name(names, **tables)
         successes, trials = np.column_stack(one), np.column_stack(other)
+    require_same_index(successes=successes, trials=trials)
     x, n = as_counts(successes=successes)[0], as_counts(trials=trials)[0]
     if x.ndim != 2 or x.shape[1] < 2:
         raise InputError("successes", "of shape (looks, arms), with at least two arms", x.shape)

@@ -63,10 +63,10 @@ def require_same_labels(over_time: Mapping[str, ArrayLike], **per_stream: ArrayL
     """Check that streams stand in one order in all inputs, and periods too, where they have labels.
 
     A table over time has a stream in each row and a period in each column. A single column over time is one stream, so
-    that its labels are those of periods; a list may hold several such columns.
+    that its labels are those of periods; a list of them is a table.
     """
     tables = {name: value for name, value in over_time.items() if getattr(value, "ndim", 1) > 1 or column_labels(value)}
-    columns = {name: _first(value) for name, value in over_time.items() if name not in tables}
+    columns = {name: value for name, value in over_time.items() if name not in tables}
     require_same_index(**tables, **per_stream)
     require_same_index(**columns)
     for name, column in columns.items():
@@ -74,12 +74,7 @@ def require_same_labels(over_time: Mapping[str, ArrayLike], **per_stream: ArrayL
         for table, value in tables.items():
             labels = column_labels(value)
             if index is not None and labels and list(index) != labels:
-                raise other_index(name, f"{table}.columns", index)
-
-
-def _first(value: ArrayLike) -> object:
-    """Give the first column of a list of columns; other values as they are."""
-    return value[0] if isinstance(value, list | tuple) and value else value
+                raise other_index(name, f"{table}[0]" if isinstance(value, list | tuple) else f"{table}.columns", index)
 
 
 def require_fractions(**arrays: Floats) -> None:

@@ -57,6 +57,12 @@ CALLS = {
     "ltv_npv of a list of streams": lambda i, j: ltv_npv(
         [column([30, 5], i), column([40, 5], i)], column([0.5, 0.2], j), 0.1, acquisition_cost=1
     ),
+    "ltv_npv of a list of streams, margins": lambda i, j: ltv_npv(
+        [column([30, 5], i), column([40, 5], i)], [column([0.5, 0.2], j)] * 2, 0.1, acquisition_cost=1
+    ),
+    "ltv_segments of lists by period": lambda i, j: ltv_segments(
+        [column([30, 5], i), column([40, 5], i)], [column([1, 0.2], j)] * 2, 0.1
+    ),
     "npv_dated of streams, dates": lambda i, j: npv_dated(
         streams(["x", "y"], i), column(DAYS, j), column([0.1, 0.2], ["x", "y"]), as_of="2025-01-01"
     ),
@@ -97,7 +103,7 @@ class TestLabelledColumns:
     @pytest.mark.parametrize("name", CALLS)
     def test_different_indexes_are_refused(self, name):
         CALLS[name](["a", "b"], ["a", "b"])
-        with pytest.raises(InputError, match="with the same index as"):
+        with pytest.raises(InputError, match=r"with the same index as|at the same place as"):
             CALLS[name](["a", "b"], ["b", "a"])
 
     def test_the_labels_of_one_stream_are_those_of_its_periods(self):
