@@ -46,7 +46,6 @@ __all__ = [
     "as_ordered_items",
     "as_outcomes",
     "as_positive",
-    "as_results",
     "as_text",
     "as_time",
     "as_time_column",
@@ -123,10 +122,16 @@ def as_counts(**inputs: ArrayLike) -> tuple[Floats, ...]:
     return arrays
 
 
-def as_column(name: str, value: ArrayLike, *, allow_missing: bool = False, largest: float = _LARGEST) -> Floats:
-    """Cast one column of raw data to a one-dimensional float64 array; NaN passes only with `allow_missing`."""
+def as_column(
+    name: str, value: ArrayLike, *, allow_missing: bool = False, any_shape: bool = False, largest: float = _LARGEST
+) -> Floats:
+    """Cast one column, or numbers of `any_shape`, to a float64 array; NaN passes only with `allow_missing`.
+
+    The values may have been computed: a magnitude below 1e-100 is too small to matter, and counts as 0.
+    """
     array = _numeric(name, value)
-    _require_one_dimension(name, array)
+    if not any_shape:
+        _require_one_dimension(name, array)
     return _ordinary_numbers(name, array, allow_missing=allow_missing, largest=largest)
 
 
@@ -142,14 +147,6 @@ def as_log_amounts(name: str, value: ArrayLike, *, allow_missing: bool = False) 
 def as_amounts(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:
     """Cast one column of money to add up: 0 or of a magnitude from 1e-15 to 1e15, so that sums stay ordinary."""
     return as_column(name, value, allow_missing=allow_missing, largest=LARGEST_AMOUNT)
-
-
-def as_results(name: str, value: ArrayLike, *, allow_missing: bool = False, any_shape: bool = False) -> Floats:
-    """Cast one column of values that may have been computed: a magnitude below 1e-100 is too small to matter, and 0."""
-    array = _numeric(name, value)
-    if not any_shape:
-        _require_one_dimension(name, array)
-    return _ordinary_numbers(name, array, allow_missing=allow_missing)
 
 
 def as_float(name: str, value: ArrayLike) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from crmvalue._core.calendar import YEAR_FRACTION_CONVENTIONS, YearFractionConvention, year_fraction
-from crmvalue._core.checks import as_day, as_days, as_flag, as_results, require, require_choice, require_same_index
+from crmvalue._core.checks import as_column, as_day, as_days, as_flag, require, require_choice, require_same_index
 from crmvalue._core.comparisons import just_below
 from crmvalue._ltv.checks import as_per_stream, as_streams, require_not_negative, require_same_labels
 from crmvalue.errors import InputError
@@ -195,7 +195,7 @@ def irr(cash_flows: ArrayLike) -> np.float64:
     >>> print(irr([-100, 60, 60]).round(6))
     0.130662
     """
-    flows = as_results("cash_flows", cash_flows)
+    flows = as_column("cash_flows", cash_flows)
 
     return _internal_rate(flows, np.arange(len(flows), dtype=np.float64))
 
@@ -242,7 +242,7 @@ def irr_dated(
     0.1
     """
     require_same_index(cash_flows=cash_flows, dates=dates)
-    flows = as_results("cash_flows", cash_flows)
+    flows = as_column("cash_flows", cash_flows)
     days = _one_date_each(dates, flows)
     require_choice("convention", convention, YEAR_FRACTION_CONVENTIONS)
 

@@ -10,7 +10,6 @@ import numpy as np
 from crmvalue._core.checks import (
     as_counts,
     as_floats,
-    as_results,
     column_labels,
     index_of,
     other_index,
@@ -47,7 +46,7 @@ def as_streams(name: str, value: ArrayLike) -> Floats:
 
     The amounts may be computed, such as a margin times a long curve of retention: a magnitude below 1e-100 counts as 0.
     """
-    array = as_results(name, value, any_shape=True)
+    (array,) = as_floats(**{name: value})
     if array.ndim == 0 or array.size == 0:
         raise InputError(name, "an array of at least one period, with time on its last axis", value)
     return array

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_floats, as_results, require, require_same_index
+from crmvalue._core.checks import as_column, as_floats, require, require_same_index
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -308,7 +308,7 @@ def customer_profits(
     (['ann'], ['serving them costs all that they bring'])
     """
     require_same_index(revenue=revenue, customer=customer)
-    amounts = as_results("revenue", revenue)
+    amounts = as_column("revenue", revenue)
     require_not_negative(revenue=amounts)
     n = len(amounts)
     require(n > 0, "revenue", n, "of at least one customer")

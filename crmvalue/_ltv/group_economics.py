@@ -12,12 +12,12 @@ import numpy as np
 
 from crmvalue._core.calendar import months_between, pile_of_first_days
 from crmvalue._core.checks import (
+    as_column,
     as_day,
     as_day_column,
     as_fraction,
     as_log_amounts,
     as_positive,
-    as_results,
     as_text,
     require,
     require_choice,
@@ -385,7 +385,7 @@ def group_economics(
     'channel: move money from ads (0.44, at most 0.66) to mail (9.88, at least 8.52).'
     """
     target, coverage = as_positive("target_ratio", target_ratio), as_fraction("level", level)
-    amounts = as_results("value", value)
+    amounts = as_column("value", value)
     n = require_same_length(value=amounts)
     segments = as_segments(segment, n)
     _require_dimensions(by)
@@ -443,7 +443,7 @@ def _read_groups(by: Mapping[str, ArrayLike], n: int) -> list[_Rows]:
 
 def _read_flows(cash_flows: ArrayLike, n: int) -> Floats:
     rule = f"a table with a row for each of the {n} customers and a column for each period"
-    flows = as_results("cash_flows", cash_flows, allow_missing=True, any_shape=True)
+    flows = as_column("cash_flows", cash_flows, allow_missing=True, any_shape=True)
     if flows.ndim != 2 or len(flows) != n or not flows.shape[1]:
         raise InputError("cash_flows", rule, flows.shape)
     known = ~np.isnan(flows)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_ordered_items, as_results, require_same_index
+from crmvalue._core.checks import as_day, as_floats, as_ordered_items, require_same_index
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import name_text
 from crmvalue._core.values import checked_field, float_column, optional, stay_frozen
@@ -130,7 +130,7 @@ def ltv_segments(
     (array([27000., 12000.]), 39000.0)
     """
     require_same_index(revenue=revenue, prob_retained=prob_retained, margin=margin)
-    amounts = as_results("revenue", revenue, any_shape=True)
+    (amounts,) = as_floats(revenue=revenue)
     if amounts.ndim not in {1, 2} or not amounts.size:
         rule = "one amount for each of at least one segment, or a row of amounts by period for each"
         raise InputError("revenue", rule, amounts.shape)
@@ -147,7 +147,7 @@ def ltv_segments(
 
 def _for_each(amounts: Floats, name: str, value: ArrayLike) -> Floats:
     """Take fractions: one, one for each segment, or one for each segment and period."""
-    share = as_results(name, value, any_shape=True)  # the end of a long curve of retention is nearly 0
+    (share,) = as_floats(**{name: value})  # the end of a long curve of retention is nearly 0
     require_fractions(**{name: share})
     if share.shape not in {(), amounts.shape[:1], amounts.shape}:
         rule = f"one, or one for each of the {len(amounts)} segments"

@@ -13,11 +13,9 @@ from crmvalue._core.checks import (
     as_float,
     as_floats,
     as_items,
-    as_results,
     as_text,
     require,
     require_choice,
-    require_same_index,
 )
 from crmvalue._core.comparisons import just_below
 from crmvalue._core.json import from_json, to_json
@@ -240,8 +238,7 @@ def ltv_to_cac(ltv: ArrayLike, acquisition_cost: ArrayLike, *, net: bool = False
     >>> print(ltv_to_cac(302.78, 100).round(2), ltv_to_cac(202.78, 100, net=True).round(2))
     3.03 3.03
     """
-    require_same_index(ltv=ltv, acquisition_cost=acquisition_cost)
-    value, cost = as_floats(ltv=as_results("ltv", ltv, any_shape=True), acquisition_cost=acquisition_cost)
+    value, cost = as_floats(ltv=ltv, acquisition_cost=acquisition_cost)
     require(cost > 0, "acquisition_cost", cost, "> 0", hint="a cost of 0 has no ratio")
 
     before = value + cost if as_flag("net", net) else value
@@ -299,7 +296,7 @@ def ltv_to_cac_band(
     >>> ltv_to_cac_band(4, industry="B2B SaaS").message
     'Typical of B2B SaaS, where 4 is usual.'
     """
-    values = as_results("ratio", ratio, any_shape=True)
+    (values,) = as_floats(ratio=ratio)
     require_not_negative(ratio=values)
     if not isinstance(bands, LtvToCacBands):
         raise InputError("bands", "an LtvToCacBands", bands)
@@ -414,8 +411,7 @@ def max_acquisition_cost(ltv: ArrayLike, target_ratio: ArrayLike) -> FloatOrArra
     >>> print(max_acquisition_cost(225, 3))
     75.0
     """
-    require_same_index(ltv=ltv, target_ratio=target_ratio)
-    value, target = as_floats(ltv=as_results("ltv", ltv, any_shape=True), target_ratio=target_ratio)
+    value, target = as_floats(ltv=ltv, target_ratio=target_ratio)
     require_not_negative(ltv=value)
     require(target > 0, "target_ratio", target, "> 0")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._core.checks import as_items, as_results, as_text, require, to_array
+from crmvalue._core.checks import as_column, as_items, as_text, require, to_array
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue.errors import InputError
 
@@ -82,7 +82,7 @@ def group_sums(code: Integers, value: Floats, k: int) -> Floats:
 
 def as_money(name: str, value: ArrayLike) -> Floats:
     """Take a column of money; what binary arithmetic leaves of nothing counts as 0."""
-    return without_residues(as_results(name, value))
+    return without_residues(as_column(name, value))
 
 
 def without_residues(money: Floats) -> Floats:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crmvalue._core.calendar import months_between
-from crmvalue._core.checks import as_day_column, as_results, to_array
+from crmvalue._core.checks import as_column, as_day_column, to_array
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _is_missing(item: object) -> bool:
 
 
 _READERS: dict[str, Any] = {
-    "number": lambda name, value: as_results(name, value, allow_missing=True),
+    "number": lambda name, value: as_column(name, value, allow_missing=True),
     "date": lambda name, value: as_day_column(name, value, allow_missing=True),
     "flag": _read_flags,
     "text": _read_words,

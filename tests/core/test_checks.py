@@ -24,7 +24,6 @@ from crmvalue._core.checks import (
     as_float,
     as_floats,
     as_fraction,
-    as_results,
     as_text,
     as_times,
     as_whole_number,
@@ -351,29 +350,29 @@ class TestAsAmounts:
             as_amounts("x", [np.nan])
 
 
-class TestAsResults:
+class TestAsColumnOfResults:
     """One column of values that may have been computed: too small to matter is 0."""
 
     def test_takes(self):
-        np.testing.assert_array_equal(as_results("x", [0, -1e100, 1e-100, 1e-167, -5e-324]), [0, -1e100, 1e-100, 0, 0])
-        np.testing.assert_array_equal(as_results("x", [None, 1e-101], allow_missing=True), [np.nan, 0])
+        np.testing.assert_array_equal(as_column("x", [0, -1e100, 1e-100, 1e-167, -5e-324]), [0, -1e100, 1e-100, 0, 0])
+        np.testing.assert_array_equal(as_column("x", [None, 1e-101], allow_missing=True), [np.nan, 0])
 
     def test_leaves_what_is_given_alone(self):
         mine = np.array([1e-200, 1.0])
-        assert as_results("x", mine).tolist() == [0.0, 1.0]
+        assert as_column("x", mine).tolist() == [0.0, 1.0]
         assert mine[0] == 1e-200
 
     @pytest.mark.parametrize("value", [np.inf, 1.1e100, "1", True])
     @pytest.mark.parametrize("allow_missing", [False, True])
     def test_rejects(self, value, allow_missing):
         with pytest.raises(InputError) as caught:
-            as_results("x", [1, value], allow_missing=allow_missing)
+            as_column("x", [1, value], allow_missing=allow_missing)
         assert (caught.value.name, caught.value.value, caught.value.index) == ("x", value, 1)
 
     @pytest.mark.parametrize("value", [1.0, [[1.0]], [np.nan]])
     def test_rejects_other_shapes_and_missing_values(self, value):
         with pytest.raises(InputError, match="`x` must be"):
-            as_results("x", value)
+            as_column("x", value)
 
 
 class TestAsFlag:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_positive, as_results, as_text, require, require_same_index, require_same_length
+from crmvalue._core.checks import as_column, as_positive, as_text, require, require_same_index, require_same_length
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, number_field, of_class, optional
 from crmvalue._models.changing.known_customers import as_model_of, refuse_unused
@@ -322,7 +322,7 @@ def holdout_error(foretold: ArrayLike, actual: ArrayLike) -> HoldoutError:
     0.5
     """
     require_same_index(foretold=foretold, actual=actual)
-    foretold, actual = as_results("foretold", foretold), as_results("actual", actual)
+    foretold, actual = as_column("foretold", foretold), as_column("actual", actual)
     require(foretold >= 0, "foretold", foretold, ">= 0")
     require(actual >= 0, "actual", actual, ">= 0")
     require_same_length(foretold=foretold, actual=actual)
