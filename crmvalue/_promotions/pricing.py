@@ -61,6 +61,9 @@ class Pricer:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.by_bit = {active.bit: active for active in problem.active}
+        self._place_of = {
+            active.ready.place: (active.step[0], active.id, active.step) for active in problem.active
+        }  # in the order in which they reach a line
         self.line_promotions = [0] * len(problem.quantity)
         self.members = 0
         self.touching = [0] * len(problem.quantity)  # all promotions of each line, without items to get
@@ -121,7 +124,7 @@ class Pricer:
     def _find_best(self, i: int, order: int, allowed: int, group_discount: int, forced: int) -> LineBest:
         start = self.problem.amount[i] - group_discount
         rates, free = self.steps(order & ~self.free), self.steps(order & self.free)
-        best, best_key = None, None
+        best = best_key = None
         self._work(10 + 3 * order.bit_count())
         self._n_seen += len(self._cliques_of(allowed))
         for chosen in self._sets_on(i, allowed, free):
@@ -130,9 +133,13 @@ class Pricer:
             if best is None or line.taken >= best.taken:
                 if not (self._is_late() and chosen.bit_count() > _FEW_ON_LINE):
                     line = self._without_needless(i, start, rates, free, line, forced)
-                key = self.rank(line.chosen)
-                if best is None or best_key is None or line.taken > best.taken or key < best_key:
-                    best, best_key = line, key
+                if best is None or line.taken > best.taken:
+                    best, best_key = line, None
+                elif line.chosen != best.chosen:
+                    best_key = self.rank(best.chosen) if best_key is None else best_key
+                    key = self.rank(line.chosen)
+                    if key < best_key:
+                        best, best_key = line, key
         assert best is not None  # noqa: S101 - there is always the clique of nothing
         return best
 
@@ -212,12 +219,16 @@ class Pricer:
         """Give what promotions do to a line, in the order in which they do it."""
         found = self._steps.get(mask)
         if found is None:
-            found = self._steps[mask] = tuple(active.step for active in self.in_order(mask))
+            found = self._steps[mask] = tuple(self._place_of[place][2] for place in self._places(mask))
         return found
 
     def in_order(self, mask: int) -> list[Active]:
         """Sort promotions by the order in which they reach a line."""
-        return sorted(self._actives(mask), key=lambda active: (active.step[0], active.id))
+        return [self.by_bit[1 << place] for place in self._places(mask)]
+
+    def _places(self, mask: int) -> list[int]:
+        """Sort promotions in the same way, and give their places."""
+        return sorted(bits(mask), key=self._place_of.__getitem__)
 
     @property
     def complete(self) -> bool:
@@ -306,8 +317,11 @@ class Pricer:
 
     def after(self, i: int, left: int, steps: tuple[Step, ...]) -> int:
         """Give the price of a line after steps, in this order."""
+        rounded, whole = self.problem.rounded, not self.problem.per_unit
         for step in steps:
-            left -= self.off(i, left, step)
+            if not left:
+                break
+            left -= rounded(left * step[1]) if whole and step[0] == AFTER_OTHERS else self.off(i, left, step)
         return left
 
     def off(self, i: int, left: int, step: Step) -> int:  # noqa: PLR0911 - one answer for each kind of step
