@@ -94,6 +94,7 @@ class Pricer:
         self._most: dict[tuple[int, int, int, int], int] = {}
         self._cliques: dict[int, list[int]] = {}
         self._n_seen = 0
+        self._largest: dict[tuple[int, int], int] = {}
         self._cut_off: set[int] = set()  # where there are more cliques than are looked at
         self._steps: dict[int, tuple[Step, ...]] = {}
         self._bad: dict[int, int] = {}
@@ -198,12 +199,20 @@ class Pricer:
         self, i: int, start: int, rates: tuple[Step, ...], free: tuple[Step, ...], line: LineBest, forced: int
     ) -> LineBest:
         """Leave promotions out, the last first, without which the line costs the same."""
+        places = self._places(line.chosen)
+        steps = [self._place_of[place][2] for place in places]
+        left = [start]  # before each step
+        for step in steps:
+            left.append(self.after(i, left[-1], (step,)))
         for place in reversed(bits(line.chosen & ~forced)):
-            self._work(4 + line.chosen.bit_count() + len(rates))
-            fewer = line.chosen & ~(1 << place)
-            other = self._line(i, start, self.steps(fewer) + rates, free, fewer)
+            self._work(4 + len(places) + len(rates))
+            at = places.index(place)
+            other = self._line(i, left[at], (*steps[at + 1 :], *rates), free, line.chosen & ~(1 << place))
             if other.taken == line.taken:
                 line = other
+                del places[at], steps[at], left[at + 1 :]
+                for step in steps[at:]:
+                    left.append(self.after(i, left[-1], (step,)))
         return line
 
     def rank(self, mask: int) -> tuple[int, int, tuple[str, ...]]:
@@ -267,11 +276,17 @@ class Pricer:
         cliques = self._cliques_of(allowed)
         if allowed not in self._cut_off:
             return cliques
-        amount, chosen = self.problem.amount[i], 0
         self._work(3 * allowed.bit_count())
+        if (i, allowed) not in self._largest:
+            self._largest[i, allowed] = self._largest_first(i, allowed)
+        return [*cliques, self._largest[i, allowed]]
+
+    def _largest_first(self, i: int, allowed: int) -> int:
+        """Give a set of promotions that combine: of those that are left, the one that takes most off comes next."""
+        amount, chosen = self.problem.amount[i], 0
         for active in sorted(self._actives(allowed), key=lambda active: -self.off(i, amount, active.step)):
             chosen |= 0 if active.bad & chosen else active.bit
-        return [*cliques, chosen]
+        return chosen
 
     def _cliques_of(self, allowed: int) -> list[int]:
         """Give the largest sets of promotions in which each combines with each."""
@@ -317,11 +332,16 @@ class Pricer:
 
     def after(self, i: int, left: int, steps: tuple[Step, ...]) -> int:
         """Give the price of a line after steps, in this order."""
-        rounded, whole = self.problem.rounded, not self.problem.per_unit
-        for step in steps:
+        rounded, whole, quantity = self.problem.rounded, not self.problem.per_unit, self.problem.quantity[i]
+        for step in steps:  # the two most common kinds as in `off`, without a call
             if not left:
                 break
-            left -= rounded(left * step[1]) if whole and step[0] == AFTER_OTHERS else self.off(i, left, step)
+            if whole and step[0] == AFTER_OTHERS:
+                left -= rounded(left * step[1])
+            elif step[0] == PER_UNIT:
+                left = max(0, left - step[1] * quantity)
+            else:
+                left -= self.off(i, left, step)
         return left
 
     def off(self, i: int, left: int, step: Step) -> int:  # noqa: PLR0911 - one answer for each kind of step
