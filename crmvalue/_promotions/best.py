@@ -56,8 +56,9 @@ def best_price(
         Steps after which the search stops, >= 1. Each step also allows 12 small parts of work, which count all that is
         done for the cart: lines that are priced, units moved, bundles listed, amounts that lines share.
         Choices that are tried after a search that stopped have as much work again. The result is then the best choice
-        that was found, with `optimal=False`. On carts of up to 60 lines it is not dearer than what a short search finds
-        for any promotion by itself.
+        that was found, with `optimal=False`. On carts of up to 60 lines each promotion is tried by itself, beside those
+        of single lines, even where no work is left: the result is not dearer than what a short search finds for any of
+        them. On larger carts those that can take most off are tried first, as long as there is work left.
 
     Returns
     -------

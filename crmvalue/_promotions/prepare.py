@@ -137,6 +137,8 @@ class Problem:
 
     def rounded(self, millionths_of: int) -> int:
         """Divide by a million, by the rounding of the problem."""
+        if self.rounding == "half_up":  # what most carts ask for, many times
+            return (millionths_of + MILLION // 2) // MILLION
         return divide_rounded(millionths_of, MILLION, self.rounding)
 
 

@@ -61,6 +61,9 @@ class Pricer:
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
         self.by_bit = {active.bit: active for active in problem.active}
+        self._place_of = {
+            active.ready.place: (active.step[0], active.id, active.step) for active in problem.active
+        }  # in the order in which they reach a line
         self.line_promotions = [0] * len(problem.quantity)
         self.members = 0
         self.touching = [0] * len(problem.quantity)  # all promotions of each line, without items to get
@@ -91,6 +94,7 @@ class Pricer:
         self._most: dict[tuple[int, int, int, int], int] = {}
         self._cliques: dict[int, list[int]] = {}
         self._n_seen = 0
+        self._largest: dict[tuple[int, int], int] = {}
         self._cut_off: set[int] = set()  # where there are more cliques than are looked at
         self._steps: dict[int, tuple[Step, ...]] = {}
         self._bad: dict[int, int] = {}
@@ -121,7 +125,7 @@ class Pricer:
     def _find_best(self, i: int, order: int, allowed: int, group_discount: int, forced: int) -> LineBest:
         start = self.problem.amount[i] - group_discount
         rates, free = self.steps(order & ~self.free), self.steps(order & self.free)
-        best, best_key = None, None
+        best = best_key = None
         self._work(10 + 3 * order.bit_count())
         self._n_seen += len(self._cliques_of(allowed))
         for chosen in self._sets_on(i, allowed, free):
@@ -130,9 +134,13 @@ class Pricer:
             if best is None or line.taken >= best.taken:
                 if not (self._is_late() and chosen.bit_count() > _FEW_ON_LINE):
                     line = self._without_needless(i, start, rates, free, line, forced)
-                key = self.rank(line.chosen)
-                if best is None or best_key is None or line.taken > best.taken or key < best_key:
-                    best, best_key = line, key
+                if best is None or line.taken > best.taken:
+                    best, best_key = line, None
+                elif line.chosen != best.chosen:
+                    best_key = self.rank(best.chosen) if best_key is None else best_key
+                    key = self.rank(line.chosen)
+                    if key < best_key:
+                        best, best_key = line, key
         assert best is not None  # noqa: S101 - there is always the clique of nothing
         return best
 
@@ -191,12 +199,20 @@ class Pricer:
         self, i: int, start: int, rates: tuple[Step, ...], free: tuple[Step, ...], line: LineBest, forced: int
     ) -> LineBest:
         """Leave promotions out, the last first, without which the line costs the same."""
+        places = self._places(line.chosen)
+        steps = [self._place_of[place][2] for place in places]
+        left = [start]  # before each step
+        for step in steps:
+            left.append(self.after(i, left[-1], (step,)))
         for place in reversed(bits(line.chosen & ~forced)):
-            self._work(4 + line.chosen.bit_count() + len(rates))
-            fewer = line.chosen & ~(1 << place)
-            other = self._line(i, start, self.steps(fewer) + rates, free, fewer)
+            self._work(4 + len(places) + len(rates))
+            at = places.index(place)
+            other = self._line(i, left[at], (*steps[at + 1 :], *rates), free, line.chosen & ~(1 << place))
             if other.taken == line.taken:
                 line = other
+                del places[at], steps[at], left[at + 1 :]
+                for step in steps[at:]:
+                    left.append(self.after(i, left[-1], (step,)))
         return line
 
     def rank(self, mask: int) -> tuple[int, int, tuple[str, ...]]:
@@ -212,12 +228,16 @@ class Pricer:
         """Give what promotions do to a line, in the order in which they do it."""
         found = self._steps.get(mask)
         if found is None:
-            found = self._steps[mask] = tuple(active.step for active in self.in_order(mask))
+            found = self._steps[mask] = tuple(self._place_of[place][2] for place in self._places(mask))
         return found
 
     def in_order(self, mask: int) -> list[Active]:
         """Sort promotions by the order in which they reach a line."""
-        return sorted(self._actives(mask), key=lambda active: (active.step[0], active.id))
+        return [self.by_bit[1 << place] for place in self._places(mask)]
+
+    def _places(self, mask: int) -> list[int]:
+        """Sort promotions in the same way, and give their places."""
+        return sorted(bits(mask), key=self._place_of.__getitem__)
 
     @property
     def complete(self) -> bool:
@@ -256,11 +276,17 @@ class Pricer:
         cliques = self._cliques_of(allowed)
         if allowed not in self._cut_off:
             return cliques
-        amount, chosen = self.problem.amount[i], 0
         self._work(3 * allowed.bit_count())
+        if (i, allowed) not in self._largest:
+            self._largest[i, allowed] = self._largest_first(i, allowed)
+        return [*cliques, self._largest[i, allowed]]
+
+    def _largest_first(self, i: int, allowed: int) -> int:
+        """Give a set of promotions that combine: of those that are left, the one that takes most off comes next."""
+        amount, chosen = self.problem.amount[i], 0
         for active in sorted(self._actives(allowed), key=lambda active: -self.off(i, amount, active.step)):
             chosen |= 0 if active.bad & chosen else active.bit
-        return [*cliques, chosen]
+        return chosen
 
     def _cliques_of(self, allowed: int) -> list[int]:
         """Give the largest sets of promotions in which each combines with each."""
@@ -306,8 +332,16 @@ class Pricer:
 
     def after(self, i: int, left: int, steps: tuple[Step, ...]) -> int:
         """Give the price of a line after steps, in this order."""
-        for step in steps:
-            left -= self.off(i, left, step)
+        rounded, whole, quantity = self.problem.rounded, not self.problem.per_unit, self.problem.quantity[i]
+        for step in steps:  # the two most common kinds as in `off`, without a call
+            if not left:
+                break
+            if whole and step[0] == AFTER_OTHERS:
+                left -= rounded(left * step[1])
+            elif step[0] == PER_UNIT:
+                left = max(0, left - step[1] * quantity)
+            else:
+                left -= self.off(i, left, step)
         return left
 
     def off(self, i: int, left: int, step: Step) -> int:  # noqa: PLR0911 - one answer for each kind of step

@@ -78,13 +78,18 @@ def _why_not(pricer: Pricer, choice: Choice, active: Active, budget: Budget) -> 
             difference=max(0, difference),
         )
     budget.work(8 * len(problem.quantity))
-    wanted = wanted_discounts(pricer, other)
-    lines = [i for i in bits(active.lines | active.lines_to_get) if _takes_without_caps(pricer, active, wanted[i], i)]
-    off = [sum(part.values()) for part in line_discounts(pricer, other)] if lines else []
-    cap = next((text for i in lines if (text := _binding(problem, off, i))), None)
+    cap = None if problem.caps is None else _cap_that_binds(pricer, other, active)
     if cap is not None:
         return Rejected(promotion=promotion, kind="capped", reason=cap)
     return Rejected(promotion=promotion, kind="no_benefit", reason="takes nothing more off this cart")
+
+
+def _cap_that_binds(pricer: Pricer, choice: Choice, active: Active) -> str | None:
+    """Name the cap without which a promotion of a choice would take something off; None where there is none."""
+    wanted = wanted_discounts(pricer, choice)
+    lines = [i for i in bits(active.lines | active.lines_to_get) if _takes_without_caps(pricer, active, wanted[i], i)]
+    off = [sum(part.values()) for part in line_discounts(pricer, choice, wanted)] if lines else []
+    return next((text for i in lines if (text := _binding(pricer.problem, off, i))), None)
 
 
 def _takes_without_caps(pricer: Pricer, active: Active, wanted: dict[int, int], i: int) -> bool:

@@ -12,9 +12,9 @@ from crmvalue._promotions.pricing import Source, largest_flow
 from crmvalue._promotions.result import Applied, Discount, Gift, PricedLine
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from crmvalue._promotions.prepare import Problem
+    from crmvalue._promotions.prepare import Active, Problem
     from crmvalue._promotions.pricing import Pricer
     from crmvalue._promotions.search import Choice
 
@@ -57,12 +57,13 @@ def write_receipt(pricer: Pricer, choice: Choice) -> Receipt:
     return Receipt(lines, applied, gifts, delivery)
 
 
-def line_discounts(pricer: Pricer, choice: Choice) -> list[dict[int, int]]:
+def line_discounts(pricer: Pricer, choice: Choice, wanted: list[dict[int, int]] | None = None) -> list[dict[int, int]]:
     """Give what each promotion takes off each line, by its bit [minor units], without writing a receipt.
 
     A promotion that takes nothing off a line is left out; one whose part was rounded to 0 beside others is there.
+    `wanted` are the discounts without caps, where they are known.
     """
-    wanted = wanted_discounts(pricer, choice)
+    wanted = wanted_discounts(pricer, choice) if wanted is None else wanted
     granted = _granted(pricer, choice, wanted)
     whole = _in_minor_units(pricer.problem, granted)
     return [{bit: off for bit, off in part.items() if before[bit]} for part, before in zip(whole, granted, strict=True)]
@@ -74,19 +75,28 @@ def wanted_discounts(pricer: Pricer, choice: Choice) -> list[dict[int, int]]:
     for grouping in choice.groupings:
         for (bit, i), off in sorted(grouping.off.items()):
             groups[i][bit] = off
-    return [_wanted_of(pricer, choice, i, parts) for i, parts in enumerate(groups)]
+    known: dict[int, list[Active]] = {}  # promotions in the order in which they reach a line, which many lines share
+
+    def in_order(mask: int) -> list[Active]:
+        if mask not in known:
+            known[mask] = pricer.in_order(mask)
+        return known[mask]
+
+    return [_wanted_of(pricer, choice, i, parts, in_order) for i, parts in enumerate(groups)]
 
 
-def _wanted_of(pricer: Pricer, choice: Choice, i: int, parts: dict[int, int]) -> dict[int, int]:
+def _wanted_of(
+    pricer: Pricer, choice: Choice, i: int, parts: dict[int, int], in_order: Callable[[int], list[Active]]
+) -> dict[int, int]:
     left = pricer.problem.amount[i] - sum(parts.values())
     here = choice.order & pricer.touching[i]
     rates = here & pricer.rates & ~pricer.free
     chosen = choice.lines[i].chosen if i in choice.lines else 0
     for mask in (chosen, rates):
-        for active in pricer.in_order(mask):
-            parts[active.bit] = pricer.off(i, left, active.step)
-            left -= parts[active.bit]
-    for active in pricer.in_order(here & pricer.free):
+        for active in in_order(mask):
+            off = parts[active.bit] = pricer.off(i, left, active.step)
+            left -= off
+    for active in in_order(here & pricer.free):
         parts[active.bit] = pricer.off(i, left, active.step)
     return parts
 

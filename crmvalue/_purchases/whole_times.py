@@ -20,7 +20,7 @@ __all__ = ["WholeTimes", "likeliest_shape", "log_compositions", "log_weights"]
 _FAR = 1000.0  # mean time from which on whole numbers are as fine as continuous ones
 _STRIP = 0.5  # logarithms of means that share one tilt
 _NATS = 40.0  # chances below exp(-40) are left out
-_CLOSE = 0.02  # how near the mean of the tilted weights must come, in whole numbers
+_CLOSE = 0.01  # how near the mean of the tilted weights must come, as a share of the mean less 1
 _MOST_STEPS = 80
 _MOST = 20  # times of a stretch
 _LOWEST, _HIGHEST = 0.05, 100.0  # of a shape
@@ -147,15 +147,32 @@ def log_compositions(number: Integers, total: Integers, shape: float) -> Floats:
     if not len(near):
         return found
     log_mean = np.log(total[near] / number[near])
-    strip = np.floor(log_mean / np.minimum(_STRIP, 6.0 / np.sqrt(number[near] * shape)))
-    order = np.lexsort((strip, number[near]))
-    new = (np.diff(number[near][order]) != 0) | (np.diff(strip[order]) != 0)
+    width = np.minimum(_STRIP, 6.0 / np.sqrt(number[near] * shape))
+    strip = np.floor(log_mean / width)
     longest = math.exp(log_mean.max()) * _reach(_NATS / shape)
     time = np.arange(1.0, min(float(total[near].max()), math.ceil(longest) + 2.0) + 1.0)
     weights = log_weights(time, shape)
-    for one in np.split(near[order], np.flatnonzero(new) + 1):
-        found[one] = _alike(int(number[one[0]]), total[one], time, weights, shape)
+    for here in _alike((width, strip)):
+        tilted = _tilted(time, weights, math.exp(float((strip[here[0]] + 0.5) * width[here[0]])), shape)
+        for one in _alike((number[near[here]],)):
+            rows = near[here[one]]
+            found[rows] = _of_sums(int(number[rows[0]]), total[rows], time, tilted)
     return found
+
+
+def _alike(columns: tuple[Floats | Integers, ...]) -> list[Integers]:
+    """Give the rows that are alike in all columns, group by group."""
+    order = np.lexsort(columns)
+    new = np.any([np.diff(column[order]) != 0 for column in columns], axis=0)
+    return np.split(order, np.flatnonzero(new) + 1)
+
+
+class _Tilted(NamedTuple):
+    """Weights of times, each multiplied by ``exp(-tilt * time)`` and divided by the same number."""
+
+    weight: Floats
+    tilt: float
+    log_divisor: float
 
 
 def _far(number: Floats, total: Floats, shape: float) -> Floats:
@@ -169,28 +186,40 @@ def _far(number: Floats, total: Floats, shape: float) -> Floats:
     return found
 
 
-def _alike(number: int, total: Integers, time: Floats, weights: Floats, shape: float) -> Floats:
+def _tilted(time: Floats, weights: Floats, mean: float, shape: float) -> _Tilted:
+    """Tilt weights so that their mean is about this one; times that are far too long are left out."""
+    n = min(len(time), math.ceil(mean * _reach(_NATS / shape)) + 2)
+    tilt = _tilt(time[:n], weights[:n], mean, shape / mean)
+    tilted = weights[:n] - tilt * time[:n]
+    top = float(tilted.max())
+    return _Tilted(np.exp(tilted - top), tilt, top)
+
+
+def _of_sums(number: int, total: Integers, time: Floats, tilted: _Tilted) -> Floats:
     """Find the sums for totals with the same number of parts and nearly the same mean."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     longest = int(total.max())
-    mean = math.sqrt(float(total.min()) * longest) / number
-    n = min(len(time), longest - number + 1, math.ceil(mean * _reach(_NATS / shape)) + 2)
-    tilt = _tilt(time[:n], weights[:n], mean, shape / mean)
-    tilted = weights[:n] - tilt * time[:n]
-    top = float(tilted.max())
-    chance = np.exp(tilted - top)
+    n = min(len(tilted.weight), longest - number + 1)
+    chance = tilted.weight[:n]
     scale = float(chance.sum())
-    chance /= scale
-    middle = float(chance @ time[:n])
-    spread = float(chance @ (time[:n] - middle) ** 2)
+    chance = chance / scale
+    middle = _mean(chance, time[:n])
+    spread = _mean(chance, (time[:n] - middle) ** 2)
     padded = min(math.ceil(longest * _reach(_NATS * spread / (number * middle**2))), number * n) + 2
     size = next_fast_len(padded, real=True)
     of_sum = irfft(rfft(chance, size) ** number, size)[total - number]
     found: Floats = (
-        np.log(np.maximum(of_sum, np.finfo(np.float64).tiny)) + number * (top + math.log(scale)) + tilt * total
+        np.log(np.maximum(of_sum, np.finfo(np.float64).tiny))
+        + number * (tilted.log_divisor + math.log(scale))
+        + tilted.tilt * total
     )
     return found
+
+
+def _mean(chance: Floats, values: Floats) -> float:
+    """Sum up in one thread: for lines of this length, threads of a linear algebra library cost more than the sum."""
+    return float(np.einsum("i,i->", chance, values))
 
 
 def _reach(nats: float) -> float:
@@ -199,20 +228,26 @@ def _reach(nats: float) -> float:
 
 
 def _tilt(time: Floats, weights: Floats, mean: float, start: float) -> float:
-    """Find the tilt for which the weights have about this mean: Newton's steps, halving where they leave the bounds."""
-    if len(time) == 1:
-        return 0.0
+    """Find the tilt for which the weights have about this mean, > 1, below that of the longest times.
+
+    Newton's steps, halving where they leave the bounds. The logarithm of the mean is nearly straight in that of the
+    tilt, for the smallest shapes too.
+    """
     low, high = -50.0, float(weights[1] - weights[0]) + 50.0
     tilt = start
     for _ in range(_MOST_STEPS):
         tilted = weights - tilt * time
         chance = np.exp(tilted - tilted.max())
         chance /= chance.sum()
-        found = float(chance @ time)
-        if abs(found - mean) <= _CLOSE * min(mean - 1.0, 1.0) + 1e-9:
+        found = _mean(chance, time)
+        if abs(found - mean) <= _CLOSE * (mean - 1.0):
             break
         low, high = (tilt, high) if found > mean else (low, tilt)
-        spread = float(chance @ (time - found) ** 2)
-        step = tilt + (found - mean) / spread if spread > 0.0 else math.inf
+        spread = _mean(chance, (time - found) ** 2)
+        step = math.inf
+        if spread > 0.0 and tilt > 0.0 and found > 1.0:
+            step = tilt * math.exp(min(math.log((found - 1.0) / (mean - 1.0)) * (found - 1.0) / (spread * tilt), 50.0))
+        elif spread > 0.0:
+            step = tilt + (found - mean) / spread
         tilt = step if low < step < high else (low + high) / 2.0
     return tilt

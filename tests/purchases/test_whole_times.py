@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from crmvalue._purchases.whole_times import WholeTimes, likeliest_shape, log_compositions, log_weights
+from crmvalue._purchases.whole_times import WholeTimes, _tilted, likeliest_shape, log_compositions, log_weights
 from crmvalue.purchases import estimate_regularity
 
 
@@ -154,3 +154,12 @@ def test_strict_settings_of_numpy_stop_nothing():
     with np.errstate(all="raise"):
         found = estimate_regularity(customer, date)
     assert found == estimate_regularity(customer, date)
+
+
+@pytest.mark.parametrize("shape", [0.05, 0.1, 1.0, 9.0, 100.0])
+@pytest.mark.parametrize(("mean", "longest"), [(1.07, 20), (1.28, 2), (2.1, 400), (30.0, 70), (1000.0, 20_000)])
+def test_weights_are_tilted_to_their_mean(shape, mean, longest):
+    """A mean that is far off would leave the sums that are asked for with a chance of rounding."""
+    time = np.arange(1.0, longest + 1)
+    tilted = _tilted(time, log_weights(time, shape), mean, shape).weight
+    assert np.sum(tilted * time[: len(tilted)]) / np.sum(tilted) - 1 == pytest.approx(mean - 1, rel=0.011)

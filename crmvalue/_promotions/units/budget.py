@@ -40,6 +40,10 @@ class Budget:
     exceeded: bool = False  # whether a result is the best so far only
     parts: int = 0
     whole: Budget | None = None  # of the search that this one is a small part of
+    _most: int = attrs.field(init=False)  # parts of work
+
+    def __attrs_post_init__(self) -> None:
+        self._most = max(_LEAST_PARTS, _PARTS_A_STEP * self.limit)
 
     def small(self, steps: int) -> Budget:
         """Give the budget of a small search, whose work counts here too."""
@@ -59,10 +63,6 @@ class Budget:
         self.parts += parts
         if self.whole is not None:
             self.whole.parts += parts
-
-    @property
-    def _most(self) -> int:
-        return max(_LEAST_PARTS, _PARTS_A_STEP * self.limit)
 
     def is_empty(self) -> bool:
         """Whether all parts of the work are done."""

@@ -28,6 +28,9 @@ _STATES, _FEW_STATES, _MANY_LINES = 24, 4, 50
 _MOST_BUNDLES = 5_000
 """Bundles of one promotion that are tried, those that take most off first."""
 
+_States: TypeAlias = "dict[State, tuple[int, tuple[Any, ...]]]"
+"""States of a row of groups, with what they take off and the moves that lead to them."""
+
 _Move: TypeAlias = tuple[int, int, int]  # line, units, discount
 
 
@@ -122,17 +125,12 @@ class _Greedy:
         if len(lines) > _MANY_LINES and active.times is not None and not active.lines_to_get:
             lines = self._enough(active, roles, lines, times)
         width = _STATES if len(lines) <= _MANY_LINES else _FEW_STATES
-        states: dict[State, tuple[int, tuple[Any, ...]]] = {(0, 0, 0): (0, ())}
+        states: _States = {(0, 0, 0): (0, ())}
         for i in lines:
             self.budget.work(8 * len(states))
             if self.times and self.budget.is_spent():
                 break  # what is found so far is legal
-            following = dict(states)
-            for state, (gain, chain) in states.items():
-                for after, moved, off in self._moves(active, i, roles[i], state, times):
-                    more = gain + self._line(i, active.bit, off) - self.value[i]
-                    if after not in following or more > following[after][0]:
-                        following[after] = (more, (chain, i, moved, off))
+            following = self._following(active, i, roles[i], states, times)
             best = sorted(following.items(), key=lambda item: -item[1][0])
             states = dict(best[:width])
             ends = (item for item in best if is_end(active, item[0]))
@@ -147,6 +145,19 @@ class _Greedy:
             self.used[i] += n
         buy, get, _ = rules_of(active)
         self._take(active.bit, moves, sum(n for _, n, _ in moves) // (buy + get))
+
+    def _following(self, active: Active, i: int, roles: list[tuple[str, int]], states: _States, times: int) -> _States:
+        """Give the states after a line, also without its units, each with the most that leads to it."""
+        following = dict(states)
+        gains: dict[int, int] = {}  # of a discount of the line, which many states share
+        for state, (gain, chain) in states.items():
+            for after, moved, off in self._moves(active, i, roles, state, times):
+                if off not in gains:
+                    gains[off] = self._line(i, active.bit, off) - self.value[i]
+                more = gain + gains[off]
+                if after not in following or more > following[after][0]:
+                    following[after] = (more, (chain, i, moved, off))
+        return following
 
     def _enough(
         self, active: Active, roles: dict[int, list[tuple[str, int]]], lines: list[int], times: int

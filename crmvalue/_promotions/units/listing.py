@@ -115,7 +115,7 @@ def _members(
     start: int,
     tried: Callable[[], None],
 ) -> Iterator[dict[int, int]]:
-    """Give the units of each bundle; some come twice."""
+    """Give the units of each bundle, to be read before the next one is asked for; some come twice."""
     if active.sets:
         yield from _of_sets(problem, active.sets, ordered, ranks, start, tried)
     else:
@@ -135,7 +135,7 @@ def _of_sets(
 
     def add(place: int, first: int) -> Iterator[dict[int, int]]:
         if place == len(sets):
-            yield {i: n for i, n in used.items() if n}
+            yield used
             return
         same = place > 0 and sets[place] == sets[place - 1]  # equal sets take lines in one order
         own = ranks[place]
@@ -148,6 +148,8 @@ def _of_sets(
             used[i] = used.get(i, 0) + 1
             yield from add(place + 1, rank)
             used[i] -= 1
+            if not used[i]:
+                del used[i]
 
     yield from add(0, 0)
 
@@ -177,7 +179,7 @@ def _of_total(problem: Problem, least: int, lines: list[int], tried: Callable[[]
         if n:
             used[lines[place]] = n
         if need <= 0:
-            yield dict(used)
+            yield used
         elif place + 1 < len(lines):
             levels.append(numbers(place + 1, need))
 
