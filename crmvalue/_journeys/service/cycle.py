@@ -12,7 +12,7 @@ from crmvalue._core.checks import (
     as_day,
     as_day_column,
     as_days,
-    as_items,
+    as_ordered_items,
     as_whole_number,
     require,
     require_same_index,
@@ -185,7 +185,7 @@ class ServiceDue(Columns):
 
 
 def _follow_up_months(value: object) -> tuple[int, ...]:
-    items = as_items("follow_up_months", value, "a sequence of whole months")
+    items = as_ordered_items("follow_up_months", value, "a sequence of whole months")
     months = tuple(as_whole_number("follow_up_months", month, low=1, high=_MOST_MONTHS) for month in items)
     if sorted(set(months)) != list(months):
         raise InputError("follow_up_months", "rising, without repetition", months)
