@@ -395,16 +395,18 @@ def _means(options: argparse.Namespace, log: Log, terms: CustomerTerms | None) -
 
 
 def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | None) -> list[str]:
-    """Say whose service is expected to cost more than they bring."""
+    """Say which terms differ by customer, and whose service is expected to cost more than they bring."""
     from crmvalue._core.labels import counted
 
-    if terms is None or columns is None or not np.isfinite(columns["clv"]).all():
+    if terms is None:
         return []
-    loss = columns["clv"] < 0
     lines = []
     if own := [name.replace("_", " ") for name in terms.varying()]:
-        rests = "" if own == ["acquisition cost"] else "; the value rests on those of each customer"
+        rests = "" if columns is None or own == ["acquisition cost"] else "; the value rests on those of each customer"
         lines.append(f"  Different by customer, above as means: {', '.join(own)}{rests}.")
+    if columns is None or not np.isfinite(columns["clv"]).all():
+        return lines
+    loss = columns["clv"] < 0
     if loss.any():
         cost = f"{-columns['clv'][loss].sum():z,.2f}"
         n, are = int(loss.sum()), "is" if loss.sum() == 1 else "are"

@@ -33,7 +33,6 @@ from crmvalue._core.checks import (
     as_day,
     as_day_column,
     as_fraction,
-    as_items,
     as_ordered_items,
     as_positive,
     as_text,
@@ -330,7 +329,7 @@ def compare_attributions(attributions: Sequence[Attribution]) -> Picture:
     >>> compare_attributions([attribute(paths, model=model) for model in ("first", "last")]).title
     'The models disagree: search gets most by first, mail by last'
     """
-    results = as_items("attributions", attributions, "a list of Attribution")
+    results = as_ordered_items("attributions", attributions, "a list of Attribution")
     rule = "one to three Attribution, with the same channels and different models"
     if not 1 <= len(results) <= len(_STYLES) or not all(isinstance(result, Attribution) for result in results):
         raise InputError("attributions", rule, attributions)
@@ -516,7 +515,11 @@ def sensitivity(
     for name in given:
         as_text("inputs", name)
     require_arguments(function, given)
-    names = numbers if vary is None else [as_text("vary", name) for name in as_items("vary", vary, "a list of names")]
+    names = (
+        numbers
+        if vary is None
+        else [as_text("vary", name) for name in as_ordered_items("vary", vary, "a list of names")]
+    )
     if not names or any(name not in numbers for name in names):
         raise InputError("vary", f"some of the inputs that are numbers, {numbers}", vary)
     base = _value_of(function, given)

@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.encoding.copies import without_copies
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.values import hand_over
 from crmvalue.errors import InputError
@@ -26,6 +27,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.encoding.copies import Duplicates
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = ["paths_from_touches"]
@@ -46,6 +48,7 @@ def paths_from_touches(
     look_back_days: float | None = None,
     direct: str | None = None,
     reuse_touches: bool = False,
+    duplicates: Duplicates = "keep",
 ) -> Paths:
     """Read the paths of customers from a log of touches and a list of conversions.
 
@@ -77,6 +80,11 @@ def paths_from_touches(
         Whether a touch may be in the paths of several conversions. If True, the path of a conversion holds all earlier
         touches of its customer, within `look_back_days`, and not only those since the conversion before. Paths without
         conversion stay as they are.
+    duplicates : {"keep", "drop", "raise"}, optional
+        What to do with exact copies: touches with the customer, channel and time of an earlier one, and conversions
+        with the customer, time and value of an earlier one. They count, are left out and counted, or are refused. Two
+        equal ones at one moment may be no copies: where the log has a column such as the number of the order, tell
+        copies by it before.
 
     Returns
     -------
@@ -94,9 +102,6 @@ def paths_from_touches(
     A touch at exactly the moment of a conversion belongs to it. Touches of one customer at one moment are taken in
     alphabetical order of their channels, so the order of rows does not matter. Several conversions of one customer at
     one moment share one path, which counts them all.
-
-    Rows are counted as they are: drop copies first, with `drop_duplicates` of pandas or `unique` of polars on a column
-    such as the order number, or conversions and their value count twice.
 
     With `reuse_touches=True`, each conversion is still credited once. A touch is counted once for each of its
     conversions, also in :func:`channel_transitions`. Give `look_back_days` where customers have many conversions:
@@ -151,13 +156,20 @@ def paths_from_touches(
     reuse = as_flag("reuse_touches", reuse_touches)
     if direct is not None and not as_text("direct", direct).strip():
         raise InputError("direct", "a name, not empty", direct)
+    once = without_copies(duplicates, time=when, customer=who, channel=code)
+    sold_once = without_copies(duplicates, conversion_time=bought, conversion_customer=buyer, conversion_value=money)
+    n_copies = [0 if rows is None else int(np.count_nonzero(~rows)) for rows in (once, sold_once)]
+    if once is not None:
+        who, code, when = who[once], code[once], when[once]
+    if sold_once is not None:
+        buyer, bought, money = buyer[sold_once], bought[sold_once], None if money is None else money[sold_once]
     who, buyer = _on_one_scale(ids, who, buyer_ids, buyer)
     seen, counted = when <= end, bought <= end
     if not (seen.any() or counted.any()):
         raise InputError("as_of", "not before every touch and conversion", str(end))
     log = _sorted_log(who[seen], code[seen], when[seen], buyer[counted], bought[counted], len(channels))
     money = None if money is None else money[counted]
-    return _cut_into_paths(
+    paths = _cut_into_paths(
         log,
         channels,
         money,
@@ -167,6 +179,7 @@ def paths_from_touches(
         reuse=reuse,
         n_later=(int((~seen).sum()), int((~counted).sum())),
     )
+    return attrs.evolve(paths, n_duplicate_touches=n_copies[0], n_duplicate_conversions=n_copies[1])
 
 
 def _encode_channels(channel: ArrayLike) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:

@@ -99,6 +99,8 @@ class Paths:
         conversion, or among `n_open_touches`.
     n_filled : int, default 0
         Conversions without a touch that got a touch of the direct channel.
+    n_duplicate_touches, n_duplicate_conversions : int, default 0
+        Touches and conversions left out as exact copies of an earlier one; 0 where copies count.
 
     Examples
     --------
@@ -121,6 +123,8 @@ class Paths:
     n_open_touches: int = count_field("n_open_touches", default=0)
     n_after_conversion: int = count_field("n_after_conversion", default=0)
     n_filled: int = count_field("n_filled", default=0)
+    n_duplicate_touches: int = count_field("n_duplicate_touches", default=0)
+    n_duplicate_conversions: int = count_field("n_duplicate_conversions", default=0)
 
     def __attrs_post_init__(self) -> None:
         for name in ("offsets", "code", "n_paths", "n_conversions"):
@@ -235,6 +239,8 @@ class Paths:
             (self.n_open_paths, "open path", "left out"),
             (self.n_later_touches, "touch", "came after the end of the log"),
             (self.n_later_conversions, "conversion", "came after the end of the log"),
+            (self.n_duplicate_touches, "touch", "dropped, because an earlier row says the same"),
+            (self.n_duplicate_conversions, "conversion", "dropped, because an earlier row says the same"),
         ]
         said = [f"{_counted(count, thing)} {words}" for count, thing, words in left_out if count]
         return f"{text} {'; '.join(said)}." if said else text

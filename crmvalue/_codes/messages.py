@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from crmvalue._codes.generate import as_source, draw_codes, places_of
 from crmvalue._codes.policy import NOT_SHOWN, CodePolicy
-from crmvalue._core.checks import as_flag, as_items
+from crmvalue._core.checks import as_flag, as_ordered_items
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import Given, array_columns, hand_over, of_class, read_only, stay_frozen
@@ -30,7 +30,7 @@ def _texts(name: str, value: Any, *, is_secret: bool) -> npt.NDArray[np.str_]:
     if isinstance(value, Given):
         return read_only(value)
     shown = NOT_SHOWN if is_secret else type(value).__name__
-    texts = [] if isinstance(value, str | bytes | Mapping) else as_items(name, value, "a column of texts")
+    texts = [] if isinstance(value, str | bytes | Mapping) else as_ordered_items(name, value, "a column of texts")
     if isinstance(value, str | bytes | Mapping) or not all(isinstance(text, str) for text in texts):
         raise InputError(name, "a column of texts", shown)
     if any(text.endswith("\0") for text in texts):

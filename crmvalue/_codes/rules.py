@@ -10,8 +10,8 @@ import attrs
 from crmvalue._codes.policy import CodePolicy, optional_policy
 from crmvalue._core.checks import (
     as_end,
-    as_items,
     as_name,
+    as_ordered_items,
     as_text,
     as_time,
     as_whole_number,
@@ -63,7 +63,7 @@ def _region(name: str, value: Any) -> str:
 
 
 def _words(name: str, value: Any) -> tuple[str, ...]:
-    return tuple(as_name(name, word) for word in as_items(name, value, "a list of texts"))
+    return tuple(as_name(name, word) for word in as_ordered_items(name, value, "a list of texts"))
 
 
 def _whole(name: str, low: int, high: int | None = None, *, or_none: bool = False, **options: Any) -> Any:

@@ -23,6 +23,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.encoding.copies import moments_of_rows, without_copies
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._cohorts.starts import Starts
+    from crmvalue._core.encoding.copies import Duplicates
     from crmvalue._core.pictures.parts import Parts
     from crmvalue.typing import ArrayLike, Dates, FloatOrArray, Floats, Integers
 
@@ -127,6 +129,8 @@ class RetentionTriangle(Columns, Pictured):
         start. Always 0 where cohorts begin with the first purchase.
     week_start : {"monday", "sunday"}
         First day of each week; "monday" for other periods.
+    n_duplicates : int
+        Rows left out as exact copies of an earlier row; 0 where copies count.
 
     Examples
     --------
@@ -156,6 +160,7 @@ class RetentionTriangle(Columns, Pictured):
     by_start: bool = checked_field("by_start", as_flag, default=False)
     n_purchases_outside: int = count_field("n_purchases_outside", default=0)
     week_start: str = checked_field("week_start", _week_start, default="monday")
+    n_duplicates: int = count_field("n_duplicates", default=0)
 
     def __attrs_post_init__(self) -> None:
         _require_cohorts(self.cohort, self._calendar, self.as_of)
@@ -307,6 +312,7 @@ def retention_triangle(
     as_of: ArrayLike,
     start: Starts | None = None,
     week_start: WeekStart = "monday",
+    duplicates: Duplicates = "keep",
 ) -> RetentionTriangle:
     """Group customers into cohorts by the period of their first purchase or start, and follow each cohort.
 
@@ -329,6 +335,10 @@ def retention_triangle(
         one counts. By default a customer begins with their first purchase.
     week_start : {"monday", "sunday"}, optional
         First day of each week, for `period="week"` only.
+    duplicates : {"keep", "drop", "raise"}, optional
+        What to do with exact copies: rows with the customer, the date (time of day included) and the amount of an
+        earlier row. They count, are left out, or are refused. Two equal purchases at one moment may be no copies: where
+        the log has a column such as the number of the order, tell copies by it before.
 
     Returns
     -------
@@ -351,9 +361,6 @@ def retention_triangle(
     With `start`, a purchase before the day of its customer's start is in no cell, also in the same period. So is a
     purchase of a customer without a start. `n_purchases_outside` counts them. Retention at age 0 is then the share who
     bought in the period of the start.
-
-    Rows are counted as they are: drop copies first, with `drop_duplicates` of pandas or `unique` of polars on a column
-    such as the order number, or their revenue counts twice.
 
     Examples
     --------
@@ -387,6 +394,10 @@ def retention_triangle(
         money = columns["amount"] = as_log_amounts("amount", amount)
     require_same_length(**columns)
     today = as_day("as_of", as_of)
+    kept = without_copies(duplicates, date=moments_of_rows("date", date, day, duplicates), customer=code, amount=money)
+    n_duplicates = 0 if kept is None else int(np.count_nonzero(~kept))
+    if kept is not None:
+        code, day, money = code[kept], day[kept], None if money is None else money[kept]
     known = day <= today
     n_rows_later = int(len(day) - np.count_nonzero(known))
     if n_rows_later:
@@ -435,6 +446,7 @@ def retention_triangle(
         cohort=first_day(cohort, calendar),
         size=size,
         n_rows_later=n_rows_later,
+        n_duplicates=n_duplicates,
         n_customers_later=int(len(first) - np.count_nonzero(entered)),
         **found,
     )

@@ -160,11 +160,14 @@ def _hundredths(share: Any, digits: int, sign: str) -> str:
 def money(amount: Any, *beside: Any, form: str = "z,") -> str:
     """Write an amount with two decimals, and one that would be 0.00 with two significant digits: "12.30", "0.0012".
 
-    It has as many decimals as any of the amounts `beside` it needs, so that the ends of an interval are written alike.
+    It has as many decimals as any of the amounts `beside` it needs, so that the ends of an interval are written alike:
+    "0.0012" beside "0.0100". One of another size needs no more than three significant digits: "0.462", "5.00".
     """
     known = [abs(float(x)) for x in (amount, *beside) if math.isfinite(x)]
     residue = max([1e-9, *(1e-12 * x for x in known)])  # what binary arithmetic leaves of nothing
     digits = max([2, *(1 - math.floor(math.log10(x)) for x in known if residue < x < 0.005)])
+    if residue < abs(amount) < math.inf:
+        digits = max(2, min(digits, 2 - math.floor(math.log10(abs(amount)))))
     return f"{float(amount):{form}.{digits}f}"
 
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from crmvalue._core.checks import (
     as_column,
     as_counts,
-    as_items,
+    as_ordered_items,
     as_text,
     as_times,
     as_whole_number,
@@ -438,7 +438,7 @@ def words_field(name: str, *, distinct: bool = False, **options: Any) -> Any:
     def convert(value: Any) -> tuple[str, ...]:
         if not isinstance(value, list | tuple) and to_array(name, value, "a list of texts")[0].ndim != 1:
             raise InputError(name, "a list of texts", value)
-        words = tuple(as_text(name, word) for word in as_items(name, value, "a list of texts"))
+        words = tuple(as_text(name, word) for word in as_ordered_items(name, value, "a list of texts"))
         if distinct and len(set(words)) != len(words):
             raise InputError(name, "different texts", value)
         return words

@@ -25,7 +25,14 @@ from crmvalue._frames.engines import (
 )
 from crmvalue._frames.orders import WHOLE, is_named, no_id, require_ids, without_residue
 from crmvalue._segmentation.migration import read_states
-from crmvalue._segmentation.rfm import EQUAL_MONEY, breaks_of_counts, require_window, without_rounding
+from crmvalue._segmentation.rfm import (
+    EQUAL_MONEY,
+    OTHER_WINDOW,
+    breaks_of_counts,
+    require_window,
+    say_inside,
+    without_rounding,
+)
 from crmvalue.errors import InputError
 from crmvalue.segmentation import (
     Migration,
@@ -147,6 +154,7 @@ def rfm(
         else:
             require_window(window, breaks)
             _check(lazy, needed)
+        _require_inside(lazy, needed, window)
         lazy = lazy.drop("rfm_group", strict=False)
         result = native(_scored(lazy, needed, breaks, _table(table, breaks)), opened.frame)
     return attrs.evolve(opened.known, frame=result, breaks=breaks)
@@ -445,6 +453,20 @@ def _check(lazy: nw.LazyFrame[Any], needed: Sequence[str]) -> None:
         if n_wrong:
             rule = "a finite whole number >= 0" if name == "n_purchases" else "a finite number >= 0"
             raise InputError(name, f"{rule}, not missing", "another value", count=n_wrong)
+
+
+def _require_inside(lazy: nw.LazyFrame[Any], needed: Sequence[str], window: float | None) -> None:
+    """Refuse customers who bought in the window, but have been silent for longer than it."""
+    if window is None:
+        return
+    import narwhals as nw
+
+    days, number = (nw.col(name).cast(nw.Float64) for name in needed[:2])
+    wrong = flag((days > float(window)) & (number > 0.0)).alias("_wrong")
+    n_wrong = total(collect(lazy.select(wrong).select(nw.col("_wrong").sum()))["_wrong"])
+    if n_wrong:
+        rule = say_inside(float(window))
+        raise InputError("days_since_last", rule, "more days", count=n_wrong, hint=OTHER_WINDOW)
 
 
 def _equal_money(money: nw.Expr) -> nw.Expr:

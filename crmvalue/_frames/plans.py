@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_float, as_items, as_time_column
+from crmvalue._core.checks import as_float, as_ordered_items, as_time_column
 from crmvalue._frames.columns import TIMES, find_customer, find_named, find_roles, require_name, require_present
 from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.engines import as_frame, from_columns
@@ -263,7 +263,7 @@ def _mapped(frame: Any, role: str, columns: Any) -> dict[Any, Any]:
     if isinstance(columns, Mapping):
         named = dict(columns)
     else:
-        listed = as_items(role, columns, rule)
+        listed = as_ordered_items(role, columns, rule)
         for column in listed:
             require_name(role, column)
         named = {column: column for column in listed}

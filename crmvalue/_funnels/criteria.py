@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_items, as_ordered_items, as_whole_number, require
+from crmvalue._core.checks import as_fraction, as_ordered_items, as_whole_number, require
 from crmvalue._core.comparisons import decimals, holm
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
@@ -53,7 +53,9 @@ _STAGES_OF_SALES = (  # each with the size of the smallest funnel that has it
 
 
 def _signals(value: Any) -> tuple[str, ...]:
-    signals = as_names("signals", [value] if isinstance(value, str) else as_items("signals", value, "a list of names"))
+    signals = as_names(
+        "signals", [value] if isinstance(value, str) else as_ordered_items("signals", value, "a list of names")
+    )
     if not signals:
         raise InputError("signals", "at least one event", value)
     return signals

@@ -18,6 +18,7 @@ from crmvalue._core.checks import (
     require_same_length,
     to_array,
 )
+from crmvalue._core.encoding.copies import find_copies
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.labels import counted, percent
@@ -588,23 +589,17 @@ def _without_duplicates(log: _Columns) -> _Columns:
     columns = [log.who, log.code, log.moment.view(np.int64)]
     if log.group is not None:
         columns.append(log.group)
-    order = np.lexsort(columns)  # it is stable: of equal rows the earliest comes first
-    same: Bools = np.ones(len(order), dtype=bool)
-    same[0] = False
-    for column in columns:
-        sorted_column = column[order]
-        same[1:] &= sorted_column[1:] == sorted_column[:-1]
-    if not same.any():
+    copy = find_copies(columns)
+    if not copy.any():
         return log
-    kept: Bools = np.ones(len(order), dtype=bool)
-    kept[order[same]] = False
+    kept = ~copy
     group = None if log.group is None else log.group[kept]
     return log._replace(
         who=log.who[kept],
         code=log.code[kept],
         moment=log.moment[kept],
         group=group,
-        n_duplicates=int(np.count_nonzero(same)),
+        n_duplicates=int(np.count_nonzero(copy)),
     )
 
 

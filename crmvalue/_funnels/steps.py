@@ -141,7 +141,7 @@ def _events(name: str, value: Any, *, empty: bool = False) -> tuple[EventName, .
     elif (isinstance(value, Sequence | AbstractSet) and not isinstance(value, bytes)) or (
         isinstance(value, np.ndarray) and value.ndim
     ):
-        items = list(value)
+        items = sorted(value, key=str) if isinstance(value, set | frozenset) else list(value)  # one label in all runs
     else:
         raise InputError(name, "events (text or whole numbers), or lists of them", value)
     for item in items:

@@ -9,7 +9,6 @@ import numpy as np
 from crmvalue._core.checks import (
     as_amounts,
     as_flag,
-    as_items,
     as_ordered_items,
     as_positive,
     as_text,
@@ -485,7 +484,7 @@ def _tier_names(tiers: object) -> tuple[str, ...]:
 
 
 def _chosen(names: object, known: Sequence[str]) -> tuple[str, ...]:
-    items = as_items("names", names, "a sequence of texts")
+    items = as_ordered_items("names", names, "a sequence of texts")
     chosen = tuple(dict.fromkeys(as_text("names", name) for name in items))
     for name in chosen:
         if name not in known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from crmvalue._core.checks import as_flag, as_items, as_text, as_whole_number
+from crmvalue._core.checks import as_flag, as_ordered_items, as_text, as_whole_number
 from crmvalue._core.values import checked_field, optional
 from crmvalue._journeys.offers import as_offer
 from crmvalue.errors import InputError
@@ -40,7 +40,7 @@ def words_of(name: str, value: Any) -> tuple[str, ...]:
     """Take one text or several."""
     if isinstance(value, str):
         return (name_of(name, value),)
-    return tuple(name_of(name, word) for word in as_items(name, value, "a text or a sequence of texts"))
+    return tuple(name_of(name, word) for word in as_ordered_items(name, value, "a text or a sequence of texts"))
 
 
 def channels_of(name: str, value: Any) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_items, as_text, as_whole_number, require_choice
+from crmvalue._core.checks import as_ordered_items, as_text, as_whole_number, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import FixedMapping, checked_field, optional
 from crmvalue._loyalty.shares import divide_product, share_out_groups
@@ -51,7 +51,7 @@ def _values_by_column(name: str, value: Any) -> FixedMapping[str, tuple[Any, ...
     rule = "a mapping of columns to lists of values, such as {'brand': ['Ajax']}"
     if not isinstance(value, Mapping):
         raise InputError(name, rule, value)
-    found = {as_text(name, key): tuple(as_items(name, items, rule)) for key, items in value.items()}
+    found = {as_text(name, key): tuple(as_ordered_items(name, items, rule)) for key, items in value.items()}
     for items in found.values():
         for item in items:
             if not isinstance(item, str | int | float | np.generic | None) or item != item:  # noqa: PLR0124 - NaN

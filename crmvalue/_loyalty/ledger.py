@@ -308,7 +308,8 @@ class PointsLedger(Columns):
 
         Points that were transferred count at the member who earned them, and as neither spent nor expired. Where the
         points of a returned order are spent already, the points that take their place count as spent; if the spending
-        is returned later, they get back what comes back to the lot of the order.
+        is returned later, they get back what comes back to the lot of the order. Where those of the order are
+        transferred or taken away, the points that take their place count as neither spent nor expired.
         """
         day = _number(as_day("as_of", as_of))
         row, member, lot, when, points = self._booked.entries
@@ -340,6 +341,7 @@ class PointsLedger(Columns):
             np.append(spent, owed),
             np.append(np.where(last < day, left, 0), none),
             np.append(np.where(last < day, 0, left), none),
+            np.append(issued - spent - left, none),
             Replacements(order[change], by[change], -points[change]),
         )
         date = self.time[issued_by].astype("datetime64[D]")

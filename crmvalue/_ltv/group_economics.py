@@ -25,6 +25,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.comparisons import just_below
+from crmvalue._core.encoding.copies import moments_of_rows, without_copies
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -49,6 +50,7 @@ from crmvalue.errors import DataWarning, InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmvalue._core.encoding.copies import Duplicates
     from crmvalue._core.per_customer import Segments
     from crmvalue.typing import ArrayLike, Floats, Integers
 
@@ -581,6 +583,7 @@ def cash_flows_by_age(
     period: AgePeriod,
     as_of: ArrayLike,
     segment: ArrayLike | None = None,
+    duplicates: Duplicates = "keep",
 ) -> Floats:
     """Sum up the margin of each customer in each period since their first order.
 
@@ -602,6 +605,8 @@ def cash_flows_by_age(
     segment : array_like, optional
         Segment of each of the customers, for a mapping. A column of pandas whose index holds identifiers is brought
         into the order of `customers`, as for the margin.
+    duplicates : {"keep", "drop", "raise"}, optional
+        What to do with exact copies of rows, as in :func:`crmvalue.cohorts.retention_triangle`.
 
     Returns
     -------
@@ -622,15 +627,8 @@ def cash_flows_by_age(
 
     Examples
     --------
-    >>> cash_flows_by_age(
-    ...     ["ann", "ann", "bob"],
-    ...     ["2024-01-10", "2024-02-20", "2024-02-01"],
-    ...     [100, 50, 80],
-    ...     customers=["ann", "bob"],
-    ...     margin=0.5,
-    ...     period="month",
-    ...     as_of="2024-03-15",
-    ... )
+    >>> log = ["ann", "ann", "bob"], ["2024-01-10", "2024-02-20", "2024-02-01"], [100, 50, 80]
+    >>> cash_flows_by_age(*log, customers=["ann", "bob"], margin=0.5, period="month", as_of="2024-03-15")
     array([[50., 25.],
            [40., nan]])
     """
@@ -643,13 +641,16 @@ def cash_flows_by_age(
     require_same_length(customer=code, date=days, amount=money)
     require_choice("period", period, get_args(AgePeriod))
     end = as_day("as_of", as_of)
+    single = without_copies(
+        duplicates, date=moments_of_rows("date", date, days, duplicates), customer=code, amount=money
+    )
     n = len(wanted)
     ours = hand_over(wanted[place]).array
     rows = Rows.of(ours, customers=customers)
     segments = as_segments(segment, n, rows=rows)
     share = np.broadcast_to(as_per_customer("margin", margin, n, kind="fraction", segments=segments, rows=rows), (n,))
     row = _find(ids, wanted, place)[code]
-    kept = (row >= 0) & (days <= end)
+    kept = (row >= 0) & (days <= end) & (True if single is None else single)
     row, days, money = row[kept], days[kept], money[kept]
     start = np.full(n, np.iinfo(np.int64).max)
     np.minimum.at(start, row, days.astype(np.int64))

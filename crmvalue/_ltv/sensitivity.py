@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._core.checks import as_floats, as_items, require, require_arguments, require_choice, require_same_index
+from crmvalue._core.checks import (
+    as_floats,
+    as_ordered_items,
+    require,
+    require_arguments,
+    require_choice,
+    require_same_index,
+)
 from crmvalue._ltv.cash_flows import survivor_annuity
 from crmvalue._ltv.checks import as_horizon, require_finite_value, require_fractions, require_not_negative
 from crmvalue.errors import ConvergenceError, InputError
@@ -78,7 +85,7 @@ def ltv_sensitivity(
     if isinstance(vary, str):
         raise InputError("vary", "a list of names", vary, hint='["arpu"] for one')
     numbers = [name for name, value in inputs.items() if _is_number(value)]
-    names = numbers if vary is None else as_items("vary", vary, "a list of names")
+    names = numbers if vary is None else as_ordered_items("vary", vary, "a list of names")
     for name in names:
         require_choice("vary", name, inputs)
     value = _value(function, inputs)

@@ -12,7 +12,7 @@ from crmvalue._core.checks import (
     as_flag,
     as_float,
     as_floats,
-    as_items,
+    as_ordered_items,
     as_text,
     require,
     require_choice,
@@ -49,7 +49,7 @@ def _upper_end(value: ArrayLike) -> float:
 
 
 def _as_bands(name: str, value: Iterable[LtvToCacBand]) -> tuple[LtvToCacBand, ...]:
-    bands = tuple(as_items(name, value, "a list of LtvToCacBand"))
+    bands = tuple(as_ordered_items(name, value, "a list of LtvToCacBand"))
     for index, band in enumerate(bands):
         if not isinstance(band, LtvToCacBand):
             raise InputError(name, "a list of LtvToCacBand", band, index=index)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import (
-    as_items,
+    as_ordered_items,
     as_text,
     as_time_column,
     as_whole_number,
@@ -109,7 +109,7 @@ class ProfileField(Columns):
 
 
 def _listed(name: str, value: Any) -> tuple[Any, ...]:
-    items = tuple(as_items(name, value, "a list of identifiers"))
+    items = tuple(as_ordered_items(name, value, "a list of identifiers"))
     for index, item in enumerate(items):
         if not isinstance(item, int | str):
             raise InputError(name, "identifiers: whole numbers or text", item, index=index)
@@ -130,7 +130,7 @@ def _contacts(name: str, value: Any) -> FixedMapping[str, tuple[str, ...]]:
     rule = "lists of texts"
     pairs = columns_of(name, value).items()
     return FixedMapping(
-        {as_text(name, key): tuple(as_text(name, v) for v in as_items(name, vs, rule)) for key, vs in pairs}
+        {as_text(name, key): tuple(as_text(name, v) for v in as_ordered_items(name, vs, rule)) for key, vs in pairs}
     )
 
 
@@ -397,7 +397,7 @@ def _word(item: Any, index: int) -> str:
 def _trusted(trust: Any, choose: str) -> list[str | int]:
     """Take the sources, the best first."""
     rule = "the sources, the best first, each once"
-    trusted = as_items("trust", trust, "a list of sources")
+    trusted = as_ordered_items("trust", trust, "a list of sources")
     for index, name in enumerate(trusted):
         if not isinstance(name, str | int):
             raise InputError("trust", rule, name, index=index)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_fraction, as_items, as_text, as_whole_number
+from crmvalue._core.checks import as_fraction, as_ordered_items, as_text, as_whole_number
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import flag_table, stay_frozen, words_field
@@ -126,7 +126,7 @@ def check_names(
     """
     limit = as_whole_number("n_suggestions", n_suggestions, low=1, high=20)
     least = as_fraction("min_similarity", min_similarity, closed=True)
-    spellings = [as_text("directory", item) for item in as_items("directory", directory, "a list of names")]
+    spellings = [as_text("directory", item) for item in as_ordered_items("directory", directory, "a list of names")]
     known = {}
     for index, spelling in enumerate(spellings):
         if not (form := text_form(spelling)) or form in known:

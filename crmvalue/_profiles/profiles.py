@@ -11,6 +11,7 @@ import numpy.typing as npt
 from crmvalue._core.checks import (
     as_fraction,
     as_items,
+    as_ordered_items,
     as_text,
     as_whole_number,
     require,
@@ -62,7 +63,11 @@ def _words_of(value: Any) -> npt.NDArray[np.str_]:
 def _key_columns(value: Any) -> FixedMapping[str, npt.NDArray[np.str_]]:
     made = {
         as_text("keys", name): read_only(
-            hand_over(column if getattr(getattr(column, "dtype", None), "kind", "") == "U" else _words_of(column))
+            hand_over(
+                column
+                if getattr(getattr(column, "dtype", None), "kind", "") == "U"
+                else _words_of(as_ordered_items("keys", column, "a column of texts"))
+            )
         )
         for name, column in columns_of("keys", value).items()
     }

@@ -6,7 +6,7 @@ from typing import Any
 
 import attrs
 
-from crmvalue._core.checks import as_items, as_text
+from crmvalue._core.checks import as_ordered_items, as_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue.errors import InputError
 
@@ -16,7 +16,7 @@ __all__ = ["MatchRule", "rules_of"]
 def _words(value: Any) -> tuple[str, ...]:
     words = tuple(
         as_text("keys", word)
-        for word in as_items("keys", [value] if isinstance(value, str) else value, "a list of texts")
+        for word in as_ordered_items("keys", [value] if isinstance(value, str) else value, "a list of texts")
     )
     if len(set(words)) != len(words):
         raise InputError("keys", "different texts", value)
@@ -63,7 +63,7 @@ class MatchRule:
 
 def rules_of(name: str, value: Any) -> tuple[MatchRule, ...]:
     """Take a list of rules; a text is a rule of one key."""
-    items = as_items(name, value, "a list of rules or names of keys")
+    items = as_ordered_items(name, value, "a list of rules or names of keys")
     for index, item in enumerate(items):
         if not isinstance(item, MatchRule | str):
             raise InputError(name, "a `MatchRule` or the name of a key", item, index=index)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, get_args
 
-from crmvalue._core.checks import as_items, as_whole_number, require_choice
+from crmvalue._core.checks import as_ordered_items, as_whole_number, require_choice
 from crmvalue._core.money import Rounding
 from crmvalue._core.values import of_class, optional
 from crmvalue._promotions.caps import Caps
@@ -111,7 +111,7 @@ def best_price(
     (16650, 'beaten by B + C by 3.50')
     """
     cart = of_class(Cart)("cart", cart)
-    listed = as_items("promotions", promotions, "a list of promotions")
+    listed = as_ordered_items("promotions", promotions, "a list of promotions")
     given = tuple(of_class(Promotion)("promotions", promotion) for promotion in listed)
     caps = optional(of_class(Caps))("caps", caps)
     require_choice("rounding", rounding, get_args(Rounding))

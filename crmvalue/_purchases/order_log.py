@@ -27,6 +27,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.encoding.copies import Duplicates
 from crmvalue._core.encoding.customers import encode_customers, fill_missing
 from crmvalue._core.encoding.keys import in_order
 from crmvalue._core.encoding.threads import in_halves, side_by_side
@@ -68,7 +69,6 @@ Grain: TypeAlias = Literal["day", "week"]
 Refunds: TypeAlias = Literal["raise", "net", "drop"]
 Zeros: TypeAlias = Literal["keep", "drop", "raise"]
 Missing: TypeAlias = Literal["raise", "drop"]
-Duplicates: TypeAlias = Literal["keep", "drop", "raise"]
 
 ALTERNATIVES = {
     "refunds": {"net": "takes such rows off purchases", "drop": "leaves them out"},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_items, as_text, require, to_array
+from crmvalue._core.checks import as_column, as_ordered_items, as_text, require, to_array
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue.errors import InputError
 
@@ -32,7 +32,7 @@ _RESIDUE = 1e-9  # as in an order log
 
 def as_texts(name: str, value: Any) -> tuple[str, ...]:
     """Take a sequence of texts."""
-    return tuple(as_text(name, item) for item in as_items(name, value, "a sequence of texts"))
+    return tuple(as_text(name, item) for item in as_ordered_items(name, value, "a sequence of texts"))
 
 
 def encode_distinct(name: str, value: ArrayLike, n_rows: int) -> tuple[npt.NDArray[Any], Integers]:

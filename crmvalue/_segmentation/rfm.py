@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EQUAL_MONEY",
+    "OTHER_WINDOW",
     "RfmBreaks",
     "RfmMethod",
     "RfmScores",
@@ -55,6 +56,7 @@ __all__ = [
     "breaks_of_counts",
     "fit_rfm",
     "require_window",
+    "say_inside",
     "score_rfm",
 ]
 
@@ -64,6 +66,7 @@ SpendBasis = Literal["mean", "total"]
 _COLUMNS = ("days_since_last", "n_purchases", "spend")
 _MOST_BINS = 100
 EQUAL_MONEY = ((1e4, 9), (1e7, 6), (1e10, 3))  # below each limit, decimals of over 500 steps of binary numbers
+OTHER_WINDOW = "were the purchases counted over a longer time?"
 _LARGEST_BREAK = 1e300  # a quantile between 0 and the least amount there may be is less than that
 
 
@@ -306,8 +309,9 @@ def fit_rfm(
     Raises
     ------
     InputError
-        If a column has a negative or missing value, the lengths differ, there is no customer, or thresholds are given
-        without the method "threshold" or missing with it.
+        If a column has a negative or missing value, the lengths differ, there is no customer, thresholds are given
+        without the method "threshold" or missing with it, or a customer with purchases in the `window` has been silent
+        for longer than it.
 
     Notes
     -----
@@ -338,6 +342,7 @@ def fit_rfm(
         if column.ndim != 1:
             raise InputError(name, "one-dimensional, one element a customer", f"{column.ndim} dimensions")
     require_same_length(**dict(zip(_COLUMNS, columns, strict=True)))
+    _require_inside(window, columns[0], columns[1])
     if (method == "threshold") != (thresholds is not None):
         raise InputError("thresholds", "given with method='threshold' and only with it", thresholds)
     days, count, money = columns
@@ -391,7 +396,8 @@ def score_rfm(
     Raises
     ------
     InputError
-        If a value is negative or missing, `breaks` are no break points, or `window` is not theirs.
+        If a value is negative or missing, `breaks` are no break points, `window` is not theirs, or a customer with
+        purchases in the window has been silent for longer than it.
 
     Examples
     --------
@@ -404,6 +410,7 @@ def score_rfm(
         raise InputError("breaks", "an RfmBreaks", type(breaks).__name__, hint="fit_rfm makes them")
     require_window(window, breaks)
     days, count, money = np.broadcast_arrays(*_read(days_since_last, n_purchases, spend))
+    _require_inside(window, days, count)
     return RfmScores(
         r_score=hand_over(_score(-days, -breaks.days_since_last)),
         f_score=hand_over(_score(count, breaks.n_purchases)),
@@ -418,6 +425,18 @@ def require_window(window: float | None, breaks: RfmBreaks) -> None:
     if length != breaks.window:
         hint = "summarise_window of crmvalue.purchases counts the purchases of a window"
         raise InputError("window", f"that of the break points, {_said(breaks.window)}", _said(length), hint=hint)
+
+
+def _require_inside(window: float | None, days: Floats, count: Floats) -> None:
+    """Refuse customers who bought in the window, but have been silent for longer than it."""
+    if window is not None:
+        length = as_positive("window", window)
+        require((days <= length) | (count == 0), "days_since_last", days, say_inside(length), hint=OTHER_WINDOW)
+
+
+def say_inside(window: float) -> str:
+    """State the rule for the days of silence of customers who bought in the window."""
+    return f"at most the window, {_said(window)}, of a customer with purchases in it"
 
 
 def _said(window: float | None) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, get_args
 
 import attrs
 
-from crmvalue._core.checks import as_day, as_float, as_items, as_text, require_choice
+from crmvalue._core.checks import as_day, as_float, as_items, as_ordered_items, as_text, require_choice
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def as_rule(value: object) -> Rule:
 
 
 def _rules(value: Iterable[Rule]) -> tuple[Rule, ...]:
-    rules = tuple(as_rule(rule) for rule in as_items("rules", value, "a sequence of rules"))
+    rules = tuple(as_rule(rule) for rule in as_ordered_items("rules", value, "a sequence of rules"))
     if not rules:
         raise InputError("rules", "at least one rule", 0)
     return rules
@@ -99,10 +99,6 @@ def _require_shallow(self: Rule) -> None:
 
 def _column_name(value: object) -> str:
     return as_text("column", value)
-
-
-def _read_values(name: str, rule: str, value: object, read: Callable[[str, Any], Any]) -> tuple[Any, ...]:
-    return tuple(read(name, item) for item in as_items(name, value, rule))
 
 
 @attrs.frozen
@@ -156,12 +152,12 @@ class Condition:
             return None
         read = _READERS["number" if self.measure != "value" else self.type]
         if self.operator == "in":
-            values = _read_values(name, "a sequence of values", self.value, read)
+            values = tuple(read(name, item) for item in as_items(name, self.value, "a sequence of values"))
             if not values:
                 raise InputError(name, "at least one value", self.value)
             return tuple(sorted(set(values)))  # in the same order in every process, whatever a set gave
         if self.operator == "between":
-            pair = _read_values(name, "a pair of values", self.value, read)
+            pair = tuple(read(name, item) for item in as_ordered_items(name, self.value, "a pair of values"))
             if len(pair) != 2 or not pair[0] <= pair[1]:
                 raise InputError(name, "a pair of values, the lower one first", self.value)
             return pair
@@ -335,7 +331,7 @@ class Column:
 
 def _read_types(value: object) -> tuple[tuple[str, ColumnType], ...]:
     given = value.items() if isinstance(value, Mapping) else value
-    pairs = as_items("types", given, "a mapping from columns to their types")
+    pairs = as_ordered_items("types", given, "a mapping from columns to their types")
     read = []
     for pair in pairs:
         if not isinstance(pair, tuple) or len(pair) != 2:

@@ -352,7 +352,10 @@ class TestPercent:
         amounts = (0, -0.0, 12.3, 0.01, 0.006, 0.00123, -0.00099, 1e-12, 1234567.891, math.inf)
         said = ["0.00", "0.00", "12.30", "0.01", "0.01", "0.0012", "-0.00099", "0.00", "1,234,567.89", "inf"]
         assert [money(x) for x in amounts] == said
-        assert [money(x, 0.0012, 5, form="+z") for x in (0.0012, 5, 0)] == ["+0.0012", "+5.0000", "+0.0000"]
+        assert [money(x, 0.0012, 5, form="+z") for x in (0.0012, 5, 0)] == ["+0.0012", "+5.00", "+0.0000"]
+        assert [money(x, 0.00098, 0.46183) for x in (0.00098, 0.46183)] == ["0.00098", "0.462"]
+        assert [money(x, 0.0009, 0.0012, 0.0061) for x in (0.0009, 0.0012, 0.0061)] == ["0.00090", "0.00120", "0.00610"]
+        assert [money(x, 0.003, 123.456, math.inf) for x in (0.003, 123.456, math.inf)] == ["0.0030", "123.46", "inf"]
         assert money(0.004, 1e12) == "0.00"  # lost in the rounding of the other
 
     @hypothesis.given(st.floats(1e-12, 1))

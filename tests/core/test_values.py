@@ -20,7 +20,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import crmvalue
-from crmvalue import attribution, frames, funnels, journeys, ltv, promotions, purchases, segmentation
+from crmvalue import (
+    attribution,
+    codes,
+    frames,
+    funnels,
+    journeys,
+    ltv,
+    models,
+    plots,
+    profiles,
+    promotions,
+    purchases,
+    segmentation,
+)
 from crmvalue._core.checks import as_fraction, as_items, as_ordered_items
 from crmvalue._core.values import (
     array_field,
@@ -51,6 +64,11 @@ class Columns:
     number: np.ndarray = float_column("number")
     gaps: np.ndarray = float_column("gaps", missing=True, optional=True)
     spare: np.ndarray = float_column("spare", optional=True)
+
+
+_OFFER = promotions.Promotion.percent("A", 20, on="order")
+_CART = promotions.Cart(lines=[promotions.CartLine(id="1", product="soap", unit_price="1.00")], currency="UAH")
+_NBD = models.Nbd(0.385, 12.07, "week")
 
 
 class TestReadOnly:
@@ -563,12 +581,28 @@ class TestUnreadable:
             (lambda: attribution.Paths.from_lists([{"mail", "ads"}], [1]), "touches"),
             (lambda: funnels.Funnel({"visit", "buy"}).count([[20, 10]]), "stages"),
             (lambda: ltv.ltv_segments([1, 2], [0.5, 0.5], [0.1, 0.1], names={"a", "b"}), "names"),
+            (lambda: promotions.best_price(_CART, {_OFFER}), "promotions"),
+            (lambda: promotions.lint_promotions(frozenset({_OFFER})), "promotions"),
+            (lambda: models.Ensemble(models={_NBD}, weights=[1], names=["NBD"]), "models"),
+            (lambda: segmentation.Condition("age", "number", "between", {20, 30}), "age between"),
+            (lambda: journeys.Policy(caps={journeys.FrequencyCap(messages=1, days=7)}), "caps"),
+            (lambda: profiles.MatchRule({"phone", "email"}), "keys"),
+            (lambda: codes.CodeRules(channels={"shop", "site"}), "channels"),
+            (lambda: plots.compare_attributions({1, 2}), "attributions"),
         ],
     )
     def test_a_set_has_no_order(self, call, name):
         with pytest.raises(InputError, match=r"must be a list or tuple.*a set has no order") as caught:
             call()
         assert caught.value.name == name
+
+    def test_a_set_of_which_each_item_counts_alike_gives_one_result(self):
+        events = {f"event {i}" for i in range(20)}
+        rule = funnels.FitRule(attribute="source", points=1, equals=events)
+        assert rule.equals == tuple(sorted(events))
+        log = [1] * 21, [*events, "buy"], ["2024-01-01"] * 21
+        label = funnels.funnel_from_events(*log, [events, "buy"], as_of="2024-02-01").stages[0]
+        assert label == " or ".join(sorted(events))
 
     def test_names_in_the_order_of_a_mapping(self):
         assert as_ordered_items("names", {"b": 1, "a": 2}.keys(), "a list of texts") == ["b", "a"]

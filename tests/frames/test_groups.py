@@ -94,6 +94,8 @@ def all_of_rfm(engine):
     found = check_rfm(engine, rows)
     check_rfm(engine, others, breaks=found.breaks)
     check_rfm(engine, rows, basis="mean", method="quantile", n_bins=3, window=180)
+    check_rfm(engine, [*rows, (181.0, 0.0, 0.0)], window=180)  # the last purchase came before the window
+    check_rfm(engine, [*rows, (181.0, 1.0, 5.0)], window=180)
     check_rfm(engine, [(1.0, 1.0, 0.3), (1.0, 1.0, 0.1 + 0.2)] * 4)  # one money, added up in two orders
 
 

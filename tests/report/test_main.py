@@ -236,6 +236,10 @@ class TestReadOrders:
             "2 rows have an infinite amount, as a division by 0 leaves it, and count as rows without one.\n" in printed
         )
         assert re.search(r"left out +3 rows +without an amount\n", printed)
+        page = tmp_path / "page.html"
+        assert main([str(path), "--report", str(page)]) == 0
+        assert "Rows without an amount, left out: 3." in page.read_text("utf-8")
+        assert "Rows with an infinite amount, counted as rows without one: 2." in page.read_text("utf-8")
         path.write_text("customer,date,price,quantity\na,2024-01-01,10,inf\na,2024-01-02,10,2\na,2024-01-05,10,inf\n")
         assert main([str(path), "--as-of", "2024-01-03"]) == 0
         assert (
@@ -1136,6 +1140,14 @@ class TestTermsOfEachCustomer:
         assert f"Different by customer, above as means: {own}" in printed
         words = " ".join(printed.split())
         assert re.search(r"LTV:CAC [^;]+ before the cost of serving; [\w -]+: .{,99}(B2B SaaS|money|risky)", words)
+
+    def test_different_terms_are_named_without_a_forecast(self, tmp_path, capsys):
+        (tmp_path / "orders.csv").write_text("customer,date,amount\nann,2024-01-01,5\nbob,2024-01-02,7\n", "utf-8")
+        (tmp_path / "terms.csv").write_text("customer,margin\nann,0.2\nbob,0.4\n", "utf-8")
+        assert main([str(tmp_path / "orders.csv"), "--terms", str(tmp_path / "terms.csv")]) == 0
+        printed = capsys.readouterr().out
+        assert "not known: the log spans 2 days" in printed
+        assert "  Different by customer, above as means: margin.\n" in printed
 
     @pytest.mark.parametrize("form", ["{}.0", "{}"])
     def test_whole_numbers_are_matched(self, tmp_path, capsys, form):

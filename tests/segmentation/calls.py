@@ -56,7 +56,7 @@ CALLS += [
     ),
     Call(
         score_rfm,
-        {**BASE, "breaks": Later(lambda: fit_rfm(**BASE, spend_basis="mean", window=180)), "window": 180.0},
+        {**BASE, "breaks": Later(lambda: fit_rfm(**BASE, spend_basis="mean", window=365)), "window": 365.0},
         out_of_range={**BELOW_ZERO, "n_purchases": 1.5, "window": 0.0},
     ),
     Call(

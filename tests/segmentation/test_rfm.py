@@ -357,6 +357,18 @@ class TestScoreRfm:
             score_rfm(1, 2, 2, breaks, window=window)
         assert caught.value.name == "window"
 
+    def test_nobody_who_bought_in_the_window_has_been_silent_for_longer(self):
+        days, number, spend = [10, 180, 181], [3, 1, 0], [30.0, 5.0, 0.0]  # the last one bought before the window
+        breaks = fit_rfm(days, number, spend, spend_basis="total", n_bins=2, window=180)
+        assert score_rfm(days, number, spend, breaks, window=180).r_score.tolist() == [2, 2, 1]
+        for call in (
+            lambda: score_rfm([10, 381, 382], [3, 1, 1], spend, breaks, window=180),
+            lambda: fit_rfm([10, 381, 382], [3, 1, 1], spend, spend_basis="total", n_bins=2, window=180),
+        ):
+            with pytest.raises(InputError, match="at most the window, 180 days") as caught:
+                call()
+            assert (caught.value.name, caught.value.index, caught.value.count) == ("days_since_last", 1, 2)
+
     def test_a_newcomer_changes_nobody(self):
         base = [(30 * i, 20 - i, 10.0 * (20 - i)) for i in range(20)]
         breaks = fitted(base)
@@ -461,6 +473,8 @@ class TestRfmBreaks:
 
     @given(customers, bins, methods, st.none() | st.dates(), st.none() | st.floats(1e-3, 1e5))
     def test_json_round_trip(self, rows, n_bins, method, as_of, window):
+        if window is not None:  # nobody who bought in it has been silent for longer
+            rows = [(min(days, window), *others) for days, *others in rows]
         breaks = fitted(rows, n_bins=n_bins, method=method, as_of=as_of, window=window)
         text = breaks.to_json()
         json.loads(text, parse_constant=pytest.fail)  # no Infinity, which is no JSON

@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     as_day_column,
     as_floats,
     as_items,
+    as_ordered_items,
     as_text,
     as_times,
     as_whole_number,
@@ -102,7 +103,9 @@ def _hours_of_week(value: Any) -> FixedMapping[str, tuple[str, ...]]:
         raise InputError("hours", "a mapping of days to periods, such as {'Mon-Fri': '09:00-18:00'}", value)
     found: dict[str, tuple[str, ...]] = {}
     for days, periods in value.items():
-        texts = [periods] if isinstance(periods, str) else as_items("hours", periods, "a period, or a list of them")
+        texts = (
+            [periods] if isinstance(periods, str) else as_ordered_items("hours", periods, "a period, or a list of them")
+        )
         for day in _days_named(days):
             if day in found:
                 raise InputError("hours", "each day once", day)

@@ -9,7 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import (
     as_float,
-    as_items,
+    as_ordered_items,
     as_time,
     as_time_column,
     as_times,
@@ -347,7 +347,7 @@ def _due(start: Dates, hours: Floats | np.float64, opening: BusinessHours | None
 
 def _by_event(rules: object) -> dict[str, FollowUpRule]:
     found: dict[str, FollowUpRule] = {}
-    for index, rule in enumerate(as_items("rules", rules, "FollowUpRule values")):
+    for index, rule in enumerate(as_ordered_items("rules", rules, "FollowUpRule values")):
         if not isinstance(rule, FollowUpRule):
             raise InputError("rules", "FollowUpRule values", rule, index=index)
         if rule.event in found:

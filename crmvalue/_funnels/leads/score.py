@@ -12,6 +12,7 @@ from crmvalue._core.checks import (
     as_column,
     as_float,
     as_items,
+    as_ordered_items,
     as_positive,
     as_time,
     as_time_column,
@@ -100,6 +101,8 @@ class Signal:
 def _words(name: str, value: object) -> tuple[str | float, ...]:
     if isinstance(value, np.generic | np.ndarray):
         value = value.tolist()
+    if isinstance(value, set | frozenset):
+        value = sorted(value, key=str)  # in the same order in every process
     rule = "a word, a number, True or False, or a list of them"
     found = (value,) if isinstance(value, str | bool | int | float) else tuple(as_items(name, value, rule))
     for index, item in enumerate(found):
@@ -345,7 +348,7 @@ class LeadScores(Columns):
 
 def _many(name: str, kind: type[_T]) -> Any:
     def convert(value: object) -> tuple[_T, ...]:
-        found = tuple(as_items(name, value, f"{kind.__name__} values"))
+        found = tuple(as_ordered_items(name, value, f"{kind.__name__} values"))
         for index, item in enumerate(found):
             if not isinstance(item, kind):
                 raise InputError(name, f"{kind.__name__} values", item, index=index)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from crmvalue._core.checks import as_fraction, as_items, as_text, as_whole_number, require_choice
+from crmvalue._core.checks import as_fraction, as_items, as_ordered_items, as_text, as_whole_number, require_choice
 from crmvalue._core.clock.business_hours import BusinessHours, as_business_hours
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
@@ -77,7 +77,9 @@ class FrequencyCap:
 
 def _caps(value: Iterable[FrequencyCap]) -> tuple[FrequencyCap, ...]:
     given: object = value
-    caps = (given,) if isinstance(given, FrequencyCap) else tuple(as_items("caps", given, "FrequencyCap objects"))
+    caps = (
+        (given,) if isinstance(given, FrequencyCap) else tuple(as_ordered_items("caps", given, "FrequencyCap objects"))
+    )
     for cap in caps:
         if not isinstance(cap, FrequencyCap):
             raise InputError("caps", "FrequencyCap objects", cap)

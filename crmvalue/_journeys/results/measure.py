@@ -11,7 +11,7 @@ import numpy as np
 from crmvalue._core.checks import (
     as_end,
     as_fraction,
-    as_items,
+    as_ordered_items,
     as_text,
     as_whole_number,
     first_moment_after,
@@ -192,7 +192,7 @@ def journey_results(
             words = " or ".join("None" if kind is type(None) else kind.__name__ for kind in allowed)
             raise InputError(name, words, type(value).__name__)
     end = first_moment_after(as_end("as_of", as_of))
-    keys = (by,) if isinstance(by, str) else tuple(as_items("by", by, f"names out of {', '.join(KEYS)}"))
+    keys = (by,) if isinstance(by, str) else tuple(as_ordered_items("by", by, f"names out of {', '.join(KEYS)}"))
     for name in keys:
         require_choice("by", name, KEYS)
     if len(set(keys)) < len(keys):

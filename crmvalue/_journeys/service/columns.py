@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import (
     as_floats,
     is_missing_object,
@@ -18,11 +19,12 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.typing import ArrayLike, Integers
+    from crmvalue.typing import ArrayLike, Dates, Integers
 
-__all__ = ["as_intervals", "require_equal_columns", "text_column"]
+__all__ = ["as_intervals", "require_equal_columns", "service_after", "text_column"]
 
 _MOST_MONTHS = 1200
+_LAST_DAY = np.datetime64("9999-12-31", "D")
 
 
 def require_equal_columns(value: Any) -> None:
@@ -55,3 +57,11 @@ def as_intervals(value: ArrayLike) -> Integers:
     whole = (months == np.floor(months)) & (months >= 1) & (months <= _MOST_MONTHS)
     require(whole, "interval_months", months, f"a whole number from 1 to {_MOST_MONTHS}")
     return months.astype(np.int64)
+
+
+def service_after(last_service: Dates, interval_months: Integers) -> Dates:
+    """Give the days of the next services, none of them after the year 9999."""
+    due = add_months(last_service, interval_months)
+    rule = "so early that the next one is by 9999-12-31"
+    require(due <= _LAST_DAY, "last_service", np.broadcast_to(last_service, due.shape), rule)
+    return due

@@ -12,7 +12,7 @@ from crmvalue._core.checks import (
     as_day,
     as_day_column,
     as_days,
-    as_items,
+    as_ordered_items,
     as_whole_number,
     require,
     require_same_index,
@@ -48,7 +48,7 @@ from crmvalue._journeys.fields import (
 )
 from crmvalue._journeys.moments import at_hour
 from crmvalue._journeys.offers import Offer
-from crmvalue._journeys.service.columns import as_intervals, require_equal_columns, text_column
+from crmvalue._journeys.service.columns import as_intervals, require_equal_columns, service_after, text_column
 from crmvalue._journeys.service.items import InstalledItems, group_services
 from crmvalue.errors import InputError
 
@@ -71,7 +71,6 @@ _MOST_DAYS = 3660
 _KINDS = ("reminder", "overdue", "after a visit", "after a deferred sale")
 _DAY = np.timedelta64(1, "D")
 _FIRST_DAY = np.datetime64("0001-01-01", "D")
-_LAST_DAY = np.datetime64("9999-12-31", "D")
 _NEVER = np.datetime64("NaT", "D")
 
 
@@ -112,10 +111,7 @@ def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
         np.broadcast_shapes(last.shape, months.shape)
     except ValueError as error:
         raise InputError("interval_months", f"as many as `last_service` {last.shape}", months.shape) from error
-    due = add_months(last, months)
-    rule = "so early that the next one is by 9999-12-31"
-    require(due <= _LAST_DAY, "last_service", np.broadcast_to(last, due.shape), rule)
-    return due[()]
+    return service_after(last, months)[()]
 
 
 @stay_frozen
@@ -185,7 +181,7 @@ class ServiceDue(Columns):
 
 
 def _follow_up_months(value: object) -> tuple[int, ...]:
-    items = as_items("follow_up_months", value, "a sequence of whole months")
+    items = as_ordered_items("follow_up_months", value, "a sequence of whole months")
     months = tuple(as_whole_number("follow_up_months", month, low=1, high=_MOST_MONTHS) for month in items)
     if sorted(set(months)) != list(months):
         raise InputError("follow_up_months", "rising, without repetition", months)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import (
     as_day_column,
     as_whole_number,
@@ -25,7 +24,7 @@ from crmvalue._core.values import (
     require_columns,
     stay_frozen,
 )
-from crmvalue._journeys.service.columns import as_intervals
+from crmvalue._journeys.service.columns import as_intervals, service_after
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -61,7 +60,8 @@ class InstalledItems(Columns):
     last_service : array_like
         Day of the last service; before the first service, day of the installation.
     interval_months : array_like
-        Calendar months between services, one number for all items or one for each, 1 to 1200.
+        Calendar months between services, one number for all items or one for each, 1 to 1200. No service may fall after
+        the year 9999.
     last_visit, deferred_on, last_contact : array_like, optional
         Days as in :meth:`ServiceCycle.due`; NaT or None where there was none.
 
@@ -90,6 +90,7 @@ class InstalledItems(Columns):
         months = read_only(np.broadcast_to(self.interval_months, n))
         object.__setattr__(self, "interval_months", months)  # JSON holds a column
         require_columns(self, n, ("last_service", "last_visit", "deferred_on", "last_contact"), "items")
+        service_after(self.last_service, months)  # within the calendar
 
     def __len__(self) -> int:
         return len(self.customer)
@@ -97,7 +98,7 @@ class InstalledItems(Columns):
     @property
     def next_service(self) -> Dates:
         """Day of the next service of each item."""
-        return add_months(self.last_service, self.interval_months)
+        return service_after(self.last_service, self.interval_months)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the items column by column, with the next service of each, for a dataframe of any kind."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_day_column, as_items, as_whole_number, require, require_same_index
+from crmvalue._core.checks import as_day, as_day_column, as_ordered_items, as_whole_number, require, require_same_index
 from crmvalue._core.clock.business_hours import BusinessHours
 from crmvalue._core.encoding.customers import as_words
 from crmvalue._core.frames import Columns
@@ -275,7 +275,7 @@ def assign_visits(
 
 
 def _team(technicians: Any) -> list[Technician]:
-    team = as_items("technicians", technicians, "a list of technicians")
+    team = as_ordered_items("technicians", technicians, "a list of technicians")
     for index, one in enumerate(team):
         if not isinstance(one, Technician) or one.name in [other.name for other in team[:index]]:
             raise InputError("technicians", "Technician values of different names", one, index=index)
@@ -289,7 +289,7 @@ def _households(at_home: Any, n: int) -> tuple[list[dict[str, BusinessHours] | N
     if at_home is None:
         return [], np.zeros(n, dtype=np.int64)
     rule = "for each visit BusinessHours without a time zone, a mapping of names to them, or None"
-    given = as_items("at_home", at_home, rule)
+    given = as_ordered_items("at_home", at_home, rule)
     if len(given) != n:
         raise InputError("at_home", f"one for each of the {n} visits", len(given))
     seen: dict[int, int] = {}

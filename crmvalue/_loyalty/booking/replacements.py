@@ -23,34 +23,39 @@ class Replacements(NamedTuple):
 
 
 def undo_replacements(
-    spent: Integers, expired: Integers, left: Integers, replacements: Replacements
+    spent: Integers, expired: Integers, left: Integers, elsewhere: Integers, replacements: Replacements
 ) -> tuple[Integers, Integers]:
     """Give spent and expired points of each lot, where those that took another's place get back what came back.
 
     An order is returned whose points were spent: others take their place and count as spent. Then the spending is
     returned, and the points come back to the lot of the order. Its spent points would be negative, and it would keep
     more than it issued. So the replacement is undone for so many points, the latest first.
+
+    Points that are `elsewhere`, transferred or taken away, are not spent either: where others take their place, these
+    are elsewhere instead.
     """
-    wrong = np.nonzero((spent < 0) & (expired + left > 0))[0].tolist()
+    wrong = np.nonzero(spent < 0)[0].tolist()
     if not wrong:
-        return np.maximum(spent, 0), expired
-    used, gone, kept = spent.tolist(), expired.tolist(), left.tolist()
+        return spent, expired
+    used, gone, kept, away = spent.tolist(), expired.tolist(), left.tolist(), elsewhere.tolist()
     found: dict[int, list[tuple[int, int]]] = {}
     for lot, by, points in zip(*(column.tolist() for column in replacements), strict=True):
         found.setdefault(lot, []).append((by, points))
     while wrong:
         lot = wrong.pop()
         ways = found.get(lot, [])
-        while ways and used[lot] < 0 < gone[lot] + kept[lot]:
+        while ways and used[lot] < 0:
             by, points = ways.pop()
-            moved = min(points, -used[lot], gone[lot] + kept[lot])
+            moved = min(points, -used[lot])
             out = min(moved, gone[lot])
+            back = min(moved - out, kept[lot])
             for one, sign in ((lot, 1), (by, -1)):
                 used[one] += sign * moved
                 gone[one] -= sign * out
-                kept[one] -= sign * (moved - out)
+                kept[one] -= sign * back
+                away[one] -= sign * (moved - out - back)
             if moved < points:
                 ways.append((by, points - moved))
             if used[by] < 0:
                 wrong.append(by)
-    return np.maximum(np.array(used, dtype=np.int64), 0), np.array(gone, dtype=np.int64)
+    return np.array(used, dtype=np.int64), np.array(gone, dtype=np.int64)

@@ -13,7 +13,7 @@ from crmvalue._core.checks import (
     as_column,
     as_day_column,
     as_flag,
-    as_items,
+    as_ordered_items,
     as_positive,
     as_text,
     as_whole_number,
@@ -217,7 +217,7 @@ def _read_steps(k: int | None, plan: _Plan) -> int:
 
 
 def _read_seasons(by: object) -> tuple[str, ...]:
-    seasons = (by,) if isinstance(by, str) else tuple(as_items("by", by, f"some of {', '.join(SEASONS)}"))
+    seasons = (by,) if isinstance(by, str) else tuple(as_ordered_items("by", by, f"some of {', '.join(SEASONS)}"))
     for season in seasons:
         require_choice("by", season, SEASONS)
     if len(set(seasons)) != len(seasons) or {"month", "week"} <= set(seasons):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_float, as_floats, as_items, as_positive, as_text, require
+from crmvalue._core.checks import as_float, as_floats, as_ordered_items, as_positive, as_text, require
 from crmvalue._core.values import checked_field
 from crmvalue._models.shared.common import per_customer
 from crmvalue.errors import InputError
@@ -73,7 +73,7 @@ def effects_field(name: str) -> Any:
     """Field for the effects on one process: none by default, no covariate twice."""
 
     def convert(value: Iterable[CovariateEffect]) -> tuple[CovariateEffect, ...]:
-        effects = tuple(as_items(name, value, "CovariateEffect objects"))
+        effects = tuple(as_ordered_items(name, value, "CovariateEffect objects"))
         for effect in effects:
             if not isinstance(effect, CovariateEffect):
                 raise InputError(name, "CovariateEffect objects", effect)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
-from crmvalue._core.checks import as_items, as_text
+from crmvalue._core.checks import as_ordered_items, as_text
 from crmvalue._models.aging.ggompertz_nbd import fit_ggompertz_nbd
 from crmvalue._models.correlated.correlated_pareto_nbd import fit_correlated_pareto_nbd
 from crmvalue._models.regular.bg_cnbd import fit_bg_cnbd, fit_mbg_cnbd
@@ -68,7 +68,7 @@ class Option(NamedTuple):
 
 def options_of(argument: str, given: Any) -> list[Option]:
     """Give all candidates of models by name, in the order given."""
-    names = tuple(as_text(argument, name) for name in as_items(argument, given, "a list of names of models"))
+    names = tuple(as_text(argument, name) for name in as_ordered_items(argument, given, "a list of names of models"))
     if not names or len(set(names)) < len(names):
         raise InputError(argument, "different names of models, at least one", names)
     found = [option for name in names for option in _options(argument, name)]

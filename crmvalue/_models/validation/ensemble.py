@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_items, as_text, require
+from crmvalue._core.checks import as_ordered_items, as_text, require
 from crmvalue._core.json import from_json
 from crmvalue._core.values import number_column, stay_frozen, words_field
 from crmvalue._models.seasons.seasonal_model import SeasonalModel
@@ -138,7 +138,9 @@ class _Pool(ContinuousProcess):
 
 def _as_models(value: Any) -> tuple[ContinuousModel, ...]:
     rule = "purchase models or their fits, one or more, in one time unit"
-    models = tuple(as_purchase_model(f"models[{i}]", given) for i, given in enumerate(as_items("models", value, rule)))
+    models = tuple(
+        as_purchase_model(f"models[{i}]", given) for i, given in enumerate(as_ordered_items("models", value, rule))
+    )
     if not models or len({model.time_unit for model in models}) > 1:
         raise InputError("models", rule, [model.time_unit for model in models])
     if any(isinstance(model, Ensemble) for model in models):

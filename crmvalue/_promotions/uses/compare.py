@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_items, as_whole_number, require, require_choice
+from crmvalue._core.checks import as_ordered_items, as_whole_number, require, require_choice
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -269,7 +269,7 @@ def compare_promotions(
 
 
 def _checked(name: str, offers: Any) -> tuple[Promotion, ...]:
-    listed = as_items(name, offers, "a list of promotions")
+    listed = as_ordered_items(name, offers, "a list of promotions")
     return tuple(of_class(Promotion)(name, promotion) for promotion in listed)
 
 
@@ -457,7 +457,7 @@ class _Carts:
     """Carts that were given one by one."""
 
     def __init__(self, carts: Any) -> None:
-        listed = as_items("carts", carts, "a list of carts, or a CartHistory")
+        listed = as_ordered_items("carts", carts, "a list of carts, or a CartHistory")
         if not listed:
             raise InputError("carts", "at least one cart", 0)
         self.carts = [of_class(Cart)("carts", cart) for cart in listed]

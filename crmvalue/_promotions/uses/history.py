@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_items, as_text, as_time_column, is_missing_object, require_same_length, to_array
+from crmvalue._core.checks import (
+    as_ordered_items,
+    as_text,
+    as_time_column,
+    is_missing_object,
+    require_same_length,
+    to_array,
+)
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -72,7 +79,7 @@ def _words_of(name: str) -> Any:
     def convert(value: Any) -> FixedMapping[Any, tuple[str, ...]]:
         if not hasattr(value, "items"):
             raise InputError(name, "a mapping to lists of texts", value)
-        pairs = ((key, as_items(name, words, "lists of texts")) for key, words in value.items())
+        pairs = ((key, as_ordered_items(name, words, "lists of texts")) for key, words in value.items())
         return FixedMapping({key: tuple(as_text(name, word) for word in words) for key, words in pairs})
 
     return attrs.field(converter=convert, factory=FixedMapping)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_items, as_text, as_time, require_choice
+from crmvalue._core.checks import as_ordered_items, as_text, as_time, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import as_currency
 from crmvalue._core.values import checked_field, of_class, optional, words_field
@@ -121,13 +121,13 @@ def lint_promotions(
     beaten soap is always beaten by all
     never old never applies: it ended 2026-02-28
     """
-    listed = as_items("promotions", promotions, "a list of promotions")
+    listed = as_ordered_items("promotions", promotions, "a list of promotions")
     given = tuple(of_class(Promotion)("promotions", promotion) for promotion in listed)
     caps = optional(of_class(Caps))("caps", caps)
     now = optional(as_time)("as_of", as_of)
     known = None
     if catalogue is not None:
-        items = as_items("catalogue", catalogue, "a list of lines, one for each product")
+        items = as_ordered_items("catalogue", catalogue, "a list of lines, one for each product")
         products = [of_class(CartLine)("catalogue", line) for line in items]
         lines = tuple(attrs.evolve(line, id=str(i), quantity=1) for i, line in enumerate(products))
         known = Cart(lines=lines, currency=as_currency("currency", currency))

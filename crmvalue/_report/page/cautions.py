@@ -164,10 +164,12 @@ def _of_rows(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
         copies, dropped = (0, n_copies) if orders.copies_left_out else (n_copies, 0)
     n_nobody = counts.n_without_customer + (0 if orders is None else orders.n_without_customer)
     n_undated = counts.n_without_date + (0 if orders is None else orders.n_without_date)
+    n_infinite = 0 if orders is None else orders.n_infinite
     numbers = [
         (n_nobody, _("Rows without a customer, left out: %(n)s.")),
         (n_undated, _("Rows without a date, left out: %(n)s.")),
         (counts.n_missing, _("Rows without an amount, left out: %(n)s.")),
+        (n_infinite, _("Rows with an infinite amount, counted as rows without one: %(n)s.")),
         (counts.n_rows_after_as_of, _("Rows after the last day of observation, left out: %(n)s.")),
         (dropped, _("Exact copies of other rows, left out: %(n)s.")),
         (copies, _("Exact copies of other rows: %(n)s. They count like all others.")),

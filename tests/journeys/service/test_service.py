@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.journeys import ServiceCycle, ServiceDue, expiring_terms, next_service, spread_visits, without_next_step
+from crmvalue.journeys import (
+    InstalledItems,
+    ServiceCycle,
+    ServiceDue,
+    expiring_terms,
+    next_service,
+    spread_visits,
+    without_next_step,
+)
 
 DAYS = st.dates(dt.date(1990, 1, 1), dt.date(2090, 12, 31))
 
@@ -57,6 +65,11 @@ class TestNextService:
 
     def test_no_service_is_after_the_end_of_the_calendar(self):
         assert str(next_service("9999-11-30", 1)) == "9999-12-30"
+        with pytest.raises(InputError, match="the next one is by 9999-12-31") as caught:
+            InstalledItems(customer=["ann", "bob"], last_service=["2024-01-01", "9997-12-31"], interval_months=[12, 25])
+        assert (caught.value.name, caught.value.index) == ("last_service", 1)
+        items = InstalledItems(customer=["ann"], last_service=["9997-12-31"], interval_months=24)
+        assert items.next_service.tolist() == [dt.date(9999, 12, 31)]
         with pytest.raises(InputError, match="last_service"):
             next_service(["2024-01-01", "9999-12-01"], 1)
 

@@ -75,6 +75,52 @@ class TestIssues:
         assert [part.tolist() for part in found.issues("2024-02-01")[2:]] == [[2, 11], [0, 1], [2, 3]]
         assert found.expired("2024-02-01")[2].tolist() == [5]
 
+    @pytest.mark.parametrize(("n_spent", "spent"), [(0, [0, 0]), (3, [0, 3]), (5, [1, 4])])
+    def test_points_that_were_transferred_are_not_spent_by_others(self, n_spent, spent):
+        """Of 16, 6 are gone, spent or with bob; 14 are returned, 4 of them out of the other lot, which lends them."""
+        rows = [("a", "ann", "earn", "2024-01-01", 16), ("b", "ann", "earn", "2024-01-02", 11)]
+        rows += [("s", "ann", "spend", "2024-01-03", n_spent)] * (n_spent > 0)
+        rows += [("t", "ann", "transfer", "2024-01-03", 6 - n_spent), ("r", "ann", "reverse", "2024-01-04", 14, "a")]
+        found = ledger(rows, to_member=[*[None] * (len(rows) - 2), "bob", None])
+        assert [part.tolist() for part in found.issues("2024-02-01")[2:]] == [[2, 11], spent, [0, 0]]
+        assert found.balances("2024-02-01", ["ann", "bob"]).tolist() == [7, 6 - n_spent]
+
+    @pytest.mark.parametrize("if_spent", ["negative", "refund", "forgive"])
+    def test_points_go_every_way_out_as_in_a_slow_ledger(self, if_spent):
+        """Spent, transferred, taken away and expired ones; what was spent is counted once, whatever took its place."""
+        rng, start = np.random.default_rng(9), np.datetime64("2024-01-01", "D")
+        for _ in range(40):
+            slow, rows, redeemed = SlowLedger(if_spent=if_spent, expire_months=1), [], 0
+            for i in range(24):
+                later = ["earn", "reverse", "reverse", "reverse", "transfer"]
+                out = ["spend", "spend", "transfer", "adjust", "expire"]
+                kind = "earn" if i < 4 else str(rng.choice(out if i < 10 else later))
+                points, refers = int(rng.integers(9, 20) if kind == "earn" else rng.integers(3, 9)), None
+                if kind == "reverse":
+                    known = [(row[0], row[4]) for row in rows if row[2] in {"earn", "spend"}]
+                    refers, most = known[rng.integers(len(known))]
+                    points = min(int(rng.integers(1, 16)), most)
+                rows.append((f"e{i}", "ann", kind, start + i, -points if kind == "adjust" else points, refers))
+            to_member = ["bob" if row[2] == "transfer" else None for row in rows]
+            for (event, member, kind, day, points, refers), other in zip(rows, to_member, strict=True):
+                if slow.post(event, member, kind, day, points, refers, other):
+                    of = slow.events[refers or event]["kind"]
+                    redeemed += (1 if kind == "spend" else -1) * points * (of == "spend")
+            as_of = start + int(rng.integers(30, 60))
+            slow.at("ann", as_of)
+            ran_out = sum(lot["left"] for lot in slow.lots if lot["member"] == "ann" and slow.end(lot) < as_of)
+            debt = sum(one["points"] for one in slow.debts)
+            policy = PointsPolicy(if_spent=if_spent, expire_months=1)
+            _, _, issued, spent, expired = ledger(rows, policy=policy, to_member=to_member, if_refused="count").issues(
+                as_of
+            )
+            assert (spent >= 0).all()
+            assert (expired >= 0).all()
+            assert (spent + expired <= issued).all()
+            assert redeemed - debt <= spent.sum() <= redeemed
+            if not debt:
+                assert expired.sum() == ran_out
+
     @pytest.mark.parametrize("if_spent", ["negative", "refund", "forgive"])
     def test_sums_are_those_of_a_slow_ledger(self, if_spent):
         """Against one event after the other: what was redeemed, what ran out, and what is there."""
@@ -114,6 +160,7 @@ class TestIssues:
     def test_undone_along_a_chain(self):
         """The second lot lent 3 to the first and has itself 2 from the third: those go back there."""
         lent = Replacements(np.array([0, 1]), np.array([1, 2]), np.array([3, 2]))
-        spent, expired = undo_replacements(np.array([-3, 1, 2]), np.array([4, 0, 0]), np.array([0, 5, 1]), lent)
+        columns = np.array([[-3, 1, 2], [4, 0, 0], [0, 5, 1], [0, 0, 0]])
+        spent, expired = undo_replacements(*columns, lent)
         assert spent.tolist() == [0, 0, 0]
         assert expired.tolist() == [1, 1, 2]
