@@ -360,3 +360,22 @@ class TestDocumentation:
     def test_no_two_summaries_are_the_same(self):
         summaries = [(inspect.getdoc(thing) or "").split("\n")[0] for _, thing in OBJECTS]
         assert sorted(summaries) == sorted(set(summaries))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(call, id=call.function.__name__)
+        for call in CALLS
+        if "level" in inspect.signature(call.function).parameters and "level" in call.out_of_range
+    ],
+)
+@pytest.mark.parametrize("level", [np.nextafter(1.0, 0.0), 1.2e-16])
+def test_levels_next_to_0_and_1_give_no_warning_of_numpy(call, level):
+    """Warnings are errors here: an infinite quantile times 0 was one. A level may be refused."""
+    refused = "level"
+    try:
+        call.function(**call.arguments | {"level": level})
+    except InputError as error:
+        refused = error.name
+    assert refused in {"level", "n_draws", "denominator"}  # the last two need more draws, or more customers

@@ -28,6 +28,7 @@ __all__ = [
     "holm",
     "just_below",
     "leaders",
+    "lengths_of_skewed",
     "log_rank",
     "newcombe",
     "p_of_means",
@@ -180,6 +181,47 @@ def p_of_means(difference: Floats | float, ways: Sequence[MeanErrors]) -> Any:
     distance = -np.abs(difference)
     with np.errstate(under="ignore"):
         return np.max([2.0 * special.stdtr(way.degrees, distance / way.of_difference) for way in ways], axis=0)
+
+
+def lengths_of_skewed(
+    mean: Floats, error: Floats, cubes: Floats, n: Integers, t: Floats
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Give the lengths of intervals below and above the means of groups whose values are skewed.
+
+    `error` is the standard error of each mean, NaN where nothing shows how the group varies; `cubes` is the cubic root
+    of its sum of cubed residuals, since that sum may leave the range of floats; `t` is the quantile of each group.
+
+    Groups are alike in shape, but not in size: a group of skewed values that misses the few large ones has a mean and a
+    spread that are both too low. The standard deviation in relation to the mean is at least that of all groups
+    together, and on the side of the long tail the spread grows with the mean that is tried. The end solves
+    ``end - mean = t / sqrt(n) * (s + k * (end - mean))``, with k that relation, at most the skewness; it is infinite
+    where the spread grows as fast as the mean.
+    """
+    known = ~np.isnan(error)
+    if not known.any():
+        return error.copy(), error.copy()
+    root = np.sqrt(n)
+    unit = max(
+        float((error * root)[known].max()), float(np.abs(mean[known]).max())
+    )  # squares leave the range of floats
+    with np.errstate(under="ignore"):
+        own, size, third = error * root / unit, np.abs(mean) / unit, cubes / unit
+        degrees = np.where(known, n - 1, 0)
+        freedom, squares = degrees.sum(), (degrees[known] * own[known] ** 2).sum()
+        of_means = (degrees[known] * size[known] ** 2).sum()
+        relation = math.sqrt(squares / of_means) if of_means > 0 else math.inf
+        of_group = np.divide(own, size, out=np.full(len(n), np.inf), where=size > 0)
+        spread = np.maximum(own, relation * size) if of_means > 0 else own
+        of_all = (third[known] ** 3).sum() / freedom / (squares / freedom) ** 1.5
+        skewness = np.divide(third, own, out=np.zeros(len(n)), where=known) ** 3 / np.maximum(degrees, 1)
+        half = t * spread / root * unit
+        ends = []
+        for sign in (-1.0, 1.0):
+            tail = np.maximum(np.maximum(sign * skewness, sign * of_all), 0.0)
+            left = 1.0 - t / root * np.minimum(np.maximum(of_group, relation), tail)
+            end = np.divide(half, left, out=np.full(len(n), np.inf), where=left > 0)
+            ends.append(np.where(known, end, np.nan))
+    return ends[0], ends[1]
 
 
 def p_text(p: float) -> str:

@@ -24,7 +24,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.comparisons import just_below
+from crmvalue._core.comparisons import just_below, lengths_of_skewed
 from crmvalue._core.encoding.copies import moments_of_rows, without_copies
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
@@ -61,6 +61,7 @@ AgePeriod: TypeAlias = Literal["week", "month", "quarter", "year"]
 _ROUNDING = 1e-12  # of the largest amount: less is what binary arithmetic leaves of nothing
 _ALL, _ALL_NAME = "all", "all customers"
 _MOST_ROWS = 15  # of the picture
+_WIDE = 3.0  # times the largest ratio or target, where ends of intervals in the picture are cut
 _ROWS = 4096  # customers whose cash flows are added up at a time
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _FIGURES = (
@@ -88,7 +89,7 @@ class GroupEconomics(Columns, Pictured):
         Sums of value, before acquisition cost, and of acquisition cost [money, whole cents].
     ltv, ltv_low, ltv_high : ndarray
         Mean value of a customer and its interval [money]; NaN ends for a single customer and for customers who are all
-        alike: nothing shows how they vary.
+        alike: nothing shows how they vary. An end is infinite where so few customers of skewed values set no bound.
     acquisition_cost : ndarray
         Mean cost of winning a customer [money].
     ratio, ratio_low, ratio_high : ndarray
@@ -114,12 +115,12 @@ class GroupEconomics(Columns, Pictured):
     value: Floats = number_column("value")
     total_acquisition_cost: Floats = number_column("total_acquisition_cost", low=0.0)
     ltv: Floats = number_column("ltv")
-    ltv_low: Floats = number_column("ltv_low", missing=True)
-    ltv_high: Floats = number_column("ltv_high", missing=True)
+    ltv_low: Floats = number_column("ltv_low", infinite=True, missing=True)
+    ltv_high: Floats = number_column("ltv_high", infinite=True, missing=True)
     acquisition_cost: Floats = number_column("acquisition_cost", low=0.0)
     ratio: Floats = number_column("ratio", missing=True)
-    ratio_low: Floats = number_column("ratio_low", missing=True)
-    ratio_high: Floats = number_column("ratio_high", missing=True)
+    ratio_low: Floats = number_column("ratio_low", infinite=True, missing=True)
+    ratio_high: Floats = number_column("ratio_high", infinite=True, missing=True)
     payback: Floats = number_column("payback", low=0.0, missing=True)
     payback_low: Floats = number_column("payback_low", low=0.0, missing=True)
     payback_high: Floats = number_column("payback_high", low=0.0, missing=True)
@@ -234,9 +235,15 @@ class GroupEconomics(Columns, Pictured):
             for row in rows
         ]
         ratio, low, high = self.ratio[rows], self.ratio_low[rows], self.ratio_high[rows]
+        most = _WIDE * max(1.0, self.target_ratio, float(np.abs(ratio).max()))
+        is_cut = bool((low < -most).any() or (high > most).any())
+        low, high = np.clip(low, -most, None), np.clip(high, None, most)
         return Parts(
             title=self._title(rows, names),
-            x=Axis(title="Lifetime value over acquisition cost", low=min(0.0, np.nanmin([*ratio, *low]))),
+            x=Axis(
+                title=f"Lifetime value over acquisition cost{'; wide ends are cut' if is_cut else ''}",
+                low=min(0.0, np.nanmin([*ratio, *low])),
+            ),
             y=Axis(title="", form="name"),
             columns={
                 "group": np.array(names),
@@ -352,17 +359,24 @@ def group_economics(
     error is that of the residuals :math:`v_i - r c_i` over the mean cost. They take the value of each customer as
     given: the uncertainty of a model comes on top.
 
-    Values are skewed, so a group mostly misses the few large ones. The spread in a group of at most half of all
-    customers is therefore at least that in all groups of the dimension together, in money or in relation to the cost,
-    whichever is smaller. On the side of the long tail, intervals are longer than Student's by
-    :math:`\min(1, \gamma / \sqrt n) (2 z^2 + 1) / 6` standard errors: the first term of Edgeworth's series [1]_, with
-    the skewness :math:`\gamma` of the residuals of all groups of the dimension. No sample of n is more skewed than
-    :math:`\sqrt n`.
+    Values are skewed, so a group mostly misses the few large ones: its mean and its spread are then both too low. So
+    groups are taken to be alike in shape, but not in size. The standard deviation of a group in relation to its mean
+    counts as :math:`\rho`, that of all groups of the dimension together, where its own is smaller. On the side of the
+    long tail, the spread grows with the mean that is tried:
 
-    Where values are in proportion to costs that differ threefold, and every group earns exactly the target, one of four
-    groups of 500 or 2,000 customers is still called above or below it in 11 to 15 of 100 simulated worlds (skewed
-    values: lognormal with sigma 1 and half of them 0, or sigma 1.5 and 90 or 95 % of them 0).
+    .. math:: r - t \, e \ \text{ to } \ r + \frac{t \, e}{1 - t \kappa / \sqrt n}, \quad
+        e = \max(s, \rho |r|) / \sqrt n, \quad \kappa = \min(\max(s / |r|, \rho), \gamma)
 
+    with the standard deviation s and the skewness :math:`\gamma` of the residuals, the larger one of the group and of
+    all groups; a negative skewness lengthens the other side. If a group is worth more than it seems, by so much its
+    values vary more: this solves the t test for the true ratio [1]_. Where the denominator is not above 0, the end is
+    infinite: so few customers cannot tell. Values without skewness have Student's interval.
+
+    Where every group earns exactly the target, one of two, four or ten groups is called above or below it in at most 5
+    of 100 simulated worlds: groups of 20 to 10,000 customers, values lognormal with sigma 0.5 to 1.5 and 0 to 95 % of
+    them 0, costs alike, threefold or lognormal, values in proportion to them or not. Where groups also differ in shape
+    (lognormal with sigma 1.5 and 90 % zeros beside 0.35 without zeros), it is up to 7. The price: with sigma 1.5 and
+    90 % zeros, half the target is found in 42 and twice the target in 7 of 100 worlds of four groups of 1,000.
     Payback is the first period in which the sum of the mean margins reaches the mean cost. Each period takes the mean
     over customers whose period is over. The ends are the first periods in which the upper and the lower end of the sum
     reach the cost.
@@ -370,7 +384,8 @@ def group_economics(
     Sums are in whole cents. The groups of a dimension are rounded so that they add up to the sum of all customers: the
     largest remainders are rounded up.
 
-    .. [1] Hall, P. (1992). The Bootstrap and Edgeworth Expansion. Springer, section 2.6.
+    .. [1] Fieller, E. C. (1954). Some problems in interval estimation. Journal of the Royal Statistical Society B 16,
+       175-185: the ends are the values that a t test does not reject.
 
     Examples
     --------
@@ -384,7 +399,7 @@ def group_economics(
     >>> found.group, found.ratio.round(2)
     (('all', 'ads', 'mail', 'north', 'south'), array([2.01, 0.44, 9.88, 1.96, 2.07]))
     >>> found.moves[0]
-    'channel: move money from ads (0.44, at most 0.66) to mail (9.88, at least 8.52).'
+    'channel: move money from ads (0.44, at most 0.52) to mail (9.88, at least 8.52).'
     """
     target, coverage = as_positive("target_ratio", target_ratio), as_fraction("level", level)
     amounts = as_column("value", value)
@@ -460,62 +475,25 @@ def _figures(part: _Rows, value: Floats, cost: Floats, flows: Floats | None, lev
     found = {"n_customers": np.diff(part.ends, prepend=0), **found}
     n = found["n_customers"]
     t = -stdtrit(np.maximum(n - 1, 1), (1.0 - level) / 2.0)
-    spread, of_ratio, cubes = np.full((3, len(n)), np.nan)
+    error, cubes = np.full((2, len(n)), np.nan), np.zeros((2, len(n)))  # of the mean value, and of the ratio
     for i, rows in enumerate(part.parts()):
         v, c = value[rows], cost[rows]
         sums = math.fsum(v.tolist()), math.fsum(c.tolist())
         found["value"][i], found["total_acquisition_cost"][i] = sums
         found["ltv"][i], found["acquisition_cost"][i] = mean, price = sums[0] / n[i], sums[1] / n[i]
         size = float(np.abs(v).max())
-        spread[i] = _spread(v - mean, size)
+        error[0, i], cubes[0, i] = _spread(v - mean, size), _cubes(v - mean)
         if price > 0:
             found["ratio"][i] = mean / price
             residual = v - found["ratio"][i] * c
-            of_ratio[i], cubes[i] = _spread(residual, size) / price, _cubes(residual) / price
+            error[1, i], cubes[1, i] = _spread(residual, size) / price, _cubes(residual) / price
         if flows is not None:
             ends = _payback(flows, rows, price, t[i] if n[i] > 1 else np.nan)
             found["payback"][i], found["payback_low"][i], found["payback_high"][i] = ends
-    price = np.where(found["acquisition_cost"] > 0, found["acquisition_cost"], np.nan)
-    to_cost, alone = _of_all_groups(of_ratio, cubes, n), _of_all_groups(of_ratio * price, cubes * price, n)
-    least = np.fmin(to_cost[0], np.nan_to_num(alone[0] / price))  # values may go with the cost, or not
-    skewness = min(to_cost[1], alone[1], key=abs)
-    below, above = _lengths(skewness, n, t, level)
-    halves = {"ltv": np.maximum(spread, least * found["acquisition_cost"]), "ratio": np.maximum(of_ratio, least)}
-    for name, error in halves.items():
-        found[f"{name}_low"], found[f"{name}_high"] = found[name] - below * error, found[name] + above * error
+    for k, name in enumerate(("ltv", "ratio")):
+        below, above = lengths_of_skewed(found[name], error[k], cubes[k], n, t)
+        found[f"{name}_low"], found[f"{name}_high"] = found[name] - below, found[name] + above
     return found
-
-
-def _of_all_groups(error: Floats, cubes: Floats, n: Integers) -> tuple[Floats, float]:
-    """Give the standard errors that groups have at least, and the skewness of all customers.
-
-    Both are those of all groups together: a group that misses the few large values has a mean and a spread that are too
-    low. `cubes` are the cubic roots of sums of cubed residuals, since the sums may leave the range of floats.
-    """
-    known = ~np.isnan(error)
-    if not known.any():
-        return np.zeros(len(n)), 0.0
-    size = error[known].max()  # squares of errors leave the range of floats
-    degrees = (n[known] - 1).sum()
-    with np.errstate(under="ignore"):
-        squares = ((error[known] / size) ** 2 * n[known] * (n[known] - 1)).sum()
-        roots = cubes[known] / size
-        skewness = float((roots**3).sum() / degrees / (squares / degrees) ** 1.5)
-        alike = size * np.sqrt(squares / degrees / n)
-    return np.where(2 * n <= n.sum(), alike, 0.0), skewness
-
-
-def _lengths(skewness: float, n: Integers, t: Floats, level: float) -> tuple[Floats, Floats]:
-    """Give the lengths of an interval below and above its mean, in standard errors.
-
-    Student's, and on the side of the long tail what the first term of Edgeworth's series adds (Hall 1992). No sample of
-    n has a skewness above the root of n, which limits the addition.
-    """
-    from scipy.special import ndtri
-
-    z = ndtri((1.0 + level) / 2.0)
-    more = np.clip(skewness / np.sqrt(n), -1.0, 1.0) * (2.0 * z * z + 1.0) / 6.0
-    return t + np.maximum(-more, 0.0), t + np.maximum(more, 0.0)
 
 
 def _cubes(residual: Floats) -> float:

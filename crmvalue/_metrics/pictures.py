@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["drivers_parts", "level_parts", "targets_parts"]
 
+_WIDE = 3.0  # times the largest amount, where ends of forecasts in the picture are cut
 _MOST_ROWS = 14
 _LIKELY = 0.8
 
@@ -165,6 +166,9 @@ def targets_parts(
     kept = order[:_MOST_ROWS] if any(labels) else np.sort(order[:_MOST_ROWS])  # periods alone stay in their order
     is_over = ends[0] == ends[1]
     ahead, low, high = (np.where(is_over, np.nan, column)[kept] for column in (forecast, *ends))
+    most = _WIDE * max(float(np.nanmax(np.abs([target, actual, forecast]))), 1e-300)
+    is_cut = bool((low < -most).any() or (high > most).any())
+    low, high = np.clip(low, -most, None), np.clip(high, None, most)
     columns = {
         "target_of": np.array([names[k] for k in kept]),
         "actual": actual[kept],
@@ -184,7 +188,7 @@ def targets_parts(
     rest = f", {len(kept)} of {n:,} targets" if n > len(kept) else ""
     return Parts(
         title=title,
-        x=Axis(title=f"Amount [money]{rest}", form="money"),
+        x=Axis(title=f"Amount [money]{rest}{'; wide ends are cut' if is_cut else ''}", form="money"),
         y=Axis(title="", form="name"),
         columns=columns,
         layers=layers,

@@ -99,7 +99,8 @@ class PlanAndActual(Columns, Pictured):
         Working days of the period up to `as_of`, and after it.
     forecast, forecast_low, forecast_high : ndarray
         What will have come in at the end, at the present pace, with its interval [money]; NaN where fewer than five
-        days show the pace. The ends are NaN too where all days brought the same, such as nothing.
+        days show the pace. The ends are NaN too where all days brought the same, such as nothing. An end is infinite
+        where few skewed days set no bound.
     prob_reached : ndarray
         Chance to reach the target; 1 where it is reached and no day took money back; NaN where the pace, or how days
         vary, is not known.
@@ -131,8 +132,8 @@ class PlanAndActual(Columns, Pictured):
     days_over: Integers = count_column("days_over")
     days_left: Integers = count_column("days_left")
     forecast: Floats = number_column("forecast", missing=True)
-    forecast_low: Floats = number_column("forecast_low", missing=True)
-    forecast_high: Floats = number_column("forecast_high", missing=True)
+    forecast_low: Floats = number_column("forecast_low", infinite=True, missing=True)
+    forecast_high: Floats = number_column("forecast_high", infinite=True, missing=True)
     prob_reached: Floats = number_column("prob_reached", low=0.0, high=1.0, missing=True)
     level: float = checked_field("level", as_fraction)
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
@@ -295,9 +296,19 @@ def plan_and_actual(
     days vary, so they count as m days (Kish 1965), at least two. It supposes days that are alike and independent. Large
     deals that no day shows yet make it rough, and it knows no season.
 
-    Where the amounts of days are skewed, the sum ends above the interval more often than the level says, and hardly
-    ever below it. With 43 days seen and 16 left, the intervals of 95 % held in 92 % of 1,000 simulated worlds for
-    lognormal days of sigma 1, with and without half of the days empty, and in 88 % for sigma 1.5.
+    Skewed days mostly miss the few large ones: mean and spread are both too low. On the side of the long tail, the end
+    is therefore at least
+
+    .. math:: d \bar{x} + \frac{t_{n-1} \, e}{1 - t_{n-1} \, c}, \quad e = s \sqrt{d + d^2 / n}, \quad
+        c = \min(s / |\bar{x}|, \gamma) \sqrt{d / (n (n + d))}
+
+    with the skewness :math:`\gamma`: if the rest brings D more, the mean is probably higher by D / (n + d), and the
+    spread by so much times its relation to the mean. The end is infinite where the denominator is not above 0: so few
+    skewed days set no bound. The chance to reach a target follows the same rule.
+
+    Intervals of 95 % hold in 91 to 96 of 100 simulated worlds with 43 or 90 days seen and 16 or 45 left (lognormal days
+    of sigma 0.5 to 1.5, 0 to 80 % of them empty), and in 90 to 99 with 15 or 10 days seen and 16 or 50 left. Most of
+    the other sums end above the interval.
 
     Examples
     --------
@@ -315,7 +326,7 @@ def plan_and_actual(
     ... }
     >>> found = plan_and_actual(plan, sales, as_of="2025-03-10")
     >>> found.needed_per_day.round(2), found.prob_reached.round(2)
-    (array([100.  ,  80.95]), array([0.5 , 0.15]))
+    (array([100.  ,  80.95]), array([0.5 , 0.17]))
     >>> found.conclusion
     'Of 2 targets: 1 open, 1 unlikely (below 20 %).'
     """
@@ -451,10 +462,31 @@ def _forecast(days: Floats, came: float, left: int, target: float, level: float)
     rest = float(days.mean()) * left
     if float(np.ptp(days)) <= _ROUNDING * float(np.abs(days).max()):  # nothing shows how days vary that are all alike
         return came + rest, math.nan, math.nan, done
-    error = float(days.std(ddof=1)) * math.sqrt(left + left * left / n)
+    spread = float(days.std(ddof=1))
+    error = spread * math.sqrt(left + left * left / n)
     share = np.abs(days) / np.abs(days).max()
     degrees = max(float(share.sum()) ** 2 / float(share @ share) - 1.0, 1.0)  # a few large days tell little
-    half = -float(special.stdtrit(degrees, (1.0 - level) / 2.0)) * error
+    below, above = _slopes(days, spread, left)
+    t, few = (-float(special.stdtrit(df, (1.0 - level) / 2.0)) for df in (n - 1.0, degrees))
+    low, high = (max(few * error, t * error / (1.0 - t * c) if t * c < 1 else math.inf) for c in (below, above))
+    ends = came + rest, came + rest - low, came + rest + high
+    if not math.isnan(done):
+        return *ends, done
     short = target - came - rest
-    prob = float(special.stdtr(degrees, -short / error)) if math.isnan(done) else done
-    return came + rest, came + rest - half, came + rest + half, prob
+    away = abs(short)
+    own = away / (error + (above if short > 0 else below) * away)
+    tail = max(float(special.stdtr(degrees, -away / error)), float(special.stdtr(n - 1.0, -own)))
+    return *ends, tail if short > 0 else 1.0 - tail
+
+
+def _slopes(days: Floats, spread: float, left: int) -> tuple[float, float]:
+    """Give how fast the error of the rest grows with the distance below and above the forecast.
+
+    If the days to come bring more, by D in all, the mean is probably higher by D / (n + left), and the spread higher by
+    so much times its relation to the mean, at most the skewness. On the side of the short tail it does not grow.
+    """
+    n, mean = len(days), float(days.mean())
+    skewness = float((((days - mean) / spread) ** 3).sum()) / (n - 1)
+    relation = spread / abs(mean) if abs(mean) > _ROUNDING * spread else math.inf
+    slope = min(relation, abs(skewness)) * math.sqrt(left / (n * (n + left)))
+    return (0.0, slope) if skewness > 0 else (slope, 0.0)

@@ -106,26 +106,79 @@ class TestGroupEconomics:
 
     @pytest.mark.parametrize("sign", [1, -1])
     def test_the_side_of_the_long_tail_is_longer(self, sign):
-        """By hand: mean 2, variance 20, skewness 120 / 20**1.5, of which the root of 5 leaves 0.6."""
-        found = group_economics({"g": ["a"] * 5}, np.array([0, 0, 0, 0, 10.0]) * sign, acquisition_cost=1)
-        t, z = 2.7764451052, 1.9599639845  # 4 degrees of freedom, and the normal distribution
-        ends = np.sort(sign * np.array([2 - 2 * t, 2 + 2 * (t + 120 / 20**1.5 / np.sqrt(5) * (2 * z * z + 1) / 6)]))
+        """By hand: mean 10, variance 5.5, skewness 13.5 / 5.5**1.5 = 1.05, above the deviation over the mean, 0.23."""
+        found = group_economics({"g": ["a"] * 5}, np.array([8, 9, 9, 10, 14.0]) * sign, acquisition_cost=1)
+        t, relation = 2.7764451052, np.sqrt(5.5) / 10  # 4 degrees of freedom
+        half = t * np.sqrt(5.5 / 5)
+        ends = np.sort(sign * np.array([10 - half, 10 + half / (1 - t * relation / np.sqrt(5))]))
         np.testing.assert_allclose([found.ratio_low[1], found.ratio_high[1]], ends, rtol=1e-9)
         np.testing.assert_allclose([found.ltv_low[0], found.ltv_high[0]], ends, rtol=1e-9)
 
+    def test_the_spread_grows_no_faster_than_the_skewness_says(self):
+        """By hand: mean 0.1, so the deviation is 17 times the mean; the skewness is negative."""
+        found = group_economics({"g": ["a"] * 5}, [-2.1, -0.9, 0.1, 1.6, 1.8], acquisition_cost=1)
+        deviations = np.array([-2.2, -1.0, 0.0, 1.5, 1.7])
+        variance, third = (deviations**2).sum() / 4, (deviations**3).sum() / 4
+        half = 2.7764451052 * np.sqrt(variance / 5)
+        below = half / (1 - 2.7764451052 * -third / variance**1.5 / np.sqrt(5))
+        np.testing.assert_allclose([found.ratio_low[1], found.ratio_high[1]], [0.1 - below, 0.1 + half], rtol=1e-9)
+
+    @pytest.mark.parametrize("shift", [0.0, 0.1, 40.0])
+    def test_values_without_skewness_have_the_interval_of_student(self, shift):
+        value = np.array([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0]) + shift
+        found = group_economics({"g": ["a"] * 6}, value, acquisition_cost=1)
+        np.testing.assert_allclose([found.ratio_low[1], found.ratio_high[1]], mean_interval(value), rtol=1e-9)
+
+    def test_few_customers_with_one_large_value_have_no_upper_end(self):
+        found = group_economics({"g": ["a"] * 5}, [0, 0, 0, 0, 10.0], acquisition_cost=1, target_ratio=1e6)
+        assert (found.ratio_high[1], found.ltv_high[0], found.advice) == (np.inf, np.inf, ("", "not clear"))
+        assert GroupEconomics.from_json(found.to_json()) == found
+
+    @pytest.mark.parametrize("unit", [1e-90, 1e-40, 1e40, 1e90])
+    def test_the_unit_of_money_does_not_matter(self, unit):
+        value, groups = np.array([3.0, 1.0, 9.0, 2.0, 4.0, 30.0]), {"g": list("aaabbb")}
+        usual = group_economics(groups, value, acquisition_cost=1)
+        with np.errstate(all="raise"):
+            found = group_economics(groups, value * unit, acquisition_cost=unit)
+        np.testing.assert_allclose(found.ratio_low, usual.ratio_low, rtol=1e-9)
+        np.testing.assert_allclose(found.ratio_high, usual.ratio_high, rtol=1e-9)
+
     def test_small_groups_take_the_spread_of_all(self):
-        """By hand: the squares of (2, -2) / 10 and (1, -1, 0, 0, 0, 0) / 20, over 1 + 5 degrees of freedom."""
+        """By hand: squares over costs 0.08 and 0.005, over 1 and 5 degrees of freedom of means over costs 1 and 2."""
         value, channel = [12, 8, 41, 39, 40, 40, 40, 40], ["a"] * 2 + ["b"] * 6
         found = group_economics({"channel": channel}, value, acquisition_cost=[10, 10] + [20] * 6)
-        own, alike = np.sqrt(0.08 / 2), np.sqrt((0.08 + 0.005) / 6 / 2)
+        own, alike = np.sqrt(0.08 / 2), np.sqrt((0.08 + 0.005) / (1 + 5 * 4) / 2)
         assert own > alike
         t = 12.706204736  # of one degree of freedom
         np.testing.assert_allclose([found.ratio_low[1], found.ratio_high[1]], [1 - t * own, 1 + t * own], rtol=1e-9)
         value[:2] = [10.1, 9.9]
         found = group_economics({"channel": channel}, value, acquisition_cost=[10, 10] + [20] * 6)
-        alike = np.sqrt((0.0002 + 0.005) / 6 / 2)
+        alike = np.sqrt((0.0002 + 0.005) / (1 + 5 * 4) / 2)
         np.testing.assert_allclose([found.ratio_low[1], found.ratio_high[1]], [1 - t * alike, 1 + t * alike], rtol=1e-9)
-        np.testing.assert_allclose([found.ltv_low[1], found.ltv_high[1]], [10 - 10 * t * alike, 10 + 10 * t * alike])
+        alike = 10 * np.sqrt((0.02 + 2) / (100 + 5 * 1600) / 2)  # in money
+        np.testing.assert_allclose([found.ltv_low[1], found.ltv_high[1]], [10 - t * alike, 10 + t * alike], rtol=1e-9)
+
+    @pytest.mark.parametrize("sizes", [(20,) * 4, (100, 100)])
+    def test_values_in_proportion_to_costs_without_a_difference_are_left_alone(self, sizes):
+        """Costs differ threefold, 90 % bring nothing: the dearest group was to get less in 15 to 18 of 100 worlds."""
+        rng, group, moved = np.random.default_rng(6), np.repeat(np.arange(len(sizes)), sizes), 0
+        cost = np.geomspace(1, 3, len(sizes))[group]
+        for _ in range(150):
+            value = (
+                30 * np.exp(-(1.5**2) / 2) * cost * rng.lognormal(0, 1.5, len(group)) * (rng.random(len(group)) < 0.1)
+            )
+            found = group_economics({"g": group}, value, acquisition_cost=cost)
+            moved += "Leave the budget as it is" not in found.conclusion
+        assert moved <= 12  # 5 of 100, and two standard errors
+
+    def test_a_small_group_of_other_shape_is_left_alone(self):
+        """Half of 50 customers bring nothing, the others very different amounts; 1,000 others are much alike."""
+        rng, group, called = np.random.default_rng(7), np.repeat([0, 1], [50, 1000]), 0
+        for _ in range(150):
+            skewed = 6 * rng.lognormal(-(1.5**2) / 2, 1.5, 50) * (rng.random(50) < 0.5)
+            value = np.concatenate([skewed, 3 * rng.lognormal(-0.06125, 0.35, 1000)])
+            called += group_economics({"g": group}, value, acquisition_cost=1).advice[1] != "not clear"
+        assert called <= 12
 
     def test_advice_holds_for_all_groups_together(self):
         """Each interval alone is above 3; those of both groups together are not."""

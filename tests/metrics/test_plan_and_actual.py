@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from crmvalue.errors import InputError
 from crmvalue.metrics import BusinessHours, PlanAndActual, plan_and_actual
@@ -126,6 +127,48 @@ class TestPlanAndActual:
             some = (found.prob_reached >= low) & (found.prob_reached < high)
             # four standard errors of a share of so many
             assert reached[some].mean() == pytest.approx(found.prob_reached[some].mean(), abs=2 / np.sqrt(some.sum()))
+
+    @pytest.mark.parametrize(("n", "most"), [(15, 0.11), (43, 0.10)])
+    def test_interval_holds_the_end_of_skewed_days(self, n, most):
+        """Lognormal days with sigma 1.5, 16 to come: 84 and 89 of 100 held the end; now 90 and 91."""
+        rng, first = np.random.default_rng(2), np.datetime64("2025-01-01")
+        money, names = rng.lognormal(5, 1.5, (3000, n + 16)), np.arange(3000)
+        plan = {"id": names, "start": [first] * 3000, "end": [first + n + 15] * 3000, "target": [1.0] * 3000}
+        sales = {"id": np.repeat(names, n), "date": np.tile(first + np.arange(n), 3000), "amount": money[:, :n].ravel()}
+        found = plan_and_actual(plan, sales, as_of=first + n - 1)
+        truth = money.sum(axis=1)
+        assert ((truth < found.forecast_low) | (truth > found.forecast_high)).mean() <= most
+
+    @pytest.mark.parametrize("sign", [1, -1])
+    def test_the_side_of_the_long_tail_is_longer(self, sign):
+        """By hand: ten days of mean 11, sum of squares 90 and of cubes 720 - 9 = 711, and 21 days to come."""
+        days = sign * np.array([10.0] * 9 + [20.0])
+        sales = {"date": np.arange("2025-03-01", "2025-03-11", dtype="datetime64[D]"), "amount": days}
+        plan = {"start": [START], "end": [END], "target": [0.0]}
+        found = plan_and_actual(plan, sales, as_of="2025-03-10", level=0.9)
+        spread, error = np.sqrt(10.0), np.sqrt(10.0) * np.sqrt(21 + 21**2 / 10)
+        t, few = 1.8331129327, stats.t.ppf(0.95, (110 / 20) ** 2 / (9 * 0.25 + 1) - 1)
+        high = max(few * error, t * error / (1 - t * spread / 11 * np.sqrt(21 / (10 * 31))))
+        assert high > few * error
+        ends = np.sort(sign * np.array([341 - few * error, 341 + high]))
+        np.testing.assert_allclose([found.forecast_low[0], found.forecast_high[0]], ends, rtol=1e-9)
+
+    def test_chances_are_those_of_the_ends_of_the_interval(self):
+        sales = {"date": np.arange("2025-03-01", "2025-03-11", dtype="datetime64[D]"), "amount": [3.0] * 8 + [9, 30]}
+        made = {"start": [START], "end": [END]}
+        ends = plan_and_actual(made | {"target": [1e9]}, sales, as_of="2025-03-10", level=0.6)
+        for end, chance in ((ends.forecast_high[0], 0.2), (ends.forecast_low[0], 0.8)):
+            found = plan_and_actual(made | {"target": [end]}, sales, as_of="2025-03-10")
+            assert found.prob_reached[0] == pytest.approx(chance, rel=1e-9)
+
+    def test_few_days_with_one_large_sale_set_no_bound(self):
+        sales = {"date": ["2025-03-01", "2025-03-06"], "amount": [100.0, 1.0]}
+        plan = {"start": [START], "end": [END], "target": [9e9]}
+        found = plan_and_actual(plan, sales, as_of="2025-03-06")
+        assert np.isposinf(found.forecast_high[0])
+        assert found.prob_reached[0] > 0.01
+        assert PlanAndActual.from_json(found.to_json()) == found
+        assert np.isfinite(found.plot_data()["high"]).all()
 
     def test_interval_holds_the_end_where_sales_are_rare(self):
         """A sale of very different size on each fifth day: with n - 1 degrees of freedom 81 of 100 held the end."""

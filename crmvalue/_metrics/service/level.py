@@ -280,6 +280,10 @@ def service_level(
     A ticket counts once its target time is over at `as_of`, whether it was resolved or not. Of the newest tickets, only
     the quick ones are resolved; to count these would make each report look better than the agreement is kept.
 
+    The intervals are Wilson's, for tickets that are independent. Tickets of one bad day are late together: where the
+    log odds of a day vary with a standard deviation of 0.5 or 1, intervals of 95 % hold the share of all days in 82 and
+    61 of 100 simulated worlds (20 days of 30 tickets), and in 89 and 80 (60 days of 10).
+
     Examples
     --------
     >>> from crmvalue.metrics import BusinessHours
