@@ -77,6 +77,10 @@ class ClockProcess(ContinuousProcess):
         future = self.inner.draw_future(self._past(past), owner, until, rng)
         return future._replace(stay=np.minimum(self.clock.time_ahead(future.stay, end), end))
 
+    def operational(self, ahead: Floats) -> Floats:
+        """Sum of the levels of the days ahead."""
+        return self.clock.ahead(ahead)
+
     def of_rows(self, rows: Any) -> Self:
         """Give the parameters of some rows."""
         return attrs.evolve(self, inner=self.inner.of_rows(rows))

@@ -163,6 +163,10 @@ class ParetoClockProcess(ContinuousProcess):
         n_before = rng.poisson(np.minimum(expected, _MOST_EXPECTED)).astype(np.float64)
         return Future(stay, n_before, np.zeros(n))
 
+    def operational(self, ahead: Floats) -> Floats:
+        """Sum of the levels of the days ahead."""
+        return self.clock.ahead(ahead)
+
     def of_rows(self, rows: Any) -> Self:
         """Give the parameters of some rows."""
         return attrs.evolve(self, inner=self.inner.of_rows(rows))

@@ -46,7 +46,8 @@ def gauss_legendre(n: int) -> tuple[Floats, Floats]:
 def log_rising(start: Floats | float, n: Floats) -> Floats:
     """Logarithm of start (start + 1) ... (start + n - 1), for whole n >= 0 and start > 0.
 
-    One `start` takes its products from a table, so that no large logarithms of gamma functions are subtracted.
+    One `start` takes its products from a table, so that no large logarithms of gamma functions are subtracted. For a
+    column of them `n` may be any number >= 0: the result is the logarithm of Gamma(start + n) / Gamma(start).
     """
     from scipy.special import gammaln
 

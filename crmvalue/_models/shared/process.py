@@ -188,3 +188,7 @@ class ContinuousProcess(Process):
     @abstractmethod
     def draw_future(self, past: Past, owner: Integers, end: float, rng: np.random.Generator) -> Future:
         """Draw futures up to `end` of customers who are alive; `owner` says which row each belongs to."""
+
+    def operational(self, ahead: Floats) -> Floats:
+        """Time after the end of observation by the clock of purchases, by which those of a future come evenly."""
+        return ahead

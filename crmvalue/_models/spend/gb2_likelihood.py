@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crmvalue._models.shared.climb import Evaluation
+from crmvalue._models.shared.numerics import log_rising
 from crmvalue._models.spend.spend_model import add_up, blocks
 
 if TYPE_CHECKING:
@@ -53,11 +54,8 @@ def _tops(power: Floats, n: Floats) -> Floats:
 
 def log_ratio(x: Any, more: Any) -> Floats:
     """Give the logarithm of Gamma(x + more) / Gamma(x), without the loss of digits of a difference."""
-    from scipy.special import betaln, gammaln
-
-    safe = np.where(np.asarray(more) > 0, more, 1.0)
-    found: Floats = np.where(np.asarray(more) > 0, gammaln(safe) - betaln(x, safe), 0.0)
-    return found
+    start, above = np.broadcast_arrays(np.asarray(x, dtype=np.float64), np.asarray(more, dtype=np.float64))
+    return log_rising(start.ravel(), above.ravel()).reshape(above.shape)
 
 
 class Gb2Likelihood:

@@ -456,13 +456,14 @@ def _units(
     future = process.draw_future(past, owner, float(until[-1]), rng)
     found = np.zeros((len(owner), len(until)))
     left, before = future.n_before.astype(np.int64), 0.0
-    for k, moment in enumerate(until.tolist()):
-        rest = np.maximum(future.stay - before, 0.0)
-        here = np.clip(future.stay - before, 0.0, moment - before)
+    stay = process.operational(future.stay)
+    for k, moment in enumerate(process.operational(until).tolist()):
+        rest = np.maximum(stay - before, 0.0)
+        here = np.clip(stay - before, 0.0, moment - before)
         part = np.divide(here, rest, out=np.zeros(len(rest)), where=rest > 0)
         count = rng.binomial(left, np.minimum(part, 1.0))
         left = left - count
-        last = future.one_more * ((future.stay > before) & (future.stay <= moment))
+        last = future.one_more * ((stay > before) & (stay <= moment))
         found[:, k] = payments.sums(count + last, rng)
         before = moment
     found *= payments.levels(past.x[owner], rng)[:, np.newaxis]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -202,6 +203,18 @@ class TestExpectedSpend:
         tame = Gb2Spend(1.0, 290.0, 2.5, 3.4)
         assert HEAVY.expected_spend(history)[0] > 0.75 * 29_000.0
         assert HEAVY.expected_spend(history)[0] > 1.1 * tame.expected_spend(history)[0]
+
+    def test_keeps_its_digits_near_the_lognormal_model(self):
+        """Shapes of millions, of which logarithms of gamma functions differ by little."""
+        n, a, scale, p, q = 400, 0.034, 20.0, 44_000.0, 145.0
+        with mpmath.workdps(40):
+            b = mpmath.mpf(scale) * (mpmath.mpf(q) / p) ** (1 / mpmath.mpf(a))
+            shape, root = mpmath.mpf(q) + n * mpmath.mpf(p), 1 / mpmath.mpf(a)
+            ratio = mpmath.loggamma(p + root) - mpmath.loggamma(p) + mpmath.loggamma(shape - root)
+            ratio -= mpmath.loggamma(shape)
+            mean = b * mpmath.exp(ratio) * (1 + n * (20.0 / b) ** mpmath.mpf(a)) ** root
+        found = Gb2Spend(a, scale, p, q).expected_spend(history_of(np.full(n, 20.0)))[0]
+        assert found == pytest.approx(float(mean), rel=1e-11)
 
     def test_refuses_a_base_without_a_mean(self):
         model = Gb2Spend(0.5, 290.0, 0.5, 1.0)

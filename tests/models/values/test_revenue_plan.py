@@ -8,13 +8,21 @@ import attrs
 import numpy as np
 import pytest
 
+from crmvalue._models.shared.process import Past
+from crmvalue._models.shared.purchase_model import process_of
+from crmvalue._models.spend.payments import payments_of
 from crmvalue._models.values import revenue_plan as revenue_plans
 from crmvalue.errors import InputError
 from crmvalue.models import (
+    Calendar,
+    GammaGamma,
     Gb2Spend,
     LognormalSpend,
+    MbgNbd,
     Nbd,
+    ParetoNbd,
     RevenuePlan,
+    SeasonalModel,
     customer_values,
     fit_gamma_gamma,
     fit_gb2_spend,
@@ -23,7 +31,7 @@ from crmvalue.models import (
     fit_nbd,
     revenue_plan,
 )
-from crmvalue.purchases import summarise_purchases
+from crmvalue.purchases import PurchaseHistory, summarise_purchases
 from tests.models.values.test_costs_of_customers import some_customers
 from tests.models.values.test_customer_values import HISTORY, MODELS, SPEND, each_model
 
@@ -139,6 +147,41 @@ class TestRevenuePlan:
         assert plan.revenue[:2].min() > 3.0 * plan.revenue[2:].max()
         widths = (plan.revenue_high - plan.revenue_low) / plan.revenue
         assert widths.max() < 1.5 * widths.min()
+
+    @pytest.mark.parametrize(
+        "inner", [Nbd(0.8, 60.0, "day"), MbgNbd(0.8, 60.0, 0.6, 1.8, "day"), ParetoNbd(0.8, 60.0, 0.7, 300.0, "day")]
+    )
+    def test_drawn_futures_follow_the_calendar(self, inner):
+        """Each month has the purchases of its days, by their levels: nearly all chance is in December here."""
+        history = PurchaseHistory.from_columns(
+            frequency=[4], recency=[200.0], age=[240.0], time_unit="day", as_of="2024-09-30"
+        )
+        model = SeasonalModel(inner, Calendar(month={"December": 30.0}))
+        until = np.array([31.0, 61.0, 92.0, 123.0])  # October to January
+        expected = np.diff([model.expected_purchases(history, horizon=end)[0] for end in until], prepend=0.0)
+        past = Past(history.frequency, history.recency, history.age)
+        drawn = revenue_plans._units(
+            process_of(model, history), past, np.zeros(40_000, dtype=int), payments_of(GammaGamma(6.0, 4.0, 1.0)),
+            until, np.random.default_rng(1),
+        ).mean(axis=0)  # fmt: skip
+        shares = expected / expected.sum()
+        np.testing.assert_allclose(drawn / drawn.sum(), shares, atol=0.01)
+        assert shares[2] > 0.8
+
+    def test_chance_moves_with_the_calendar(self):
+        """In a month with six times the purchases, chance is the root of six times as large, or more."""
+        rng = np.random.default_rng(4)
+        customer, day, amount = live(400, rng)
+        dates = np.datetime64("2022-12-31") + day.astype("timedelta64[D]")
+        history = summarise_purchases(customer, dates, amount, as_of="2023-12-31", keep_amounts=True)
+        calendar = Calendar(month={"March": 6.0})
+        plain = fit_nbd(calendar.operational_history(history))
+        seasonal = attrs.evolve(plain, model=SeasonalModel(plain.model, calendar))
+        fits = seasonal, fit_lognormal_spend(history)
+        plan = revenue_plan(history, *fits, margin=1, n_months=4, level=0.9, n_draws=400, rng=rng)
+        widths = plan.revenue_high - plan.revenue_low
+        assert plan.revenue[2] > 5.0 * plan.revenue[3]
+        assert widths[2] > 2.2 * widths[3]
 
     @pytest.mark.slow
     @pytest.mark.parametrize(("model", "fit"), list(zip(AMOUNTS, (fit_lognormal_spend, fit_gb2_spend), strict=True)))
