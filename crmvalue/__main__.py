@@ -544,7 +544,7 @@ def _describe_totals(orders: OrderFile) -> list[str]:
     """Name customers that are rather the last line of a table, which has its sum."""
     from crmvalue._report.reading.orders import find_totals
 
-    found = [repr(who) for who in find_totals(orders.customer)]
+    found = [repr(who) for who in find_totals(orders)]
     if not found:
         return []
     return [

@@ -211,7 +211,7 @@ def journey_results(
     if code is not None:
         require_name("code", code)
         require_present("code", frame, (code,), "name a column of the frame")
-        columns["code"] = frame[code].fill_null("").to_native()
+        columns["code"] = _texts("code", frame[code])
     owner = {}
     guesses: dict[str, str] = {}
     if segment is not None:
@@ -298,6 +298,21 @@ def _read_events(given: Any, base: Customers, guesses: dict[str, str]) -> Events
     return Events(customer=customer, name=frame[name].to_native(), time=moments)
 
 
+def _texts(name: str, column: Any) -> Any:
+    """Give texts, "" where there is none; numbers are refused, for each engine would write them in its own way."""
+    import narwhals as nw
+
+    if column.null_count() == len(column):
+        return np.full(len(column), "")
+    if isinstance(column.dtype, nw.Categorical | nw.Enum):
+        known = column.drop_nulls().unique().to_list()
+        column = column.cast(nw.String) if all(isinstance(value, str) for value in known) else column
+    if not isinstance(column.dtype, nw.String | nw.Object):
+        rule = f"text in column {column.name!r}"
+        raise InputError(name, rule, str(column.dtype), hint="cast the column to text first")
+    return column.fill_null("").to_native()
+
+
 def _margin(frame: Any, margin: Any) -> Any:
     """Take a share for all orders, or the column of the shares."""
     if isinstance(margin, str):
@@ -340,8 +355,9 @@ def _read_sent(frame: Any, guesses: dict[str, str]) -> MessageHistory:
     who = _guessed("messages", "customer", frame, guesses)
     columns = {"customer": frame[who], "sent_at": plain_time(frame["sent_at"])}
     columns |= {name: frame[name] for name in ("journey", "channel", "step") if name in frame.columns}
-    columns |= {name: frame[name].fill_null("") for name in ("offer", "code", "purpose") if name in frame.columns}
-    return MessageHistory.from_log(**{name: column.to_native() for name, column in columns.items()})
+    arrays = {name: column.to_native() for name, column in columns.items()}
+    arrays |= {name: _texts(name, frame[name]) for name in ("offer", "code", "purpose") if name in frame.columns}
+    return MessageHistory.from_log(**arrays)
 
 
 def _read_responses(given: Any, guesses: dict[str, str], zones: dict[str, Any]) -> Responses | None:
@@ -355,8 +371,9 @@ def _read_responses(given: Any, guesses: dict[str, str], zones: dict[str, Any]) 
     time = frame[_guessed("responses", "time", frame, guesses, TIMES)]
     _require_one_zone("responses", time, zones)
     columns["time"] = plain_time(time)
-    columns |= {name: frame[name].fill_null("") for name in ("message", "channel") if name in frame.columns}
-    return Responses(**{name: column.to_native() for name, column in columns.items()})
+    arrays = {name: column.to_native() for name, column in columns.items()}
+    arrays |= {name: _texts(name, frame[name]) for name in ("message", "channel") if name in frame.columns}
+    return Responses(**arrays)
 
 
 def _read_history(given: Any, base: Customers) -> MessageHistory | None:

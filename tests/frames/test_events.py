@@ -511,3 +511,34 @@ class TestResults:
                 assert isinstance(found, InputError) is (zone != "UTC")
                 if zone != "UTC":
                     assert "a frame whose times are those of UTC, as others are; got 'Europe/Kyiv'" in str(found)
+
+    @pytest.mark.parametrize("name", ["pandas", "Polars", "PyArrow"])
+    @pytest.mark.parametrize(
+        ("codes", "problem"),
+        [
+            (pa.array([None, "A1"]), None),
+            (pa.array([None, "A1"]).dictionary_encode(), None),
+            (pa.array([None, None], pa.float64()), None),
+            (pa.array([None, 12], pa.int64()), "text in column 'code'"),
+            (pa.array([None, 12]).dictionary_encode(), "text in column 'code'"),
+        ],
+        ids=["text", "categories", "none", "numbers", "categories of numbers"],
+    )
+    def test_codes_are_text_of_any_type(self, name, codes, problem):
+        """Categories of pandas stopped the call with an error of their own, and engines wrote numbers differently."""
+        engine = next(engine for engine in ENGINES if engine.name == name)
+        needs(engine)
+        moment = pa.array([dt.datetime(2024, 6, 1)] * 2)
+        sent = pa.table({"customer": [1, 2], "journey": ["a", "a"], "channel": ["email"] * 2, "sent_at": moment})
+        sold = pa.table({"customer": [1, 2], "date": moment, "amount": [5.0, 7.0]})
+        coded = [engine.make(table.append_column("code", codes)) for table in (sent, sold)]
+        call = functools.partial(frames.journey_results, as_of="2024-06-30", margin=0.5)
+        found = [
+            outcome(functools.partial(call, coded[0], None, engine.make(sold))),
+            outcome(functools.partial(call, engine.make(sent), None, coded[1], code="code")),
+        ]
+        for result in found:
+            if problem is None:
+                assert list(read(result.frame, "journey")["revenue"]) == [12.0]
+            else:
+                assert problem in str(result)

@@ -912,6 +912,18 @@ class TestMain:
         assert main([str(path)]) == 0
         said = "Counted as a customer: 'Grand total', 'Total:'. If this is the sum of the table, take the row out"
         assert said in " ".join(capsys.readouterr().out.split())
+        path.write_text(rows + "Summe:,2024-01-02,12\nYekun,2024-01-03,12\n", encoding="utf-8")
+        assert main([str(path)]) == 0
+        assert "Counted as a customer: 'Summe:', 'Yekun'." in capsys.readouterr().out
+
+    @pytest.mark.parametrize(("last", "is_sum"), [("66.10", True), ("66.20", False)])
+    def test_the_sum_of_the_table_has_any_name(self, tmp_path, capsys, last, is_sum):
+        """In a language that is not known it counted as a customer without a word, and doubled the revenue."""
+        path = tmp_path / "orders.csv"
+        rows = "".join(f"c{day},2024-01-{day:02},{day}.01\n" for day in range(2, 12))  # ten numbers, 65 and 0.10
+        path.write_text(f"customer,date,amount\n{rows}c1,2024-01-01,1\nΣ Kunden,2024-01-12,{last}\n", encoding="utf-8")
+        assert main([str(path)]) == 0
+        assert ("Counted as a customer: 'Σ Kunden'." in capsys.readouterr().out) is is_sum
 
     @pytest.mark.parametrize(
         ("written", "said"),

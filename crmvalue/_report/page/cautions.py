@@ -201,7 +201,7 @@ def _of_file(orders: OrderFile | None, _: Words) -> Iterator[str]:
             who=rounded[0],
             n=_.count(len(rounded)),
         )
-    if totals := find_totals(orders.customer):
+    if totals := find_totals(orders):
         yield _(
             "Counted as a customer: “%(who)s”. If it is the sum of the table, take the row out.", who=plain(totals[0])
         )

@@ -63,7 +63,13 @@ __all__ = [
     "read_orders",
 ]
 
-_TOTALS = {"total", "totals", "grand total", "sum", "итого", "всего", "разом", "усього", "всього", "загалом"}
+_TOTALS = {
+    "total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme", "gesamtergebnis", "итого",
+    "всего", "общий итог", "сумма", "разом", "усього", "всього", "загалом", "сума", "загальна сума",
+    "загальний підсумок", "სულ", "ჯამი", "cəmi", "yekun", "toplam", "genel toplam", "total général", "total general",
+    "totale", "totaal", "razem", "suma",
+}  # fmt: skip
+_MANY_ROWS = 10  # of so many customers and days, no order has by chance the money of all others
 _ROUNDED = re.compile(r"\d([.,]\d{1,5})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets show numbers of 12 and more digits
 
 _LOST = re.compile(r"\?(\?|[^\W\d_])")  # a question mark is written for each letter that an encoding does not have
@@ -196,9 +202,15 @@ def find_lost(customer: npt.NDArray[Any]) -> list[str]:
     return [who for who in customer.tolist() if "?" in who and _LOST.search(who)]
 
 
-def find_totals(customer: npt.NDArray[Any]) -> list[str]:
-    """Find customers that are rather the last line of a table, which has its sum."""
-    return [who for who in customer.tolist() if who.strip(" :").casefold() in _TOTALS]
+def find_totals(orders: OrderFile) -> list[str]:
+    """Find customers that are rather the last line of a table, which has its sum: by their name, or by their money."""
+    found = [who for who in orders.customer.tolist() if who.strip(" :=").casefold() in _TOTALS]
+    if orders.amount is None or len(orders.amount) <= _MANY_ROWS:
+        return found
+    money = np.nan_to_num(orders.amount)
+    others = money.sum() - money
+    same = (orders.n_file_rows == 1) & (others > 0) & (np.abs(money - others) <= 0.005 + 1e-12 * others)
+    return [*found, *(who for who in orders.customer[orders.code[same]].tolist() if who not in found)]
 
 
 def read_orders(
