@@ -43,7 +43,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.comparisons import leaders
-from crmvalue._core.labels import by_name
+from crmvalue._core.labels import as_given, by_name
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, Style, as_cells, cut, evenly, shown, stretch
 from crmvalue._core.pictures.pictured import Picture
 from crmvalue._plots.cascade import cascade_timeline
@@ -461,7 +461,7 @@ def compare_ltv_to_cac(
             layers=[
                 Layer(mark="bar", x="ratio", y="name", label="value over cost"),
                 Layer(mark="rule", x="even", label="brings its cost", style="second"),
-                Layer(mark="rule", x="healthy", label=f"healthy: {healthy:g}", style="naive"),
+                Layer(mark="rule", x="healthy", label=f"healthy: {as_given(healthy)}", style="naive"),
                 Layer(mark="text", x="ratio", y="name", text="shown"),
             ],
         )

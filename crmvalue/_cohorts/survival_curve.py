@@ -28,7 +28,7 @@ from crmvalue._core.comparisons import holm, log_rank, p_text
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import as_given, counted
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -185,7 +185,7 @@ class SurvivalCurve(Columns, Pictured):
         end = as_float("horizon", horizon)
         require(end > 0, "horizon", end, "> 0")
         if end > self.time[-1] and self.survival[-1] > 0:
-            raise InputError("horizon", f"at most the longest duration ({self.time[-1]:g})", end)
+            raise InputError("horizon", f"at most the longest duration ({as_given(self.time[-1])})", end)
         steps = np.minimum(np.append(self.time, np.inf), end)
         return float(np.diff(steps, prepend=0.0) @ np.append(1.0, self.survival))
 

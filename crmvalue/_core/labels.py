@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 __all__ = [
+    "as_given",
     "by_name",
     "columns_of",
     "counted",
     "figure",
     "has_columns",
+    "in_percent",
     "labelled",
     "listed",
     "money",
@@ -175,3 +177,14 @@ def figure(x: Any, *, sign: bool = False, digits: int = 4) -> str:
     """Write a quantity of any size with so many significant digits, and with all whole ones: "0.1235", "+123,457"."""
     form = ",.0f" if 10.0 ** (digits - 1) <= abs(x) < 1e15 else f",.{digits}g"  # :g alone writes 1.2e+05
     return format(float(x), f"{'+' if sign else ''}z{form}")
+
+
+def as_given(x: Any) -> str:
+    """Write a number as it was given, with all of its digits: "1234567", "33.3333333", "1e-05"."""
+    return f"{float(x):.15g}"
+
+
+def in_percent(level: Any) -> str:
+    """Write the level of an interval in percent, with the digits that tell it from 100: "95", "99.999"."""
+    texts = [f"{100 * float(level):.{digits}g}" for digits in range(4, 18)]
+    return next((text for text in texts if text != "100"), texts[-1])

@@ -19,7 +19,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.encoding.customers import encode_customers
-from crmvalue._core.labels import figure, listed, name_text
+from crmvalue._core.labels import figure, in_percent, listed, name_text
 from crmvalue._core.values import array_field, hand_over, read_only
 from crmvalue.errors import InputError
 
@@ -259,7 +259,7 @@ def variant_lines(
         shown, covers_zero = p[k] < 1 - comparison.level, low[k] <= 0 <= high[k]
         verdict = _verdict(name, difference[k], shown=shown, covers_zero=covers_zero)
         lines.append(
-            f"{found} ({100 * comparison.level:.4g} % interval {interval}), {p_text(p[k])} ({test}{correction}): "
+            f"{found} ({in_percent(comparison.level)} % interval {interval}), {p_text(p[k])} ({test}{correction}): "
             f"{_TOO_FEW if too_few is not None and too_few[k] else verdict}"
         )
     return lines

@@ -8,6 +8,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_column, as_counts, require
 from crmvalue._core.comparisons import p_text
+from crmvalue._core.labels import in_percent
 from crmvalue._core.values import array_field, hand_over, read_only
 from crmvalue._experiments.arms import require_few_arms
 from crmvalue.errors import InputError
@@ -106,7 +107,7 @@ def look_sentences(test: Any, told: list[tuple[str, str]], ends: tuple[Floats, F
     for k, (name, (difference, interval)) in enumerate(zip(test.variants, told, strict=True)):
         text = (
             f"{name} against {test.names[test.control]} after {n_looks} look{'s' * (n_looks > 1)}: {difference} "
-            f"({100 * test.level:.4g} % interval {interval}), {p_text(p[k])}: "
+            f"({in_percent(test.level)} % interval {interval}), {p_text(p[k])}: "
         )
         if decided[k] >= 0:
             side, look = ("higher" if first[k] > 0 else "lower"), f"decided at look {decided[k] + 1}"

@@ -11,7 +11,7 @@ from crmvalue._core.checks import as_counts, as_fraction, as_ordered_items, as_t
 from crmvalue._core.comparisons import fisher_p, p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, columns_of, counted, has_columns, labelled, percent
+from crmvalue._core.labels import by_name, columns_of, counted, has_columns, in_percent, labelled, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import Given, array_field, checked_field, hand_over, optional, read_only, stay_frozen
 from crmvalue._funnels.pictures import groups_parts, stages_parts
@@ -286,7 +286,7 @@ class FunnelConversion(Columns, Pictured):
                 continue
             lines.append(
                 f"{name}{row[-1]:,} of {row[0]:,} reached {self.stages[-1]} ({percent(row[-1] / row[0])}, "
-                f"{100 * self.level:.4g} % interval {percent(low[g])} to {percent(high[g])}). "
+                f"{in_percent(self.level)} % interval {percent(low[g])} to {percent(high[g])}). "
                 f"{self._about_weakest(row, weakest[g], tests[g])}"
             )
         empty = int(np.count_nonzero(rows[:, 0] == 0))

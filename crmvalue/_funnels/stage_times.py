@@ -10,6 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_column, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import as_given
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     hand_over,
@@ -107,7 +108,7 @@ class StageTimes(Columns, Pictured):
         """
         table = np.vstack((self.time_in_stage, self.time_to_convert))
         columns = {"step": np.array(self._steps())}
-        return columns | {f"{p:g}": table[:, k] for k, p in enumerate(self.prob.tolist())}
+        return columns | {as_given(p): table[:, k] for k, p in enumerate(self.prob.tolist())}
 
     def to_json(self) -> str:
         """Write the times as JSON text."""

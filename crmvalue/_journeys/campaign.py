@@ -29,7 +29,7 @@ from crmvalue._core.comparisons import (
     rounding_part,
 )
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import money, percent, points, span
+from crmvalue._core.labels import in_percent, money, percent, points, span
 from crmvalue._core.values import checked_field, count_field, interval_field, number_field
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -185,7 +185,7 @@ class CampaignEffect:
         low, high = self.response_interval
         text = (
             f"Response {percent(treated)} against {percent(control)}, {points(self.response_difference)} points "
-            f"({100 * self.level:.4g} % interval {span(low, high, points)})"
+            f"({in_percent(self.level)} % interval {span(low, high, points)})"
         )
         if not self.shows_causes:
             return f"{text}. {self._about_groups()}"

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from crmvalue._core.checks import as_float, as_ordered_items, as_text
+from crmvalue._core.labels import as_given
 from crmvalue._core.values import checked_field, optional
 from crmvalue.errors import InputError
 
@@ -69,7 +70,7 @@ class Offer:
         if not self.label:
             if self.percent is None and self.amount is None:
                 raise InputError("label", "given where there is no percentage and no amount", self.label)
-            made = f"{self.percent:g} %" if self.percent is not None else f"{self.amount} off"
+            made = f"{as_given(self.percent)} %" if self.percent is not None else f"{self.amount} off"
             object.__setattr__(self, "label", made)  # the class is frozen, but makes this field from others
 
 

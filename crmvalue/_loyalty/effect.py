@@ -12,7 +12,7 @@ import numpy as np
 from crmvalue._core.checks import as_column, as_fraction, as_outcomes, as_text, require_same_index, require_same_length
 from crmvalue._core.comparisons import errors_of_means, half_width
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted, figure
+from crmvalue._core.labels import as_given, counted, figure
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import count_field, interval_field, number_field, require_at_most
 from crmvalue._loyalty.pictures import matched_parts
@@ -38,7 +38,7 @@ _FEWEST_OTHERS = 6  # in a cell: with fewer the interval was too short in simula
 def _require_inside(name: str, interval: Interval, estimate: float) -> None:
     """Refuse an interval that does not hold its estimate."""
     if not interval.low <= estimate <= interval.high:
-        raise InputError(name, f"an interval that holds its estimate, {estimate:g}", interval)
+        raise InputError(name, f"an interval that holds its estimate, {as_given(estimate)}", interval)
 
 
 @attrs.frozen(kw_only=True)

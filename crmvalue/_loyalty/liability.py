@@ -20,6 +20,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import as_given
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     array_columns,
@@ -90,7 +91,7 @@ class ProgrammeLiability(Columns, Pictured):
         require_columns(self, len(self.revenue), ("liability",), "reporting dates")
         slack = _ROUNDING * (1.0 + self.points)
         within = (self.liability >= -slack) & (self.liability <= self.points + slack)
-        require(within, "liability", self.liability, f"from 0 to `points`, {self.points:g}")
+        require(within, "liability", self.liability, f"from 0 to `points`, {as_given(self.points)}")
 
     def _parts(self) -> Parts:
         return liability_parts(self.points, self.liability)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from crmvalue._core.checks import as_fraction, as_positive, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import figure
+from crmvalue._core.labels import as_given, figure
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     date_table,
@@ -124,7 +124,7 @@ class ProgrammeSimulation(Columns, Pictured):
         """Refuse an amount that is not the sum of its parts."""
         one, total = float(getattr(self, name)), float(parts.sum())
         if not math.isclose(one, total, rel_tol=_ROUNDING, abs_tol=_ROUNDING):
-            raise InputError(name, f"the sum of that of each part, {total:g}", one)
+            raise InputError(name, f"the sum of that of each part, {as_given(total)}", one)
 
     def _parts(self) -> Parts:
         totals = (self.cost, self.cost_if_all_redeemed, self.spend)

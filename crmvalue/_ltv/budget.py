@@ -13,7 +13,7 @@ from crmvalue._core.comparisons import just_below
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, name_text
+from crmvalue._core.labels import as_given, by_name, name_text
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, cut, shown, stretch
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -101,7 +101,7 @@ class BudgetSplit(Columns, Pictured):
         require((self.spend == 0) | (self.spend >= _CENT), "spend", self.spend, "0, or at least a cent")
         whole = math.fsum(self.spend.tolist()) + self.unspent
         if not math.isclose(whole, self.budget, rel_tol=1e-9, abs_tol=_CENT):
-            raise InputError("budget", f"the sum of `spend` and `unspent` ({whole:g})", self.budget)
+            raise InputError("budget", f"the sum of `spend` and `unspent` ({as_given(whole)})", self.budget)
 
     @property
     def total_ratio(self) -> float:
@@ -117,10 +117,10 @@ class BudgetSplit(Columns, Pictured):
             f"{name} {step:+z,.2f}" for name, step in zip(self.channels, change.tolist(), strict=True) if round(step, 2)
         ]
         if not self.spend.any():
-            return f"No channel reaches the ratio of {self.target_ratio:g}. Spend nothing, or lower the target."
+            return f"No channel reaches the ratio of {as_given(self.target_ratio)}. Spend nothing, or lower the target."
         moves = f"Change: {', '.join(more)}." if more else "Leave all channels as they are."
         text = f"{moves} LTV:CAC is then {self.total_ratio:z.2f}."
-        rest = f" {self.unspent:z,.2f} of the budget would not pay at the ratio of {self.target_ratio:g}."
+        rest = f" {self.unspent:z,.2f} of the budget would not pay at the ratio of {as_given(self.target_ratio)}."
         return text + (rest if round(self.unspent, 2) else "")
 
     def _parts(self) -> Parts:
@@ -156,7 +156,7 @@ def _split_parts(split: BudgetSplit) -> Parts:
     up, down = int(np.argmax(change)), int(np.argmin(change))
     moves = [(up, "more")] * bool(change[up] > 0) + [(down, "less")] * bool(change[down] < 0)
     words = [f"{shown(abs(change[k]), 'money')} {word} on {cut(split.channels[k])}" for k, word in moves]
-    title = f"No channel reaches the ratio of {split.target_ratio:g}: spend nothing"
+    title = f"No channel reaches the ratio of {as_given(split.target_ratio)}: spend nothing"
     if split.spend.any():
         then = f"LTV:CAC is then {shown(split.total_ratio)}"
         title = f"Spend {' and '.join(words)}: {then}" if words else "Leave the spend of all channels as it is"

@@ -29,7 +29,7 @@ from crmvalue._core.encoding.copies import moments_of_rows, without_copies
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted, money
+from crmvalue._core.labels import as_given, counted, money
 from crmvalue._core.per_customer import Rows, as_per_customer, as_segments
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, shown
 from crmvalue._core.pictures.pictured import Pictured
@@ -151,7 +151,7 @@ class GroupEconomics(Columns, Pictured):
             column = getattr(self, name)
             sums, size = np.bincount(dimension, column), np.bincount(dimension, np.abs(column))
             fits = np.abs(sums - column[0]) <= cents + 1e-9 * size
-            require(fits, name, sums, f"of the same sum in each dimension ({column[0]:g})")
+            require(fits, name, sums, f"of the same sum in each dimension ({as_given(column[0])})")
 
     @property
     def advice(self) -> tuple[str, ...]:
@@ -195,20 +195,18 @@ class GroupEconomics(Columns, Pictured):
             clear = np.nonzero(advice == word)[0]
             for i in clear[np.argsort(order[clear], kind="stable")].tolist():
                 rows[self.by[i]][word].append(i)
-        found = []
+        found, target = [], as_given(self.target_ratio)
         for name, of_name in rows.items():
             give, take = of_name["less"], of_name["more"]
             if not give and not take:
-                found.append(
-                    f"{name}: no group is clearly above or below {self.target_ratio:g}. Leave the budget as it is."
-                )
+                found.append(f"{name}: no group is clearly above or below {target}. Leave the budget as it is.")
                 continue
             from_ = ", ".join(self._written(i, "at most", self.ratio_high[i]) for i in give)
             to = ", ".join(self._written(i, "at least", self.ratio_low[i]) for i in take)
             if not give:
-                found.append(f"{name}: spend more on {to}. No group is clearly below {self.target_ratio:g}.")
+                found.append(f"{name}: spend more on {to}. No group is clearly below {target}.")
             elif not take:
-                found.append(f"{name}: spend less on {from_}. No group is clearly above {self.target_ratio:g}.")
+                found.append(f"{name}: spend less on {from_}. No group is clearly above {target}.")
             else:
                 found.append(f"{name}: move money from {from_} to {to}.")
         return tuple(found)
@@ -255,7 +253,7 @@ class GroupEconomics(Columns, Pictured):
             },
             layers=[
                 Layer(mark="rule", x="even", label="brings its cost", style="second"),
-                Layer(mark="rule", x="target", label=f"target: {self.target_ratio:g}", style="naive"),
+                Layer(mark="rule", x="target", label=f"target: {as_given(self.target_ratio)}", style="naive"),
                 Layer(mark="interval", y="group", low="low", high="high"),
                 Layer(mark="points", x="ratio", y="group", label="ratio and interval"),
             ],
@@ -279,10 +277,10 @@ class GroupEconomics(Columns, Pictured):
                 n_clear = int(np.count_nonzero(low[1:] >= self.target_ratio))
                 verb, whose = ("is", "its") if n_clear == 1 else ("are", "their")
                 of_all = f"{n_clear} of {counted(len(by) - 1, 'group')}"
-                return f"{of_all} {verb} clearly above {self.target_ratio:g} times {whose} cost"
+                return f"{of_all} {verb} clearly above {as_given(self.target_ratio)} times {whose} cost"
             least = shown(self.ratio_low[row])
             return f"{cut(name)} earns most for its cost: {shown(self.ratio[row])} times it, at least {least}"
-        return f"No group is clearly above {self.target_ratio:g} or below 1 times its cost"
+        return f"No group is clearly above {as_given(self.target_ratio)} or below 1 times its cost"
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, a row for each group, for a dataframe of any kind."""

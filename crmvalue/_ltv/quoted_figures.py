@@ -12,6 +12,7 @@ import numpy as np
 from crmvalue._core.checks import as_float, as_fraction, as_name, as_positive, as_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import as_given
 from crmvalue._core.values import (
     checked_field,
     number_column,
@@ -72,7 +73,7 @@ class QuotedFigure:
 
     def __attrs_post_init__(self) -> None:
         if not self.low <= self.high:
-            raise InputError("high", f"at least `low` ({self.low:g})", self.high)
+            raise InputError("high", f"at least `low` ({as_given(self.low)})", self.high)
 
 
 def _figure(name: str, claim: str, ends: tuple[float, float], unit: str, source: str, needs: str) -> QuotedFigure:

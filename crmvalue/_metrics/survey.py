@@ -20,7 +20,7 @@ from crmvalue._core.comparisons import holm, leaders, p_text, rates_p, welch_deg
 from crmvalue._core.encoding.customers import as_words, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of, counted, listed, money, percent, span
+from crmvalue._core.labels import as_given, columns_of, counted, in_percent, listed, money, percent, span
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -107,7 +107,8 @@ class NpsChange:
         low, high = self.interval
         unknown = math.isinf(low) and math.isinf(high)
         if not (unknown or (low - _SLACK <= self.change <= high + _SLACK and max(-low, high) <= 200.0 + _SLACK)):
-            raise InputError("interval", f"within -200 and 200, around the change of {self.change:g}", (low, high))
+            rule = f"within -200 and 200, around the change of {as_given(self.change)}"
+            raise InputError("interval", rule, (low, high))
 
     @property
     def change(self) -> float:
@@ -126,7 +127,7 @@ class NpsChange:
         shown = "a change is shown" if self.is_beyond_chance else "no change is shown"
         return (
             f"NPS {self.before.score:z.1f} before and {self.after.score:z.1f} after, {self.change:+z.1f} points "
-            f"({100 * self.level:.4g} % interval {span(low, high, '+z.1f')}), {p_text(self.p_value)}: {shown}."
+            f"({in_percent(self.level)} % interval {span(low, high, '+z.1f')}), {p_text(self.p_value)}: {shown}."
         )
 
     def to_json(self) -> str:
@@ -263,7 +264,8 @@ class ScoreDrivers(Columns, Pictured):
         require_columns(self, len(self.question), _DRIVER_COLUMNS, "questions", least=1)
         require_at_most(self, "low", "effect", "high")
         if not abs(self.importance.sum() - self.explained) <= _NOT_SUMMED:
-            raise InputError("importance", f"of the sum `explained` ({self.explained:g})", self.importance.sum())
+            rule = f"of the sum `explained` ({as_given(self.explained)})"
+            raise InputError("importance", rule, self.importance.sum())
         if self.n_answers < len(self.question) + 2:
             raise InputError("n_answers", "at least 2 more than there are questions", self.n_answers)
 
@@ -293,7 +295,7 @@ class ScoreDrivers(Columns, Pictured):
         at = int(clear[0] if len(clear) else order[0])
         ends = (self.effect[at], self.low[at], self.high[at])
         effect, low, high = (money(x, *ends, form="+z") for x in ends)
-        numbers = f"one point more goes with {effect} points ({100 * self.level:.4g} % interval {low} to {high})"
+        numbers = f"one point more goes with {effect} points ({in_percent(self.level)} % interval {low} to {high})"
         name = self.question[at]
         if self.n_answers - len(self.question) - 1 < _LEFT_OVER:
             answers = f"{counted(self.n_answers, 'answer')} to {counted(len(self.question), 'question')}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.labels import in_percent
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, cut, evenly, nothing, shown, stretch
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def values_parts(clv: Floats, ends: tuple[Floats, Floats] | None, level: float) 
         with np.errstate(invalid="ignore"):
             low, high = ([column[part].mean() for part in parts] for column in ends)
         columns |= {"low": np.array(low), "high": np.array(high)}
-        word = f"{100 * level:.3g} % interval of the expectation"
+        word = f"{in_percent(level)} % interval of the expectation"
         layers.append(Layer(mark="interval", x="customers", low="low", high="high", label=word, style="second"))
     if n > 1:
         layers.append(Layer(mark="line", x="customers", y="average_clv", label="if all were alike", style="naive"))

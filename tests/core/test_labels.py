@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from hypothesis import strategies as st
 
-from crmvalue._core.labels import figure, money, percent, points, span
+from crmvalue._core.labels import as_given, figure, in_percent, money, percent, points, span
 from crmvalue.attribution import Paths, attribute, channel_returns
 from crmvalue.cohorts import cohort_ltv, retention_triangle
 from crmvalue.errors import InputError
@@ -27,7 +27,17 @@ from crmvalue.experiments import (
     sample_ratio_mismatch,
     sequential_test,
 )
-from crmvalue.funnels import FitRule, Grade, LeadScore, Signal, fit_lead_score, funnel_conversion, stage_probabilities
+from crmvalue.funnels import (
+    FitRule,
+    Grade,
+    LeadScore,
+    Signal,
+    StageTimes,
+    fit_lead_score,
+    funnel_conversion,
+    stage_probabilities,
+)
+from crmvalue.journeys import Offer
 from crmvalue.loyalty import referred_value
 from tests.core.public_values import VALUES
 
@@ -70,6 +80,53 @@ class TestFigure:
         chosen = np.arange(60) < 30
         worth = referred_value(chosen, np.arange(60) % 7 * 1000.0 + 50_000 * chosen, start={"x": np.ones(60)})
         assert "e+" not in worth.conclusion
+
+
+class TestNumbersAsGiven:
+    """A number of the user has all of its digits, so that two numbers are never written alike."""
+
+    @pytest.mark.parametrize(
+        ("x", "said"),
+        [(3, "3"), (0.1 + 0.2, "0.3"), (1_234_567, "1234567"), (100 / 3, "33.3333333333333"), (1e-5, "1e-05")],
+    )
+    def test_known(self, x, said):
+        assert as_given(x) == said
+
+    def test_rules_and_offers(self):
+        rules = [FitRule(attribute="revenue", points=1, at_least=low, below=2e6) for low in (1_234_567, 1_234_568)]
+        assert [rule.label for rule in rules] == [f"revenue from {low} below 2000000" for low in (1_234_567, 1_234_568)]
+        assert [Offer(percent=x).label for x in (10, 10.00001, 12.345678)] == ["10 %", "10.00001 %", "12.345678 %"]
+
+    def test_no_quantile_is_lost(self):
+        days = StageTimes(
+            stages=["lead", "deal"], prob=[0.1234567, 0.1234568], time_in_stage=[[1, 2]], time_to_convert=[1, 2],
+            n_moved_on=[3], n_censored=[0],
+        )  # fmt: skip
+        assert list(days.to_columns()) == ["step", "0.1234567", "0.1234568"]
+
+
+class TestLevels:
+    """The level of an interval is below 100 %, and so is what is written."""
+
+    @pytest.mark.parametrize(
+        ("level", "said"), [(0.95, "95"), (0.9, "90"), (0.875, "87.5"), (0.99999, "99.999"), (0.999999, "99.9999")]
+    )
+    def test_known(self, level, said):
+        assert in_percent(level) == in_percent(np.float64(level)) == said
+
+    @hypothesis.given(st.floats(0, 1, exclude_min=True, exclude_max=True))
+    @hypothesis.example(np.nextafter(1, 0))
+    def test_below_100(self, level):
+        assert 0 < float(in_percent(level)) < 100
+
+    def test_in_sentences(self):
+        """No interval is said to be one of 100 %, whose ends would be certain."""
+        said = []
+        for value in VALUES:
+            if isinstance(getattr(value, "level", None), float):
+                said += [text for _, text in sentences(attrs.evolve(value, level=0.999999))]
+        assert sum("99.9999 %" in text for text in said) > 8
+        assert [text for text in said if re.search(r"\b100 % (interval|probability)", text)] == []
 
 
 class TestArms:
@@ -192,6 +249,13 @@ class TestLeads:
         np.testing.assert_allclose(turned.coefficient, fit.coefficient[::-1], rtol=1e-6)
         assert refused(fit_lead_score, signals, y, names=["demo", "calls"], rng=np.random.default_rng(3)) == "X"
         assert refused(fit.prob_won, signals[["demo"]]) == "X"
+
+    @pytest.mark.parametrize("kind", ["M8[s]", "m8[s]"])
+    @pytest.mark.parametrize("numbers", [[0.0, 1.0], [0, 1], ["0", "1"]])
+    def test_a_column_of_dates_beside_numbers(self, kind, numbers):
+        signals = pd.DataFrame({"visits": numbers * 10, "seen": np.arange(20).astype(kind)})
+        with pytest.raises(InputError, match="`X` must be numeric; got \"dates or durations in the column 'seen'"):
+            fit_lead_score(signals, [0, 1] * 10, rng=np.random.default_rng(1))
 
     @pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, dict])
     def test_attributes(self, frame):

@@ -23,7 +23,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of, counted, has_columns, span
+from crmvalue._core.labels import columns_of, counted, has_columns, in_percent, span
 from crmvalue._core.logistic import expit, solve_logistic, standardise
 from crmvalue._core.values import (
     FixedMapping,
@@ -139,7 +139,7 @@ class LeadScoreFit(Columns):
         slope = f"{self.calibration_slope:z.2f}" if math.isfinite(self.calibration_slope) else "not known"
         return (
             f"On {counted(self.n_holdout, 'held-out lead')} the score {told}: AUC {self.auc:.3f} "
-            f"({100 * self.level:.4g} % interval {span(low, high, '.3f')}). Its probabilities are {gain} "
+            f"({in_percent(self.level)} % interval {span(low, high, '.3f')}). Its probabilities are {gain} "
             f"than one share for all (Brier score {self.brier_score:.4f} against {self.brier_score_constant:.4f}, "
             f"calibration slope {slope})."
         )
@@ -332,7 +332,11 @@ def _in_order(X: Any, names: object) -> Any:  # noqa: N803 - the usual name of a
     for name in wanted:
         if name not in columns:
             raise InputError("X", f"a dataframe with the column {name!r}", list(columns))
-    return np.column_stack([np.asarray(columns[name]) for name in wanted]) if wanted else X
+    found = [np.asarray(columns[name]) for name in wanted]
+    for name, column in zip(wanted, found, strict=True):
+        if column.dtype.kind in "mM":  # numpy joins no dates with numbers
+            raise InputError("X", "numeric", f"dates or durations in the column {name!r}")
+    return np.column_stack(found) if wanted else X
 
 
 def _matrix(value: ArrayLike) -> Floats:

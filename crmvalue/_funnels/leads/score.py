@@ -24,7 +24,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of
+from crmvalue._core.labels import as_given, columns_of
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -156,8 +156,8 @@ class FitRule:
         """The rule in words."""
         if self.equals is not None:
             return f"{self.attribute} is {' or '.join(map(str, self.equals))}"
-        low = "" if self.at_least is None else f" from {self.at_least:g}"
-        high = "" if self.below is None else f" below {self.below:g}"
+        low = "" if self.at_least is None else f" from {as_given(self.at_least)}"
+        high = "" if self.below is None else f" below {as_given(self.below)}"
         return f"{self.attribute}{low}{high}"
 
 

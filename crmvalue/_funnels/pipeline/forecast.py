@@ -25,7 +25,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted, figure
+from crmvalue._core.labels import counted, figure, in_percent
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -219,7 +219,7 @@ class PipelineForecast:
         deals, are = counted(self.n_deals, "open deal"), "is" if self.n_deals == 1 else "are"
         return (
             f"{deals} worth {figure(self.amount)} {are} expected to bring {figure(self.expected)}; "
-            f"with {100 * self.level:.4g} % probability from {figure(low)} to {figure(high)}, "
+            f"with {in_percent(self.level)} % probability from {figure(low)} to {figure(high)}, "
             f"if the deals are independent and their probabilities are right."
         )
 

@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, figure
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -149,8 +149,8 @@ class ForecastCalibration(Columns, Pictured):
         if self.p_value_amount is not None:
             side = "beyond" if of_amount < alpha else "within"
             money = (
-                f"Of {self.amount_expected:,.0f} that were forecast, {self.amount_won:,.0f} came, {side} what chance "
-                f"explains ({self._p(self.p_value_amount, of_amount)}). "
+                f"Of {figure(self.amount_expected)} that were forecast, {figure(self.amount_won)} came, {side} what "
+                f"chance explains ({self._p(self.p_value_amount, of_amount)}). "
             )
         return (
             f"{money}Of {counted(n, 'deal')}, {expected:z,.1f} were expected to be won and "

@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_amounts, as_floats, require, require_same_index
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import figure
+from crmvalue._core.labels import figure, in_percent
 from crmvalue._core.values import checked_field, of_class, stay_frozen
 from crmvalue._funnels.pipeline.forecast import PipelineForecast, PipelineTable, forecast_pipeline
 from crmvalue.errors import InputError
@@ -62,7 +62,7 @@ class SalesForecast(Columns):
             low, high = one.interval
             digits = 2 if name == "deals" and one.expected < 10 else 4
             parts.append(f"{name} {figure(one.expected, digits=digits)} ({figure(low)} to {figure(high)})")
-        return f"Expected, with {100 * self.revenue.level:.4g} % intervals: {'; '.join(parts)}."
+        return f"Expected, with {in_percent(self.revenue.level)} % intervals: {'; '.join(parts)}."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the three forecasts as rows with their intervals, for a dataframe of any kind."""

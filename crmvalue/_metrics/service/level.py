@@ -22,7 +22,7 @@ from crmvalue._core.clock.business_hours import as_business_hours, as_hours
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, in_percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -192,7 +192,7 @@ class ServiceLevel(Columns, Pictured):
         low, high = proportion_interval(within, n, level=self.level)
         return (
             f"{within:,} of {counted(n, 'ticket')} within the target ({within / n:z.1%}, "
-            f"{100 * self.level:.4g} % interval {low:z.1%} to {high:z.1%}). {now}"
+            f"{in_percent(self.level)} % interval {low:z.1%} to {high:z.1%}). {now}"
         )
 
     def _parts(self) -> Parts:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._core.labels import as_given
 from crmvalue._models.changing.time_varying_history import TimeVaryingHistory
 from crmvalue._models.changing.time_varying_pareto_nbd import TimeVaryingParetoNbd
 from crmvalue._models.shared.common import check_history
@@ -94,5 +95,5 @@ def _require_same(time_varying: TimeVaryingHistory, history: PurchaseHistory) ->
         mine, theirs = getattr(time_varying, field), getattr(history, field)
         other = np.flatnonzero(np.abs(mine - theirs) > _SAME * np.maximum(1.0, theirs))
         if len(other):
-            said = f"{field} {mine[other[0]]:g} in place of {theirs[other[0]]:g}"
+            said = f"{field} {as_given(mine[other[0]])} in place of {as_given(theirs[other[0]])}"
             raise InputError("time_varying", rule, said, count=len(other))

@@ -16,6 +16,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_float, as_fraction, as_positive, as_text, as_whole_number, require, to_array
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import as_given
 from crmvalue._core.values import (
     FixedMapping,
     Given,
@@ -589,7 +590,7 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
         raise InputError("smaller", f"of the same {larger.n_customers} customers", smaller.n_customers)
     gain = larger.log_likelihood - smaller.log_likelihood
     if gain < -_SLACK * max(1.0, abs(smaller.log_likelihood)):
-        rule = f"at least as likely as the smaller one, {smaller.log_likelihood:.6g}, on the same data"
+        rule = f"at least as likely as the smaller one, {as_given(smaller.log_likelihood)}, on the same data"
         raise InputError("larger", rule, larger.log_likelihood, hint="fits of other data, or a search that went wrong")
     statistic = max(0.0, 2.0 * gain)
     degrees = larger.n_parameters - smaller.n_parameters

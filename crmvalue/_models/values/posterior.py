@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_whole_number, require
 from crmvalue._core.frames import Columns
+from crmvalue._core.labels import as_given
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, number_column, number_table, stay_frozen
 from crmvalue._models.pictures import posterior_parts
@@ -156,8 +157,8 @@ def draw_posterior(fit: Fit[Any], history: Any, *, n_draws: int = 1000, rng: np.
     total = _total_of(fit, history)
     found = total(fit.estimates)
     if not is_that_of(fit, found):
-        rule = f"that of the fit, of {fit.n_customers} customers and log-likelihood {fit.log_likelihood:.6g}"
-        raise InputError("history", rule, f"one of log-likelihood {found:.6g}")
+        rule = f"that of the fit, of {fit.n_customers} customers and log-likelihood {as_given(fit.log_likelihood)}"
+        raise InputError("history", rule, f"one of log-likelihood {as_given(found)}")
     return draw(fit, total, n, generator)
 
 

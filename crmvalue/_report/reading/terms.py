@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import LARGEST_AMOUNT, require
 from crmvalue._core.headings import listed
+from crmvalue._core.labels import as_given
 from crmvalue._report.reading.encodings import as_utf8, say_encoding
 from crmvalue._report.reading.orders import MISSING
 from crmvalue._report.reading.places import FileError, find_files, raise_all
@@ -187,7 +188,7 @@ def _values(
 
 
 def _shown(given: Mapping[str, float]) -> str:
-    return ",".join(f"{segment}={number:g}" for segment, number in given.items())
+    return ",".join(f"{segment}={as_given(number)}" for segment, number in given.items())
 
 
 def _as_number(name: str, text: str) -> float:

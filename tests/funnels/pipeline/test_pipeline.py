@@ -449,6 +449,8 @@ class TestForecastCalibration:
         assert found.conclusion.startswith(
             "Of 500 that were forecast, 300 came, within what chance explains (p 0.62). "
         )
+        small = forecast_calibration([0.5] * 4, [1, 1, 0, 0], amount=[0.1, 0.2, 0.3, 0.4])
+        assert small.conclusion.startswith("Of 0.5 that were forecast, 0.3 came, ")
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 7]).p_value_amount == 0
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0]).p_value_amount == 1
         assert forecast_calibration([0.5, 0.0], [1, 1], amount=[5, 0.01]).p_value_amount == 0
