@@ -29,13 +29,15 @@ _ROUNDING = 1e-9
 _MOST_CHANNELS = 2000
 _MOST_DIRECT = 2000  # states
 _BLOCK = 64  # rows that are eliminated together
-_RESIDUAL = 1e-13  # of the right side
-_MOST_STEPS = 1000
-_MOST_PASSES = 400  # touches after which hardly a path still goes on, in most chains
-_TOGETHER = 32  # channels that are followed side by side, fewer if there are many states
-_MOST_CELLS = 4_000_000  # channels side by side times states
-_ENDED, _NOTHING = 1e-15, 1e-18  # paths that still go on, of those that converted without and with the channel
-_MOST_WORK = 15_000_000  # channels times states
+_RESIDUAL, _ENOUGH = 1e-14, 1e-10  # of the paths that convert: what is sought, and what must be reached
+_PER_SOLVE = 1e-9  # of the right side, for one of several solves
+_MOST_STEPS = 500  # of one solve
+_PER_STATE = 20  # what a step does with vectors, in products of the sparse matrix
+_FIRST = 3  # channels, the largest, whose steps tell what all of them will take
+_MOST_WORK = 10_000_000_000  # products: some ten seconds
+_MOST_BRANCHES = 1000  # more steps than states, up to which factors stay sparse
+_MOST_FACTORED = 15_000  # states of such a chain
+_MOST_COLUMNS = 64  # of inverses, together
 
 
 @stay_frozen
@@ -137,8 +139,9 @@ def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:
     Raises
     ------
     InputError
-        If `order` is not 1, 2 or 3, no conversion had a touch, there are more than 2,000 channels, or more than 2,000
-        states and channels times states exceed 15,000,000.
+        If `order` is not 1, 2 or 3, no conversion had a touch, there are more than 2,000 channels, or the chain has so
+        many states and channels that its solution would take longer than some ten seconds: 400 channels at order 2 do
+        for 3,000 paths of 50 touches that follow no rule. Lower the order or join channels then.
 
     Notes
     -----
@@ -147,10 +150,10 @@ def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:
     probabilities of the first state. A path converts with probability :math:`s (I - Q)^{-1} r`. Without a channel,
     every path that reaches it is lost: its states are removed. The removal effect is :math:`1 - P_{without} / P`.
     Credit is proportional to it. Up to 2,000 states, all removals follow from one elimination of :math:`I - Q`: of the
-    paths, those are lost that reach the channel and would convert from it. Beyond that, the paths without each channel
-    are followed touch by touch until a share of 1e-15 goes on. With paths of about 8 touches, 15,000,000 channels times
-    states take 5 to 10 seconds. Where more go on after 400 touches, scipy solves a sparse system for the channel, by
-    stabilised biconjugate gradients to a relative residual of 1e-13, which takes longer.
+    paths, those are lost that reach the channel and would convert from it. Up to 15,000 states of which hardly one has
+    two that follow, scipy's sparse factors serve in the same way. Else the ways to conversion after the last visit of
+    the channel are found for each channel, by stabilised biconjugate gradients, to 1e-10 of the conversions that are
+    lost or better. What all channels will take is known from the largest three.
 
     With all channels the probability is the share of the paths that converted, for every order. Paths without a touch
     are left out.
@@ -180,14 +183,12 @@ def markov_removal_effects(paths: Paths, *, order: int = 1) -> RemovalEffects:
     chain = _chain(paths, touched, order)
     prob = n_conversions / float(paths.n_paths[touched].sum())  # a chain of counts converts as often as its paths
     if len(chain.last) <= _MOST_DIRECT:
-        without = np.maximum(prob - _lost(chain, len(paths.channels)), 0.0)
+        lost = _lost(chain, len(paths.channels))
+    elif len(chain.last) <= _MOST_FACTORED and chain.step.nnz - len(chain.last) <= _MOST_BRANCHES:
+        lost = _lost_from_factors(chain, len(paths.channels))
     else:
-        work = len(paths.channels) * len(chain.last)
-        if work > _MOST_WORK:
-            rule = f"so low that channels times states is at most {_MOST_WORK:,}"
-            found = f"{len(paths.channels):,} channels have {len(chain.last):,} states"
-            raise InputError("order", rule, order, hint=f"{found}; lower it, or join channels")
-        without = _followed(chain, len(paths.channels), prob)
+        lost = _lost_of_each(chain, len(paths.channels), order)
+    without = np.maximum(prob - lost, 0.0)
     return RemovalEffects(
         channels=paths.channels,
         order=order,
@@ -207,6 +208,7 @@ class _Chain:
     lost: Floats  # from each state to the end without conversion
     start: Floats  # of the first state
     last: Integers  # last channel of each state
+    visits: Floats  # of each state by a path, on average
 
 
 def _chain(paths: Paths, touched: npt.NDArray[np.bool_], order: int) -> _Chain:
@@ -227,7 +229,14 @@ def _chain(paths: Paths, touched: npt.NDArray[np.bool_], order: int) -> _Chain:
     visits = counts.sum(axis=1) + ended
     counts.data /= np.repeat(visits, np.diff(counts.indptr))
     start = np.bincount(state[first], weights=n, minlength=size) / n.sum()
-    return _Chain(counts, converted / visits, (ended - converted) / visits, start, paths.code[place].astype(np.int64))
+    return _Chain(
+        counts,
+        converted / visits,
+        (ended - converted) / visits,
+        start,
+        paths.code[place].astype(np.int64),
+        visits / n.sum(),
+    )
 
 
 def _last_channels(paths: Paths, first: Integers, order: int) -> Integers:
@@ -291,46 +300,97 @@ def _eliminated(step: Floats, leave: Floats) -> tuple[Floats, Floats]:
     return -np.tril(work[:, :size], -1), upper
 
 
-def _followed(chain: _Chain, n_channels: int, prob: float) -> Floats:
-    """Probability of conversion without each channel: paths are followed touch by touch until hardly one goes on."""
-    found = np.empty(n_channels)
-    back = chain.step.T.tocsr()
-    together = max(1, min(_TOGETHER, _MOST_CELLS // len(chain.last)))
-    for low in range(0, n_channels, together):
-        channels = np.arange(low, min(low + together, n_channels))
-        kept = (chain.last[:, np.newaxis] != channels).astype(np.float64)
-        here = chain.start[:, np.newaxis] * kept
-        converted = (chain.convert[:, np.newaxis] * here).sum(axis=0)
-        for _ in range(_MOST_PASSES):
-            here = (back @ here) * kept
-            converted += (chain.convert[:, np.newaxis] * here).sum(axis=0)
-            goes_on = here.sum(axis=0) > np.maximum(_ENDED * converted, _NOTHING * prob)
-            if not goes_on.any():
-                break
-        for k in np.nonzero(goes_on)[0].tolist():
-            converted[k] = _prob_conversion(chain, chain.last != channels[k])
-        found[channels] = converted
+def _lost_from_factors(chain: _Chain, n_channels: int) -> Floats:
+    """Give the probabilities of `_lost` from sparse factors: hardly a state has two that follow, so they are sparse."""
+    from scipy.sparse import eye_array
+    from scipy.sparse.linalg import splu
+
+    size = len(chain.last)
+    factors = splu((eye_array(size, format="csr") - chain.step).tocsc())
+    convert, found = factors.solve(chain.convert), np.zeros(n_channels)
+    by_channel = np.argsort(chain.last, kind="stable")
+    for states in np.split(by_channel, np.nonzero(np.diff(chain.last[by_channel]))[0] + 1):
+        again = np.empty((len(states), len(states)))
+        for low in range(0, len(states), _MOST_COLUMNS):
+            some = states[low : low + _MOST_COLUMNS]
+            unit = np.zeros((size, len(some)), order="F")
+            unit[some, np.arange(len(some))] = 1.0
+            again[:, low : low + len(some)] = factors.solve(unit)[states]
+        found[chain.last[states[0]]] = np.linalg.solve(again.T, chain.visits[states]) @ convert[states]
     return found
 
 
-def _prob_conversion(chain: _Chain, kept: npt.NDArray[np.bool_]) -> float:
-    """Probability of conversion if a path is lost in all states but `kept`."""
+def _lost_of_each(chain: _Chain, n_channels: int, order: int) -> Floats:
+    """Probability, by channel, that a path reaches the channel and converts afterwards: from sparse solves for each.
+
+    A path that reaches the channel and converts has left it for the last time. The visits of its states are counted; so
+    only the ways remain that start from there, avoid the channel and convert.
+    """
+    found, work = np.zeros(n_channels), 0
+    back, step = chain.step.T.tocsr(), chain.step.nnz + _PER_STATE * len(chain.last)
+    often = np.bincount(chain.last, weights=chain.visits, minlength=n_channels)
+    for solved, channel in enumerate(np.argsort(-often, kind="stable").tolist(), start=1):
+        found[channel], n_steps = _lost_after(chain, back, chain.last != channel)
+        work += n_steps * step
+        if solved <= _FIRST and work / solved * n_channels > _MOST_WORK:
+            rule = "so low that the chain is solved for all channels within some ten seconds"
+            states = f"{n_channels:,} channels have {len(chain.last):,} states"
+            raise InputError("order", rule, order, hint=f"{states}; lower it, join channels or take fewer paths")
+    return found
+
+
+def _lost_after(chain: _Chain, back: Any, kept: npt.NDArray[np.bool_]) -> tuple[float, int]:
+    """Probability to convert after the last visit of the states that are not `kept`, and the steps that it took.
+
+    No state converts with more than 1, so the absolute sum of what is left bounds the error.
+    """
+    at_once = float(chain.visits[~kept] @ chain.convert[~kept])
+    entry = kept * (back @ np.where(kept, 0.0, chain.visits))
+    way, left, error, steps = np.zeros(len(kept)), entry, float(entry.sum()), 0
+    while error > _RESIDUAL * (at_once + float(way @ chain.convert)):
+        more, taken = _visits(back, kept, left)
+        tried, steps = way + more, steps + taken
+        rest = entry - tried + kept * (back @ tried)
+        if not float(np.abs(rest).sum()) < error / 2:
+            break
+        way, left, error = tried, rest, float(np.abs(rest).sum())
+    lost = at_once + float(way @ chain.convert)
+    return (lost if error <= _ENOUGH * lost else at_once + _directly(chain, entry, kept)), steps
+
+
+def _visits(back: Any, kept: npt.NDArray[np.bool_], entry: Floats) -> tuple[Floats, int]:
+    """Visits of the kept states from an entry, avoiding the others, and the steps taken: BiCGSTAB.
+
+    The shadow residual is the same random column for all: the entry itself is soon orthogonal to what is left of it.
+    """
+    shadow = np.random.default_rng(1).random(len(kept)) * kept
+    found, left, way, turned = np.zeros(len(kept)), entry.copy(), entry.copy(), shadow @ entry
+    enough, step = _PER_SOLVE**2 * (entry @ entry), 0
+    while turned and left @ left > enough and step < _MOST_STEPS:
+        step += 1
+        image = way - kept * (back @ way)
+        length = turned / (shadow @ image)
+        left -= length * image
+        found += length * way
+        smoothed = left - kept * (back @ left)
+        size = smoothed @ smoothed
+        smooth = (smoothed @ left) / size if size else 0.0
+        found += smooth * left
+        left -= smooth * smoothed
+        before, turned = turned, shadow @ left
+        if not smooth or not np.isfinite(turned):
+            break
+        way -= smooth * image
+        way *= turned / before * (length / smooth)
+        way += left
+    return found, step
+
+
+def _directly(chain: _Chain, entry: Floats, kept: npt.NDArray[np.bool_]) -> float:
+    """Probability to convert from an entry to the kept states, without the others, by sparse factors."""
     from scipy.sparse import eye_array
+    from scipy.sparse.linalg import splu
 
     rows = np.nonzero(kept)[0]
-    if not len(rows):
-        return 0.0
-    step = chain.step if kept.all() else chain.step[rows][:, rows]
-    reach = _solve(eye_array(len(rows), format="csr") - step, chain.convert[rows])
-    return float(chain.start[rows] @ reach)
-
-
-def _solve(system: Any, right: Floats) -> Floats:
-    """Solve a sparse system: a small one directly, a large one, whose factors would not be sparse, by iteration."""
-    from scipy.sparse.linalg import bicgstab, splu
-
-    if len(right) > _MOST_DIRECT:
-        found, failed = bicgstab(system, right, rtol=_RESIDUAL, atol=0.0, maxiter=_MOST_STEPS)
-        if not failed:
-            return np.asarray(found, dtype=np.float64)
-    return np.asarray(splu(system.tocsc()).solve(right), dtype=np.float64)
+    system = eye_array(len(rows), format="csr") - chain.step[rows][:, rows]
+    return float(entry[rows] @ splu(system.tocsc()).solve(chain.convert[rows]))

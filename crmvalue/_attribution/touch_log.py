@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["paths_from_touches"]
 
 _DAY = 86_400_000_000  # microseconds
-_MOST_TOUCHES = 100_000_000  # of all paths together, each reused touch once in each of its paths
+_MOST_TOUCHES = 25_000_000  # of all paths together, each reused touch once in each of its paths: 2 GB
 
 
 def paths_from_touches(
@@ -95,7 +95,7 @@ def paths_from_touches(
     ------
     InputError
         If a value is missing or negative, a name is empty, lengths differ, there is no touch, no path is left, or
-        reused touches are more than 100 million in all paths together.
+        reused touches are more than 25 million in all paths together.
 
     Notes
     -----

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue import attribution
+from crmvalue._attribution import markov as chains
 from crmvalue._attribution.shapley import _sampled
 from crmvalue.attribution import (
     Attribution,
@@ -530,15 +531,14 @@ class TestMarkovRemovalEffects:
         paths = Paths.from_lists(lists, rng.random(500) < 0.3)
         direct = markov_removal_effects(paths, order=order)
         monkeypatch.setattr("crmvalue._attribution.markov._MOST_DIRECT", 0)
-        followed = markov_removal_effects(paths, order=order)
-        np.testing.assert_allclose(followed.prob_without, direct.prob_without, rtol=1e-13)
-        monkeypatch.setattr("crmvalue._attribution.markov._MOST_PASSES", 1)  # not enough: each system is solved
         stepwise = markov_removal_effects(paths, order=order)
-        assert stepwise.prob_conversion == pytest.approx(direct.prob_conversion, rel=1e-10)
-        np.testing.assert_allclose(stepwise.prob_without, direct.prob_without, rtol=1e-10)
-        monkeypatch.setattr(
-            "crmvalue._attribution.markov._MOST_STEPS", 1
-        )  # not enough: factors solve each system after all
+        np.testing.assert_allclose(stepwise.prob_without, direct.prob_without, rtol=1e-13)
+        np.testing.assert_allclose(stepwise.removal_effect, direct.removal_effect, rtol=1e-12)
+        # one step is not enough: factors solve each system after all
+        monkeypatch.setattr("crmvalue._attribution.markov._MOST_STEPS", 1)
+        each = markov_removal_effects(paths, order=order)
+        np.testing.assert_allclose(each.prob_without, direct.prob_without, rtol=1e-13)
+        monkeypatch.setattr("crmvalue._attribution.markov._MOST_BRANCHES", 10**6)
         factors = markov_removal_effects(paths, order=order)
         np.testing.assert_allclose(factors.prob_without, direct.prob_without, rtol=1e-13)
 
@@ -548,7 +548,7 @@ class TestMarkovRemovalEffects:
         lists = [[f"c{i:02d}" for i in rng.integers(0, 60, 3)] for _ in range(1500)]
         converted = rng.random(1500) < 0.3
         paths = Paths.from_lists(lists, converted)
-        monkeypatch.setattr("crmvalue._attribution.markov._prob_conversion", None)
+        monkeypatch.setattr("crmvalue._attribution.markov._directly", None)
         effects = markov_removal_effects(paths, order=3)
         assert effects.n_states > 2000
         without = [
@@ -557,15 +557,48 @@ class TestMarkovRemovalEffects:
         ]
         np.testing.assert_allclose(effects.prob_without, without, rtol=1e-12)
 
-    def test_more_channels_times_states_than_are_quick_are_refused(self, monkeypatch):
-        monkeypatch.setattr("crmvalue._attribution.markov._MOST_DIRECT", 2)
-        paths = Paths.from_lists([["a", "b", "c", "a"]], [1])
-        monkeypatch.setattr("crmvalue._attribution.markov._MOST_WORK", 12)
-        assert markov_removal_effects(paths, order=2).n_states == 4
-        monkeypatch.setattr("crmvalue._attribution.markov._MOST_WORK", 11)
-        with pytest.raises(InputError, match=r"at most 11; got 2.*3 channels have 4 states") as caught:
-            markov_removal_effects(paths, order=2)
+    @staticmethod
+    def many_states(n_channels, n_paths, n_touches):
+        """Paths whose touches follow no rule; a twentieth of them converts."""
+        rng = np.random.default_rng(1)
+        n = n_paths * n_touches
+        return Paths(
+            channels=tuple(f"c{i:03d}" for i in range(n_channels)),
+            offsets=np.arange(0, n + 1, n_touches),
+            code=rng.integers(0, n_channels, n).astype(np.int32),
+            n_paths=np.ones(n_paths, dtype=np.int64),
+            n_conversions=(np.arange(n_paths) % 20 == 0).astype(np.int64),
+        )
+
+    def test_what_takes_longer_than_seconds_is_refused_after_the_first_channels(self, monkeypatch):
+        """Long paths took 31 s: channels times states, which was limited, say nothing of how long paths are."""
+        solved = []
+        lost_after = chains._lost_after
+        monkeypatch.setattr(chains, "_lost_after", lambda *given: solved.append(1) or lost_after(*given))
+        with pytest.raises(
+            InputError, match=r"some ten seconds; got 2\. Hint: 200 channels have 33,\d+ states"
+        ) as caught:
+            markov_removal_effects(self.many_states(200, 1500, 50), order=2)
         assert caught.value.name == "order"
+        assert len(solved) <= 3
+
+    def test_long_paths_take_few_steps(self, monkeypatch):
+        """A path of 50 touches was followed until 1e-15 of it went on: 400 touches, and then a system after all."""
+        paths = self.many_states(20, 300, 50)
+        direct, steps, visits = markov_removal_effects(paths, order=2), [], chains._visits
+        monkeypatch.setattr(chains, "_visits", lambda *given: steps.append(visits(*given)) or steps[-1])
+        monkeypatch.setattr(chains, "_MOST_DIRECT", 0)
+        effects = markov_removal_effects(paths, order=2)
+        np.testing.assert_allclose(effects.prob_without, direct.prob_without, rtol=1e-12)
+        assert 0 < sum(n for _, n in steps) < 60 * 20
+
+    def test_chains_with_hardly_a_branch_are_factored_once(self, monkeypatch):
+        paths = self.many_states(100, 20, 50)
+        direct = markov_removal_effects(paths, order=2)
+        monkeypatch.setattr(chains, "_lost_after", None)
+        monkeypatch.setattr(chains, "_MOST_DIRECT", 0)
+        effects = markov_removal_effects(paths, order=2)
+        np.testing.assert_allclose(effects.removal_effect, direct.removal_effect, rtol=1e-12)
 
     @pytest.mark.parametrize("n_lost", [10**5, 10**10, 10**15])
     def test_rare_conversions_keep_their_digits(self, n_lost):
@@ -598,7 +631,7 @@ class TestMarkovRemovalEffects:
         rng = np.random.default_rng(5)
         lists = [[f"c{i}" for i in rng.integers(0, 150, n)] for n in rng.geometric(0.2, 600)]
         paths = Paths.from_lists(lists, rng.random(600) < 0.2)
-        monkeypatch.setattr("crmvalue._attribution.markov._prob_conversion", None)  # one system for each channel
+        monkeypatch.setattr("crmvalue._attribution.markov._lost_after", None)  # one system for each channel
         effects = markov_removal_effects(paths)
         monkeypatch.undo()
         monkeypatch.setattr("crmvalue._attribution.markov._MOST_DIRECT", 0)

@@ -26,6 +26,7 @@ MODELS = tuple(model for model in get_args(AttributionModel) if model not in {"l
 
 CREDITS = ("code", "last", "code or last", *MODELS)
 
+_MOST_PAIRS = 25_000_000  # of a message and a later order: some ten seconds and 2 GB
 _PARTS = 20  # groups of customers that show how far a model's credit varies
 
 
@@ -122,6 +123,7 @@ def credit_by_message(log: Log, message: Integers, money: list[Integers], n_cell
 
 def credit_by_model(log: Log, model: Any, money: list[Integers], n_cells: int) -> Credit:
     """Credit orders to cells by a model; each order that some message reached is credited once in sum."""
+    _require_few_pairs(log)
     reached = latest_before(log.whom, log.sent_at, log.by_time, log.who, log.time, log.days) >= 0
     part, part_of_order = log.whom % _PARTS, log.who % _PARTS
     orders, first = np.zeros((_PARTS, n_cells)), np.zeros((_PARTS, n_cells))
@@ -155,27 +157,35 @@ def credit_by_model(log: Log, model: Any, money: list[Integers], n_cells: int) -
     )
 
 
+def _require_few_pairs(log: Log) -> None:
+    """Refuse a log in which so many messages come before so many orders that a model would take long.
+
+    They are counted before the parts, each of which has few.
+    """
+    key = moment(log.whom[log.by_time], log.sent_at[log.by_time])
+    since = np.maximum(log.time - np.timedelta64(log.days * 86_400, "s"), np.datetime64("0001-01-01"))
+    until = places_in(key, moment(log.who, log.time), side="right")
+    n_pairs = int((until - places_in(key, moment(log.who, since))).sum())
+    if n_pairs > _MOST_PAIRS:
+        rule = f"so short that at most {_MOST_PAIRS:,} messages are within it before an order, counted for each order"
+        raise InputError("within_days", rule, log.days, hint=f'there are {n_pairs:,}; or take `credit="last"`')
+
+
 def _ask(log: Log, model: Any, messages: Bools, sold: Bools, money: Integers, n_cells: int) -> tuple[Floats, Floats]:
     """Ask the door for the credit of each cell: orders, and money."""
     names = np.array([f"{i:09d}" for i in range(n_cells)])
     end = max(log.time.max(), log.sent_at.max()) + np.timedelta64((log.days + 1) * 86_400, "s")
-    try:
-        paths = paths_from_touches(
-            log.whom[messages],
-            names[log.cell[messages]],
-            log.sent_at[messages],
-            conversion_customer=log.who[sold],
-            conversion_time=log.time[sold],
-            conversion_value=money[sold].astype(np.float64),
-            as_of=end,
-            look_back_days=float(log.days),
-            reuse_touches=True,
-        )
-    except InputError as error:
-        if error.name != "look_back_days":
-            raise
-        rule = "shorter, because for a model each message counts before each of the orders that follow it"
-        raise InputError("within_days", rule, log.days, hint=f'{error.hint}; or take `credit="last"`') from None
+    paths = paths_from_touches(
+        log.whom[messages],
+        names[log.cell[messages]],
+        log.sent_at[messages],
+        conversion_customer=log.who[sold],
+        conversion_time=log.time[sold],
+        conversion_value=money[sold].astype(np.float64),
+        as_of=end,
+        look_back_days=float(log.days),
+        reuse_touches=True,
+    )
     found = attribute(paths, model=model)
     place = np.array([int(name) for name in found.channels], dtype=np.int64)
     orders, value = np.zeros(n_cells), np.zeros(n_cells)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from crmvalue._journeys.results import credit
 from crmvalue._journeys.results.logs import some_orders
 from crmvalue.errors import InputError
 from crmvalue.journeys import (
@@ -181,8 +182,8 @@ class TestCredit:
         assert JourneyResults.from_json(found.to_json()).revenue.tolist() == found.revenue.tolist()
 
     def test_more_pairs_than_memory_holds_are_refused_at_once(self):
-        """60,000 messages and 60,000 orders of one customer within the days: 1.8 billion pairs."""
-        n = 60_000
+        """8,000 messages and 8,000 orders of one customer within the days: 32 million pairs, 2.7 GB."""
+        n = 8_000
         time = np.datetime64("2024-05-01", "s") + np.arange(n)
         past = MessageHistory(
             customer=["ann"] * n,
@@ -195,10 +196,39 @@ class TestCredit:
             journey=["a"] * n,
         )
         sold = Orders(customer=["ann"] * n, time=time, revenue=[1.0] * n, margin=1)
-        with pytest.raises(InputError, match="1,800,030,000 within it; or take") as caught:
+        with pytest.raises(InputError, match=r"at most 25,000,000 .* there are 32,004,000; or take") as caught:
             journey_results(past, None, sold, as_of="2024-06-30", credit="linear")
         assert caught.value.name == "within_days"
         assert journey_results(past, None, sold, as_of="2024-06-30").revenue.tolist() == [n]
+
+    @pytest.mark.parametrize("days", [1, 2, 30])
+    def test_pairs_are_counted_as_one_by_one(self, days, monkeypatch):
+        rng = np.random.default_rng(days)
+        start = np.datetime64("2024-05-01", "s")
+        sent, time = (start + rng.integers(0, 4 * 24, 60) * np.timedelta64(1, "h") for _ in range(2))
+        whom, who = rng.integers(0, 9, 60), rng.integers(0, 9, 60)
+        past = MessageHistory(
+            customer=whom,
+            group=["a"] * 60,
+            step=["m"] * 60,
+            anchor=sent,
+            sent_at=sent,
+            channel=["e"] * 60,
+            counted=[True] * 60,
+            journey=["a"] * 60,
+        )
+        sold = Orders(customer=who, time=time, revenue=[1.0] * 60, margin=1)
+        gone = np.timedelta64(days, "D")
+        n = sum(
+            a == b and at <= bought <= at + gone
+            for a, at in zip(whom, sent, strict=True)
+            for b, bought in zip(who, time, strict=True)
+        )
+        monkeypatch.setattr(credit, "_MOST_PAIRS", n)
+        journey_results(past, None, sold, as_of="2024-06-30", credit="linear", within_days=days)
+        monkeypatch.setattr(credit, "_MOST_PAIRS", n - 1)
+        with pytest.raises(InputError, match=f"there are {n:,};"):
+            journey_results(past, None, sold, as_of="2024-06-30", credit="linear", within_days=days)
 
     def test_sums_are_exact_where_floats_are_not(self):
         """A tenth added ten million times as floats is off; whole cents are not."""
