@@ -417,7 +417,7 @@ def test_columns_beside_a_history():
                         continue
                     matched = ask(history, **plain | {part: by_customer(plain[part])}, **rate)
                     np.testing.assert_array_equal(matched, expected)
-                    with pytest.raises(InputError, match=f"`{part}` must be .* without 30; beside them 31"):
+                    with pytest.raises(InputError, match=f"`{part}` must be .* without 30"):
                         ask(history, **plain | {part: by_customer(plain[part]).rename({30: 31})}, **rate)
     parts = {("prob_alive", "at"), ("expected_purchases", "horizon"), ("prob_purchases", "n"),
              ("prob_purchases", "horizon"), ("discounted_expected_purchases", "horizon")}  # fmt: skip
@@ -426,7 +426,7 @@ def test_columns_beside_a_history():
 
 
 class TestColumnsBesideCustomers:
-    """A labelled column is matched by customer; without identifiers, with others or with some missing it is refused."""
+    """A labelled column is matched by customer; without identifiers or with some missing it is refused."""
 
     NAMELESS = attrs.evolve(HISTORY, customer=None)
 
@@ -437,10 +437,11 @@ class TestColumnsBesideCustomers:
         log = [30, 10, 20, 10], ["2024-01-01", "2024-01-02", "2024-01-03", "2024-03-01"]
         split = split_purchases(*log, calibration_end="2024-01-31")
         split = attrs.evolve(split, calibration=split.calibration[[2, 0, 1]])
+        income[99] = 4.0
         assert split.with_covariates({"income": income}).calibration.covariate("income").tolist() == [1, 2, 3]
         for history, column in ((self.NAMELESS, income), (HISTORY, income[:2]), (HISTORY, income.rename({10: 11}))):
             with pytest.raises(
-                InputError, match=r"columns\['income'\]` must be a column whose index holds the customers"
+                InputError, match=r"columns\['income'\]` must be a column whose index holds each of the customers"
             ):
                 history.with_covariates({"income": column})
 
@@ -452,7 +453,7 @@ class TestColumnsBesideCustomers:
         assert found.covariate("income").tolist() == [1, 2, 3]
         with pytest.raises(InputError, match="same index"):
             HISTORY.with_covariates({"income": frame["income"][::-1]}, customer=frame["id"])
-        with pytest.raises(InputError, match="beside them 4, 5, 6"):
+        with pytest.raises(InputError, match="without 10, 20, 30 and 1 more"):
             HISTORY.with_covariates({"income": frame["income"]}, customer=frame["id"].tolist())
 
     def test_chosen_customers(self):

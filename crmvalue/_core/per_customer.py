@@ -159,16 +159,15 @@ def in_order(name: str, value: Any, rows: Rows) -> Any:
     by_label = labelled(name, value)
     if by_label is None:
         return value
-    rule = "a column whose index holds the customers, each of them once and nobody else"
+    rule = "a column whose index holds each of the customers"
     if rows.customer is None:
         raise InputError(name, rule, list(by_label)[:3], hint="there are no identifiers here: give a plain column")
     ids = rows.customer.tolist()
-    missing, unknown = [label for label in ids if label not in by_label], by_label.keys() - set(ids)
-    if missing or unknown:
-        parts = ("without", missing), ("beside them", sorted(unknown, key=str))
-        said = "; ".join(f"{word} {', '.join(map(repr, labels[:3]))}" for word, labels in parts if labels)
-        fill = ", fill_value=0" if missing else ""
-        raise InputError(name, rule, list(by_label)[:3], hint=f"{said}: reindex(ids{fill})")
+    missing = [label for label in ids if label not in by_label]
+    if missing:
+        others = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+        said = f"it is without {', '.join(map(repr, missing[:3]))}{others}: reindex(ids, fill_value=0)"
+        raise InputError(name, rule, list(by_label)[:3], hint=said)
     return [by_label[label] for label in ids]
 
 

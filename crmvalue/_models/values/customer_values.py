@@ -315,8 +315,8 @@ def customer_values(
     Basis: margin after the cost of serving. Acquisition cost is not subtracted, since it is already spent.
 
     Each term of money is one number for all, a mapping from segment to number, or a column with one number for each
-    customer. A column of pandas whose index holds identifiers, each customer once and nobody else, is brought into the
-    order of the history.
+    customer. A column of pandas whose index holds identifiers, those of all customers and maybe of others, is brought
+    into the order of the history.
 
     Parameters
     ----------
