@@ -319,7 +319,7 @@ def sequential_test_from_stream(
         Label of the arm that the others are compared with. The arms of the result are in ascending order of labels.
     looks : array_like of int, optional
         Number of customers at each look, ascending, from 1 to all; by default there is a look after each customer.
-        Intervals at a million looks take about 20 s; everything else is fast.
+        Intervals at a million looks take some 5 s; everything else is fast.
     level : float, default 0.95
         Confidence level at which the intervals of all variants and all looks hold at the same time, in (0, 1).
     prior_successes, prior_failures : float, default 0.5
@@ -421,7 +421,7 @@ def _end_of_interval(counts: list[Floats], end: float) -> Floats:
     x1, n1, x0, n0, least, middle = counts
     top = _log_likelihood(x1, n1, x0, n0, _divide(x1, n1), _divide(x0, n0))
     inside, outside = middle.copy(), np.full(len(middle), end)
-    tried, rows = (inside + outside) / 2, np.arange(len(middle))
+    tried, rows = _first_guess(counts, top, end), np.arange(len(middle))
     for step in range(8 * _HALVINGS):
         here = [column[rows] for column in counts]
         now = tried[rows]
@@ -441,6 +441,15 @@ def _end_of_interval(counts: list[Floats], end: float) -> Floats:
             break
     at_end = _profile(x1, n1, x0, n0, np.full(len(middle), end)) >= least
     return np.where(at_end, end, outside)
+
+
+def _first_guess(counts: list[Floats], top: Floats, end: float) -> Floats:
+    """Give the end of an interval if the profile were the parabola of rates that are never 0 or 1."""
+    x1, n1, x0, n0, least, middle = counts
+    rates = ((x1 + 0.5) / (n1 + 1.0), (x0 + 0.5) / (n0 + 1.0))
+    variance = sum(rate * (1.0 - rate) / (n + 1.0) for rate, n in zip(rates, (n1, n0), strict=True))
+    far = middle + end * np.sqrt(2.0 * np.maximum(top - least, 0.0) * variance)
+    return np.asarray(np.where(np.abs(far) < 1.0, far, (middle + end) / 2))
 
 
 def _constrained(r1: Floats, n1: Floats, r0: Floats, n0: Floats, delta: Floats) -> Floats:

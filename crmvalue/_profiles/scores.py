@@ -36,7 +36,7 @@ _ONE_AT_A_TIME = threading.Lock()
 _BLOCKS = (("phone",), ("email",), ("last_name", "birthday"), ("first_name", "birthday"), ("first_name", "last_name"))
 """Pairs that share one of these are compared; all others are not one customer."""
 
-_MOST_PAIRS = 20_000_000  # that share one of these: about a minute
+_MOST_PAIRS = 3_000_000  # that share one of these: about ten seconds
 _BELOW_ONE = 1.0 - 2.0**-53  # splink takes the logarithm of the odds
 
 _TRAIN = ("phone", "email", "birthday", "last_name")
@@ -121,7 +121,7 @@ def score_pairs(
     ------
     InputError
         If columns are unknown, too few or of different lengths, the records are too few to estimate from, or more than
-        20 million pairs of them share a value.
+        3 million pairs of them share a value, which take some ten seconds. Give None for filler values then.
     ModuleNotFoundError
         If splink is not installed; the extra `match` installs it.
 
@@ -200,7 +200,9 @@ def _predict(table: dict[str, Any], least: float, seed: int) -> tuple[npt.NDArra
             found = _pairs_of(table, settings, keys, least, seed)
         except (EMTrainingException, ValueError, ZeroDivisionError) as error:  # what it divides by is 0
             rule = "enough records that share a phone, an e-mail or a birthday"
-            raise InputError("record", rule, len(table["unique_id"]), hint=str(error).split("\n")[0]) from error
+            hint = "the weights of agreement cannot be estimated from these; some hundreds of records, most of them of "
+            hint += "different persons, are needed"
+            raise InputError("record", rule, len(table["unique_id"]), hint=hint) from error
         finally:
             log.setLevel(level)
             random.setstate(state)

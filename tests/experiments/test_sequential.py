@@ -356,7 +356,7 @@ class TestIntervalsOfManyLooks:
         log_likelihood = sequential._log_likelihood
         with mock.patch.object(sequential, "_log_likelihood", counted):
             low, high = map(np.ravel, result.difference_interval)
-        assert sum(n_values) < 250 * 1000  # 574 with halvings alone
+        assert sum(n_values) < 100 * 1000  # 240 from the middle of what is possible, 574 with halvings alone
         (x1, x0), (n1, n0) = (table[:, ::-1].T.astype(float) for table in (result.successes, result.trials))
         least = result._weight().ravel() - np.log(1 / 0.05)
         for end, sign in ((low, -1), (high, 1)):

@@ -275,6 +275,7 @@ class TestRevenuePlan:
             ({"level": 0.9}, "rng"),
             ({"level": 0.9, "rng": np.random.default_rng(1)}, "purchase_model"),
             ({"level": 0.99, "n_draws": 20, "rng": np.random.default_rng(1)}, "n_draws"),
+            ({"level": 0.9, "n_draws": 100_000, "rng": np.random.default_rng(1)}, "n_draws"),  # half a minute and more
         ],
     )
     def test_refuses(self, changes, name):
