@@ -167,6 +167,10 @@ class ParetoClockProcess(ContinuousProcess):
         """Sum of the levels of the days ahead."""
         return self.clock.ahead(ahead)
 
+    def ordinary(self, operational: Floats, longest: float) -> Floats:
+        """Moments at which the levels add up to so much."""
+        return self.clock.time_ahead(operational, longest)
+
     def of_rows(self, rows: Any) -> Self:
         """Give the parameters of some rows."""
         return attrs.evolve(self, inner=self.inner.of_rows(rows))

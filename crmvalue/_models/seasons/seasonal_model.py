@@ -84,8 +84,7 @@ class SeasonalModel(ContinuousModel):
     calendar; the numbers in `comparison` of a fit have them.
 
     Sixty years before and after the end of a history, the calendar counts with its mean. In drawn futures customers
-    stay for the right time and buy the right number. :func:`revenue_plan` puts the purchases before that by the levels
-    of the days; where money is discounted they are put at even times.
+    stay for the right time and buy the right number; the purchases before that are put at even operational times.
 
     Examples
     --------

@@ -192,3 +192,8 @@ class ContinuousProcess(Process):
     def operational(self, ahead: Floats) -> Floats:
         """Time after the end of observation by the clock of purchases, by which those of a future come evenly."""
         return ahead
+
+    def ordinary(self, operational: Floats, longest: float) -> Floats:
+        """Moments of such times, which are at most that of `longest`."""
+        del longest
+        return operational

@@ -38,6 +38,9 @@ _SMALL_DISCOUNT = 0.5  # a logarithm: up to this one the few nodes err by less t
 _DISCOUNTED_AWAY = 40.0  # a discount of exp(-40) leaves nothing
 _NOT_WORTH_DRAWING = 25.0  # a discount of exp(-25) leaves little beside chance
 _BLOCK = 1 << 17  # purchases drawn at a time
+_SHARES = (
+    (np.arange(256) + 0.5) / 256.0
+).tolist()  # of a stay, at which the discount of thousands of purchases is looked up
 
 
 class Terms(NamedTuple):
@@ -225,7 +228,7 @@ def draw_units(known: Known, owner: Integers, payments: Payments, terms: Terms, 
     worth = _NOT_WORTH_DRAWING / force if force else math.inf
     end = worth if terms.horizon is None else min(terms.horizon, worth)
     future = known.process.draw_future(known.past, owner, end, rng)
-    spend = _discounted_sum(future.n_before, future.stay, force, payments, rng)
+    spend = _discounted_sum(future.n_before, future.stay, force, payments, rng, known.process)
     last = payments.purchases(len(owner), rng)
     last *= np.exp(-force * future.stay)
     last *= future.one_more
@@ -252,16 +255,33 @@ def draw_outcomes(known: Known, payments: Payments, terms: Terms, n_draws: int, 
     return outcomes.reshape(n, n_draws)
 
 
-def _discounted_sum(count: Floats, stay: Floats, force: float, payments: Payments, rng: np.random.Generator) -> Floats:
+def _discounted_sum(
+    count: Floats,
+    stay: Floats,
+    force: float,
+    payments: Payments,
+    rng: np.random.Generator,
+    process: ContinuousProcess | None = None,
+) -> Floats:
     """Sum purchases at times uniform on (0, stay), each counting exp(-force time); so many for each element.
+
+    With a process, they are uniform by its clock of purchases.
 
     Without a discount such a sum of gamma variates is one. Nearly so is any sum of thousands: it is drawn as the gamma
     variate of the same mean and variance.
     """
     total = np.zeros(len(count))
+    longest = float(stay.max(initial=0.0))
+    until = stay if process is None or not force else process.operational(stay)
     at_once = np.flatnonzero(count > (0.0 if payments.sums_are_exact and not force else MANY))
     n, z = count[at_once], force * stay[at_once]
-    kept, kept_squared = (_mean_discount(fold * z) for fold in (1.0, 2.0))
+    if process is None or until is stay:
+        kept, kept_squared = (_mean_discount(fold * z) for fold in (1.0, 2.0))
+    else:
+        kept, kept_squared = np.zeros((2, len(n)))
+        for share in _SHARES if len(n) else ():
+            discount = np.exp(-force * process.ordinary(share * until[at_once], longest))
+            kept, kept_squared = kept + discount / len(_SHARES), kept_squared + discount**2 / len(_SHARES)
     one, spread = payments.mean, payments.variance
     mean, variance = one * kept, spread * kept_squared + one * one * (kept_squared - kept * kept)
     total[at_once] = rng.standard_gamma(n * mean * mean / variance) * (variance / mean)
@@ -274,7 +294,9 @@ def _discounted_sum(count: Floats, stay: Floats, force: float, payments: Payment
     for i, j in pairwise(edges):
         owner = np.repeat(np.arange(j - i), whole[i:j])
         term = rng.random(len(owner))
-        term *= stay[rows[i:j]][owner]
+        term *= until[rows[i:j]][owner]
+        if process is not None and until is not stay:
+            term = process.ordinary(term, longest)
         term *= -force
         np.exp(term, out=term)
         term *= payments.purchases(len(owner), rng)

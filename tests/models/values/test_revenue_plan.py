@@ -12,6 +12,7 @@ from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.spend.payments import payments_of
 from crmvalue._models.values import revenue_plan as revenue_plans
+from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes
 from crmvalue.errors import InputError
 from crmvalue.models import (
     Calendar,
@@ -167,6 +168,33 @@ class TestRevenuePlan:
         shares = expected / expected.sum()
         np.testing.assert_allclose(drawn / drawn.sum(), shares, atol=0.01)
         assert shares[2] > 0.8
+
+    @pytest.mark.parametrize(("pace", "n_drawn"), [(1.0, 20_000), (10_000.0, 2_000)])
+    @pytest.mark.parametrize("inner", [Nbd(2.0, 30.0, "day"), ParetoNbd(2.0, 30.0, 0.7, 300.0, "day")])
+    def test_discounted_futures_follow_the_calendar(self, inner, pace, n_drawn):
+        """What drawn futures bring on average is what is expected, also if purchases come in thousands."""
+        history = PurchaseHistory.from_columns(
+            frequency=[4 * pace],
+            recency=[240.0],
+            age=[240.0],
+            mean_repeat_spend=[20.0],
+            time_unit="day",
+            as_of="2024-09-30",
+        )
+        inner = attrs.evolve(inner, r=2.0 * pace)
+        model, spend = SeasonalModel(inner, Calendar(month={"December": 30.0})), GammaGamma(6.0, 14.0, 40.0)
+        payments = payments_of(spend)
+        known = Known(
+            process=process_of(model, history),
+            past=Past(history.frequency, history.recency, history.age),
+            scale=payments.scale(history, None),
+            alive=model.prob_alive(history),
+        )
+        terms = Terms(92.0, 0.02, 1.0, 0.0)
+        drawn = draw_outcomes(known, payments, terms, n_drawn, np.random.default_rng(1))
+        value = customer_values(history, model, spend, **terms._asdict()).clv[0]
+        assert abs(drawn.mean() - value) < 4.0 * drawn.std() / math.sqrt(n_drawn)
+        assert 4.0 * drawn.std() / math.sqrt(n_drawn) < 0.1 * value  # even times would bring twice as much
 
     def test_chance_moves_with_the_calendar(self):
         """In a month with six times the purchases, chance is the root of six times as large, or more."""
