@@ -395,14 +395,15 @@ def _types_in(value: ArrayLike) -> set[type]:
 
 def require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -> None:
     """Check that a function takes what it is given; one in C may not say what it takes, so it is called."""
-    try:
-        bind = inspect.signature(function).bind
-    except (TypeError, ValueError):
-        bind = function
+    bind: Callable[..., Any] = function
+    hint = None
+    with suppress(TypeError, ValueError):
+        signature = inspect.signature(function)
+        bind, hint = signature.bind, f"it takes {', '.join(signature.parameters) or 'nothing'}"
     try:
         bind(**inputs)
     except TypeError as error:
-        raise InputError("inputs", "the arguments of `function`", list(inputs), hint=str(error)) from error
+        raise InputError("inputs", "the arguments of `function`", list(inputs), hint=hint) from error
 
 
 def require_choice(name: str, value: object, choices: Collection[str]) -> None:

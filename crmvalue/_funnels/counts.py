@@ -448,9 +448,8 @@ def _by_stage(funnel: Funnel | None, groups: Any, counts: Any) -> tuple[Funnel |
             rows = tuple(columns.values())
         return funnel, groups, np.stack([np.asarray(row) for row in rows], axis=-1)
     except ValueError as error:  # an InputError is one too
-        raise InputError(
-            "counts", "of the same groups in every stage", type(counts).__name__, hint=str(error)
-        ) from error
+        hint = str(error) if isinstance(error, InputError) else "give a number for each group in each stage"
+        raise InputError("counts", "of the same groups in every stage", type(counts).__name__, hint=hint) from error
 
 
 def share(part: Integers | Floats, whole: Integers) -> Floats:

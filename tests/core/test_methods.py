@@ -227,3 +227,12 @@ def test_numbers_of_other_types(kind):
     assert loyalty.redemption_rates(POINTS, as_of, level=half) == loyalty.redemption_rates(POINTS, as_of, level=0.5)
     with np.errstate(all="raise"), pytest.raises(InputError, match="1 or 0"):
         loyalty.member_effect([True, np.float16(0.5)] * 20, range(40), before={"x": range(40)})
+
+
+def test_hints_have_no_words_of_python_or_numpy():
+    from crmvalue import funnels, ltv, plots
+
+    with pytest.raises(InputError, match="Hint: give a number for each group in each stage"):
+        funnels.funnel_conversion({"visit": [20, 10], "buy": [5]})
+    with pytest.raises(InputError, match="Hint: it takes arpu, lifetime"):
+        plots.sensitivity(ltv.ltv_simple, {"arpu": 1.0, "x": 2.0})
