@@ -39,6 +39,7 @@ __all__ = [
     "upload",
     "with_columns",
     "with_epoch",
+    "with_local_clock",
 ]
 
 Frame: TypeAlias = Any
@@ -188,6 +189,17 @@ def time_kind(frame: nw.LazyFrame[Any], time: str) -> Any:
         zone = getattr(getattr(found, "pyarrow_dtype", found), "tz", None)
         kind = kind if zone is None else nw.Datetime("us", str(zone))
     return kind
+
+
+def with_local_clock(frame: nw.LazyFrame[Any], time: str) -> nw.LazyFrame[Any]:
+    """Give times of Dask as the clock of their zone shows them: narwhals knows no zone with a sign, as New_York."""
+    import narwhals as nw
+
+    if frame.implementation is not nw.Implementation.DASK or getattr(time_kind(frame, time), "time_zone", None) is None:
+        return frame
+    native_frame = frame.to_native()
+    found: nw.LazyFrame[Any] = nw.from_native(native_frame.assign(**{time: native_frame[time].dt.tz_localize(None)}))
+    return found
 
 
 def with_epoch(frame: nw.LazyFrame[Any], time: str, name: str) -> nw.LazyFrame[Any]:

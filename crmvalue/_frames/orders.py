@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from crmvalue._core.checks import AMOUNT_RULE, LARGEST_AMOUNT
-from crmvalue._frames.engines import Arrays, collect, divider, flag, is_known, is_whole, need_window
+from crmvalue._frames.engines import Arrays, collect, divider, flag, is_known, is_whole, need_window, with_local_clock
 from crmvalue._purchases.order_log import (
     MONDAY,
     RESIDUE,
@@ -164,6 +164,7 @@ def read_rows(
     """
     import narwhals as nw
 
+    frame = with_local_clock(frame, roles["date"])
     types = {role: frame.collect_schema()[column] for role, column in roles.items()}
     _check_types(roles, types)
     who = nw.col(roles["customer"])

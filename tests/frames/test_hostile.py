@@ -340,6 +340,16 @@ class TestOrders:
             wanted = each.replace(tzinfo=dt.UTC).astimezone(clock).date()
             assert frames.summarise(frame).as_of == frames.summarise(frame.lazy()).as_of == np.datetime64(wanted)
 
+    @pytest.mark.parametrize("zone", ["America/New_York", "Etc/GMT-5"])
+    def test_zones_of_dask(self, zone):
+        dask = pytest.importorskip("dask.dataframe")
+        times = pd.to_datetime(["2024-01-01 02:00", "2024-01-05 23:00"]).tz_localize("UTC").tz_convert(zone)
+        orders = pd.DataFrame({"customer": [1, 1], "date": times})
+        wanted = (times[1].date() - times[0].date()).days
+        found = frames.summarise(dask.from_pandas(orders, npartitions=1), time_unit="day")
+        assert found.frame.compute()["recency"].to_list() == [wanted]
+        assert found.as_of == np.datetime64(times[1].date())
+
     @pytest.mark.parametrize("zone", ["America/New_York", "America/Argentina/Buenos_Aires", "Etc/GMT-5", "+05:30"])
     @pytest.mark.parametrize("arrow", [False, True])
     def test_zones_of_pandas(self, zone, arrow):
