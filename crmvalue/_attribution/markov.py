@@ -29,7 +29,7 @@ _ROUNDING = 1e-9
 _MOST_CHANNELS = 2000
 _MOST_DIRECT = 2000  # states
 _BLOCK = 64  # rows that are eliminated together
-_RESIDUAL, _ENOUGH = 1e-14, 1e-10  # of the paths that convert: what is sought, and what must be reached
+_RESIDUAL, _ENOUGH = 3e-14, 1e-10  # of the paths that convert: what is sought, and what must be reached
 _PER_SOLVE = 1e-9  # of the right side, for one of several solves
 _MOST_STEPS = 500  # of one solve
 _PER_STATE = 20  # what a step does with vectors, in products of the sparse matrix
@@ -359,31 +359,24 @@ def _lost_after(chain: _Chain, back: Any, kept: npt.NDArray[np.bool_]) -> tuple[
 
 
 def _visits(back: Any, kept: npt.NDArray[np.bool_], entry: Floats) -> tuple[Floats, int]:
-    """Visits of the kept states from an entry, avoiding the others, and the steps taken: BiCGSTAB.
+    """Visits of the kept states from an entry, avoiding the others, and the steps taken.
 
-    The shadow residual is the same random column for all: the entry itself is soon orthogonal to what is left of it.
+    The search begins at random visits: begun at none, it soon finds only what is orthogonal to the entry, and stops.
     """
-    shadow = np.random.default_rng(1).random(len(kept)) * kept
-    found, left, way, turned = np.zeros(len(kept)), entry.copy(), entry.copy(), shadow @ entry
-    enough, step = _PER_SOLVE**2 * (entry @ entry), 0
-    while turned and left @ left > enough and step < _MOST_STEPS:
-        step += 1
-        image = way - kept * (back @ way)
-        length = turned / (shadow @ image)
-        left -= length * image
-        found += length * way
-        smoothed = left - kept * (back @ left)
-        size = smoothed @ smoothed
-        smooth = (smoothed @ left) / size if size else 0.0
-        found += smooth * left
-        left -= smooth * smoothed
-        before, turned = turned, shadow @ left
-        if not smooth or not np.isfinite(turned):
-            break
-        way -= smooth * image
-        way *= turned / before * (length / smooth)
-        way += left
-    return found, step
+    from scipy.sparse.linalg import LinearOperator, bicgstab
+
+    steps = 0
+
+    def count(_: Floats) -> None:
+        nonlocal steps
+        steps += 1
+
+    size, unit = len(kept), float(np.abs(entry).max())  # scipy takes small numbers for a breakdown
+    system = LinearOperator((size, size), matvec=lambda way: way - kept * (back @ way), dtype=np.float64)
+    first = np.random.default_rng(1).random(size) * kept * np.abs(entry / unit).mean()
+    with np.errstate(under="ignore"):
+        found, _ = bicgstab(system, entry / unit, x0=first, rtol=_PER_SOLVE, maxiter=_MOST_STEPS, callback=count)
+    return unit * np.asarray(found, dtype=np.float64), steps
 
 
 def _directly(chain: _Chain, entry: Floats, kept: npt.NDArray[np.bool_]) -> float:

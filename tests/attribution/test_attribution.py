@@ -576,9 +576,9 @@ class TestMarkovRemovalEffects:
         lost_after = chains._lost_after
         monkeypatch.setattr(chains, "_lost_after", lambda *given: solved.append(1) or lost_after(*given))
         with pytest.raises(
-            InputError, match=r"some ten seconds; got 2\. Hint: 200 channels have 33,\d+ states"
+            InputError, match=r"some ten seconds; got 2\. Hint: 400 channels have 5\d,\d+ states"
         ) as caught:
-            markov_removal_effects(self.many_states(200, 1500, 50), order=2)
+            markov_removal_effects(self.many_states(400, 1500, 50), order=2)
         assert caught.value.name == "order"
         assert len(solved) <= 3
 
