@@ -48,12 +48,15 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["ValueIntervals", "draw_fit", "draw_spending", "require_fit", "value_intervals"]
+__all__ = ["ValueIntervals", "draw_fit", "draw_spending", "require_few_draws", "require_fit", "value_intervals"]
 
 _POOR = 0.25  # an effective share below this is warned of: ends move twice as much from one `rng` to another
 _USELESS = 0.1  # below this they are not to be trusted
 _ENOUGH = 20  # effective draws beyond each end, which know the chance beyond it to within a quarter
 _ROUNDING = 1e-9
+_MOST_TERMS = 60_000_000  # of log-likelihoods, draws times rows: some ten seconds
+_PER_DRAW = 1000  # rows that take as long as a draw without rows
+_USUAL_DRAWS = 200  # as many are always taken
 
 
 def _interval(name: str) -> Any:
@@ -218,6 +221,7 @@ def value_intervals(
     n = as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     if n < least:
         raise InputError("n_draws", f"at least {least} for a level of {coverage:g}", n)
+    require_few_draws(n, len(customers.rows))
     generator = as_rng(rng)
     require_fit("purchase_model", purchase_fit)
     purchase = draw_fit(
@@ -288,6 +292,14 @@ def draw_spending(
             fit, draws, lambda model: model.expected_spend(history, horizon=horizon)[first]
         ),
     )
+
+
+def require_few_draws(n: int, n_rows: int) -> None:
+    """Refuse draws of the parameters that would take long for the number of different customers."""
+    most = max(_USUAL_DRAWS, _MOST_TERMS // (_PER_DRAW + n_rows))
+    if n > most:
+        rule = f"at most {most:,} for {n_rows:,} different customers, to take some ten seconds"
+        raise InputError("n_draws", rule, n, hint="the ends of intervals of a level of 0.9 move little beyond 2,000")
 
 
 def require_fit(name: str, fit: object) -> None:
