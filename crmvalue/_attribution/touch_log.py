@@ -19,7 +19,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.encoding.copies import without_copies
+from crmvalue._core.encoding.copies import treat_copies
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.values import hand_over
 from crmvalue.errors import InputError
@@ -156,13 +156,14 @@ def paths_from_touches(
     reuse = as_flag("reuse_touches", reuse_touches)
     if direct is not None and not as_text("direct", direct).strip():
         raise InputError("direct", "a name, not empty", direct)
-    once = without_copies(duplicates, time=when, customer=who, channel=code)
-    sold_once = without_copies(duplicates, conversion_time=bought, conversion_customer=buyer, conversion_value=money)
-    n_copies = [0 if rows is None else int(np.count_nonzero(~rows)) for rows in (once, sold_once)]
-    if once is not None:
-        who, code, when = who[once], code[once], when[once]
-    if sold_once is not None:
-        buyer, bought, money = buyer[sold_once], bought[sold_once], None if money is None else money[sold_once]
+    touched = treat_copies(duplicates, used=when <= end, time=when, customer=who, channel=code)
+    sold = treat_copies(
+        duplicates, used=bought <= end, conversion_time=bought, conversion_customer=buyer, conversion_value=money
+    )
+    if touched.rows is not None:
+        who, code, when = who[touched.rows], code[touched.rows], when[touched.rows]
+    if sold.rows is not None:
+        buyer, bought, money = buyer[sold.rows], bought[sold.rows], None if money is None else money[sold.rows]
     who, buyer = _on_one_scale(ids, who, buyer_ids, buyer)
     seen, counted = when <= end, bought <= end
     if not (seen.any() or counted.any()):
@@ -179,7 +180,13 @@ def paths_from_touches(
         reuse=reuse,
         n_later=(int((~seen).sum()), int((~counted).sum())),
     )
-    return attrs.evolve(paths, n_duplicate_touches=n_copies[0], n_duplicate_conversions=n_copies[1])
+    return attrs.evolve(
+        paths,
+        n_duplicate_touches=touched.n_dropped,
+        n_duplicate_conversions=sold.n_dropped,
+        n_duplicate_touches_kept=touched.n_kept,
+        n_duplicate_conversions_kept=sold.n_kept,
+    )
 
 
 def _encode_channels(channel: ArrayLike) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:

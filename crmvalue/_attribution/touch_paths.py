@@ -100,7 +100,10 @@ class Paths:
     n_filled : int, default 0
         Conversions without a touch that got a touch of the direct channel.
     n_duplicate_touches, n_duplicate_conversions : int, default 0
-        Touches and conversions left out as exact copies of an earlier one; 0 where copies count.
+        Touches and conversions up to `as_of` left out as exact copies of an earlier one; 0 where copies count.
+    n_duplicate_touches_kept, n_duplicate_conversions_kept : int, default 0
+        Touches and conversions up to `as_of` that are exact copies of an earlier one and count; 0 where copies are left
+        out.
 
     Examples
     --------
@@ -125,6 +128,8 @@ class Paths:
     n_filled: int = count_field("n_filled", default=0)
     n_duplicate_touches: int = count_field("n_duplicate_touches", default=0)
     n_duplicate_conversions: int = count_field("n_duplicate_conversions", default=0)
+    n_duplicate_touches_kept: int = count_field("n_duplicate_touches_kept", default=0)
+    n_duplicate_conversions_kept: int = count_field("n_duplicate_conversions_kept", default=0)
 
     def __attrs_post_init__(self) -> None:
         for name in ("offsets", "code", "n_paths", "n_conversions"):
@@ -241,6 +246,8 @@ class Paths:
             (self.n_later_conversions, "conversion", "came after the end of the log"),
             (self.n_duplicate_touches, "touch", "dropped, because an earlier row says the same"),
             (self.n_duplicate_conversions, "conversion", "dropped, because an earlier row says the same"),
+            (self.n_duplicate_touches_kept, "touch", "counted, although an earlier row says the same"),
+            (self.n_duplicate_conversions_kept, "conversion", "counted, although an earlier row says the same"),
         ]
         said = [f"{_counted(count, thing)} {words}" for count, thing, words in left_out if count]
         return f"{text} {'; '.join(said)}." if said else text

@@ -18,12 +18,14 @@ from crmvalue._core.checks import (
     as_floats,
     as_fraction,
     as_log_amounts,
+    as_time_column,
+    as_whole_number,
     require,
     require_choice,
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.encoding.copies import moments_of_rows, without_copies
+from crmvalue._core.encoding.copies import treat_copies
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -75,6 +77,10 @@ def cohort_period(name: str, value: object) -> str:
 def _week_start(name: str, value: object) -> str:
     require_choice(name, value, get_args(WeekStart))
     return str(value)
+
+
+def _maybe_count(name: str, value: object) -> int | None:
+    return None if value is None else as_whole_number(name, value, low=0)
 
 
 def _counts(name: str) -> Any:
@@ -130,7 +136,10 @@ class RetentionTriangle(Columns, Pictured):
     week_start : {"monday", "sunday"}
         First day of each week; "monday" for other periods.
     n_duplicates : int
-        Rows left out as exact copies of an earlier row; 0 where copies count.
+        Rows up to `as_of` left out as exact copies of an earlier row; 0 where copies count.
+    n_duplicates_kept : int or None
+        Rows up to `as_of` that are exact copies of an earlier row and count; 0 where copies are left out. None where
+        :mod:`crmvalue.frames` asks an engine, which would have to go through the log once more.
 
     Examples
     --------
@@ -161,6 +170,7 @@ class RetentionTriangle(Columns, Pictured):
     n_purchases_outside: int = count_field("n_purchases_outside", default=0)
     week_start: str = checked_field("week_start", _week_start, default="monday")
     n_duplicates: int = count_field("n_duplicates", default=0)
+    n_duplicates_kept: int | None = checked_field("n_duplicates_kept", _maybe_count, default=0)
 
     def __attrs_post_init__(self) -> None:
         _require_cohorts(self.cohort, self._calendar, self.as_of)
@@ -337,8 +347,8 @@ def retention_triangle(
         First day of each week, for `period="week"` only.
     duplicates : {"keep", "drop", "raise"}, optional
         What to do with exact copies: rows with the customer, the date (time of day included) and the amount of an
-        earlier row. They count, are left out, or are refused. Two equal purchases at one moment may be no copies: where
-        the log has a column such as the number of the order, tell copies by it before.
+        earlier row. They count, are left out, or are refused; the result says how many. Two equal purchases at one
+        moment may be no copies: where the log has a column such as the number of the order, tell copies by it before.
 
     Returns
     -------
@@ -387,18 +397,19 @@ def retention_triangle(
     require_same_index(customer=customer, date=date, amount=amount)
     calendar = read_period(period, week_start)
     ids, code = encode_customers("customer", customer)
-    day = as_day_column("date", date)
+    time = as_time_column("date", date)
+    day = time.astype("datetime64[D]")
     columns: dict[str, npt.NDArray[Any]] = {"customer": code, "date": day}
     money = None
     if amount is not None:
         money = columns["amount"] = as_log_amounts("amount", amount)
     require_same_length(**columns)
     today = as_day("as_of", as_of)
-    kept = without_copies(duplicates, date=moments_of_rows("date", date, day, duplicates), customer=code, amount=money)
-    n_duplicates = 0 if kept is None else int(np.count_nonzero(~kept))
-    if kept is not None:
-        code, day, money = code[kept], day[kept], None if money is None else money[kept]
     known = day <= today
+    copies = treat_copies(duplicates, used=known, date=time, customer=code, amount=money)
+    if copies.rows is not None:
+        kept = copies.rows
+        code, day, known, money = code[kept], day[kept], known[kept], None if money is None else money[kept]
     n_rows_later = int(len(day) - np.count_nonzero(known))
     if n_rows_later:
         code, day = code[known], day[known]
@@ -446,7 +457,8 @@ def retention_triangle(
         cohort=first_day(cohort, calendar),
         size=size,
         n_rows_later=n_rows_later,
-        n_duplicates=n_duplicates,
+        n_duplicates=copies.n_dropped,
+        n_duplicates_kept=copies.n_kept,
         n_customers_later=int(len(first) - np.count_nonzero(entered)),
         **found,
     )

@@ -99,9 +99,36 @@ def read_json(text: str | bytes, build: Callable[[dict[str, Any]], _T]) -> _T:
     except InputError as error:
         if error.name == "text":
             raise
-        raise InputError("text", "what `to_json` wrote", text, hint=f"{type(error).__name__}: {error}") from error
+        raise InputError("text", "what `to_json` wrote", text, hint=_in_words(error)) from error
     except (AttributeError, ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
-        raise InputError("text", "what `to_json` wrote", text, hint=f"{type(error).__name__}: {error}") from error
+        raise InputError("text", "what `to_json` wrote", text, hint=_in_words(error)) from error
+
+
+_LACKING = re.compile(r"missing \d+ required (?:keyword-only|positional) arguments?: (.+)")
+
+
+def _in_words(error: Exception) -> str:
+    """Say what is wrong with a text in words of the text, not of Python."""
+    if lacking := _LACKING.search(str(error)):
+        return f"missing: {lacking[1].replace(chr(39), '`')}"
+    if isinstance(error, KeyError):
+        return f"missing: `{error.args[0]}`" if error.args else "a field is missing"
+    for kind, words in _WORDS.items():
+        if isinstance(error, kind):
+            return words
+    if isinstance(error, json.JSONDecodeError):
+        return f"it is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+    return str(error) or "a value of another kind than is needed"
+
+
+_WORDS: dict[type[Exception], str] = {
+    OverflowError: "a number is too large",
+    ArithmeticError: "numbers that cannot be computed with",
+    LookupError: "a list is too short",
+    RecursionError: "lists or objects nested too deeply",
+    AttributeError: "a value of another kind than is needed",
+}
+"""What errors of Python itself mean in a text; the others say it themselves."""
 
 
 def _require_schema(schema: Any) -> None:
@@ -340,7 +367,12 @@ def _times(value: Any) -> Any:
     """Read days, or points in time, in the unit of the text."""
     for item in np.array(value, dtype=object).ravel():
         _require_iso(item)
-    times = np.array(value, dtype="datetime64" if value else "datetime64[D]")
+    try:
+        times = np.array(value, dtype="datetime64" if value else "datetime64[D]")
+    except ValueError as error:
+        for item in np.array(value, dtype=object).ravel():
+            _time(item)
+        raise ValueError("days or moments in equally long lists") from error
     return times.astype("datetime64[D]") if np.datetime_data(times.dtype)[0] == "generic" else times  # all are NaT
 
 
@@ -375,7 +407,10 @@ def _texts(value: Any) -> Any:
 
 def _time(value: Any) -> np.datetime64:
     _require_iso(value)
-    return np.datetime64(value)
+    try:
+        return np.datetime64(value)
+    except ValueError as error:
+        raise ValueError(f"a day or a moment of the calendar, not {value!r}") from error
 
 
 def _require_iso(text: Any) -> None:

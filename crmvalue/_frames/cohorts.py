@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+import attrs
 import numpy as np
 
 from crmvalue._cohorts.retention import MONTHS, WEEKS, first_day, period_of, read_period, require_room
-from crmvalue._core.checks import AMOUNT_RULE, LARGEST_AMOUNT, RESIDUE, as_day
+from crmvalue._core.checks import AMOUNT_RULE, LARGEST_AMOUNT, RESIDUE, as_day, require_choice
 from crmvalue._frames.columns import find_roles
 from crmvalue._frames.customers import FrameResult
 from crmvalue._frames.engines import (
@@ -23,7 +24,7 @@ from crmvalue._frames.engines import (
 )
 from crmvalue._frames.log import arrays_of
 from crmvalue._frames.orders import WHOLE, no_id, read_rows, require_years, times_in
-from crmvalue._purchases.order_log import Policy
+from crmvalue._purchases.order_log import Duplicates, Policy, say_alternatives
 from crmvalue.cohorts import RetentionTriangle, retention_triangle
 from crmvalue.errors import InputError
 
@@ -47,6 +48,7 @@ def retention(
     amount: str | None = None,
     quantity: str | None = None,
     week_start: str = "monday",
+    duplicates: Duplicates = "keep",
 ) -> FrameResult:
     """Follow cohorts by the period of their first purchase, from a frame of orders.
 
@@ -54,7 +56,7 @@ def retention(
     ----------
     orders, customer, date, amount, quantity
         As in :func:`summarise`.
-    period, as_of, week_start
+    period, as_of, week_start, duplicates
         As in :func:`crmvalue.cohorts.retention_triangle`.
 
     Returns
@@ -71,7 +73,8 @@ def retention(
 
     Notes
     -----
-    An engine counts the customers of each cohort in each period; only these counts come into memory.
+    An engine counts the customers of each cohort in each period; only these counts come into memory. In a lazy
+    frame it does not count the copies that ``duplicates="keep"`` keeps: `n_duplicates_kept` is None there.
 
     Examples
     --------
@@ -93,19 +96,30 @@ def retention(
         lazy = None  # the functions of arrays read dates as text
     if lazy is None:
         columns = arrays_of(frame, roles)
-        result = retention_triangle(**columns, period=period, as_of=as_of, week_start=week_start)  # type: ignore[arg-type]  # checked there
+        options: dict[str, Any] = {"week_start": week_start, "duplicates": duplicates}  # checked there
+        result = retention_triangle(**columns, period=period, as_of=as_of, **options)  # type: ignore[arg-type]  # checked there
         table: Any = from_columns(result.to_columns(), frame)
     else:
         calendar = read_period(period, week_start)
-        rows = read_rows(lazy, roles.columns, Policy("raise", "keep", "raise"), keep_time=True)
+        require_choice("duplicates", duplicates, get_args(Duplicates))
+        rows = read_rows(lazy, roles.columns, Policy("raise", "keep", "raise", duplicates), keep_time=True)
         today = as_day("as_of", as_of)
-        result = _triangle(rows, period, week_start, calendar, today, has_money="amount" in roles.columns)
+        result = _triangle(rows, period, week_start, calendar, today, duplicates, has_money="amount" in roles.columns)
+        if duplicates == "keep" and isinstance(frame, nw.DataFrame):
+            result = attrs.evolve(result, n_duplicates_kept=_count_copies(rows, today))
         table = upload(result.to_columns(), lazy)
     return FrameResult(frame=native(table, frame), result=result, columns=roles.columns, guessed=roles.guessed)
 
 
 def _triangle(
-    rows: nw.LazyFrame[Any], period: str, week_start: str, calendar: str, today: np.datetime64, *, has_money: bool
+    rows: nw.LazyFrame[Any],
+    period: str,
+    week_start: str,
+    calendar: str,
+    today: np.datetime64,
+    duplicates: str,
+    *,
+    has_money: bool,
 ) -> RetentionTriangle:
     """Let the engine count; what the counts mean is said at :class:`crmvalue.cohorts.RetentionTriangle`."""
     import narwhals as nw
@@ -123,7 +137,11 @@ def _triangle(
         bad["_odd_id"] = odd_id
     checked = rows.with_columns(*(flag(kind).alias(name) for name, kind in bad.items()))
     span = (day.min().alias("_first"), day.max().alias("_last"))
-    totals = collect(checked.select(*(nw.col(name).sum() for name in bad), *span))
+    copies = {
+        name: nw.when(kind).then(nw.col("_copies")).otherwise(nw.lit(0)).sum().alias(name)
+        for name, kind in (("_copies_used", ~late), ("_copies_late", late))
+    }
+    totals = collect(checked.select(*(nw.col(name).sum() for name in bad), *copies.values(), *span))
     ends = np.array([totals.pop(name)[0] for name in ("_first", "_last")], dtype=np.float64)
     found = {name: total(column) for name, column in totals.items()}
     for name, role, rule in (
@@ -136,6 +154,9 @@ def _triangle(
         if found.get(name):
             raise InputError(role, rule, "another value", count=found[name])
     require_years(ends)
+    if duplicates == "raise" and found["_copies_used"]:
+        rule = "such that no row is an exact copy of an earlier one"
+        raise InputError("date", rule, "a copy", count=found["_copies_used"], hint=say_alternatives("duplicates"))
     bought = ~(money < 0.0) if has_money else ~who.is_null()
     cells = (
         rows.filter(~late)
@@ -154,8 +175,26 @@ def _triangle(
         )
     )
     n_all = total(collect(rows.select("_who").unique(["_who"]).select(nw.len().alias("n")))["n"])
-    counted = _from_counts(table, n_all, found["_late"], calendar, today, has_money=has_money)
-    return RetentionTriangle(period=period, week_start=week_start, as_of=today, **counted)
+    n_late = found["_late"] + found["_copies_late"]
+    counted = _from_counts(table, n_all, n_late, calendar, today, has_money=has_money)
+    return RetentionTriangle(
+        period=period,
+        week_start=week_start,
+        as_of=today,
+        n_duplicates=found["_copies_used"],
+        n_duplicates_kept=None if duplicates == "keep" else 0,
+        **counted,
+    )
+
+
+def _count_copies(rows: nw.LazyFrame[Any], today: np.datetime64) -> int:
+    """Count the exact copies of earlier rows, up to the last day."""
+    import narwhals as nw
+
+    keys = [name for name in ("_who", "_time", "_money") if name in rows.collect_schema()]
+    used = rows.filter(nw.col("_day") <= float(today.astype(np.int64))).select(*keys)
+    n = nw.len().alias("n")
+    return total(collect(used.select(n))["n"]) - total(collect(used.unique(keys).select(n))["n"])
 
 
 def _from_counts(

@@ -590,7 +590,7 @@ def _without_duplicates(log: _Columns) -> _Columns:
     if log.group is not None:
         columns.append(log.group)
     copy = find_copies(columns)
-    if not copy.any():
+    if copy is None:
         return log
     kept = ~copy
     group = None if log.group is None else log.group[kept]

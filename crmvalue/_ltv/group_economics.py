@@ -14,18 +14,18 @@ from crmvalue._core.calendar import months_between, pile_of_first_days
 from crmvalue._core.checks import (
     as_column,
     as_day,
-    as_day_column,
     as_fraction,
     as_log_amounts,
     as_positive,
     as_text,
+    as_time_column,
     require,
     require_choice,
     require_same_index,
     require_same_length,
 )
 from crmvalue._core.comparisons import just_below, lengths_of_skewed
-from crmvalue._core.encoding.copies import moments_of_rows, without_copies
+from crmvalue._core.encoding.copies import treat_copies
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -50,7 +50,7 @@ from crmvalue.errors import DataWarning, InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._core.encoding.copies import Duplicates
+    from crmvalue._core.encoding.copies import Copies, Duplicates
     from crmvalue._core.per_customer import Segments
     from crmvalue.typing import ArrayLike, Floats, Integers
 
@@ -582,7 +582,8 @@ def cash_flows_by_age(
         Segment of each of the customers, for a mapping. A column of pandas whose index holds identifiers is brought
         into the order of `customers`, as for the margin.
     duplicates : {"keep", "drop", "raise"}, optional
-        What to do with exact copies of rows, as in :func:`crmvalue.cohorts.retention_triangle`.
+        What to do with exact copies of rows, as in :func:`crmvalue.cohorts.retention_triangle`. A warning says how
+        many count or are left out.
 
     Returns
     -------
@@ -599,7 +600,8 @@ def cash_flows_by_age(
     Warns
     -----
     DataWarning
-        If first purchases pile up at the start of the log: old customers look new there.
+        If first purchases pile up at the start of the log: old customers look new there. If rows are exact copies of
+        an earlier one, whether they count or are left out.
 
     Examples
     --------
@@ -613,20 +615,21 @@ def cash_flows_by_age(
     if len(wanted) != len(place):
         raise InputError("customers", "each customer once", f"{len(wanted)} customers in {len(place)} rows")
     ids, code = encode_customers("customer", customer)
-    days, money = as_day_column("date", date), as_log_amounts("amount", amount)
+    times, money = as_time_column("date", date), as_log_amounts("amount", amount)
+    days = times.astype("datetime64[D]")
     require_same_length(customer=code, date=days, amount=money)
     require_choice("period", period, get_args(AgePeriod))
     end = as_day("as_of", as_of)
-    single = without_copies(
-        duplicates, date=moments_of_rows("date", date, days, duplicates), customer=code, amount=money
-    )
     n = len(wanted)
     ours = hand_over(wanted[place]).array
     rows = Rows.of(ours, customers=customers)
     segments = as_segments(segment, n, rows=rows)
     share = np.broadcast_to(as_per_customer("margin", margin, n, kind="fraction", segments=segments, rows=rows), (n,))
     row = _find(ids, wanted, place)[code]
-    kept = (row >= 0) & (days <= end) & (True if single is None else single)
+    kept = (row >= 0) & (days <= end)
+    copies = treat_copies(duplicates, used=kept, date=times, customer=code, amount=money)
+    if copies.rows is not None:
+        kept &= copies.rows
     row, days, money = row[kept], days[kept], money[kept]
     start = np.full(n, np.iinfo(np.int64).max)
     np.minimum.at(start, row, days.astype(np.int64))
@@ -634,6 +637,7 @@ def cash_flows_by_age(
     missing = np.bincount(row, minlength=n) == 0
     require(~missing, "customers", ours, f"with an order until {end}")
     _warn_of_old_customers(first)
+    _warn_of_copies(copies)
     length = _periods(first, np.broadcast_to(end + np.timedelta64(1, "D"), (n,)), period)
     n_periods = int(length.max())
     if n_periods == 0:
@@ -656,6 +660,18 @@ def _warn_of_old_customers(first: npt.NDArray[np.datetime64]) -> None:
             "be older than it, and their first periods are none. Leave them out of `customers`."
         )
         warnings.warn(DataWarning(message, n_old), stacklevel=3)
+
+
+def _warn_of_copies(copies: Copies) -> None:
+    """Say how many of the rows are exact copies of an earlier one: an array has no place for such a count."""
+    for n, done in (
+        (copies.n_kept, 'counted; duplicates="drop" leaves such rows out'),
+        (copies.n_dropped, 'left out; duplicates="keep" counts such rows'),
+    ):
+        if n:
+            what = counted(n, "row is an exact copy", "rows are exact copies")
+            message = f"{what} of an earlier row in customer, date, time of day and amount: {done}."
+            warnings.warn(DataWarning(message, n), stacklevel=3)
 
 
 def _find(ids: npt.NDArray[Any], wanted: npt.NDArray[Any], place: Integers) -> Integers:

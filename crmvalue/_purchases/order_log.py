@@ -27,7 +27,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.encoding.copies import Duplicates
+from crmvalue._core.encoding.copies import Duplicates, find_copies
 from crmvalue._core.encoding.customers import encode_customers, fill_missing
 from crmvalue._core.encoding.keys import in_order
 from crmvalue._core.encoding.threads import in_halves, side_by_side
@@ -95,8 +95,6 @@ _EACH_ROW_ONCE = (
     "n_refunds_netted",
     "n_purchase_rows",
 )
-
-_MIXER = np.uint64(0x9E3779B97F4A7C15)  # an odd number with well mixed bits
 
 
 def _maybe_count(name: str) -> Any:
@@ -431,22 +429,12 @@ def _find_copies(rows: SortedRows, time: Dates, amount: Floats | None) -> npt.ND
         money = amount[row] + 0.0  # no -0.0
         money[np.isnan(money)] = np.nan  # one NaN for all
         columns.append(money.view(np.int64))
-    # Rows with different keys differ. Sorting one key is several times faster than sorting the columns.
-    key = np.zeros(len(row), dtype=np.uint64)
-    for column in columns:
-        key = (key ^ column.view(np.uint64)) * _MIXER
-        key ^= key >> np.uint64(29)
-    ordered = np.sort(key)
-    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
-    if not len(repeated):
+    again = find_copies(columns)
+    if again is None:
         return None
-    place = np.minimum(np.searchsorted(repeated, key), len(repeated) - 1)
-    likely = np.nonzero(repeated[place] == key)[0]
-    likely = likely[np.lexsort([column[likely] for column in columns])]  # stable: copies come later
-    same = np.logical_and.reduce([column[likely[1:]] == column[likely[:-1]] for column in columns])
     copy = np.zeros(len(time), dtype=bool)
-    copy[row[likely[1:][same]]] = True
-    return copy if same.any() else None
+    copy[row[again]] = True
+    return copy
 
 
 def last_day(log: Log, name: str, value: ArrayLike | None) -> np.datetime64:

@@ -396,6 +396,12 @@ class TestPathsFromTouches:
             for k, (a, b) in enumerate(pairwise(ends))
         ]
         assert found == expected
+        copies = {
+            f"n_duplicate_{kind}_kept": len(known) - len(set(known))
+            for kind, rows in (("touches", touches), ("conversions", conversions))
+            if (known := [row for row in rows if (row[2] if kind == "touches" else row[1]) <= as_of])
+        }
+        left |= {name: n for name, n in copies.items() if n}
         names = [field.name for field in attrs.fields(Paths) if field.name.startswith("n_")]
         assert {name: getattr(paths, name) for name in names[2:] if getattr(paths, name)} == left
         assert (paths.n_paths == np.maximum(paths.n_conversions, 1)).all()

@@ -71,6 +71,7 @@ _MOST_DAYS = 3660
 _KINDS = ("reminder", "overdue", "after a visit", "after a deferred sale")
 _DAY = np.timedelta64(1, "D")
 _FIRST_DAY = np.datetime64("0001-01-01", "D")
+_LAST_DAY = np.datetime64("9999-12-31", "D")
 _NEVER = np.datetime64("NaT", "D")
 
 
@@ -342,9 +343,8 @@ class ServiceCycle:
         )
 
     def _last(self, date: Dates) -> Dates:
-        """Last day on which a message of a day is still sent."""
-        last: Dates = date + np.timedelta64(self.most_days_late, "D")
-        return last
+        """Last day on which a message of a day is still sent, in the year 9999 at the latest."""
+        return np.minimum(date + np.timedelta64(self.most_days_late, "D"), _LAST_DAY)
 
     def due(
         self,

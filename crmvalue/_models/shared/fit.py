@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import Floats
 
 __all__ = [
+    "ADVICE",
     "COEFFICIENT_LIMIT",
     "LOG_HIGH",
     "LOG_LOW",
@@ -79,6 +80,9 @@ _FLAT = 0.25  # a curvature below this leaves a log-parameter uncertain by a sta
 
 
 NOT_SETTLED = "the search did not settle"
+
+ADVICE = "give a prior, try a simpler model, or get more data"
+"""What each message of a diagnosis ends with."""
 
 _MODELS: dict[str, type[Any]] = {}  # every model that a fit may hold, by name
 
@@ -669,14 +673,13 @@ def _diagnose(
                 covariance[i, i] = np.inf
     gradient_norm = float(np.abs(best.at.gradient[free]).max(initial=0.0))
     at_edge = tuple(name for name, hit in zip(names, edge, strict=True) if hit)
-    advice = "give a prior, try a simpler model, or get more data"
     messages = []
     if not best.converged:
-        messages.append(f"{NOT_SETTLED} (slope {gradient_norm:.2g}): {advice}")
+        messages.append(f"{NOT_SETTLED} (slope {gradient_norm:.2g}): {ADVICE}")
     if at_edge:
-        messages.append(f"{', '.join(at_edge)} ran to the boundary of the search: {advice}")
+        messages.append(f"{', '.join(at_edge)} ran to the boundary of the search: {ADVICE}")
     if undetermined:
-        messages.append(f"the data hardly determine {', '.join(undetermined)}: {advice}")
+        messages.append(f"the data hardly determine {', '.join(undetermined)}: {ADVICE}")
     diagnosis = Diagnosis(
         gradient_norm=gradient_norm,
         boundary=at_edge,

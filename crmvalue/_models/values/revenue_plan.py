@@ -12,6 +12,7 @@ from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import as_day, as_flag, as_fraction, as_whole_number, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.per_customer import Rows, as_per_customer, as_segments
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -38,7 +39,7 @@ from crmvalue._models.spend.payments import payments_of
 from crmvalue._models.values.customer_values import grade_of
 from crmvalue._models.values.expected_ends import at_draws, weighted_ends
 from crmvalue._models.values.posterior import MOST_DRAWS, total_of_alike
-from crmvalue._models.values.value_intervals import draw_fit, draw_spending, require_fit
+from crmvalue._models.values.value_intervals import draw_fit, draw_spending, require_few_draws, require_fit
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT
 from crmvalue.typing import Interval
@@ -62,9 +63,8 @@ if TYPE_CHECKING:
 __all__ = ["RevenuePlan", "revenue_plan"]
 
 _MOST_MONTHS = 120
-_MOST_TERMS = 60_000_000  # of log-likelihoods, draws times rows: some ten seconds
-_PER_DRAW = 1000  # rows that take as long as a draw without rows
-_USUAL_DRAWS = 200  # as many are always taken
+_MOST_WORK = 2_400_000_000  # of futures x months x rows: two minutes
+_PER_ROW = 150  # futures that take as long as what is expected of a row in a month
 _MOST_CELLS = 1 << 20  # of futures x months drawn at a time
 _FUTURES = 1000  # of each distinct row, whose moments the variance needs; a small base has more
 _ALL_CELLS = 1 << 22  # of futures x months x rows, up to which a base has as many futures as draws
@@ -215,7 +215,8 @@ def revenue_plan(
         Draws of the parameters and futures of customers, for the intervals: at least 2 / (1 - level). More than 200 are
         taken up to 60 million divided by 1000 plus the number of different customers: 29,732 for the 1,018 of 2,357
         customers, in some 10 seconds. From a thousand on, the futures of a large base are no more: their variance is
-        known by then.
+        known by then. With 200 draws, 12 months of 100,000 different customers take 20 s of CPU. Beyond two minutes,
+        fewer draws or months are asked for: a million different customers have 50 draws for 12 months.
     rng : numpy.random.Generator, optional
         Source of randomness of the intervals, needed with `level`.
 
@@ -276,6 +277,9 @@ def revenue_plan(
     with np.errstate(under="ignore"):
         spend, season = spend_ahead(spending, history, None), month_factors(spending, start)
         customers = alike(history)
+        coverage = None if level is None else as_fraction("level", level)
+        if coverage is not None:
+            _require_short(coverage, n_draws, len(customers.rows), n)
         upto = _purchases_upto(process_of(purchases, customers.rows), customers, until)
         weights = (np.ones(len(history)), spend, spend * share)
         counts, revenue, kept = (
@@ -283,9 +287,8 @@ def revenue_plan(
             for weight in weights
         )
         revenue, kept = revenue * season, kept * season
-        low = high = total = coverage = None
-        if level is not None:
-            coverage = as_fraction("level", level)
+        low = high = total = None
+        if coverage is not None:
             found = _intervals(
                 history, customers, purchase_model, spend_model, (start, until), revenue, coverage, n_draws, as_rng(rng)
             )
@@ -304,6 +307,23 @@ def revenue_plan(
         as_of=history.as_of,
         seasonal=isinstance(purchases, SeasonalModel),
     )
+
+
+def _require_short(level: float, n_draws: int, n_rows: int, n_months: int) -> None:
+    """Refuse intervals from too few draws, or that would take long, before the work."""
+    least = math.ceil(2.0 / (1.0 - level) - _ROUNDING)
+    if n_draws < least:
+        raise InputError("n_draws", f"at least {least} for a level of {level:g}", n_draws)
+    require_few_draws(n_draws, n_rows)
+    most = _MOST_WORK // (n_rows * n_months) - _PER_ROW
+    if min(n_draws, _FUTURES) <= most:
+        return
+    if most >= least:
+        rule = f"at most {most:,} for {n_rows:,} different customers and {counted(n_months, 'month')}"
+        raise InputError("n_draws", f"{rule}, to take some two minutes", n_draws, hint="fewer months allow more")
+    months = _MOST_WORK // (n_rows * (least + _PER_ROW))
+    rule = f"at most {months:,} with intervals of {n_rows:,} different customers, to take some two minutes"
+    raise InputError("n_months", rule, n_months, hint="or plan without `level`")
 
 
 def _months(as_of: np.datetime64, n: int) -> tuple[Dates, Dates]:
@@ -358,13 +378,6 @@ def _intervals(
     `months` are their first days, and their ends as times from the end of observation.
     """
     start, until = months
-    least = math.ceil(2.0 / (1.0 - level) - _ROUNDING)
-    if n < least:
-        raise InputError("n_draws", f"at least {least} for a level of {level:g}", n)
-    most = max(_USUAL_DRAWS, _MOST_TERMS // (_PER_DRAW + len(customers.rows)))
-    if n > most:
-        rule = f"at most {most:,} for {len(customers.rows):,} different customers, to take some ten seconds"
-        raise InputError("n_draws", rule, n, hint="the ends of intervals of a level of 0.9 move little beyond 2,000")
     require_fit("purchase_model", purchase_fit)
     require_fit("spend_model", spend_fit)
     purchase = draw_fit("purchase_model", purchase_fit, len(history), total_of_alike(purchase_fit, customers), n, rng)

@@ -17,7 +17,7 @@ from crmvalue._core.labels import counted
 from crmvalue._core.values import checked_field, count_field, number_column, number_field, stay_frozen
 from crmvalue._models.seasons.seasonal_model import SeasonalModel
 from crmvalue._models.shared.common import as_rng, take
-from crmvalue._models.shared.fit import Fit
+from crmvalue._models.shared.fit import ADVICE, Fit
 from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.spend.gamma_gamma import GammaGamma
@@ -48,12 +48,15 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["ValueIntervals", "draw_fit", "draw_spending", "require_fit", "value_intervals"]
+__all__ = ["ValueIntervals", "draw_fit", "draw_spending", "require_few_draws", "require_fit", "value_intervals"]
 
 _POOR = 0.25  # an effective share below this is warned of: ends move twice as much from one `rng` to another
 _USELESS = 0.1  # below this they are not to be trusted
 _ENOUGH = 20  # effective draws beyond each end, which know the chance beyond it to within a quarter
 _ROUNDING = 1e-9
+_MOST_TERMS = 60_000_000  # of log-likelihoods, draws times rows: some ten seconds
+_PER_DRAW = 1000  # rows that take as long as a draw without rows
+_USUAL_DRAWS = 200  # as many are always taken
 
 
 def _interval(name: str) -> Any:
@@ -218,6 +221,7 @@ def value_intervals(
     n = as_whole_number("n_draws", n_draws, low=1, high=MOST_DRAWS)
     if n < least:
         raise InputError("n_draws", f"at least {least} for a level of {coverage:g}", n)
+    require_few_draws(n, len(customers.rows))
     generator = as_rng(rng)
     require_fit("purchase_model", purchase_fit)
     purchase = draw_fit(
@@ -290,13 +294,22 @@ def draw_spending(
     )
 
 
+def require_few_draws(n: int, n_rows: int) -> None:
+    """Refuse draws of the parameters that would take long for the number of different customers."""
+    most = max(_USUAL_DRAWS, _MOST_TERMS // (_PER_DRAW + n_rows))
+    if n > most:
+        rule = f"at most {most:,} for {n_rows:,} different customers, to take some ten seconds"
+        raise InputError("n_draws", rule, n, hint="the ends of intervals of a level of 0.9 move little beyond 2,000")
+
+
 def require_fit(name: str, fit: object) -> None:
     """Refuse what is no fit, or a fit whose parameters are too uncertain to draw others."""
     if not isinstance(fit, Fit):
         rule = "a Fit where `level` is given: only a fit knows the uncertainty of the parameters"
         raise InputError(name, rule, type(fit).__name__)
     if not (fit.diagnosis.trustworthy and np.isfinite(fit.search_covariance).all()):
-        hint = "; ".join((*fit.diagnosis.messages, "give priors, try a simpler model, or get more data"))
+        found = [message.removesuffix(f": {ADVICE}") for message in fit.diagnosis.messages]
+        hint = f"{'; '.join(found)}: {ADVICE}" if found else ADVICE
         raise InputError(name, "a trustworthy fit where `level` is given", "one that is not", hint=hint)
 
 

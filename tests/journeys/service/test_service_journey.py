@@ -57,6 +57,16 @@ class TestServiceCycleInAPlan:
             ("2024-06-11T10:00", "overdue"),
         ]
 
+    def test_no_message_expires_after_the_end_of_the_calendar(self):
+        items = InstalledItems(
+            customer=["ann"], last_service=["9996-11-30"], interval_months=1, last_visit=["9996-11-29"]
+        )
+        cycle = ServiceCycle(items=items, channels="sms", follow_up_months=[1], most_days_late=3660)
+        made = plan([cycle], BASE, None, None, Policy(), "9997-01-02")
+        assert made.step.tolist() == ["after a visit, month 1", "overdue"]
+        assert made.expires.astype(str).tolist() == ["9999-12-31T23:59:59"] * 2
+        assert type(made).from_json(made.to_json()) == made
+
     def test_consent_hours_and_duplicates(self):
         made = plan([CYCLE], BASE, None, None, Policy(quiet_hours=(20, 11)), "2024-05-27")
         assert made.decision.tolist() == ["send", "no consent"]

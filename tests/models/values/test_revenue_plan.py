@@ -13,6 +13,7 @@ from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.spend.payments import payments_of
 from crmvalue._models.values import revenue_plan as revenue_plans
 from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes
+from crmvalue._models.values.revenue_plan import _require_short
 from crmvalue.errors import InputError
 from crmvalue.models import (
     Calendar,
@@ -312,3 +313,28 @@ class TestRevenuePlan:
                 **{"history": DATED, "purchase_model": MODELS[0], "spend_model": SPEND, "margin": 1, **changes}
             )
         assert caught.value.name == name
+
+
+class TestWork:
+    """What would take more than some two minutes is refused before anything is computed."""
+
+    @pytest.mark.parametrize(
+        ("n_draws", "n_rows", "n_months", "name", "rule"),
+        [
+            (200, 1_000_000, 12, "n_draws", "at most 50 for 1,000,000 different customers and 12 months"),
+            (200, 100_000, 120, "n_draws", "at most 50 for 100,000 different customers and 120 months"),
+            (20, 10_000_000, 12, "n_months", "at most 1 with intervals of 10,000,000 different customers"),
+            (201, 1_000_000, 1, "n_draws", "at most 200 for 1,000,000 different customers"),
+            (19, 1, 1, "n_draws", "at least 20 for a level of 0.9"),
+        ],
+    )
+    def test_refusals(self, n_draws, n_rows, n_months, name, rule):
+        with pytest.raises(InputError, match=rule) as caught:
+            _require_short(0.9, n_draws, n_rows, n_months)
+        assert caught.value.name == name
+
+    @pytest.mark.parametrize(
+        ("n_draws", "n_rows", "n_months"), [(50, 1_000_000, 12), (29_732, 1_018, 120), (200, 400_000, 12)]
+    )
+    def test_taken(self, n_draws, n_rows, n_months):
+        _require_short(0.9, n_draws, n_rows, n_months)
