@@ -363,6 +363,9 @@ def read_history(
     frame: Any, time_unit: TimeUnit, needed: tuple[str, ...], covariates: tuple[str, ...] = ()
 ) -> PurchaseHistory:
     """Make a history of the columns of an eager frame; times that a spend model does not need are made up."""
+    import narwhals as nw
+
+    frame = nw.maybe_reset_index(frame)  # all columns are of the same rows, whatever pandas calls these
     columns = {name: frame[name].to_native() for name in needed}
     if "recency" not in columns:
         x = np.asarray(columns["frequency"], dtype=np.float64)

@@ -20,10 +20,11 @@ _NORMAL = 1.959963984540054  # of an interval of 95 %
 _LEAST = 1e-3  # shape at the lower end of an interval
 
 
-def regularity_parts(shape: float, error: float) -> Parts:
+def regularity_parts(shape: float, error: float, n_customers: int) -> Parts:
     """Draw how long the times between purchases are beside the customer's mean, and how long they were at random."""
     if math.isnan(shape):
-        return nothing("No customer has two times between purchases")
+        few = "The times between purchases are too few, or too short, to tell how regular they are"
+        return nothing(few if n_customers else "No customer has two times between purchases")
     least, most = max(shape - _NORMAL * error, _LEAST), shape + _NORMAL * error
     known = f"shape {shown(shape)} ({shown(least)} to {shown(most)})"
     title = f"No difference from purchases at random is shown: {known}"

@@ -43,7 +43,9 @@ class Regularity(Columns, Pictured):
     shape : float
         Shape of the gamma distribution of the times between the purchases of a customer, > 0: 1 for purchases at
         random, more for regular ones, less for bursts. :func:`estimate_regularity` looks from 0.05 to 100, and gives
-        infinity where no shape below 100 is likelier, such as for equal times; NaN if no customer has two of them.
+        infinity where no shape below 100 is likelier, such as for equal times. NaN if no customer has two of them, or
+        if their times are as good as equal but not 20 times as likely as at random: such as two times of a week in all,
+        or purchases on every single day, which whole days do not tell from many purchases at random.
     standard_error : float
         Standard error of the shape; NaN where it has none, as for an infinite shape.
     n_customers : int
@@ -81,7 +83,7 @@ class Regularity(Columns, Pictured):
             raise InputError("standard_error", "NaN where `shape` is infinite or NaN", self.standard_error)
 
     def _parts(self) -> Parts:
-        return regularity_parts(self.shape, self.standard_error)
+        return regularity_parts(self.shape, self.standard_error, self.n_customers)
 
     def to_columns(self) -> dict[str, object]:
         """Give one row for a dataframe of any kind."""

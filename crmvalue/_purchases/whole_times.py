@@ -25,6 +25,7 @@ _MOST_STEPS = 80
 _MOST = 20  # times of a stretch
 _LOWEST, _HIGHEST = 0.05, 100.0  # of a shape
 _FLAT = 1e-6  # difference of log-likelihoods that shows nothing
+_SHOWN = -math.log(0.05)  # times at random have such a ratio of likelihoods in at most one log of twenty
 _STEP = 0.01  # of derivatives, as a share of the shape
 
 
@@ -81,7 +82,8 @@ class WholeTimes(NamedTuple):
 def likeliest_shape(times: WholeTimes) -> tuple[float, float]:
     """Find the shape of the greatest conditional likelihood from 0.05 to 100, and its standard error.
 
-    The shape is infinite where no smaller one is likelier than 100.
+    The shape is infinite where no smaller one is likelier than 100, and 100 is at least 20 times as likely as times at
+    random; NaN where it is not.
     """
     from scipy.optimize import minimize_scalar
 
@@ -91,8 +93,9 @@ def likeliest_shape(times: WholeTimes) -> tuple[float, float]:
         method="bounded",
         options={"xatol": 1e-3},
     )
-    if times.log_likelihoods(_HIGHEST)[0] >= -found.fun - _FLAT:
-        return math.inf, math.nan
+    highest = times.log_likelihoods(_HIGHEST)[0]
+    if highest >= -found.fun - _FLAT:
+        return (math.inf if highest - times.log_likelihoods(1.0)[0] > _SHOWN else math.nan), math.nan
     shape = math.exp(found.x)
     step = _STEP * shape
     below, here, above = (times.log_likelihoods(shape + move) for move in (-step, 0.0, step))

@@ -288,13 +288,14 @@ class _Terms(NamedTuple):
         )  # fmt: skip
 
     def summed_second(self, share: Floats) -> Floats:
-        """Sum over terms of second derivatives in parameters and of products of first ones."""
-        found: Floats = (self.first * share) @ self.first.T
-        for i in range(_M):
-            for j in range(_M):
-                found[i, j] += float((share * self.slopes[i] * self.slopes[j]) @ self.covariance[i, j])
+        """Sum over terms of second derivatives in parameters and of products of first ones.
+
+        In one thread: on a busy machine, threads of a linear algebra library wait for longer than such sums take.
+        """
+        found: Floats = np.einsum("ik,jk->ij", self.first * share, self.first)
+        found += np.einsum("ijk,ik,jk->ij", self.covariance, self.slopes * share, self.slopes)
         for i, j, values in self.second:
-            total = float(share @ values)
+            total = float(np.einsum("k,k->", share, values))
             found[i, j] += total
             if i != j:
                 found[j, i] += total

@@ -66,8 +66,8 @@ class TestPosterior:
 class TestRegularity:
     """Shares of gamma times of mean 1 with the shape found, beside those of exponential ones."""
 
-    def regularity(self, shape, error):
-        counts = {"n_customers": 5, "n_intervals": 20}
+    def regularity(self, shape, error, n_customers=5):
+        counts = {"n_customers": n_customers, "n_intervals": 20}
         return purchases.Regularity(
             shape=shape, standard_error=error, **counts, sum_log_intervals=3.0, time_unit="week"
         )
@@ -95,11 +95,14 @@ class TestRegularity:
             (0.4, 0.05, "Customers buy in bursts, less regularly than at random: shape 0.4 (0.302 to 0.498)"),
             (np.inf, np.nan, "Customers buy like a clock: the times of each are as good as equal"),
             (0.001, np.nan, "The times between purchases have the shape 0.001; 1 is at random"),
-            (np.nan, np.nan, "No customer has two times between purchases"),
+            (np.nan, np.nan, "The times between purchases are too few, or too short, to tell how regular they are"),
         ],
     )
     def test_titles(self, shape, error, title):
         assert parts(self.regularity(shape, error))[0] == title
+
+    def test_nobody_has_two_times(self):
+        assert parts(self.regularity(np.nan, np.nan, 0))[0] == "No customer has two times between purchases"
 
     def test_a_clock(self):
         assert parts(self.regularity(np.inf, np.nan))[1]["share"].tolist() == [0, 0, 1, 0, 0, 0, 0, 0]

@@ -478,11 +478,22 @@ class TestRegularity:
         weekly = np.arange("2024-01-01", "2024-03-01", 7, dtype="datetime64[D]")
         assert estimate_regularity(["a"] * len(weekly), weekly).shape == math.inf
         daily = np.arange("2024-01-01", "2024-03-01", dtype="datetime64[D]")
-        assert estimate_regularity(["a"] * len(daily), daily).shape == math.inf
+        assert math.isnan(estimate_regularity(["a"] * len(daily), daily).shape)  # whole days leave no other times
+        assert math.isnan(estimate_regularity(["a"] * 3, weekly[:3]).shape)
         once = estimate_regularity(["a", "b", "b"], ["2024-01-01", "2024-01-01", "2024-01-05"])
         assert math.isnan(once.shape)
         assert (once.n_customers, once.n_intervals) == (0, 1)
         assert Regularity.from_json(once.to_json()) == once
+
+    def test_few_random_buyers_do_not_buy_like_a_clock(self):
+        """Of 300 groups of ten customers with three purchases at random, 134 were as good as equal in whole weeks."""
+        rng = np.random.default_rng(3)
+        who = np.repeat(np.arange(10), 3)
+        found = []
+        for _ in range(100):
+            day = np.cumsum(rng.exponential(7.0, (10, 3)), axis=1).ravel().astype(int)
+            found.append(estimate_regularity(who, np.datetime64("2020-01-01") + day, grain="week").shape)
+        assert np.isinf(found).mean() <= 0.05
 
 
 class TestWordsOfTheChoice:
