@@ -366,9 +366,9 @@ def plan_and_actual(
     counted_rows = np.zeros(len(date), dtype=bool)
     for i in range(n):
         rows = slice(*np.searchsorted(key, [key_of_plan[i], key_of_plan[i] + 1]))
-        own_date, own_amount = date[rows], amount[rows]
-        inside = (own_date >= start[i]) & (own_date <= end[i])
-        counted_rows[rows] |= inside
+        own_date, own_amount, own_counted = date[rows], amount[rows], counted_rows[rows]
+        inside = _between(own_date, start[i], end[i])
+        own_counted[inside] = True
         last = min(end[i], now)
         n_days = int(working(start[i], end[i] + _DAY))
         if not n_days:
@@ -439,12 +439,17 @@ def _working_days(office: BusinessHours | None) -> Any:
     return count
 
 
+def _between(date: Dates, first: np.datetime64, last: np.datetime64) -> slice:
+    """Find the rows from one day to another; dates ascend."""
+    return slice(*np.searchsorted(date, np.array([first, last + _DAY])))
+
+
 def _daily(date: Dates, amount: Floats, begin: np.datetime64, last: np.datetime64, working: Any) -> Floats:
-    """Sum up each working day; what came in on another day counts for the next one."""
+    """Sum up each working day; what came in on another day counts for the next one. Dates ascend."""
     n_days = int(working(begin, last + _DAY))
     if n_days <= 0:
         return np.zeros(0)
-    inside = (date >= begin) & (date <= last)
+    inside = _between(date, begin, last)
     place = np.minimum(working(begin, date[inside]), n_days - 1).astype(np.int64)
     return np.bincount(place, amount[inside], n_days).astype(np.float64)
 

@@ -274,6 +274,12 @@ class TestGroupEconomics:
         assert found.payback.tolist() == [120, 120]
         assert np.isnan([found.payback_low, found.payback_high]).all()
 
+    def test_one_more_period_of_one_customer_gives_no_interval_either(self):
+        flows = [[9, 5], [9, np.nan], [9, np.nan]]
+        found = group_economics({"g": ["a"] * 3}, [14, 9, 9], acquisition_cost=9, cash_flows=flows)
+        assert found.payback.tolist() == [1, 1]
+        assert np.isnan([found.payback_low, found.payback_high]).all()
+
     def test_a_value_of_seven_times_the_cost_in_each_row_says_nothing_of_the_next_one(self):
         """What rounding leaves is no variation."""
         cost = np.array([10, 20.1, 30.7, 5.3, 7.7])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, timedelta
 
 import numpy as np
@@ -226,6 +227,19 @@ class TestPlanAndActual:
         assert found.actual.tolist() == [10, 0]
         assert found.conclusion.endswith("1 amount has labels of which no target is known.")
         assert (found.n_unplanned, found.n_unlabelled, found.unplanned) == (1, 1, 4)
+
+    def test_targets_of_single_days_take_time_in_proportion_to_their_number(self):
+        """With all sales looked through for each day, eight times the days took eight times as long."""
+        days = np.arange("2018-01-01", "2024-01-01", dtype="datetime64[D]")
+        sales = {"date": np.tile(days, 456), "amount": np.ones(456 * len(days))}
+        times = []
+        for n in (len(days) // 8, len(days)):
+            plan = {"start": days[:n], "end": days[:n], "target": np.ones(n)}
+            before = time.process_time()
+            found = plan_and_actual(plan, sales, as_of="2023-12-31")
+            times.append(time.process_time() - before)
+            assert found.actual.sum() + found.unplanned == len(sales["date"])
+        assert times[1] < 4 * times[0] + 0.2
 
     def test_dataframes(self):
         sales = sales_of([("ann", "north", 0, 40.0), ("bob", "north", 1, 5.0)])
