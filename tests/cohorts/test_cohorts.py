@@ -874,6 +874,12 @@ class TestProjectRetention:
         assert found.holdout_error == pytest.approx(error)
         assert f"{error:.1%} off" in found.conclusion
 
+    def test_a_check_on_periods_without_customers_is_said(self):
+        found = project_retention([100, 40, 0, 0], 2, n_holdout=2)
+        assert math.isnan(found.holdout_error)
+        said = f"On 2 held-out periods, nobody was active; the model expected {found.holdout_predicted.sum():.4g}."
+        assert found.conclusion.endswith(said)
+
     def test_cohorts_of_a_triangle(self):
         starts = [(1, 12)] * 20 + [(1, 1)] * 6 + [(1, 3)] * 4 + [(3, 9)] * 11 + [(3, 2)] * 7 + [(6, 1)] * 3
         triangle = subscriptions(starts)
