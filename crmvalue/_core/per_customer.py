@@ -66,7 +66,7 @@ def as_segments(value: ArrayLike | None, n: int, name: str = "segment", *, rows:
     """
     if value is None or isinstance(value, Segments):
         return value
-    rule = f"a column with one label for each of the {n} customers"
+    rule = f"a column of {counted(n, 'label')}, one for each row"
     if rows is not None:
         value = in_order(name, value, rows)
     array, _ = to_array(name, value, rule, as_objects=isinstance(value, list | tuple))

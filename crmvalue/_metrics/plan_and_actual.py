@@ -220,10 +220,12 @@ class PlanAndActual(Columns, Pictured):
         may = reached & (self.days_left > 0) & ~(self.prob_reached >= _CERTAIN)
         if not may.any():
             return ""
-        lowest = float(np.min(self.prob_reached, where=may & ~np.isnan(self.prob_reached), initial=1.0))
+        known = may & ~np.isnan(self.prob_reached)
+        lowest = float(np.min(self.prob_reached, where=known, initial=1.0))
         one = may.sum() == 1
-        least = "" if one else "at least "
-        chance = f" (probability to end at or above it {least}{lowest:z.0%})" if lowest < _CERTAIN else ""
+        least = f"{lowest:z.0%}" if one else f"at least {math.floor(100 * lowest)}%"
+        where = "" if known.sum() == may.sum() else ", where it is known,"
+        chance = f" (probability to end at or above it{where} {least})" if lowest < _CERTAIN else ""
         who = "has days left: returns may still take it" if one else "have days left: returns may still take them"
         return f" {int(may.sum()):,} of those reached {who} below the target{chance}."
 

@@ -210,6 +210,27 @@ class TestPlanAndActual:
         over = plan_and_actual(plan, sales, as_of="2025-03-31")
         assert (over.prob_reached[0], over.conclusion) == (1.0, "Of 1 target: 1 reached.")
 
+    def test_the_least_chance_of_several_is_not_rounded_up(self):
+        """Chances of 0.895 and 0.905 are at least 89 %; nothing is said of one that too few days tell."""
+        day = np.datetime64("2025-03-01") + np.arange(8)
+        sales = {"who": ["ann"] * 8 + ["bob"], "date": [*day, day[-1]], "amount": [5, -1, 5, 4, 6, 5, -3, 6, -1]}
+        plan = {"who": ["ann"] * 2, "start": ["2025-03-01"] * 2, "end": ["2025-03-31"] * 2, "target": [27, 20]}
+        found = plan_and_actual(plan, sales, as_of="2025-03-08")
+        assert 0.895 <= found.prob_reached[0] < 0.9 < found.prob_reached[1]
+        assert found.conclusion.split(".")[1].endswith("(probability to end at or above it at least 89%)")
+        ends = {"start": ["2025-03-01", "2025-03-08"], "end": ["2025-03-31", "2025-03-09"], "target": [27, 0]}
+        sales["amount"][-2:] = [6, 0]
+        sales |= {
+            "who": [*sales["who"], "bob"],
+            "date": [*sales["date"], "2025-03-06"],
+            "amount": [*sales["amount"], -1],
+        }
+        found = plan_and_actual({"who": ["ann", "bob"], **ends}, sales, as_of="2025-03-08")
+        assert np.isnan(found.prob_reached[1])
+        assert found.conclusion.split(".")[1].endswith(
+            "(probability to end at or above it, where it is known, at least 89%)"
+        )
+
     @pytest.mark.parametrize("paid", [0.1, 0.7, 4.35, 19.99])
     def test_equal_days_foretell_a_sum_but_no_chance(self, paid):
         """Nothing shows how days vary that are all alike, whatever their residue."""
