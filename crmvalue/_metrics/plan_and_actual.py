@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -27,7 +28,7 @@ from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of, counted
-from crmvalue._core.per_customer import Segments, as_segments
+from crmvalue._core.per_customer import Segments, as_segments, plain_moments
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     FixedMapping,
@@ -400,11 +401,13 @@ def plan_and_actual(
 
 def _texts(name: str, column: Any) -> tuple[str, ...]:
     array, _ = to_array(name, column, "a column of labels", as_objects=isinstance(column, list | tuple))
-    return tuple(map(_label, array.tolist()))
+    return tuple(map(_label, plain_moments(array).tolist()))
 
 
 def _label(label: Any) -> str:
-    """Write a label; a whole number is the same as an integer and as a float, as tables with gaps have it."""
+    """Write a label: a whole number is the same as integer and as float, and a day the same as its midnight."""
+    if isinstance(label, datetime) and label.tzinfo is None and label.time() == time.min:
+        return str(label.date())
     return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 

@@ -262,6 +262,18 @@ class TestPlanAndActual:
             assert found.actual.sum() + found.unplanned == len(sales["date"])
         assert times[1] < 4 * times[0] + 0.2
 
+    @pytest.mark.parametrize("unit", ["D", "us", "ns"])
+    def test_a_day_is_one_label_in_every_form(self, unit):
+        days = [date(2025, 1, 1), date(2025, 2, 1)]
+        column = np.array(days, f"datetime64[{unit}]")
+        forms = [days, column, pd.Series(column), [str(day) for day in days], list(pd.to_datetime(days))]
+        for planned in forms:
+            plan = {"cohort": planned, "start": [START] * 2, "end": [END] * 2, "target": [10, 10]}
+            for sold in forms:
+                found = plan_and_actual(plan, {"cohort": sold, "date": [START] * 2, "amount": [3, 4]}, as_of=NOW)
+                assert found.dimensions == {"cohort": ("2025-01-01", "2025-02-01")}
+                assert found.actual.tolist() == [3, 4]
+
     def test_dataframes(self):
         sales = sales_of([("ann", "north", 0, 40.0), ("bob", "north", 1, 5.0)])
         found = plan_and_actual(pd.DataFrame(PLAN), pd.DataFrame(sales), as_of=NOW)
