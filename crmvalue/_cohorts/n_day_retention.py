@@ -285,13 +285,14 @@ def n_day_retention(
     entered = first < end
     lived = np.where(entered, (end - np.where(entered, first, 0)) // unit - 1, -1)  # the last day that is over
     age = (number - first[code]) // unit
-    eligible = np.zeros(len(low), dtype=np.int64)
-    retained = np.zeros(len(low), dtype=np.int64)
-    for i, (begin, end) in enumerate(zip(low, high, strict=True)):
-        old_enough = lived >= (begin if np.isinf(end) else end)
-        back = np.zeros(len(first), dtype=bool)
-        back[code[(age >= begin) & (age <= end)]] = True
-        eligible[i], retained[i] = np.count_nonzero(old_enough), np.count_nonzero(back & old_enough)
+    needed = np.where(np.isinf(high), low, high)
+    eligible = len(lived) - np.searchsorted(np.sort(lived), needed)
+    if kind == "unbounded":
+        latest = np.full(len(first), -1)
+        np.maximum.at(latest, code, age)
+        retained = len(lived) - np.searchsorted(np.sort(np.minimum(latest, lived)), low)
+    else:
+        retained = _came_back(code, age, lived, low, high)
     return NDayRetention(
         kind=kind,
         day_length=day_length,
@@ -305,6 +306,19 @@ def n_day_retention(
         n_customers_later=int(len(first) - np.count_nonzero(entered)),
         n_rows_outside=int(np.count_nonzero(age < 0)),
     )
+
+
+def _came_back(code: Integers, age: Integers, lived: Integers, low: Floats, high: Floats) -> Integers:
+    """Count the customers with a row in each window, of those whose days until its end are over."""
+    order = np.argsort(age, kind="stable")
+    code, age = code[order], age[order]
+    starts, ends = np.searchsorted(age, low), np.searchsorted(age, high, side="right")
+    found = np.zeros(len(low), dtype=np.int64)
+    for i, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        back = np.zeros(len(lived), dtype=bool)
+        back[code[start:end]] = True
+        found[i] = np.count_nonzero(back & (lived >= high[i]))
+    return found
 
 
 def _read_days(days: ArrayLike, kind: str) -> tuple[Floats, Floats]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from crmvalue._cohorts.retention import RetentionTriangle
 from crmvalue._core.checks import as_counts, as_whole_number, require
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, figure
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -114,9 +114,13 @@ class RetentionProjection:
         text = f"After {periods}, {last:z.1%} of the customers are expected to be active."
         if not self.fit.diagnosis.trustworthy:
             text = f"{text} The fit is not trustworthy: see its diagnosis."
-        if math.isnan(self.holdout_error):
+        known = ~np.isnan(self.holdout_actual)
+        if not known.any():
             return f"{text} The model was not checked on held-out periods."
         held_out = counted(self.n_holdout, "held-out period")
+        if math.isnan(self.holdout_error):
+            expected = figure(self.holdout_predicted[known].sum())
+            return f"{text} On {held_out}, nobody was active; the model expected {expected}."
         return f"{text} On {held_out}, the model was {self.holdout_error:z.1%} off."
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "beside",
     "in_order",
     "per_customer_field",
+    "plain_moments",
 ]
 
 PerCustomer: TypeAlias = "float | Floats"
@@ -66,14 +67,14 @@ def as_segments(value: ArrayLike | None, n: int, name: str = "segment", *, rows:
     """
     if value is None or isinstance(value, Segments):
         return value
-    rule = f"a column with one label for each of the {n} customers"
+    rule = f"a column of {counted(n, 'label')}, one for each row"
     if rows is not None:
         value = in_order(name, value, rows)
     array, _ = to_array(name, value, rule, as_objects=isinstance(value, list | tuple))
     if array.shape != (n,):
         raise InputError(name, rule, array.shape)
     try:
-        labels, code = _encode(array)
+        labels, code = _encode(plain_moments(array))
     except TypeError as error:  # a list or another value that cannot be a key
         raise InputError(name, rule, value) from error
     for place, label in enumerate(labels):
@@ -81,6 +82,14 @@ def as_segments(value: ArrayLike | None, n: int, name: str = "segment", *, rows:
             index = int(np.argmax(code == place))
             raise InputError(name, "a label, not empty or missing", label, index=index)
     return Segments(labels, code)
+
+
+def plain_moments(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Make whole days of moments that are all midnights; Python knows no nanoseconds, and would read numbers."""
+    if array.dtype.kind != "M":
+        return array
+    days = array.astype("datetime64[D]")
+    return days if ((days == array) | np.isnat(array)).all() else array.astype("datetime64[us]")
 
 
 def _encode(array: npt.NDArray[Any]) -> tuple[list[Any], Integers]:

@@ -120,7 +120,8 @@ class BudgetSplit(Columns, Pictured):
             return f"No channel reaches the ratio of {as_given(self.target_ratio)}. Spend nothing, or lower the target."
         moves = f"Change: {', '.join(more)}." if more else "Leave all channels as they are."
         text = f"{moves} LTV:CAC is then {self.total_ratio:z.2f}."
-        rest = f" {self.unspent:z,.2f} of the budget would not pay at the ratio of {as_given(self.target_ratio)}."
+        left = f"{self.unspent:z,.2f} of the budget is left"
+        rest = f" {left}: no channel can spend more at the ratio of {as_given(self.target_ratio)}."
         return text + (rest if round(self.unspent, 2) else "")
 
     def _parts(self) -> Parts:
@@ -152,7 +153,7 @@ def _split_parts(split: BudgetSplit) -> Parts:
         names = [*names[:first], f"{len(names) - first:,} other channels"]
         spend, now = (np.append(column[:first], column[first:].sum()) for column in (spend, now))
         said = [*said[:first], ""]
-    rest = f"; {shown(split.unspent, 'money')} of the budget would not pay" if split.unspent > 0 else ""
+    rest = f"; {shown(split.unspent, 'money')} of the budget is left" if split.unspent > 0 else ""
     up, down = int(np.argmax(change)), int(np.argmin(change))
     moves = [(up, "more")] * bool(change[up] > 0) + [(down, "less")] * bool(change[down] < 0)
     words = [f"{shown(abs(change[k]), 'money')} {word} on {cut(split.channels[k])}" for k, word in moves]

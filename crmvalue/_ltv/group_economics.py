@@ -534,9 +534,7 @@ def _payback(flows: Floats, rows: Integers, price: float, t: float) -> tuple[flo
         np.cumsum(away, axis=1, out=away)
         square += np.einsum("ij,ij->j", away, away)
     half = np.where(count > 1, t * np.sqrt(square), np.nan)
-    if (
-        n_known and half[-1] <= _ROUNDING * np.abs(mean).sum()
-    ):  # all customers pay the same: nothing shows how they vary
+    if not (half > _ROUNDING * np.abs(mean).sum()).any():  # all customers pay the same: nothing shows how they vary
         half[:] = np.nan
     upto = mean.cumsum()
     return _first(upto, price), _first(upto + half, price), _first(upto - half, price)

@@ -12,7 +12,7 @@ import numpy as np
 from crmvalue._core.checks import as_float, as_fraction, as_name, as_positive, as_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import as_given
+from crmvalue._core.labels import as_given, figure
 from crmvalue._core.values import (
     checked_field,
     number_column,
@@ -172,11 +172,10 @@ class QuotedFigureChecks(Columns):
     def statements(self) -> list[str]:
         """Say of each figure what the source claims and what you have; with no figure, what is needed."""
         rows = zip(self.claim, self.source, self.own, self.unit, self.verdict, strict=True)
-        own = "more than any number"
         if not self.name:
             return [f"No figure is checked: {'; '.join(self.not_checked)}."]
         return [
-            f"{claim} (Source: {source}.) Yours: {f'{value:.3g}' if math.isfinite(value) else own}, {unit}: {verdict}."
+            f"{claim} (Source: {source}.) Yours: {_written(value)}, {unit}: {verdict}."
             for claim, source, value, unit, verdict in rows
         ]
 
@@ -197,6 +196,10 @@ class QuotedFigureChecks(Columns):
     def from_json(cls, text: str) -> QuotedFigureChecks:
         """Read what :meth:`to_json` wrote, and check it; other text is an InputError."""
         return from_json(cls, text)
+
+
+def _written(value: float) -> str:
+    return figure(value, digits=3) if math.isfinite(value) else "more than any number"
 
 
 def _decimals(*ends: float) -> int:

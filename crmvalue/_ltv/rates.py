@@ -89,7 +89,8 @@ def convert_rate(rate: ArrayLike, *, kind: RateKind, from_period: RatePeriod, to
     k = float(_DAYS[to_period] / _DAYS[from_period])
     converted: Floats
     if kind == "retention":
-        converted = values**k
+        with np.errstate(under="ignore"):  # what is left after a long time may be 0
+            converted = values**k
     elif kind == "churn":
         with np.errstate(divide="ignore"):  # a churn of 1 stays 1: log 0 = -inf, exp(-inf) = 0
             converted = -np.expm1(k * np.log1p(-values))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import datetime, time
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -27,7 +28,7 @@ from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of, counted
-from crmvalue._core.per_customer import Segments, as_segments
+from crmvalue._core.per_customer import Segments, as_segments, plain_moments
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     FixedMapping,
@@ -220,10 +221,12 @@ class PlanAndActual(Columns, Pictured):
         may = reached & (self.days_left > 0) & ~(self.prob_reached >= _CERTAIN)
         if not may.any():
             return ""
-        lowest = float(np.min(self.prob_reached, where=may & ~np.isnan(self.prob_reached), initial=1.0))
+        known = may & ~np.isnan(self.prob_reached)
+        lowest = float(np.min(self.prob_reached, where=known, initial=1.0))
         one = may.sum() == 1
-        least = "" if one else "at least "
-        chance = f" (probability to end at or above it {least}{lowest:z.0%})" if lowest < _CERTAIN else ""
+        least = f"{lowest:z.0%}" if one else f"at least {math.floor(100 * lowest)}%"
+        where = "" if known.sum() == may.sum() else ", where it is known,"
+        chance = f" (probability to end at or above it{where} {least})" if lowest < _CERTAIN else ""
         who = "has days left: returns may still take it" if one else "have days left: returns may still take them"
         return f" {int(may.sum()):,} of those reached {who} below the target{chance}."
 
@@ -366,9 +369,9 @@ def plan_and_actual(
     counted_rows = np.zeros(len(date), dtype=bool)
     for i in range(n):
         rows = slice(*np.searchsorted(key, [key_of_plan[i], key_of_plan[i] + 1]))
-        own_date, own_amount = date[rows], amount[rows]
-        inside = (own_date >= start[i]) & (own_date <= end[i])
-        counted_rows[rows] |= inside
+        own_date, own_amount, own_counted = date[rows], amount[rows], counted_rows[rows]
+        inside = _between(own_date, start[i], end[i])
+        own_counted[inside] = True
         last = min(end[i], now)
         n_days = int(working(start[i], end[i] + _DAY))
         if not n_days:
@@ -398,11 +401,13 @@ def plan_and_actual(
 
 def _texts(name: str, column: Any) -> tuple[str, ...]:
     array, _ = to_array(name, column, "a column of labels", as_objects=isinstance(column, list | tuple))
-    return tuple(map(_label, array.tolist()))
+    return tuple(map(_label, plain_moments(array).tolist()))
 
 
 def _label(label: Any) -> str:
-    """Write a label; a whole number is the same as an integer and as a float, as tables with gaps have it."""
+    """Write a label: a whole number is the same as integer and as float, and a day the same as its midnight."""
+    if isinstance(label, datetime) and label.tzinfo is None and label.time() == time.min:
+        return str(label.date())
     return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
@@ -439,12 +444,17 @@ def _working_days(office: BusinessHours | None) -> Any:
     return count
 
 
+def _between(date: Dates, first: np.datetime64, last: np.datetime64) -> slice:
+    """Find the rows from one day to another; dates ascend."""
+    return slice(*np.searchsorted(date, np.array([first, last + _DAY])))
+
+
 def _daily(date: Dates, amount: Floats, begin: np.datetime64, last: np.datetime64, working: Any) -> Floats:
-    """Sum up each working day; what came in on another day counts for the next one."""
+    """Sum up each working day; what came in on another day counts for the next one. Dates ascend."""
     n_days = int(working(begin, last + _DAY))
     if n_days <= 0:
         return np.zeros(0)
-    inside = (date >= begin) & (date <= last)
+    inside = _between(date, begin, last)
     place = np.minimum(working(begin, date[inside]), n_days - 1).astype(np.int64)
     return np.bincount(place, amount[inside], n_days).astype(np.float64)
 

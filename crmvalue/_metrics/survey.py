@@ -462,7 +462,9 @@ def _same(answers: Floats) -> bool:
 def _left_out_text(names: tuple[str, ...]) -> str:
     if not names:
         return ""
-    return f"{counted(len(names), 'question')} left out, because the answers never vary: {listed(names)}. "
+    return (
+        f"{counted(len(names), 'question')} left out, because the answers never vary or are missing: {listed(names)}. "
+    )
 
 
 def _rounding_variance(answers: Floats) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -11,6 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_floats, as_fraction, require, require_same_length
 from crmvalue._core.comparisons import decimals, just_below
 from crmvalue._core.frames import Columns
+from crmvalue._core.labels import as_given
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import array_columns, number_column, number_field, optional, require_at_most, stay_frozen
 from crmvalue._segmentation.labels import as_shares_of_a_sum
@@ -253,14 +253,13 @@ class ValueConcentration:
     @property
     def conclusion(self) -> str:
         """Say the shares in a sentence."""
-        best, held, holders, asked = (
-            _percent(share) for share in (self.best_customers, self.value_of_best, self.holders, self.value_share)
-        )
+        best, asked = _as_given(self.best_customers), _as_given(self.value_share)
+        holders, held = _percent(self.holders), _percent(self.value_of_best)
         if self.warning_share is not None and not self.is_warning:
             held = _percent(self.value_of_best, below=self.warning_share)
         said = f"the best {best} of the customers hold {held} of the value; the best {holders} hold {asked}"
         if self.warning_share is not None and self.is_warning:
-            return f"{said}; the warning share of {_percent(self.warning_share)} is reached"
+            return f"{said}; the warning share of {_as_given(self.warning_share)} is reached"
         return said
 
 
@@ -307,7 +306,12 @@ def concentration(
     )
 
 
-def _percent(share: float, *, below: float = math.inf) -> str:
+def _as_given(share: float) -> str:
+    """Write a share that was asked for, with all of its digits."""
+    return f"{as_given(100 * share)}%"
+
+
+def _percent(share: float, *, below: float = 1.0) -> str:
     """Write whole percent, and less than 1 % with two digits; what is below a limit is not written as the limit."""
     digits = decimals(100 * share, 100 * below, 0)
     return f"{share:z.{digits}%}" if share >= 0.01 else f"{100 * share:.2g}%"

@@ -45,6 +45,7 @@ TierBasis: TypeAlias = Literal["value_share", "customer_share"]
 
 _MONTHS = {"sleeping_from": 9, "potential_churn_from": 24, "churned_from": 36}
 _ABC = (0.8, 0.95)  # shares of the value
+_ROUNDING = 1e-12  # of a gap: less is what binary arithmetic leaves of nothing
 
 LIFECYCLE_STAGES = ("active", "sleeping", "potential churn", "churned")
 """Stages by time since the last purchase, in the order in which a customer without a purchase passes them."""
@@ -184,7 +185,8 @@ def lifecycle_limits(gap: ArrayLike, *, share: float = 0.9) -> dict[str, Any]:
     require_same_length(gap=days)
     require(days > 0, "gap", days, "> 0", hint="leave out customers with one purchase")
     part = as_fraction("share", share)
-    first = math.ceil(float(np.quantile(days, part, method="inverted_cdf")))
+    gap_of_share = float(np.quantile(days, part, method="inverted_cdf"))
+    first = math.ceil(gap_of_share * (1 - _ROUNDING))  # weeks times 7 may be a little more than whole days
     base = _MONTHS["sleeping_from"]
     limits = {name: -(-first * months // base) for name, months in _MONTHS.items()}
     return {"unit": "day", **limits}

@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_counts, as_fraction, as_positive, as_whole_number, require_same_index
 from crmvalue._core.encoding.customers import are_texts
 from crmvalue._core.frames import Columns
-from crmvalue._core.labels import counted, listed
+from crmvalue._core.labels import as_given, counted, listed
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
@@ -416,7 +416,7 @@ def _unfair(before: Window, now: Window) -> str:
 
 
 def _length(window: Window) -> str:
-    return "all time" if window == "all" else "1 day" if window == 1 else f"{window:g} days"
+    return "all time" if window == "all" else "1 day" if window == 1 else f"{as_given(window)} days"
 
 
 def _movement(before: int, now: int) -> str:

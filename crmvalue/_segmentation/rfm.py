@@ -23,6 +23,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import as_given
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
@@ -440,7 +441,7 @@ def say_inside(window: float) -> str:
 
 
 def _said(window: float | None) -> str:
-    return "None for all time" if window is None else f"{window:g} days"
+    return "None for all time" if window is None else f"{as_given(window)} days"
 
 
 def _read(days_since_last: ArrayLike, n_purchases: ArrayLike, spend: ArrayLike) -> tuple[Floats, Floats, Floats]:

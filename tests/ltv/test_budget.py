@@ -139,6 +139,12 @@ class TestSplitBudget:
         assert split.spend.tolist() == [0]
         assert "No channel reaches the ratio of 3" in split.conclusion
 
+    def test_money_that_a_channel_cannot_take_is_not_said_not_to_pay(self):
+        """The next unit of money would bring ten times itself, if the channel could take it."""
+        split = split_budget(1_000, spend=[100], n_new=[10], value=[100], target_ratio=3, keep="each", most=500)
+        assert (split.next_ratio[0], split.unspent) == (10, 500)
+        assert split.conclusion.endswith("500.00 of the budget is left: no channel can spend more at the ratio of 3.")
+
     def test_no_money_brings_in_less_than_itself(self):
         split = split_budget(1e9, **{**ADS, "target_ratio": 1})
         assert (split.next_ratio >= 1 - 1e-6).all()

@@ -247,6 +247,17 @@ class TestGroupEconomics:
         for i in rows_of(found, "channel"):
             assert found.value[i] == pytest.approx(exact[found.group[i]], abs=0.011, rel=1e-12)
 
+    def test_days_of_cohorts_are_written_as_days(self):
+        """Python knows no nanoseconds: such a day was written as 1735689600000000000, and a missing one was a group."""
+        cohort = np.array(["2025-01-01", "2025-02-01"], "datetime64[ns]")
+        found = group_economics({"cohort": cohort}, [1, 2], acquisition_cost=1)
+        assert found.group == ("all", "2025-01-01", "2025-02-01")
+        later = group_economics({"cohort": cohort + np.timedelta64(90, "m")}, [1, 2], acquisition_cost=1)
+        assert later.group == ("all", "2025-01-01 01:30:00", "2025-02-01 01:30:00")
+        cohort[1] = "NaT"
+        with pytest.raises(InputError, match="a label, not empty or missing"):
+            group_economics({"cohort": cohort}, [1, 2], acquisition_cost=1)
+
     def test_order_of_customers_does_not_matter(self):
         order = np.array([3, 0, 4, 1, 2])
         other = table(
@@ -273,6 +284,12 @@ class TestGroupEconomics:
     def test_margins_alike_give_no_interval_of_the_payback(self):
         found = group_economics({"g": ["a"] * 5}, [9] * 5, acquisition_cost=12, cash_flows=[[0.1] * 200] * 5)
         assert found.payback.tolist() == [120, 120]
+        assert np.isnan([found.payback_low, found.payback_high]).all()
+
+    def test_one_more_period_of_one_customer_gives_no_interval_either(self):
+        flows = [[9, 5], [9, np.nan], [9, np.nan]]
+        found = group_economics({"g": ["a"] * 3}, [14, 9, 9], acquisition_cost=9, cash_flows=flows)
+        assert found.payback.tolist() == [1, 1]
         assert np.isnan([found.payback_low, found.payback_high]).all()
 
     def test_a_value_of_seven_times_the_cost_in_each_row_says_nothing_of_the_next_one(self):

@@ -61,6 +61,10 @@ class TestCheckQuotedFigures:
         assert nothing[0].startswith("No figure is checked: ")
         assert QuotedFigureChecks.from_json(found.to_json()) == found
 
+    def test_large_figures_are_written_out(self):
+        found = check_quoted_figures(acquisition_cost=12_340, retention_cost=1)
+        assert "Yours: 12,340, cost of winning" in found.statements()[0]
+
     def test_what_is_not_given_is_named(self):
         found = check_quoted_figures(csat=0.8)
         assert found.name == ("good satisfaction",)

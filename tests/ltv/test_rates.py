@@ -91,6 +91,10 @@ class TestConvertRate:
         assert refusal(ltv.convert_rate, rate=np.nextafter(1, 2), **options).name == "rate"
         assert refusal(ltv.convert_rate, rate=-1e-100, **options).name == "rate"
 
+    def test_what_is_left_of_next_to_nothing_is_nothing_whatever_the_caller_raises(self):
+        with np.errstate(all="raise"):
+            assert ltv.convert_rate(1e-10, kind="retention", from_period="day", to_period="year") == 0
+
     def test_the_ends_of_the_domain_of_discounts(self):
         """From 0 to a rate of e^230, about 1e100, after the conversion; so also in the other direction."""
         for to_period, k in (("year", 365.25), ("day", 1)):

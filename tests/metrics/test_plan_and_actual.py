@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, timedelta
 
 import numpy as np
@@ -209,6 +210,27 @@ class TestPlanAndActual:
         over = plan_and_actual(plan, sales, as_of="2025-03-31")
         assert (over.prob_reached[0], over.conclusion) == (1.0, "Of 1 target: 1 reached.")
 
+    def test_the_least_chance_of_several_is_not_rounded_up(self):
+        """Chances of 0.895 and 0.905 are at least 89 %; nothing is said of one that too few days tell."""
+        day = np.datetime64("2025-03-01") + np.arange(8)
+        sales = {"who": ["ann"] * 8 + ["bob"], "date": [*day, day[-1]], "amount": [5, -1, 5, 4, 6, 5, -3, 6, -1]}
+        plan = {"who": ["ann"] * 2, "start": ["2025-03-01"] * 2, "end": ["2025-03-31"] * 2, "target": [27, 20]}
+        found = plan_and_actual(plan, sales, as_of="2025-03-08")
+        assert 0.895 <= found.prob_reached[0] < 0.9 < found.prob_reached[1]
+        assert found.conclusion.split(".")[1].endswith("(probability to end at or above it at least 89%)")
+        ends = {"start": ["2025-03-01", "2025-03-08"], "end": ["2025-03-31", "2025-03-09"], "target": [27, 0]}
+        sales["amount"][-2:] = [6, 0]
+        sales |= {
+            "who": [*sales["who"], "bob"],
+            "date": [*sales["date"], "2025-03-06"],
+            "amount": [*sales["amount"], -1],
+        }
+        found = plan_and_actual({"who": ["ann", "bob"], **ends}, sales, as_of="2025-03-08")
+        assert np.isnan(found.prob_reached[1])
+        assert found.conclusion.split(".")[1].endswith(
+            "(probability to end at or above it, where it is known, at least 89%)"
+        )
+
     @pytest.mark.parametrize("paid", [0.1, 0.7, 4.35, 19.99])
     def test_equal_days_foretell_a_sum_but_no_chance(self, paid):
         """Nothing shows how days vary that are all alike, whatever their residue."""
@@ -226,6 +248,31 @@ class TestPlanAndActual:
         assert found.actual.tolist() == [10, 0]
         assert found.conclusion.endswith("1 amount has labels of which no target is known.")
         assert (found.n_unplanned, found.n_unlabelled, found.unplanned) == (1, 1, 4)
+
+    def test_targets_of_single_days_take_time_in_proportion_to_their_number(self):
+        """With all sales looked through for each day, eight times the days took eight times as long."""
+        days = np.arange("2018-01-01", "2024-01-01", dtype="datetime64[D]")
+        sales = {"date": np.tile(days, 456), "amount": np.ones(456 * len(days))}
+        times = []
+        for n in (len(days) // 8, len(days)):
+            plan = {"start": days[:n], "end": days[:n], "target": np.ones(n)}
+            before = time.process_time()
+            found = plan_and_actual(plan, sales, as_of="2023-12-31")
+            times.append(time.process_time() - before)
+            assert found.actual.sum() + found.unplanned == len(sales["date"])
+        assert times[1] < 4 * times[0] + 0.2
+
+    @pytest.mark.parametrize("unit", ["D", "us", "ns"])
+    def test_a_day_is_one_label_in_every_form(self, unit):
+        days = [date(2025, 1, 1), date(2025, 2, 1)]
+        column = np.array(days, f"datetime64[{unit}]")
+        forms = [days, column, pd.Series(column), [str(day) for day in days], list(pd.to_datetime(days))]
+        for planned in forms:
+            plan = {"cohort": planned, "start": [START] * 2, "end": [END] * 2, "target": [10, 10]}
+            for sold in forms:
+                found = plan_and_actual(plan, {"cohort": sold, "date": [START] * 2, "amount": [3, 4]}, as_of=NOW)
+                assert found.dimensions == {"cohort": ("2025-01-01", "2025-02-01")}
+                assert found.actual.tolist() == [3, 4]
 
     def test_dataframes(self):
         sales = sales_of([("ann", "north", 0, 40.0), ("bob", "north", 1, 5.0)])

@@ -136,6 +136,15 @@ class TestTopShare:
         curve = lorenz_curve(value)
         assert top_share(value, 1 - curve.customer_share) == pytest.approx(1 - curve.value_share, abs=1e-9)
 
+    def test_a_share_that_was_asked_for_keeps_its_digits(self):
+        """The best 2 % hold more than the best 1.5 %, and 75 % of the customers do not hold all of the value."""
+        found = concentration([60, 30, 9, 1], best_customers=0.015, value_share=0.995, warning_share=0.0125)
+        assert found.conclusion == (
+            "the best 1.5% of the customers hold 4% of the value; the best 88% hold 99.5%; "
+            "the warning share of 1.25% is reached"
+        )
+        assert "hold 99.7% of" in concentration([997, 1, 1, 1], best_customers=0.25).conclusion
+
     @pytest.mark.parametrize(("value", "name", "index"), REJECTED)
     def test_rejects_values(self, value, name, index):
         with pytest.raises(InputError) as caught:
@@ -219,7 +228,7 @@ class TestConcentration:
         assert said == "the best 20% of the customers hold 50% of the value; the best 20% hold 50%"
         few = concentration([10**6] + [1] * 1999, best_customers=0.005, warning_share=0.8).conclusion
         assert few == (
-            "the best 0.5% of the customers hold 100% of the value; the best 0.04% hold 80%; "
+            "the best 0.5% of the customers hold 99.8% of the value; the best 0.04% hold 80%; "
             "the warning share of 80% is reached"
         )
 

@@ -165,7 +165,7 @@ class TestLifecycleLimits:
     def test_definition(self, gaps, share):
         limits = lifecycle_limits(gaps, share=share)
         first = limits["sleeping_from"]
-        fits = [n for n in range(1, 502) if sum(gap <= n for gap in gaps) >= share * len(gaps) - 1e-9]
+        fits = [n for n in range(1, 502) if sum(gap * (1 - 1e-12) <= n for gap in gaps) >= share * len(gaps) - 1e-9]
         assert first == fits[0]
         assert limits == {
             "unit": "day",
@@ -174,6 +174,14 @@ class TestLifecycleLimits:
             "churned_from": 4 * first,
         }
         lifecycle_stage("2024-01-01", "2024-02-01", **limits)
+
+    def test_whole_days_counted_in_weeks_are_whole_days(self):
+        """7 * (d / 7 / f) is more than d / f for some whole d / f, such as 58 days with 29 purchases."""
+        for gap in range(1, 200):
+            for number in (1, 9, 29):
+                days = gap * number
+                assert lifecycle_limits([7 * (days / 7) / number])["sleeping_from"] == gap
+                assert lifecycle_limits([7 * (days / 7 / number)])["sleeping_from"] == gap
 
     @pytest.mark.parametrize(
         ("arguments", "name"),

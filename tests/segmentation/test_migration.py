@@ -413,6 +413,11 @@ class TestMigration:
             (365, 180, "365 days before and 180 days now: {}, so the best groups shrink by construction"),
             ("all", 180, "all time before and 180 days now: {}, so the best groups shrink by construction"),
             (7.5, "all", "7.5 days before and all time now: {}, so the best groups grow by construction"),
+            (
+                1234567,
+                1234567.5,
+                "1234567 days before and 1234567.5 days now: {}, so the best groups grow by construction",
+            ),
             ("all", "all", "all purchases up to each date: " + ALL_TIME),
         ],
     )

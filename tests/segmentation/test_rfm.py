@@ -348,7 +348,7 @@ class TestScoreRfm:
                 ]
                 assert score[place] == min(better, default=n_bins)
 
-    @pytest.mark.parametrize("window", [None, 90, 179.5])
+    @pytest.mark.parametrize("window", [None, 90, 179.5, 180.0001])
     def test_scores_columns_of_the_window_of_the_break_points_only(self, window):
         """Purchases of a year against break points of half a year make everybody better than they are."""
         breaks = fitted([(1, 1, 1), (2, 2, 2)], window=180)
@@ -356,6 +356,7 @@ class TestScoreRfm:
         with pytest.raises(InputError, match="that of the break points, 180 days") as caught:
             score_rfm(1, 2, 2, breaks, window=window)
         assert caught.value.name == "window"
+        assert caught.value.value != "180 days"
 
     def test_nobody_who_bought_in_the_window_has_been_silent_for_longer(self):
         days, number, spend = [10, 180, 181], [3, 1, 0], [30.0, 5.0, 0.0]  # the last one bought before the window

@@ -39,7 +39,7 @@ class TestBudgetSplit:
         assert data["spend_now"].tolist() == [100, 600, 50]
         assert data["said"].tolist() == ["LTV:CAC 4", "LTV:CAC 5", ""]
         axis = found.to_vega()["layer"][0]["encoding"]["x"]["title"]
-        assert axis == "Spend of a period [money]; 500 of the budget would not pay"
+        assert axis == "Spend of a period [money]; 500 of the budget is left"
 
     def test_titles(self):
         assert parts(self.split(spend=[600, 100, 50]))[0] == "Leave the spend of all channels as it is"
