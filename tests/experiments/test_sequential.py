@@ -243,7 +243,7 @@ class TestSequentialTest:
             ("looks", {"looks": [3, 2]}),
             ("looks", {"looks": [5]}),
             ("looks", {"looks": []}),
-            ("trials", {"looks": [1]}),
+            ("looks", {"looks": [1]}),
         ],
     )
     def test_rejections_of_streams(self, name, change):
