@@ -225,8 +225,8 @@ def attribute(
     Notes
     -----
     Two touches by one channel count twice, with two exceptions: "shapley" counts a channel once in a path, and in
-    "markov" a touch directly after a touch by the same channel adds nothing. "markov" divides the money as it divides
-    the conversions; the other models credit the money of each path.
+    "markov" of order 1 a touch directly after a touch by the same channel adds nothing. "markov" divides the money as
+    it divides the conversions; the other models credit the money of each path.
 
     Examples
     --------

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_float, as_floats, as_text, require, require_choice, require_same_index
+from crmvalue._core.comparisons import just_below
 from crmvalue._core.encoding.customers import encode_customers, stable_draw, text_array
 from crmvalue._core.labels import labelled
 from crmvalue.errors import InputError
@@ -77,7 +78,7 @@ def ice_rank(score: ArrayLike) -> npt.NDArray[np.int64]:
     -------
     ndarray of int
         Rank of each idea, 1 for the highest score. Equal scores share the better rank, and the next rank is left out:
-        1, 2, 2, 4.
+        1, 2, 2, 4. Scores that only rounding tells apart are equal.
 
     Raises
     ------
@@ -89,10 +90,13 @@ def ice_rank(score: ArrayLike) -> npt.NDArray[np.int64]:
     >>> ice_rank(ice_score([8, 5, 6, 9], [6, 5, 8, 9], [3, 2, 3, 9], convention="product"))
     array([2, 4, 2, 1])
     """
-    from scipy import stats
-
     scores = as_column("score", score)
-    return np.asarray(stats.rankdata(-scores, method="min"), dtype=np.int64)
+    order = np.argsort(-scores, kind="stable")
+    starts = np.ones(len(order), dtype=bool)
+    starts[1:] = scores[order][1:] < just_below(scores[order][:-1])
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = 1 + np.maximum.accumulate(np.where(starts, np.arange(len(order)), 0))
+    return rank
 
 
 def assign_variant(

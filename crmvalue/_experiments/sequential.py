@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_counts, as_outcomes, as_positive, require, require_same_index
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, columns_of, has_columns, points
+from crmvalue._core.labels import by_name, columns_of, has_columns, listed, points
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, stay_frozen
 from crmvalue._experiments.arms import (
@@ -333,7 +333,8 @@ def sequential_test_from_stream(
     Raises
     ------
     InputError
-        If an outcome is neither 0 nor 1, there are fewer than two arms, no arm is the control, or looks do not ascend.
+        If an outcome is neither 0 nor 1, there are fewer than two arms, no arm is the control, looks do not ascend, or
+        an arm has no customer at the last look.
 
     Notes
     -----
@@ -357,6 +358,12 @@ def sequential_test_from_stream(
         mine = rows.arm == a
         trials[:, a] = np.cumsum(mine)[places]
         successes[:, a] = np.cumsum(mine & y)[places]
+    late = [name for name, n in zip(rows.names, trials[-1].tolist(), strict=True) if not n]
+    if late:
+        hint = f"the first customer of {listed(late)} comes later"
+        raise InputError(
+            "looks", "so late that the last one has a customer of each arm", int(places[-1]) + 1, hint=hint
+        )
     return SequentialTest(
         successes=successes,
         trials=trials,

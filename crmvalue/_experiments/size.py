@@ -18,7 +18,7 @@ from crmvalue._core.checks import (
     require,
     require_choice,
 )
-from crmvalue._core.comparisons import p_text
+from crmvalue._core.comparisons import just_below, p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name
@@ -155,7 +155,7 @@ def sample_size(
     if not n * max(1.0, r) < _MOST:
         raise InputError("target", "further from `baseline`", p1)
     if null_variance == "pooled":
-        n0, n1 = math.ceil(n), math.ceil(n * r)
+        n0, n1 = _rounded_up(n), _rounded_up(n * r)
     else:
         n0, n1 = round(n), round(n * r)
     return SampleSize(n_control=max(1, n0), n_variant=max(1, n1), n_variants=k)
@@ -221,14 +221,14 @@ def sample_size_means(
         raise InputError("difference", "larger, against `std`", d)
     n = math.ceil(normal)
     if n < _LARGE:
-        low = max(2, math.ceil(2 / r))
+        low = max(2, _rounded_up(2 / r))
         n = max(n, low)
         level = float(significance_level) / k
         while _power_of_means(n, r, effect, level) < float(power):
             n += 1
         while n > low and _power_of_means(n - 1, r, effect, level) >= float(power):
             n -= 1
-    return SampleSize(n_control=n, n_variant=math.ceil(n * r), n_variants=k)
+    return SampleSize(n_control=n, n_variant=_rounded_up(n * r), n_variants=k)
 
 
 def minimum_detectable_effect(
@@ -394,7 +394,7 @@ def duration(n_total: ArrayLike, n_per_day: ArrayLike) -> FloatOrArray:
     total, daily = as_floats(n_total=n_total, n_per_day=n_per_day)
     require(total >= 0, "n_total", total, ">= 0")
     require(daily > 0, "n_per_day", daily, "> 0")
-    days: FloatOrArray = np.ceil(total / daily)[()]
+    days: FloatOrArray = np.ceil(just_below(total / daily))[()]  # 12753 / 283.4 is above 45 by rounding alone
     return days
 
 
@@ -596,11 +596,16 @@ def _errors_of_one(p0: float, p1: float, null_variance: str, z_alpha: float, z_p
     return max(0.0, under_null + under_effect)
 
 
+def _rounded_up(n: float) -> int:
+    """Round up to a whole number of customers; what is above one by rounding alone is that one, as 30 * 1.1 is 33."""
+    return math.ceil(just_below(n))
+
+
 def _power_of_means(n: float, r: float, effect: float, level: float) -> float:
     """Power of Student's two-sided test of two means, n customers in the control and r n in the variant."""
     from scipy import special
 
-    m = math.ceil(n * r)
+    m = _rounded_up(n * r)
     degrees = n + m - 2
     shift = effect / math.sqrt(1 / n + 1 / m)
     t = -float(special.stdtrit(degrees, level / 2))

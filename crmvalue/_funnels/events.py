@@ -328,8 +328,8 @@ class EventFunnel(Columns, Pictured):
         """How all attempts ended, and what share converts; with groups, a line for each."""
         n, won, lost = len(self), int((self.n_reached == len(self.stages)).sum()), int(self.is_lost.sum())
         text = (
-            f"By {_plain_time(self.as_of)} {counted(n, 'attempt')} entered at {self.stages[0]}: {won} reached "
-            f"{self.stages[-1]}, {counted(lost, 'is lost', 'are lost')}, {n - won - lost} still open."
+            f"By {_plain_time(self.as_of)} {counted(n, 'attempt')} entered at {self.stages[0]}: {won:,} reached "
+            f"{self.stages[-1]}, {counted(lost, 'is lost', 'are lost')}, {n - won - lost:,} still open."
         )
         if self.n_later:
             text += f" {counted(self.n_later, 'event')} came after that moment: left out."
@@ -345,10 +345,14 @@ class EventFunnel(Columns, Pictured):
     def _about_matured(self, reached: Integers) -> str:
         if not reached[0]:
             return "No window is over yet, so the final conversion is not known."
+        n = int(reached[0])
+        if reached[-1] == n:
+            all_of = f"{'The' if n == 1 else 'All'} {counted(n, 'attempt')}"
+            return f"{all_of} whose window is over converted: none was lost at any step."
         step = _step_share(reached)
         k = int(np.nanargmin(step))
         return (
-            f"Of the {counted(int(reached[0]), 'attempt')} whose window is over, {percent(reached[-1] / reached[0])} "
+            f"Of the {counted(n, 'attempt')} whose window is over, {percent(reached[-1] / n)} "
             f"converted; the weakest step is {self.stages[k]} to {self.stages[k + 1]} ({percent(step[k])})."
         )
 

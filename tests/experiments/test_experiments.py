@@ -62,7 +62,13 @@ class TestIceScore:
         mean, product = (ice_score(i, c, e, convention=word) for word in ("mean", "product"))
         assert (product <= mean**3 * (1 + 1e-12)).all()  # of the arithmetic and the geometric mean
         for score in (mean, product):
-            assert ice_rank(score).tolist() == [1 + int((score > mine).sum()) for mine in score]
+            assert ice_rank(score).tolist() == [1 + int((score > mine * (1 + 1e-12)).sum()) for mine in score]
+
+    @pytest.mark.parametrize("convention", ["mean", "product"])
+    def test_the_order_of_the_marks_breaks_no_tie(self, convention):
+        score = ice_score([1.8, 8.2, 3.1, 9], [3.1, 3.1, 8.2, 9], [8.2, 1.8, 1.8, 9], convention=convention)
+        assert ice_rank(score).tolist() == [2, 2, 2, 1]
+        assert ice_rank([7.4 + 4.4 + 1.8, 4.4 + 1.8 + 7.4, 13.7, -1, 0]).tolist() == [2, 2, 1, 5, 4]
 
     def test_the_convention_is_asked_for(self):
         with pytest.raises(TypeError, match="convention"):
@@ -750,6 +756,17 @@ class TestSampleSize:
         size = sample_size(0.2, 0.25, null_variance="pooled")
         assert SampleSize.from_json(size.to_json()) == size
         np.testing.assert_array_equal(duration([2188, 2100, 0], 150), [15, 14, 0])
+
+    def test_rounding_alone_adds_no_day_and_no_customer(self):
+        tenths = np.arange(1, 3000, 7)[:, None]
+        days = np.arange(1, 60)
+        assert duration(12753, 283.4) == 45
+        np.testing.assert_array_equal(
+            duration(tenths * days / 10, np.broadcast_to(tenths / 10, (len(tenths), 59))),
+            np.broadcast_to(days, (len(tenths), 59)),
+        )
+        size = sample_size_means(1.0, 0.72, ratio=1.1)
+        assert size == SampleSize(n_control=30, n_variant=33)  # 30 * 1.1 is 33.000000000000004
 
     def test_rejections(self):
         assert refused(sample_size, 0.2, 0.2, null_variance="pooled").name == "target"

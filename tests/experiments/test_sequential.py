@@ -97,6 +97,11 @@ class TestSequentialTest:
             np.testing.assert_allclose(other.p_value, result.p_value, rtol=1e-9)
             np.testing.assert_allclose(other.difference_interval.low, -result.difference_interval.high, atol=1e-8)
 
+    def test_a_last_look_before_the_first_customer_of_an_arm_is_named(self):
+        error = refused(sequential_test_from_stream, [1, 0, 1, 1, 0], list("AABAC"), control="A", looks=[1, 4])
+        assert (error.name, error.value) == ("looks", 4)
+        assert "the first customer of C comes later" in str(error)
+
     def test_p_values_never_rise_and_looks_pick_rows(self):
         rng = np.random.default_rng(3)
         arm, y = rng.integers(0, 3, 3000), rng.random(3000)
@@ -238,7 +243,7 @@ class TestSequentialTest:
             ("looks", {"looks": [3, 2]}),
             ("looks", {"looks": [5]}),
             ("looks", {"looks": []}),
-            ("trials", {"looks": [1]}),
+            ("looks", {"looks": [1]}),
         ],
     )
     def test_rejections_of_streams(self, name, change):

@@ -262,6 +262,16 @@ class TestFunnelFromEvents:
         young = run(log, ["a", "b", "c"], window=2, as_of=1.5)
         assert young.conclusion.endswith("No window is over yet, so the final conversion is not known.")
 
+    def test_no_step_is_the_weakest_where_nobody_was_lost(self):
+        log = [(c, word, 0.1 * k) for c in range(1200) for k, word in enumerate("ab")]
+        result = run(log, ["a", "b"], window=2, as_of=10)
+        assert "1,200 reached b, 0 are lost, 0 still open." in result.conclusion
+        assert result.conclusion.endswith(
+            "All 1,200 attempts whose window is over converted: none was lost at any step."
+        )
+        one = run(log[:2], ["a", "b"], window=2, as_of=10)
+        assert one.conclusion.endswith("The 1 attempt whose window is over converted: none was lost at any step.")
+
     def test_no_duplicates_unless_said(self):
         result = run([(1, "a", 0.0), (1, "b", 1.0)], ["a", "b"])
         fields = {field.name: getattr(result, field.name) for field in attrs.fields(type(result))}

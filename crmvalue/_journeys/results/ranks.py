@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -24,6 +25,7 @@ from crmvalue._core.values import (
     whole_table,
 )
 from crmvalue._journeys.results.pictures import rank_parts
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -35,6 +37,7 @@ __all__ = ["JourneyRank", "chances", "rank_of"]
 
 _GRID = 400  # points at which the chance is added up
 _REACH = 8.0  # standard errors to both sides
+_MOST_WORK = 12_500_000  # pairs of rows, times the places that are counted: some ten seconds
 
 
 @stay_frozen
@@ -144,6 +147,7 @@ def rank_of(label: npt.NDArray[np.str_], value: Floats, error: Floats, top: int,
     known = np.isfinite(value) & np.isfinite(error)
     order = np.nonzero(known)[0]
     order = order[np.argsort(-value[order], kind="stable")]
+    _require_few(len(order), top)
     found = chances(value[order], error[order], top)
     return JourneyRank(
         label=hand_over(label[order]),
@@ -158,6 +162,15 @@ def rank_of(label: npt.NDArray[np.str_], value: Floats, error: Floats, top: int,
     )
 
 
+def _require_few(n_rows: int, top: int) -> None:
+    """Refuse so many rows that comparing each with all others would take long."""
+    places = (top if top < n_rows else 1) + 3
+    if n_rows**2 * places > _MOST_WORK:
+        most = math.isqrt(_MOST_WORK // places)
+        rule = f"of at most {most:,} rows with a known figure, to rank the best {top:,}"
+        raise InputError("results", rule, n_rows, hint="split them by fewer names, or by a longer period")
+
+
 def chances(value: Floats, error: Floats, top: int) -> tuple[Floats, Floats]:
     """Find for independent normal figures the probability to be the best, and to be among the best `top`.
 
@@ -165,12 +178,12 @@ def chances(value: Floats, error: Floats, top: int) -> tuple[Floats, Floats]:
     """
     from scipy import special
 
-    n, most = len(value), min(top, len(value))
+    n = len(value)
     if n == 0:
         return np.zeros(0), np.zeros(0)
-    scale = float(error.max())
+    scale, most = float(error.max()), top if top < n else 1  # all are among so many
     if scale == 0:
-        return _without_error(value, 1), _without_error(value, most)
+        return _without_error(value, 1), _without_error(value, min(top, n))
     spread = np.maximum(error, 1e-6 * scale)
     step = np.linspace(-_REACH, _REACH, _GRID)
     with np.errstate(under="ignore"):
@@ -188,7 +201,7 @@ def chances(value: Floats, error: Floats, top: int) -> tuple[Floats, Floats]:
                 if k:
                     ahead[k] += ahead[k - 1] * larger
         best: Floats = np.clip(ahead[0] @ weight, 0.0, 1.0)
-        chosen: Floats = np.clip(ahead[:most].sum(axis=0) @ weight, 0.0, 1.0)
+        chosen: Floats = np.clip(ahead[:most].sum(axis=0) @ weight, 0.0, 1.0) if top < n else np.ones(n)
     return best, chosen
 
 

@@ -332,7 +332,8 @@ class JourneyResults(Columns, Pictured):
         Raises
         ------
         InputError
-            If `top` or `rank_by` is outside its range.
+            If `top` or `rank_by` is outside its range, or there are so many rows that comparing each with all others
+            would take longer than some ten seconds: 1,443 with the best three.
 
         Notes
         -----

@@ -697,6 +697,23 @@ class TestRanks:
         assert chosen.sum() == pytest.approx(min(top, len(value)), abs=0.04)
         assert (chosen >= best - 1e-9).all()
 
+    def test_all_of_few_rows_are_among_more_places(self):
+        from crmvalue._journeys.results.ranks import chances
+
+        value = np.arange(60.0)
+        best, chosen = chances(value, np.full(60, 9.0), 10**6)
+        np.testing.assert_array_equal(chosen, 1.0)
+        np.testing.assert_array_equal(best, chances(value, np.full(60, 9.0), 1)[0])
+
+    def test_too_many_rows_are_refused_before_the_work(self):
+        from crmvalue._journeys.results.ranks import rank_of
+
+        names, value = np.arange(1444).astype(str), np.arange(1444.0)
+        with pytest.raises(InputError, match="at most 1,443 rows with a known figure, to rank the best 3; got 1444"):
+            rank_of(names, value, np.ones(1444), 3, "revenue")
+        with pytest.raises(InputError, match="at most 176 rows"):
+            rank_of(names, value, np.ones(1444), 400, "revenue")
+
     def test_of_results(self):
         rng = np.random.default_rng(3)
         rows = [
