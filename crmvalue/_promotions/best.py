@@ -86,7 +86,8 @@ def best_price(
     What a promotion requires is counted in prices before all discounts. Two promotions may meet on a line if each
     allows the family of the other; groups of units never hinder each other. What counts is the price less the value of
     gifts. Of equal choices, the one with the higher priorities comes first, then the one with fewer promotions, then
-    the one with the first ids.
+    the one with the first ids. This is so for each line by itself, and for lines that a promotion of the order, a group
+    or a cap connects; so two lines may have two promotions where one would be enough for both.
 
     Examples
     --------

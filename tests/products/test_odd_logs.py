@@ -113,6 +113,12 @@ class TestLimits:
                 function(lines, min_count=1)
             assert caught.value.name == "min_count"
 
+    def test_pairs_that_take_more_than_two_gigabytes(self):
+        items = np.arange(2500)  # 6.2 million pairs
+        lines = OrderLines(customer=np.repeat(np.arange(6), 2500), date=[DAY] * 15_000, product=np.tile(items, 6))
+        with pytest.raises(InputError, match="at most 6,000,000 pairs"):
+            product_pairs(lines)
+
     def test_offers(self, monkeypatch):
         lines = OrderLines(customer=[*range(50)] * 2, date=[DAY] * 50 + [DAY + 40] * 50, product=[*range(50)] * 2)
         monkeypatch.setattr("crmvalue._products.offers.candidates._MOST_ROWS", 1000)

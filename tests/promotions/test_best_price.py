@@ -324,6 +324,12 @@ class TestReasons:
         (rejected,) = best_price(cart(1000), offers).rejected
         assert (rejected.beaten_by, rejected.difference) == (("B",), 100)
 
+    def test_ties_are_broken_line_by_line(self):
+        offers = [Promotion.percent("A", 10, products=["p0"]), Promotion.percent("B", 10)]
+        priced = best_price(cart(1000, 1000), offers)
+        assert [[part.promotion for part in line.discounts] for line in priced.lines] == [["A"], ["B"]]
+        assert best_price(cart(1000, 1000), offers[1:]).total == priced.total
+
     def test_the_higher_priority_wins_a_tie_then_the_first_name(self):
         offers = [Promotion.percent("B", 10), Promotion.percent("A", 10)]
         assert best_price(cart(1000), offers).applied[0].promotion == "A"

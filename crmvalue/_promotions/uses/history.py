@@ -50,6 +50,7 @@ def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
             raise InputError(name, rule, f"{array.ndim} dimensions")
         if array.dtype.kind in "mMcSV":
             raise InputError(name, _CELLS, str(array.dtype))
+        array = _with_none(value, array)
         if array.dtype.kind == "O":
             _require_cells(name, array.tolist())
         if money and array.dtype.kind == "f":
@@ -58,6 +59,20 @@ def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
         return read_only(array)
 
     return array_field(convert, **({"default": None} if optional else {}))
+
+
+def _with_none(value: Any, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Put None in the place of missing cells of any kind, which also make floats of a column of whole numbers."""
+    whole = "int" in str(getattr(value, "dtype", getattr(value, "type", ""))).lower()
+    if array.dtype.kind == "f" and whole:
+        items = getattr(value, "to_pylist", getattr(value, "to_list", array.tolist))()
+    elif array.dtype.kind == "O":
+        items = array.tolist()
+    else:
+        return array
+    if not any(map(is_missing_object, items)):
+        return array
+    return np.array([*(None if is_missing_object(item) else item for item in items), None], dtype=object)[:-1]
 
 
 def _require_cells(name: str, cells: list[Any]) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -131,6 +134,38 @@ class TestComparePromotions:
             history = CartHistory(cart=[1, 1], time=np.array(times, dtype="datetime64[s]"), **lines)
             found = compare_promotions(history, [], offers)
             assert (found.n_odd, found.discount_after[0]) == (0, discount)
+
+    @pytest.mark.parametrize("gap", [None, np.nan, pd.NA])
+    def test_a_missing_cell_is_none_in_every_spelling(self, gap):
+        columns = {
+            **COLUMNS,
+            "brand": pd.Series(["LUX", gap, gap, gap], dtype=object),
+            "channel": pd.Series(["app", "app", gap, gap], dtype=object),
+            "delivery_price": pd.Series([500, 500, gap, gap], dtype=object),
+        }
+        found = compare_promotions(CartHistory(**columns), [], OFFERS)
+        assert (found.n_odd, found.n_carts, found.n_lines_without_cost) == (0, 3, 0)
+        assert rows(found, "revenue_after", "discount_after") == {
+            "all": (22500, 2000),
+            "promotion 3 for 2": (2000, 1000),
+            "promotion tenth": (9000, 1000),
+            "brand LUX": (9000, 1000),
+            "brand": (13000, 1000),
+        }
+
+    @pytest.mark.parametrize(
+        "costs",
+        [
+            pd.Series([6000, 400, None, None], dtype="Int64"),
+            pl.Series([6000, 400, None, None]),
+            pa.chunked_array([[6000, 400], [None, None]]),
+        ],
+    )
+    def test_whole_costs_with_gaps_stay_whole(self, costs):
+        history = CartHistory(**{**COLUMNS, "unit_cost": costs})
+        found = compare_promotions(history, [], OFFERS)
+        assert (found.n_odd, found.n_lines_without_cost, found.margin_before[0]) == (0, 2, 11000 - 6400)
+        assert CartHistory.from_json(history.to_json()) == history
 
     def test_equal_carts_share_a_result_whatever_no_promotion_asks(self):
         many = {name: column * 3 if name != "currency" else column for name, column in COLUMNS.items()}
