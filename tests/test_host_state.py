@@ -18,12 +18,13 @@ import attrs
 import numpy as np
 import pytest
 
+from crmvalue.attribution import RemovalEffects
 from crmvalue.cohorts import survival_curve
 from crmvalue.errors import ConvergenceError, DataWarning, InputError
 from crmvalue.experiments import sequential_test
 from crmvalue.funnels import LeadScore, Signal
-from crmvalue.ltv import irr, ltv_npv, npv, npv_dated, payback_periods, split_budget
-from crmvalue.metrics import resolution_time, response_time, time_to_purchase
+from crmvalue.ltv import CustomerProfits, irr, ltv_npv, npv, npv_dated, payback_periods, split_budget
+from crmvalue.metrics import plan_and_actual, resolution_time, response_time, time_to_purchase
 from crmvalue.models import Posterior
 
 CALLS = [
@@ -144,6 +145,26 @@ VANISHING = {
     "irr": lambda: irr([-1.0, *MONTHS]),
     "payback_periods": lambda: payback_periods(MONTHS, 1, discount_rate=1.0, timing="end", interpolate=True),
     "ltv_npv": lambda: ltv_npv(MONTHS, 0.5, 1.0, acquisition_cost=1),
+    "removal_effect": lambda: (
+        RemovalEffects(
+            channels=("G",), order=1, n_states=2, n_conversions=4, prob_conversion=0.8, prob_without=[1e-320]
+        ).removal_effect
+    ),
+    "break_even_revenue": lambda: (
+        CustomerProfits(
+            customer=None, income=[1.0], service_cost=[1e-320], acquisition_cost=[0.0], margin=0.3
+        ).break_even_revenue
+    ),
+    "share of a plan": lambda: (
+        attrs.evolve(
+            plan_and_actual(
+                {"start": ["2024-01-01"], "end": ["2024-01-31"], "target": [100.0]},
+                {"date": ["2024-01-02"], "amount": [10.0]},
+                as_of="2024-01-10",
+            ),
+            actual=[1e-320],
+        ).share
+    ),
     "LeadScore.score": lambda: LeadScore(signals=[Signal(event="seen", points=5, half_life_days=1)]).score(
         [1], events=([1], ["seen"], ["2000-01-01"]), as_of="2024-03-01"
     ),

@@ -83,6 +83,7 @@ class RemovalEffects(Columns):
         require(fewer, "prob_without", self.prob_without, "at most `prob_conversion`")
 
     @property
+    @np.errstate(under="ignore")
     def removal_effect(self) -> Floats:
         """Share of the conversions that would be lost without each channel, in [0, 1]."""
         return 1 - self.prob_without / self.prob_conversion

@@ -172,6 +172,7 @@ class CustomerProfits(Columns):
         return np.where(self._reason() > 0, loss, 0.0)
 
     @property
+    @np.errstate(under="ignore")
     def break_even_revenue(self) -> Floats:
         """Revenue from which on a customer leaves something [money]; infinite where they leave no margin."""
         due = np.maximum(self.acquisition_cost - self._before(), 0.0) + self.service_cost

@@ -176,7 +176,7 @@ class PlanAndActual(Columns, Pictured):
     @property
     def share(self) -> Floats:
         """Share of the target that came in [fraction]; NaN for a target of 0."""
-        with np.errstate(over="ignore"):  # infinite for a target next to nothing
+        with np.errstate(over="ignore", under="ignore"):  # infinite for a target next to nothing
             share: Floats = np.divide(self.actual, self.target, out=np.full(len(self), np.nan), where=self.target > 0)
         return share
 

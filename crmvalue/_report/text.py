@@ -6,7 +6,7 @@ import math
 import textwrap
 from typing import TYPE_CHECKING
 
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, money
 from crmvalue._report.base_summary import BaseSummary, Estimate, LastPeriod, decimals_of_ratio
 from crmvalue._report.groups import GroupSummary
 from crmvalue._report.models import ModelSummary, reason_of_error
@@ -164,7 +164,7 @@ def _base_lines(summary: BaseSummary) -> list[str]:
         _line("period", f"{summary.first_day} to {summary.as_of}"),
     ]
     if summary.revenue is not None:
-        lines.append(_line("revenue", f"{summary.revenue:z,.2f}"))
+        lines.append(_line("revenue", money(summary.revenue)))
     later = f"after that day; {counted(counts.n_customers_after_as_of or 0, 'customer')} first bought then"
     left_out = [
         (counts.n_without_customer, "without a customer"),
@@ -190,7 +190,7 @@ def _base_lines(summary: BaseSummary) -> list[str]:
         note = f"taken off purchases; {counted(counts.n_purchases_cancelled or 0, 'purchase')} cancelled"
         lines.append(_line("refunds", counted(counts.n_refunds_netted, "row"), note=note))
     if counts.unmatched_refunds:
-        lines.append(_line("", f"{counts.unmatched_refunds:z,.2f}", note="refunded without an earlier purchase"))
+        lines.append(_line("", money(counts.unmatched_refunds), note="refunded without an earlier purchase"))
     if summary.n_fell_silent:
         buyers = "a frequent buyer" if summary.n_fell_silent == 1 else "frequent buyers"
         note = f"{buyers}, silent for over 20 times their mean gap"
@@ -253,7 +253,7 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         cost = value.of_newcomer(value.max_acquisition_cost)
         lines.append(_estimate("acquisition cost", cost, note=f"at most, for an LTV:CAC of 3{serving}"))
     if serving:
-        a_year = f"{summary.service_cost:z,.2f}"
+        a_year = money(summary.service_cost)
         what = "only the value of the forecast, if it is known, takes it off"
         lines += _wrap(f"Serving a customer costs {a_year} a year: {what}.")
     lines += _ignored_lines(summary)
@@ -347,8 +347,8 @@ def _group_table(summary: GroupSummary) -> list[str]:
     for name, n, share, value, value_share, mean in rows:
         row = f"  {name:<19} {n:>9,} {share:>7.1%}"
         if summary.has_money:
-            row += f" {value:>15,.2f}" + (f"{'-':>8}" if math.isnan(value_share) else f" {value_share:>7.1%}")
-            row += f" {mean:>11,.2f}" if n else f"{'-':>12}"
+            row += f" {money(value):>15}" + (f"{'-':>8}" if math.isnan(value_share) else f" {value_share:>7.1%}")
+            row += f" {money(mean):>11}" if n else f"{'-':>12}"
         lines.append(row + "".join(f" {size[name]:>17,}" for size in sizes))
     if compared:
         lines += _wrap(
@@ -483,14 +483,14 @@ def _about_serving(summary: ModelSummary) -> list[str]:
 def _forecast_value_lines(summary: ModelSummary) -> list[str]:
     basis = "revenue" if summary.margin is None else f"margin at {summary.margin}"
     rate = "" if not summary.discount_rate else f", discounted at {summary.discount_rate} a year"
-    serving = f", less {summary.service_cost:z,.2f} a year for serving each" if summary.service_cost else ""
+    serving = f", less {money(summary.service_cost)} a year for serving each" if summary.service_cost else ""
     note = f"of the base, in {basis}{serving}{rate}"
     if summary.value is None:
         lines = _wrap(f"Value not known: {summary.spend_problem}") + _about_serving(summary)
     else:
-        lines = [_line("value, 52 weeks", f"{summary.value:z,.2f}", note=note)]
+        lines = [_line("value, 52 weeks", money(summary.value), note=note)]
     if summary.value_for_life is not None:
-        lines.append(_line("value, for life", f"{summary.value_for_life:z,.2f}", note=note))
+        lines.append(_line("value, for life", money(summary.value_for_life), note=note))
         lines.append("  The value for life reaches far beyond the time that the holdout has checked.")
     if summary.value is not None and summary.margin is None:
         lines.append("  Revenue is not profit: give a margin for a value in margin.")
@@ -509,12 +509,16 @@ def _line(label: str, value: str, *, interval: str = "", note: str = "") -> str:
 def _estimate(label: str, estimate: Estimate | None, *, note: str = "", digits: int = 2) -> str:
     if estimate is None:
         return ""
-    low = "?" if estimate.low is None else f"{estimate.low:z,.{digits}f}"
-    high = "?" if estimate.high is None else f"{estimate.high:z,.{digits}f}"
+    known = [x for x in (estimate.value, estimate.low, estimate.high) if x is not None]
+
+    def written(x: float | None) -> str:
+        return "?" if x is None else money(x, *known) if digits == 2 else f"{x:z,.{digits}f}"
+
+    low, high = written(estimate.low), written(estimate.high)
     interval = "" if low == high == "?" else f"{low} to {high}"
     if estimate.low is not None and estimate.low == estimate.high:  # does not show that the next one is like them
         interval = "all alike"
-    return _line(label, f"{estimate.value:z,.{digits}f}", interval=interval, note=note)
+    return _line(label, written(estimate.value), interval=interval, note=note)
 
 
 def _wrap(text: str, indent: int = 2) -> list[str]:
@@ -532,4 +536,4 @@ def _percent(error: HoldoutError) -> str:
 
 
 def _mean_error(error: HoldoutError) -> str:
-    return f"{error.mean_absolute_error:z,.2f}"
+    return money(error.mean_absolute_error)

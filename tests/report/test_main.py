@@ -925,6 +925,34 @@ class TestMain:
         assert main([str(path)]) == 0
         assert ("Counted as a customer: 'Σ Kunden'." in capsys.readouterr().out) is is_sum
 
+    def test_the_sum_of_the_table_is_no_small_order_and_no_known_customer(self, tmp_path, capsys):
+        """Of amounts below a cent all were said to be the sum, and one beside a sum that has a name was not."""
+        path = tmp_path / "orders.csv"
+        rows = [(f"c{day}", f"2024-01-{day:02}", 0.0001 * day) for day in range(2, 13)]  # 0.0077 in all
+        heading = "customer,date,amount\n"
+        path.write_text(heading + "".join(f"{who},{day},{amount:.4f}\n" for who, day, amount in rows))
+        assert main([str(path)]) == 0
+        assert "Counted as a customer" not in capsys.readouterr().out
+        path.write_text(path.read_text() + "Σ Kunden,2024-01-13,0.0077\nTotal,2024-01-13,0.0077\n", encoding="utf-8")
+        assert main([str(path)]) == 0
+        assert "Counted as a customer: 'Total', 'Σ Kunden'." in capsys.readouterr().out
+        path.write_text(
+            heading + "".join(f"c{day},2024-01-{day:02},5\n" for day in range(2, 13)) + "c2,2024-01-14,55\n"
+        )
+        assert main([str(path)]) == 0
+        assert "Counted as a customer" not in capsys.readouterr().out
+
+    def test_money_below_a_cent_is_not_written_as_0(self, tmp_path, capsys):
+        """The mean order of 0.0026 was 0.00, from 0.00 to 0.00, in the overview and on the page."""
+        path, page = tmp_path / "orders.csv", tmp_path / "page.html"
+        rows = "".join(f"c{day % 5},2024-01-{day:02},{0.0001 * (20 + day % 13):.4f}\n" for day in range(2, 28))
+        path.write_text(f"customer,date,amount\n{rows}", encoding="utf-8")  # each remainder twice: 26 means 0.0026
+        assert main([str(path), "--report", str(page)]) == 0
+        said = next(line for line in capsys.readouterr().out.splitlines() if "average order value" in line)
+        assert said.split()[3] == "0.0026"
+        assert float(said.split()[4]) < 0.0026 < float(said.split()[6])
+        assert ">0.0026<" in page.read_text(encoding="utf-8")
+
     @pytest.mark.parametrize(
         ("written", "said"),
         [

@@ -208,7 +208,7 @@ def shown(value: float, form: Form = "number") -> str:
             return _signed(f"{float(f'{value / unit:.3g}'):,.15g}{name}")
     if form == "count" or abs(value) >= 99.95:
         return _signed(f"{value:,.0f}")
-    if form == "money":
+    if form == "money" and not 1e-4 <= abs(value) < 0.005:
         return _signed(f"{round(value, 2):.3g}")
     return _signed(f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.1e}")
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 import attrs
 
 from crmvalue._core.checks import require_choice
+from crmvalue._core.labels import money
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,11 +82,14 @@ class Words:
         return self._written(f"{number:,.{digits}f}")
 
     def money(self, amount: float) -> str:
-        """Write an amount: from 1,000 on without its cents, from 100 million on in millions or more."""
+        """Write an amount: from 1,000 on without its cents, from 100 million on in millions or more.
+
+        One that would be 0.00 has two significant digits.
+        """
         if _LONG <= abs(amount) < math.inf:
             least, name = next(scale for scale in self._scales() if abs(amount) >= scale[0])
             return f"{self.number(amount / least, 1)} {name}"
-        return self.number(amount, 0 if abs(amount) >= 999.5 else 2)
+        return self._written(money(amount)) if abs(amount) < 999.5 else self.number(amount, 0)
 
     def share(self, share: float) -> str:
         """Write a share in percent: one decimal below 10."""

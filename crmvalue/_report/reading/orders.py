@@ -203,14 +203,20 @@ def find_lost(customer: npt.NDArray[Any]) -> list[str]:
 
 
 def find_totals(orders: OrderFile) -> list[str]:
-    """Find customers that are rather the last line of a table, which has its sum: by their name, or by their money."""
-    found = [who for who in orders.customer.tolist() if who.strip(" :=").casefold() in _TOTALS]
+    """Find customers that are rather the last line of a table, which has its sum: by their name, or by their money.
+
+    A sum may be rounded to cents; one of less than 50 in all is compared with more digits. Who has other rows is none.
+    """
+    named = np.array([who.strip(" :=").casefold() in _TOTALS for who in orders.customer.tolist()], dtype=bool)
+    found: list[str] = orders.customer[named].tolist()
     if orders.amount is None or len(orders.amount) <= _MANY_ROWS:
         return found
+    by_name = named[orders.code]
     money = np.nan_to_num(orders.amount)
-    others = money.sum() - money
-    same = (orders.n_file_rows == 1) & (others > 0) & (np.abs(money - others) <= 0.005 + 1e-12 * others)
-    return [*found, *(who for who in orders.customer[orders.code[same]].tolist() if who not in found)]
+    others = money[~by_name].sum() - money
+    alone = (np.bincount(orders.code)[orders.code] == 1) & (orders.n_file_rows == 1) & ~by_name
+    same = alone & (others > 0) & (np.abs(money - others) <= np.minimum(0.005, 1e-4 * others) + 1e-12 * others)
+    return [*found, *orders.customer[orders.code[same]].tolist()]
 
 
 def read_orders(

@@ -327,6 +327,7 @@ class TestShown:
             (0.166, "number", "0.166"),
             (0.00001, "number", "1.0e-05"),
             (0.00001, "money", "0"),
+            (0.0026, "money", "0.0026"),
             (-106.4, "money", "−106"),  # noqa: RUF001 - a minus
             (float("nan"), "number", ""),
             (float("inf"), "money", ""),
