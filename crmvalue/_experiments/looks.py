@@ -26,8 +26,11 @@ __all__ = [
     "look_sentences",
     "looks_of",
     "moments",
+    "require_few_looks",
     "running_p",
 ]
+
+_MOST_CELLS = 10_000_000  # looks times arms: tables of 80 megabytes, of which a test needs some ten
 
 
 def look_counts(name: str) -> Any:
@@ -55,6 +58,13 @@ def looks_of(value: ArrayLike | None, n_rows: int) -> Integers:
     rises[1:] = looks[1:] > looks[:-1]
     require(rises, "looks", looks, "ascending")
     return looks.astype(np.int64) - 1
+
+
+def require_few_looks(n_looks: int, n_arms: int) -> None:
+    """Refuse so many looks at so many arms that their tables take gigabytes."""
+    if n_looks * n_arms > _MOST_CELLS:
+        rule = f"at most {_MOST_CELLS // n_arms:,} for {n_arms} arms"
+        raise InputError("looks", rule, n_looks, hint="give fewer, such as one a day")
 
 
 def moments(x: Floats, rows: ArmRows, places: Integers) -> tuple[Integers, Floats, Floats]:

@@ -32,6 +32,7 @@ from crmvalue._experiments.looks import (
     look_counts,
     look_sentences,
     looks_of,
+    require_few_looks,
     running_p,
 )
 from crmvalue._experiments.pictures import looks_parts
@@ -333,8 +334,8 @@ def sequential_test_from_stream(
     Raises
     ------
     InputError
-        If an outcome is neither 0 nor 1, there are fewer than two arms, no arm is the control, looks do not ascend, or
-        an arm has no customer at the last look.
+        If an outcome is neither 0 nor 1, there are fewer than two arms, no arm is the control, looks do not ascend, an
+        arm has no customer at the last look, or looks times arms are more than 10 million.
 
     Notes
     -----
@@ -353,6 +354,7 @@ def sequential_test_from_stream(
     require_few_arms("arm", len(rows.names))
     places = looks_of(looks, len(y))
     k = len(rows.names)
+    require_few_looks(len(places), k)
     successes, trials = np.empty((len(places), k), np.int64), np.empty((len(places), k), np.int64)
     for a in range(k):  # over arms, so that no table of rows by arms is needed
         mine = rows.arm == a

@@ -33,6 +33,7 @@ from crmvalue._experiments.looks import (
     look_sentences,
     looks_of,
     moments,
+    require_few_looks,
     running_p,
 )
 from crmvalue._experiments.pictures import looks_parts
@@ -235,7 +236,8 @@ def sequential_test_means(
     Raises
     ------
     InputError
-        If a value is NaN or infinite, there are fewer than two arms, no arm is the control, or looks do not ascend.
+        If a value is NaN or infinite, there are fewer than two arms, no arm is the control, looks do not ascend, or
+        looks times arms are more than 10 million.
 
     Notes
     -----
@@ -269,7 +271,9 @@ def sequential_test_means(
     (x,) = columns(value=value)
     rows = rows_by_arm(arm, control, len(x), at_least=1)
     require_few_arms("arm", len(rows.names))
-    n, mean, error = moments(x, rows, looks_of(looks, len(x)))
+    places = looks_of(looks, len(x))
+    require_few_looks(len(places), len(rows.names))
+    n, mean, error = moments(x, rows, places)
     return SequentialMeans(
         n=n,
         mean=mean,

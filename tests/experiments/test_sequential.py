@@ -102,6 +102,15 @@ class TestSequentialTest:
         assert (error.name, error.value) == ("looks", 4)
         assert "the first customer of C comes later" in str(error)
 
+    def test_too_many_looks_at_many_arms_are_refused_before_the_work(self):
+        arm, zero = np.arange(150_000) % 200, np.zeros(150_000)
+        for function, options in ((sequential_test_from_stream, {}), (sequential_test_means, {"effect_scale": 1.0})):
+            error = refused(function, zero, arm, control=0, **options)
+            assert (error.name, error.value) == ("looks", 150_000)
+            assert "at most 50,000 for 200 arms" in str(error)
+        few = sequential_test_from_stream(zero, arm, control=0, looks=[1000, 150_000])
+        assert few.trials[-1].tolist() == [750] * 200
+
     def test_p_values_never_rise_and_looks_pick_rows(self):
         rng = np.random.default_rng(3)
         arm, y = rng.integers(0, 3, 3000), rng.random(3000)
