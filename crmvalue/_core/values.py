@@ -276,10 +276,10 @@ def number_table(
     missing: bool = False,
     **options: Any,
 ) -> Any:
-    """Field for an array of computed numbers of up to 1e300, of any shape for None; infinities and NaN if allowed.
+    """Field for an array of computed numbers of up to 1e300; infinities and NaN if allowed.
 
-    The numbers are in [low, high], a share in [0, 1], but for their last digits. Where infinities are allowed, a larger
-    number counts as infinite.
+    With None for `n_dimensions` it has any shape, but is no single number. The numbers are in [low, high], a share in
+    [0, 1], but for their last digits. Where infinities are allowed, a larger number counts as infinite.
     """
     kind = "an array of numbers" if n_dimensions is None else f"an array of numbers of {n_dimensions} dimensions"
     kind = "a column of numbers" if n_dimensions == 1 else kind
@@ -290,7 +290,7 @@ def number_table(
         if isinstance(value, Given):
             return read_only(value)
         array, types = to_array(name, value, kind)
-        fits = n_dimensions in {None, array.ndim}
+        fits = array.ndim == n_dimensions if n_dimensions is not None else array.ndim > 0
         if not fits or array.dtype.kind not in "fiu" or types & {bool, np.bool_}:
             raise InputError(name, kind, f"{array.ndim} dimensions of {array.dtype}")
         require(~np.isnan(array) | missing, name, array, "a number, not NaN" if infinite else "a finite number")

@@ -270,6 +270,14 @@ class TestNumberTable:
             with pytest.raises(InputError, match="`x` must be"):
                 table(x=wrong)
 
+    def test_of_any_shape_is_no_single_number(self):
+        """One number in place of an array was an error of numpy: "Cannot set flags on array scalars"."""
+        table = attrs.make_class("Results", {"x": number_table("x", None)})
+        np.testing.assert_array_equal(table(x=[[[1, 2]]]).x, [[[1, 2]]])
+        for wrong in (1, 1.5, np.array(2.0)):
+            with pytest.raises(InputError, match="`x` must be an array of numbers"):
+                table(x=wrong)
+
 
 class TestCountColumn:
     """`count_column`: whole numbers >= 0, one a row."""
