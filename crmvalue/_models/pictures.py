@@ -50,7 +50,7 @@ def values_parts(clv: Floats, ends: tuple[Floats, Floats] | None, level: float) 
         title = f"{best} {verb[0]} {shown(share, 'share')} of the future value"
         if share > 1:  # others cost more than they bring
             title = f"{best} {verb[1]} worth more than all customers together"
-        if float(clv.max()) <= 1.05 * total / n:
+        if float(clv.max()) <= 1.05 * total / n and float(clv.min()) >= 0.95 * total / n:
             title = f"All customers are worth about the same: {shown(total / n, 'money')}"
     columns = {"customers": np.array(labels, dtype=np.str_), "mean_clv": mean}
     columns["average_clv"] = np.full(len(parts), total / max(n, 1))

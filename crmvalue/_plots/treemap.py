@@ -73,15 +73,17 @@ def segment_treemap(summary: SegmentSummary) -> Picture:
         _label(name, f"{share}, {shown(worth, 'money')} each", width, height)
         for name, share, worth, width, height in zip(names, shares, mean, widths, heights, strict=True)
     ]
-    best = int(mean.argmax())
     average = float(values.sum() / n)
+    same = 0.05 * abs(average)
+    better = mean if mean.max() > average + same else -mean
+    best, rank = int(better.argmax()), "best" if better is mean else "worst"
     title = f"The customers of all groups are worth about the same: {shown(average, 'money')}"
     if len(names) == 1:
         title = f"All customers are in one group, {cut(names[0])}"
-    elif mean.max() > average + 0.05 * abs(average):
+    elif abs(mean[best] - average) > same:
         worth, usual = shown(mean[best], "money"), shown(average, "money")
-        n_best = len(leaders(mean))
-        who = cut(names[best]) if n_best == 1 else f"each of the best {n_best} groups"
+        n_best = len(leaders(better))
+        who = cut(names[best]) if n_best == 1 else f"each of the {rank} {n_best} groups"
         title = f"A customer of {who} is worth {worth}, the average customer {usual}"
     return Picture(
         Parts(

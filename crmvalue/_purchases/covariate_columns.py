@@ -54,12 +54,15 @@ def _name(name: object, taken: Collection[str]) -> str:
 
 
 def _column(name: str, value: ArrayLike, rows: Rows) -> Floats:
+    hint = "for a category, give a 0/1 column for each value but one"
+    kind: Any = getattr(value, "dtype", None)
+    if getattr(kind, "name", "") == "category" and not kind.ordered and len(kind.categories) > 2:  # of pandas
+        raise InputError(f"columns[{name!r}]", "numeric", f"a category of {len(kind.categories)} values", hint=hint)
     value = in_order(f"columns[{name!r}]", value, rows)
     array, _ = to_array(f"columns[{name!r}]", value, "a column of numbers")
     if array.dtype.kind == "b":
         value = array.astype(np.float64)
     elif array.dtype.kind in "UT":
-        hint = "for a category, give a 0/1 column for each value but one"
         raise InputError(f"columns[{name!r}]", "numeric", array.ravel()[0] if array.size else "text", hint=hint)
     return as_column(f"columns[{name!r}]", value)
 

@@ -38,6 +38,15 @@ class TestSegmentTreemap:
         found = plots.segment_treemap(summary_of([2, 2, 6], value=[20.0, 20.0, 6.0]))
         assert found.title == "A customer of each of the best 2 groups is worth 10, the average customer 4.6"
 
+    def test_a_small_group_of_another_value(self):
+        """The others are within 5 % of the average, and it is not."""
+        found = plots.segment_treemap(summary_of([980, 20], value=[9800.0, 0.0]))
+        assert found.title == "A customer of group 1 is worth 0, the average customer 9.8"
+        found = plots.segment_treemap(summary_of([980, 10, 10], value=[9800.0, 0.0, 0.0]))
+        assert found.title == "A customer of each of the worst 2 groups is worth 0, the average customer 9.8"
+        alike = plots.segment_treemap(summary_of([980, 20], value=[9800.0, 196.0]))
+        assert alike.title == "The customers of all groups are worth about the same: 10"
+
     @pytest.mark.parametrize("sizes", [[5, 3], [9] * 7, [100, 50, 20, 9, 4, 1, 1], range(1, 21)])
     def test_no_overlap(self, sizes):
         data = plots.segment_treemap(summary_of(list(sizes))).plot_data()

@@ -1098,6 +1098,24 @@ class TestCdnow:
             np.testing.assert_array_equal(getattr(history, name)[place], getattr(sample, name))
 
 
+class TestCategories:
+    """Numbers that are mere names, such as those of shops, are no amounts."""
+
+    history = PurchaseHistory.from_columns(
+        customer=[5, 6, 7], frequency=[0, 0, 0], recency=[0, 0, 0], age=[9, 9, 9], time_unit="week"
+    )
+
+    @pytest.mark.parametrize("shop", [pd.Categorical([1, 2, 3]), pd.Series([1, 2, 3], [7, 6, 5], dtype="category")])
+    def test_three_shops(self, shop):
+        with pytest.raises(InputError, match=r"must be numeric; got 'a category of 3 values'. Hint: .* 0/1 column"):
+            self.history.with_covariates({"shop": shop})
+
+    def test_two_values_and_ranks_are_numbers(self):
+        told = {"member": pd.Categorical([0, 1, 1]), "stars": pd.Categorical([3, 1, 2], ordered=True)}
+        known = self.history.with_covariates(told)
+        assert known.covariate_values.tolist() == [[0, 3], [1, 1], [1, 2]]
+
+
 class TestPartOfAHistory:
     """`history[rows]`: every column at the chosen rows."""
 

@@ -81,7 +81,7 @@ def _values(parts: Parts, report: Report, _: Words) -> Parts:
         title = _(
             "The best %(part)s of the customers hold %(share)s of the future value", part=_.share(0.1), share=best
         )
-    if mean.max() <= (1 + _ALIKE) * total / n:
+    if mean.max() <= (1 + _ALIKE) * total / n and mean.min() >= (1 - _ALIKE) * total / n:
         title = _("All customers are worth about the same: %(value)s", value=_.money(total / n))
     labels = {
         "mean of the group": _("mean of the group"),

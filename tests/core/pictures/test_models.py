@@ -63,6 +63,23 @@ class TestPosterior:
         assert parts(posterior([1.0, np.inf]))[0] == "r is the least certain: 1 to infinity"
 
 
+class TestValues:
+    """Titles of values of customers."""
+
+    @pytest.mark.parametrize(
+        ("clv", "title"),
+        [
+            ([10.0] * 96 + [9.8] * 4, "All customers are worth about the same: 9.99"),
+            ([10.0] * 96 + [0.0] * 4, "The best 10 % of the customers hold 10 % of the future value"),
+        ],
+    )
+    def test_alike(self, clv, title):
+        ones = np.ones(len(clv))
+        terms = {"horizon": 5.0, "discount_rate": 0.0, "margin": 1.0, "service_cost": 0.0, "time_unit": "week"}
+        columns = {"prob_alive": ones, "expected_purchases": ones, "expected_spend": ones, "clv": clv}
+        assert parts(models.CustomerValues(**columns, **terms))[0] == title
+
+
 class TestRegularity:
     """Shares of gamma times of mean 1 with the shape found, beside those of exponential ones."""
 
