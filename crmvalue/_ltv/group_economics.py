@@ -50,7 +50,7 @@ from crmvalue.errors import DataWarning, InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._core.encoding.copies import Copies, Duplicates
+    from crmvalue._core.encoding.copies import Duplicates
     from crmvalue._core.per_customer import Segments
     from crmvalue.typing import ArrayLike, Floats, Integers
 
@@ -580,8 +580,8 @@ def cash_flows_by_age(
         Segment of each of the customers, for a mapping. A column of pandas whose index holds identifiers is brought
         into the order of `customers`, as for the margin.
     duplicates : {"keep", "drop", "raise"}, optional
-        What to do with exact copies of rows, as in :func:`crmvalue.cohorts.retention_triangle`. A warning says how
-        many count or are left out.
+        What to do with exact copies of rows, as in :func:`crmvalue.cohorts.retention_triangle`. An array has no place
+        for their number: `counts` of :func:`crmvalue.purchases.summarise_purchases` of the same log has it.
 
     Returns
     -------
@@ -598,8 +598,7 @@ def cash_flows_by_age(
     Warns
     -----
     DataWarning
-        If first purchases pile up at the start of the log: old customers look new there. If rows are exact copies of
-        an earlier one, whether they count or are left out.
+        If first purchases pile up at the start of the log: old customers look new there.
 
     Examples
     --------
@@ -625,7 +624,7 @@ def cash_flows_by_age(
     share = np.broadcast_to(as_per_customer("margin", margin, n, kind="fraction", segments=segments, rows=rows), (n,))
     row = _find(ids, wanted, place)[code]
     kept = (row >= 0) & (days <= end)
-    copies = treat_copies(duplicates, used=kept, date=times, customer=code, amount=money)
+    copies = treat_copies(duplicates, used=kept, counted=False, date=times, customer=code, amount=money)
     if copies.rows is not None:
         kept &= copies.rows
     row, days, money = row[kept], days[kept], money[kept]
@@ -635,7 +634,6 @@ def cash_flows_by_age(
     missing = np.bincount(row, minlength=n) == 0
     require(~missing, "customers", ours, f"with an order until {end}")
     _warn_of_old_customers(first)
-    _warn_of_copies(copies)
     length = _periods(first, np.broadcast_to(end + np.timedelta64(1, "D"), (n,)), period)
     n_periods = int(length.max())
     if n_periods == 0:
@@ -658,18 +656,6 @@ def _warn_of_old_customers(first: npt.NDArray[np.datetime64]) -> None:
             "be older than it, and their first periods are none. Leave them out of `customers`."
         )
         warnings.warn(DataWarning(message, n_old), stacklevel=3)
-
-
-def _warn_of_copies(copies: Copies) -> None:
-    """Say how many of the rows are exact copies of an earlier one: an array has no place for such a count."""
-    for n, done in (
-        (copies.n_kept, 'counted; duplicates="drop" leaves such rows out'),
-        (copies.n_dropped, 'left out; duplicates="keep" counts such rows'),
-    ):
-        if n:
-            what = counted(n, "row is an exact copy", "rows are exact copies")
-            message = f"{what} of an earlier row in customer, date, time of day and amount: {done}."
-            warnings.warn(DataWarning(message, n), stacklevel=3)
 
 
 def _find(ids: npt.NDArray[Any], wanted: npt.NDArray[Any], place: Integers) -> Integers:

@@ -59,9 +59,16 @@ def _as_whole(column: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
     return column.astype(np.int64)
 
 
-def treat_copies(duplicates: str, *, used: Bools | None = None, **columns: npt.NDArray[Any] | None) -> Copies:
-    """Tell which rows count, by a policy for exact copies, and count the copies among the rows that are used."""
+def treat_copies(
+    duplicates: str, *, used: Bools | None = None, counted: bool = True, **columns: npt.NDArray[Any] | None
+) -> Copies:
+    """Tell which rows count, by a policy for exact copies, and count the copies among the rows that are used.
+
+    With `counted` False, those that are kept are not counted, which saves time.
+    """
     require_choice("duplicates", duplicates, get_args(Duplicates))
+    if duplicates == "keep" and not counted:
+        return Copies(None)
     given = {name: column for name, column in columns.items() if column is not None}
     copy = find_copies(list(given.values()))
     if copy is None:
