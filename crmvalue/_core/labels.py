@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 __all__ = [
+    "HINT_OF_CATEGORIES",
     "as_given",
     "by_name",
     "columns_of",
@@ -32,8 +33,11 @@ __all__ = [
     "name_text",
     "percent",
     "points",
+    "refuse_category",
     "span",
 ]
+
+HINT_OF_CATEGORIES = "for a category, give a 0/1 column for each value but one"
 
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:
@@ -97,6 +101,13 @@ def columns_of(name: str, value: Any) -> Mapping[str, Any]:
         return {column: value[column] for column in columns}
     except Exception as error:  # whatever the value's own code raises
         raise InputError(name, rule, type(value).__name__) from error
+
+
+def refuse_category(name: str, value: object) -> None:
+    """Refuse a category of pandas with more than two values in no order: numbers there are mere names."""
+    kind: Any = getattr(value, "dtype", None)
+    if getattr(kind, "name", "") == "category" and not kind.ordered and len(kind.categories) > 2:
+        raise InputError(name, "numeric", f"a category of {len(kind.categories)} values", hint=HINT_OF_CATEGORIES)
 
 
 def has_columns(value: object) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_column, as_text, require, to_array
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.labels import HINT_OF_CATEGORIES, refuse_category
 from crmvalue._core.per_customer import Rows, in_order
 from crmvalue.errors import InputError
 
@@ -54,16 +55,14 @@ def _name(name: object, taken: Collection[str]) -> str:
 
 
 def _column(name: str, value: ArrayLike, rows: Rows) -> Floats:
-    hint = "for a category, give a 0/1 column for each value but one"
-    kind: Any = getattr(value, "dtype", None)
-    if getattr(kind, "name", "") == "category" and not kind.ordered and len(kind.categories) > 2:  # of pandas
-        raise InputError(f"columns[{name!r}]", "numeric", f"a category of {len(kind.categories)} values", hint=hint)
+    refuse_category(f"columns[{name!r}]", value)
     value = in_order(f"columns[{name!r}]", value, rows)
     array, _ = to_array(f"columns[{name!r}]", value, "a column of numbers")
     if array.dtype.kind == "b":
         value = array.astype(np.float64)
     elif array.dtype.kind in "UT":
-        raise InputError(f"columns[{name!r}]", "numeric", array.ravel()[0] if array.size else "text", hint=hint)
+        first = array.ravel()[0] if array.size else "text"
+        raise InputError(f"columns[{name!r}]", "numeric", first, hint=HINT_OF_CATEGORIES)
     return as_column(f"columns[{name!r}]", value)
 
 

@@ -23,6 +23,7 @@ from crmvalue._purchases import history as history_room
 from crmvalue._purchases.order_log import main_span
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import DataWarning, InputError
+from crmvalue.models import TimeVaryingHistory
 from crmvalue.purchases import (
     DAYS_PER_UNIT,
     OrderLogCounts,
@@ -1109,6 +1110,12 @@ class TestCategories:
     def test_three_shops(self, shop):
         with pytest.raises(InputError, match=r"must be numeric; got 'a category of 3 values'. Hint: .* 0/1 column"):
             self.history.with_covariates({"shop": shop})
+
+    def test_in_periods(self):
+        shops = {"covariates": {"shop": pd.Categorical([1, 2, 3])}, "covariate_customer": [5, 5, 5]}
+        weeks = ["2024-01-01", "2024-01-08", "2024-01-15"]
+        with pytest.raises(InputError, match="a category of 3 values"):
+            TimeVaryingHistory.from_log([5], ["2024-01-01"], **shops, period_start=weeks, as_of="2024-01-21")
 
     def test_two_values_and_ranks_are_numbers(self):
         told = {"member": pd.Categorical([0, 1, 1]), "stars": pd.Categorical([3, 1, 2], ordered=True)}

@@ -22,6 +22,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
+from crmvalue._core.labels import refuse_category
 from crmvalue._core.values import (
     array_field,
     checked_field,
@@ -308,6 +309,7 @@ def _covariate_rows(
 
 
 def _numbers(name: str, value: ArrayLike) -> Floats:
+    refuse_category(name, value)
     array, _ = to_array(name, value, "a column of numbers")
     return as_column(name, array.astype(np.float64) if array.dtype.kind == "b" else value)
 

@@ -330,7 +330,7 @@ def _months(as_of: np.datetime64, n: int) -> tuple[Dates, Dates]:
     """First and last day of the next calendar months."""
     day = np.timedelta64(1, "D")
     first = as_of + day
-    require(first.astype("datetime64[Y]").astype(int) < 8000 - 10, "history", as_of, "before the year 9990")
+    require(first.astype("datetime64[Y]").astype(int) < 9990 - 1970, "history", as_of, "before the year 9990")
     month = np.array(first.astype("datetime64[M]").astype("datetime64[D]"))
     starts = add_months(month, np.arange(n + 1))
     begin = starts[:-1].copy()

@@ -91,6 +91,12 @@ class TestRevenuePlan:
         assert rest.start.astype(str).tolist() == ["2024-01-21", "2024-02-01"]
         assert rest.end.astype(str).tolist() == ["2024-01-31", "2024-02-29"]
 
+    def test_the_last_year(self):
+        history = attrs.evolve(HISTORY, as_of="9989-11-30")
+        assert str(revenue_plan(history, MODELS[0], SPEND, margin=0.3, n_months=120).end[-1]) == "9999-11-30"
+        with pytest.raises(InputError, match="before the year 9990"):
+            revenue_plan(attrs.evolve(HISTORY, as_of="9989-12-31"), MODELS[0], SPEND, margin=0.3)
+
     def test_margin_by_segment(self):
         plan = revenue_plan(DATED, MODELS[0], SPEND, margin={"a": 0.5, "b": 0.1}, segment=["a", "b", "a", "b"])
         each = [revenue_plan(DATED[[i]], MODELS[0], SPEND, margin=1).revenue for i in range(4)]
