@@ -16,6 +16,7 @@ from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.spend.payments import payments_of
 from crmvalue._models.values import expected_ends, outcome_ends, outcomes, value_intervals
 from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes, expect
+from crmvalue._models.values.value_intervals import require_few_draws
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.models import (
@@ -601,3 +602,12 @@ class TestDiscountNearly:
         rows = model.simulate(np.full(30, 39.0), rng=np.random.default_rng(1)).unique()
         exact, nearly = (expect(process_of(model, rows), rows, terms, nearly=nearly) for nearly in (False, True))
         assert nearly.discounted.tolist() == exact.discounted.tolist()
+
+
+def test_draws_that_would_take_long_are_refused():
+    require_few_draws(29_732, 1_018)
+    require_few_draws(200, 10**7)
+    for n, n_rows, most in ((29_733, 1_018, "29,732"), (100_000, 19_000, "3,000"), (201, 10**7, "200")):
+        with pytest.raises(InputError, match=f"at most {most} for {n_rows:,} different customers") as caught:
+            require_few_draws(n, n_rows)
+        assert caught.value.name == "n_draws"
