@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["MemberEffect", "ReferredValue", "member_effect", "referred_value"]
 
 _ALL_ALIKE = "Customers do not differ among themselves, so nothing shows how far chance reaches."
+_FEW_OR_ALIKE = (
+    "Fewer than 10 customers of a group were matched, or those matched do not differ among themselves: nothing shows "
+    "how far chance reaches."
+)
 _TOO_FEW = "Fewer than 10 customers of a group were matched: too few to show how far chance reaches."
 _FEWEST = 10  # a mean of fewer customers has no honest interval
 _ROUNDING = 1e-12  # of the largest value: less is what binary arithmetic leaves of nothing
@@ -113,7 +117,7 @@ class MemberEffect(Pictured):
         fewer = f"{figure(-self.effect)} ({figure(-high)} to {figure(-low)})"
         verdict = (
             f"Members and non-members who did the same before differ by {figure(self.effect)}. "
-            f"{_unknown(self.n_matched)}"
+            f"{_unknown(self.n_matched, self.naive_interval)}"
             if math.isinf(high)
             else f"Members and non-members who did the same before differ by {names}, which may be chance."
             if low <= 0 <= high
@@ -286,7 +290,7 @@ class ReferredValue(Pictured):
         fewer = f"{figure(-self.difference)} ({figure(-high)} to {figure(-low)})"
         verdict = (
             f"Referred customers and others who began in the same way differ by {figure(self.difference)}. "
-            f"{_unknown(self.n_matched)}"
+            f"{_unknown(self.n_matched, self.naive_interval)}"
             if math.isinf(high)
             else f"Referred customers and others who began in the same way differ by {names}, which may be chance."
             if low <= 0 <= high
@@ -458,9 +462,11 @@ def _size_of(gap: float) -> str:
     )
 
 
-def _unknown(n_matched: int) -> str:
-    """Say why there is no interval."""
-    return _TOO_FEW if n_matched < _FEWEST else _ALL_ALIKE
+def _unknown(n_matched: int, naive: Interval) -> str:
+    """Say why there is no interval; where customers differ in all, the others that were matched may be too few."""
+    if n_matched < _FEWEST:
+        return _TOO_FEW
+    return _ALL_ALIKE if math.isinf(naive.high) else _FEW_OR_ALIKE
 
 
 def _unit(column: Floats) -> float:

@@ -182,8 +182,10 @@ def next_purchases(
     Notes
     -----
     The interval is that of Wilson. It takes the purchases of one customer as independent. The p-value is the chance of
-    at least `n_next` among `n_bought` at the share of all purchases (a binomial tail), where the counts are divided by
-    how many cases stand for one customer: with :math:`w` cases of each customer, :math:`\sum w^2 / \sum w` (Kish 1965).
+    at least `n_next` among `n_bought` at the share of all purchases (a binomial tail). Customers with large purchases
+    have large ones next too, which hold much of everything: where more is to be expected of how many items follow the
+    one item, and of the share of the other among all that follow, it takes the place. The counts are divided by how
+    many cases stand for one customer: with :math:`w` cases of each customer, :math:`\sum w^2 / \sum w` (Kish 1965).
     It is never less than that without the customer who has most of the cases. `q_value` is its correction by Benjamini
     and Hochberg for all pairs of items with `min_count` purchases each.
 
@@ -231,9 +233,10 @@ def next_purchases(
     interval = proportion_interval(found.n, n_bought, level=level) if len(found.n) else (np.zeros(0), np.zeros(0))
     n_tested = int(np.count_nonzero(n_before >= fewest)) * int(np.count_nonzero(n_after >= fewest))
     prob, low = found.n / n_bought, np.asarray(interval[0])
-    p_value = chance_of_more(found.n, n_bought, base)
     pair, bought_by = (found.left, found.right), customer[followed]
-    p_value = chance_for_customers(p_value, (found.n, n_bought, base), before, after, pair, bought_by)
+    share = np.maximum(base, _share_by_size(before, after, pair))
+    p_value = chance_of_more(found.n, n_bought, share)
+    p_value = chance_for_customers(p_value, (found.n, n_bought, share), before, after, pair, bought_by)
     columns = {
         "bought": item.distinct[found.left],
         "bought_next": item.distinct[found.right],
@@ -255,3 +258,15 @@ def next_purchases(
         item_kind=item_kind,
         level=level,
     )
+
+
+def _share_by_size(before: Any, after: Any, pair: tuple[Integers, Integers]) -> Floats:
+    """Share of the purchases of one item that the other would follow by chance, given how much each next one holds."""
+    left, right = pair
+    size, n_before, n_after = (
+        np.asarray(part).ravel().astype(np.float64)
+        for part in (after.sum(axis=1), before.sum(axis=0), after.sum(axis=0))
+    )
+    following = np.asarray(before.T @ size)  # items in the purchases after those of each item
+    share: Floats = np.minimum(following[left] / n_before[left] * (n_after[right] / max(size.sum(), 1.0)), 1.0)
+    return share

@@ -25,6 +25,19 @@ class TestFewCustomers:
         assert np.isinf(found.interval.high)
         assert "Fewer than 10 customers of a group were matched" in found.conclusion
 
+    @pytest.mark.parametrize("function", [member_effect, referred_value])
+    def test_few_of_the_others_were_matched(self, function):
+        """Many members and seven others like them: the customers do differ, so the sentence must not deny it."""
+        rng = np.random.default_rng(0)
+        chosen = np.arange(500) >= 30
+        trait = np.where(chosen, 0, 9)
+        trait[:7] = 0
+        found = function(chosen, rng.lognormal(3.0, 1.0, 500), **{KEYS[function]: {"x": trait}})
+        assert found.n_matched == 470
+        assert np.isinf(found.interval.high)
+        assert "Customers do not differ" not in found.conclusion
+        assert "Fewer than 10 customers of a group were matched, or" in found.conclusion
+
     @pytest.mark.parametrize("n_chosen", [12, 20, 50])
     def test_no_effect_is_claimed_where_there_is_none(self, n_chosen):
         claims = 0

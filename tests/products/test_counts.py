@@ -292,6 +292,23 @@ class TestNextPurchases:
             claims += bool(((found.lift > 1) & (found.q_value <= 0.05)).any())
         assert claims <= 3
 
+    @pytest.mark.parametrize("within", [None, 60])
+    def test_large_purchases_after_large_ones_show_nothing(self, within):
+        """Customers with large baskets have large ones next, so every item follows every other more often."""
+        rng = np.random.default_rng(7)
+        claims = 0
+        for _ in range(30):
+            size = np.repeat(rng.choice([1, 6], 200), 6)  # of each purchase, the same for all of a customer
+            customer, day = np.repeat(np.arange(200), 6), np.tile(np.arange(0, 180, 30), 200)
+            lines = OrderLines(
+                customer=np.repeat(customer, size),
+                date=DAY + np.repeat(day, size),
+                product=rng.integers(0, 12, size.sum()),
+            )
+            found = next_purchases(lines, within_days=within)
+            claims += bool(((found.lift > 1) & (found.q_value <= 0.05)).any())
+        assert claims <= 3
+
     @given(log=LOGS, within=st.one_of(st.none(), st.integers(1, 20)), later=st.integers(0, 9))
     def test_equals_a_slow_count(self, log, within, later):
         end = max(day for _, day, _ in log) + later

@@ -168,6 +168,8 @@ def _of_models(report: Report, _: Words) -> Iterator[tuple[str, str]]:
             "Expected purchases of the next 52 weeks x expected spend of a purchase x margin; without a margin, "
             "revenue."
         )
+        if models.discount_rate:
+            said += " " + _("Money that comes later counts less, by the discount rate.")
         if models.service_cost:
             said += " " + _("The cost of serving a customer in this time is taken off.")
         yield _("Value of a customer"), said

@@ -204,6 +204,14 @@ def test_terms_that_differ_are_named(cdnow, own, rests):
     assert own != ("margin", "service_cost") or "“Margin”, “Cost of serving a customer per year”." in found[0]
 
 
+def test_the_page_says_that_a_value_is_discounted(cdnow, pages):
+    """The value of a customer is less than purchases times spend times margin, and the page gives the reason."""
+    said = "Money that comes later counts less, by the discount rate."
+    assert said in " ".join(Reader(pages["en"]).texts)
+    plain = attrs.evolve(cdnow, models=attrs.evolve(cdnow.models, discount_rate=None, value_for_life=None))
+    assert said not in " ".join(Reader(format_report(plain)).texts)
+
+
 def test_the_largest_step_is_not_called_most_of_all(cdnow, pages):
     due = cdnow.groups.due
     month = max(due, key=due.get)
