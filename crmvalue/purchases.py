@@ -28,6 +28,7 @@ from crmvalue._purchases.order_log import Duplicates, Grain, Missing, OrderLogCo
 from crmvalue._purchases.regularity import Regularity, estimate_regularity
 from crmvalue._purchases.splits import PurchaseSplit, split_purchases
 from crmvalue._purchases.splits import split_log as split_log  # noqa: PLC0414 - for the overview
+from crmvalue._purchases.summary import summarise_log as summarise_log  # noqa: PLC0414 - for frames
 from crmvalue._purchases.summary import summarise_purchases
 from crmvalue._purchases.summary import to_history as to_history  # noqa: PLC0414 - for the overview
 from crmvalue._purchases.window import PurchaseWindow, summarise_window

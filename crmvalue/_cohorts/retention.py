@@ -51,6 +51,7 @@ __all__ = [
     "RetentionTriangle",
     "calendar_of",
     "cohort_period",
+    "count_retention",
     "first_day",
     "period_of",
     "rate",
@@ -394,6 +395,28 @@ def retention_triangle(
     >>> triangle.cohort, triangle.active
     (array(['2024-02-25'], dtype='datetime64[D]'), array([[1, 1]]))
     """
+    return count_retention(
+        customer, date, amount, period=period, as_of=as_of, start=start, week_start=week_start, duplicates=duplicates
+    )
+
+
+def count_retention(
+    customer: ArrayLike,
+    date: ArrayLike,
+    amount: ArrayLike | None = None,
+    *,
+    period: str,
+    as_of: ArrayLike,
+    start: Starts | None = None,
+    week_start: str = "monday",
+    duplicates: str = "keep",
+    instant: Dates | None = None,
+) -> RetentionTriangle:
+    """Do what :func:`retention_triangle` does.
+
+    Where `date` has times of a clock that goes back once a year, `instant` has the same moments in UTC, by which copies
+    are found.
+    """
     require_same_index(customer=customer, date=date, amount=amount)
     calendar = read_period(period, week_start)
     ids, code = encode_customers("customer", customer)
@@ -406,7 +429,9 @@ def retention_triangle(
     require_same_length(**columns)
     today = as_day("as_of", as_of)
     known = day <= today
-    copies = treat_copies(duplicates, used=known, date=time, customer=code, amount=money)
+    copies = treat_copies(
+        duplicates, used=known, date=time if instant is None else instant, customer=code, amount=money
+    )
     if copies.rows is not None:
         kept = copies.rows
         code, day, known, money = code[kept], day[kept], known[kept], None if money is None else money[kept]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import attrs
 import numpy as np
 
-from crmvalue._cohorts.retention import MONTHS, WEEKS, first_day, period_of, read_period, require_room
+from crmvalue._cohorts.retention import MONTHS, WEEKS, count_retention, first_day, period_of, read_period, require_room
 from crmvalue._core.checks import AMOUNT_RULE, LARGEST_AMOUNT, RESIDUE, as_day, require_choice
 from crmvalue._frames.columns import find_roles
 from crmvalue._frames.customers import FrameResult
@@ -22,10 +22,10 @@ from crmvalue._frames.engines import (
     total,
     upload,
 )
-from crmvalue._frames.log import arrays_of
+from crmvalue._frames.log import arrays_of, instants_of
 from crmvalue._frames.orders import WHOLE, no_id, read_rows, require_years, times_in
 from crmvalue._purchases.order_log import Duplicates, Policy, say_alternatives
-from crmvalue.cohorts import RetentionTriangle, retention_triangle
+from crmvalue.cohorts import RetentionTriangle
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,9 +95,8 @@ def retention(
     if isinstance(frame, nw.DataFrame) and isinstance(frame.schema[roles.columns["date"]], nw.String):
         lazy = None  # the functions of arrays read dates as text
     if lazy is None:
-        columns = arrays_of(frame, roles)
-        options: dict[str, Any] = {"week_start": week_start, "duplicates": duplicates}  # checked there
-        result = retention_triangle(**columns, period=period, as_of=as_of, **options)  # type: ignore[arg-type]  # checked there
+        columns = arrays_of(frame, roles) | {"instant": instants_of(frame[roles.columns["date"]])}
+        result = count_retention(**columns, period=period, as_of=as_of, week_start=week_start, duplicates=duplicates)
         table: Any = from_columns(result.to_columns(), frame)
     else:
         calendar = read_period(period, week_start)

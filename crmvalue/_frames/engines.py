@@ -191,14 +191,19 @@ def time_kind(frame: nw.LazyFrame[Any], time: str) -> Any:
     return kind
 
 
-def with_local_clock(frame: nw.LazyFrame[Any], time: str) -> nw.LazyFrame[Any]:
-    """Give times of Dask as the clock of their zone shows them: narwhals knows no zone with a sign, as New_York."""
+def with_local_clock(frame: nw.LazyFrame[Any], time: str, instant: str) -> nw.LazyFrame[Any]:
+    """Give times of Dask as the clock of their zone shows them: narwhals knows no zone with a sign, as New_York.
+
+    The clock shows one hour of the year twice, so the column `instant` has the times of UTC beside it.
+    """
     import narwhals as nw
 
     if frame.implementation is not nw.Implementation.DASK or getattr(time_kind(frame, time), "time_zone", None) is None:
         return frame
     native_frame = frame.to_native()
-    found: nw.LazyFrame[Any] = nw.from_native(native_frame.assign(**{time: native_frame[time].dt.tz_localize(None)}))
+    zoned = native_frame[time]
+    clocks = {time: zoned.dt.tz_localize(None), instant: zoned.dt.tz_convert("UTC").dt.tz_localize(None)}
+    found: nw.LazyFrame[Any] = nw.from_native(native_frame.assign(**clocks))
     return found
 
 

@@ -32,7 +32,7 @@ from crmvalue._frames.orders import (
     summary_columns,
     survey,
 )
-from crmvalue._purchases.order_log import Policy, last_day, require_holdout
+from crmvalue._purchases.order_log import Policy, last_day, read_log, require_holdout
 from crmvalue.errors import InputError
 from crmvalue.products import read_order_lines
 from crmvalue.purchases import (
@@ -42,8 +42,8 @@ from crmvalue.purchases import (
     Missing,
     Refunds,
     Zeros,
-    split_purchases,
-    summarise_purchases,
+    split_log,
+    summarise_log,
 )
 
 if TYPE_CHECKING:
@@ -51,10 +51,11 @@ if TYPE_CHECKING:
 
     from crmvalue._purchases.order_log import Log
     from crmvalue.purchases import PurchaseAmounts, TimeUnit
-    from crmvalue.typing import ArrayLike, Floats
+    from crmvalue.typing import ArrayLike, Dates, Floats
 
 __all__ = [
     "arrays_of",
+    "instants_of",
     "log_columns",
     "offset_at",
     "order_lines",
@@ -124,7 +125,8 @@ def summarise(
     them up faster. Lazy frames are asked in their own engine, and stay lazy. Only the numbers of rows of each day come
     into memory; they find the last day and what the policies refuse. In a lazy frame, dates must be dates or times, no
     text. For times with a time zone, days are those of the zone of the column; engines that keep no zone (DuckDB,
-    Spark) use the zone of the session.
+    Spark) use the zone of the session. Copies are rows of the same moment: where the clock goes back, one time of day
+    is two moments.
 
     There, ``refunds="net"`` takes refunds off running sums. Where amounts are no whole cents, or add up to more than
     9e11, money is exact up to the rounding of the largest amounts of the customer. Refunds that cancel every purchase
@@ -157,10 +159,8 @@ def summarise(
     require_free(frame, who, (*SUMMARY, *LOG_SPEND))
     amounts = None
     if lazy is None:
-        history = summarise_purchases(
-            **arrays_of(frame, roles), as_of=as_of, time_unit=time_unit, grain=grain, refunds=refunds, zeros=zeros,
-            missing=missing, duplicates=duplicates, keep_amounts=kept,
-        )  # fmt: skip
+        orders_read = _read_log(frame, roles, policy, time_unit, grain)
+        history = summarise_log(orders_read, policy, as_of, time_unit, grain, keep_amounts=kept)
         amounts = history.amounts
         columns = history.to_columns() | log_columns(amounts)
         made = from_columns({who: columns.pop("customer"), **columns}, frame)
@@ -234,10 +234,8 @@ def split(
     require_free(frame, who, (*SUMMARY, *LOG_SPEND, *_HOLDOUT))
     amounts = None
     if lazy is None:
-        parts = split_purchases(
-            **arrays_of(frame, roles), calibration_end=calibration_end, holdout_end=holdout_end, time_unit=time_unit,
-            grain=grain, refunds=refunds, zeros=zeros, missing=missing, duplicates=duplicates, keep_amounts=kept,
-        )  # fmt: skip
+        orders_read = _read_log(frame, roles, policy, time_unit, grain)
+        parts = split_log(orders_read, policy, calibration_end, holdout_end, time_unit, grain, keep_amounts=kept)
         amounts = parts.calibration.amounts
         columns = parts.to_columns()
         later_columns = {name: columns.pop(name) for name in _HOLDOUT if name in columns}
@@ -261,6 +259,13 @@ def split(
         frame=result, columns=roles.columns, guessed=roles.guessed, time_unit=time_unit, grain=grain, as_of=end,
         holdout_length=length, counts=counts, amounts=amounts,
     )  # fmt: skip
+
+
+def _read_log(frame: Any, roles: Roles, policy: Policy, time_unit: TimeUnit, grain: Grain) -> Log:
+    """Read the orders of a frame in memory."""
+    arrays = {"amount": None, **arrays_of(frame, roles)}
+    instant = instants_of(frame[roles.columns["date"]])
+    return read_log(**arrays, time_unit=time_unit, grain=grain, missing=policy.missing, instant=instant)
 
 
 def _last_day(days: Log, name: str, value: ArrayLike | None) -> np.datetime64:
@@ -451,6 +456,17 @@ def utc_time(column: Any) -> Any:
     if column.implementation is not nw.Implementation.PANDAS:
         return column.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
     return nw.from_native(column.to_native().dt.tz_convert("UTC").dt.tz_localize(None), series_only=True)
+
+
+def instants_of(column: Any) -> Dates | None:
+    """Give times with a zone as `datetime64[us]` of UTC, by which copies are found; None for others.
+
+    The clock of a zone shows one hour of the year twice.
+    """
+    if zone_of(column) is None:
+        return None
+    instants: Dates = utc_time(column).to_numpy().astype("datetime64[us]")
+    return instants
 
 
 def offset_at(zone: Any, moment: np.datetime64) -> int:

@@ -71,6 +71,9 @@ _EPOCH = dt.date(1970, 1, 1)
 _EARLY, _LATE = dt.datetime(1, 1, 3), dt.datetime(9999, 12, 29)  # noqa: DTZ001 - clocks of UTC
 _INFINITE = 2.0**31 - 1  # days from there to the date "infinity" of DuckDB, which is none
 _NO_DAY = -(10**9)
+_INSTANT = "_crmvalue_instant"
+"""Column of the moments in UTC, where the engine has a clock of the zone in place of the times."""
+
 _NOT_COUNTED = (
     "n_customers_after_as_of", "n_duplicates_kept", "n_purchases", "n_purchases_cancelled",
     "n_customers_without_purchase", "unmatched_refunds",
@@ -164,7 +167,7 @@ def read_rows(
     """
     import narwhals as nw
 
-    frame = with_local_clock(frame, roles["date"])
+    frame = with_local_clock(frame, roles["date"], _INSTANT)
     types = {role: frame.collect_schema()[column] for role, column in roles.items()}
     _check_types(roles, types)
     who = nw.col(roles["customer"])
@@ -175,18 +178,19 @@ def read_rows(
         if "quantity" in roles:
             money = money * nw.col(roles["quantity"]).cast(nw.Float64)
         columns.append(nw.when(~money.is_nan()).then(money).alias("_money"))
-    rows = frame.select(*columns)
+    instants = [_INSTANT] if _INSTANT in frame.collect_schema() else []
+    rows = frame.select(*columns, *instants)
     if policy.duplicates == "keep":
         rows = rows.with_columns(nw.lit(0).cast(nw.Int64).alias("_copies"))
     else:
-        keys = ["_who", "_named", "_time", *(["_money"] if "amount" in roles else [])]
+        keys = ["_who", "_named", "_time", *(["_money"] if "amount" in roles else []), *instants]
         rows = rows.group_by(*keys).agg(nw.len().alias("_copies"))
         rows = rows.with_columns((nw.col("_copies") - 1).cast(nw.Int64).alias("_copies"))
     time = nw.col("_time")
     if frame.implementation is nw.Implementation.POLARS:
         time = local_clock(time, types["date"])
     rows = rows.with_columns(day_number(time, frame.implementation).alias("_day"))
-    return rows if keep_time else rows.drop("_time")
+    return rows if keep_time else rows.drop("_time", *instants)
 
 
 def is_named(who: nw.Expr, kind: Any) -> nw.Expr:

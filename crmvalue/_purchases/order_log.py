@@ -311,8 +311,13 @@ def read_log(
     time_unit: str,
     grain: str,
     missing: str = "raise",
+    instant: Dates | None = None,
 ) -> Log:
-    """Check the columns of an order log and encode its customers; rows without customer or date may be left out."""
+    """Check the columns of an order log and encode its customers; rows without customer or date may be left out.
+
+    `date` gives the days. Where its times are those of a clock that goes back once a year, `instant` has the same
+    moments in UTC, by which copies are found; as `datetime64[us]`, missing where `date` is.
+    """
     require_choice("time_unit", time_unit, get_args(TimeUnit))
     require_choice("grain", grain, get_args(Grain))
     require_choice("missing", missing, get_args(Missing))
@@ -337,7 +342,7 @@ def read_log(
         ids, code = _left_over(ids, code, ~np.isnat(time))
     day = time.astype("datetime64[D]")
     by_customer = _sort_rows(code, day, len(ids))
-    copy = _find_copies(by_customer, time, given)
+    copy = _find_copies(by_customer, time if instant is None else instant, given)
     return Log(ids, code, day, money, None, n_residues, copy, n_nobody, n_undated, by_customer)
 
 

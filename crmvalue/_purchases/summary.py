@@ -14,10 +14,10 @@ from crmvalue._purchases.order_log import Policy, aggregate, last_day, read_log,
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from crmvalue._purchases.order_log import Duplicates, Grain, Missing, Refunds, Summary, TimeUnit, Zeros
+    from crmvalue._purchases.order_log import Duplicates, Grain, Log, Missing, Refunds, Summary, TimeUnit, Zeros
     from crmvalue.typing import ArrayLike
 
-__all__ = ["summarise_purchases", "to_history"]
+__all__ = ["summarise_log", "summarise_purchases", "to_history"]
 
 
 def summarise_purchases(
@@ -108,9 +108,17 @@ def summarise_purchases(
     """
     kept = as_flag("keep_amounts", keep_amounts)
     log = read_log(customer, date, amount, time_unit=time_unit, grain=grain, missing=missing)
+    policy = Policy(refunds, zeros, missing, duplicates)
+    return summarise_log(log, policy, as_of, time_unit, grain, keep_amounts=kept)
+
+
+def summarise_log(
+    log: Log, policy: Policy, as_of: ArrayLike | None, time_unit: TimeUnit, grain: Grain, *, keep_amounts: bool = False
+) -> PurchaseHistory:
+    """Do what :func:`summarise_purchases` does, for a log that has been read."""
     end = last_day(log, "as_of", as_of)
-    found = aggregate(log, Policy(refunds, zeros, missing, duplicates), None, end, grain)
-    return to_history(found, end, time_unit, grain, keep_amounts=kept)
+    found = aggregate(log, policy, None, end, grain)
+    return to_history(found, end, time_unit, grain, keep_amounts=keep_amounts)
 
 
 def to_history(

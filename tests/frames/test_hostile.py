@@ -25,6 +25,7 @@ CHOSEN = [engine for engine in ENGINES if engine.name in NAMES]
 each_engine = pytest.mark.parametrize("engine", CHOSEN, ids=lambda engine: engine.name)
 IN_ENGINE = [engine for engine in CHOSEN if engine.name not in {"pandas", "PyArrow"}]
 each_asked_engine = pytest.mark.parametrize("engine", IN_ENGINE, ids=lambda engine: engine.name)
+EACH_SLOW_ONE_MARKED = [pytest.param(engine, marks=[pytest.mark.slow] if engine.is_slow else []) for engine in ENGINES]
 NAN, INF = float("nan"), float("inf")
 
 
@@ -339,6 +340,27 @@ class TestOrders:
             frame = pl.DataFrame({"customer": [1, 2], "date": times.cast(pl.Datetime(unit, "America/St_Johns"))})
             wanted = each.replace(tzinfo=dt.UTC).astimezone(clock).date()
             assert frames.summarise(frame).as_of == frames.summarise(frame.lazy()).as_of == np.datetime64(wanted)
+
+    @pytest.mark.parametrize("engine", EACH_SLOW_ONE_MARKED, ids=lambda engine: engine.name)
+    def test_copies_in_the_hour_that_comes_twice(self, engine):
+        """In Kyiv both 00:30 and 01:30 of UTC were 03:30 on this day: two orders, and only the third is a copy."""
+        times = [dt.datetime(2024, 10, 27, hour, 30, tzinfo=dt.UTC) for hour in (0, 1, 1)]
+        times += [None, dt.datetime(2024, 11, 5, tzinfo=dt.UTC)]
+        moments = pa.array(times, pa.timestamp("us", tz="Europe/Kyiv"))
+        frame = engine.make(pa.table({"customer": [1, 1, 1, 1, 2], "date": moments, "amount": [5.0] * 5}))
+        found = frames.summarise(frame, duplicates="drop", missing="drop", time_unit="day")
+        assert read(found.frame, "customer")["total_spend"] == [10.0, 5.0]
+        assert (found.counts.n_duplicates_dropped, found.counts.n_without_date) == (1, 1)
+        if engine.is_slow:
+            return
+        found = frames.split(frame, calibration_end="2024-10-30", duplicates="drop", missing="drop")
+        assert read(found.frame, "customer")["total_spend"] == [10.0]
+        assert refusal(frames.summarise, frame, duplicates="raise", missing="drop").count == 1
+        dated = engine.make(pa.table({"customer": [1, 1, 1], "date": moments[:3], "amount": [5.0] * 3}))
+        found = frames.retention(dated, period="month", as_of="2024-10-31", duplicates="drop")
+        assert (found.result.revenue.tolist(), found.result.n_duplicates) == ([[10.0]], 1)
+        kept = frames.retention(dated, period="month", as_of="2024-10-31").result.n_duplicates_kept
+        assert kept == (None if engine.is_lazy else 1)
 
     @pytest.mark.parametrize("zone", ["America/New_York", "Etc/GMT-5"])
     def test_zones_of_dask(self, zone):

@@ -215,6 +215,16 @@ class TestReadOrders:
         assert orders.n_infinite == 1
         assert sorted(orders.amount.tolist(), key=str) == pytest.approx([10, 3, np.nan], nan_ok=True)
 
+    @pytest.mark.parametrize("zone", ["Europe/Kyiv", "UTC"])
+    def test_the_hour_that_comes_twice_has_no_copies(self, tmp_path, zone):
+        """In Kyiv both 00:30 and 01:30 of UTC were 03:30 on this day: only the third order is a copy."""
+        path = tmp_path / "orders.parquet"
+        times = np.array([f"2024-10-27T{hour}:30" for hour in ("00", "01", "01")], dtype="datetime64[us]")
+        moments = pa.array(times).cast(pa.timestamp("us", tz="UTC")).cast(pa.timestamp("us", tz=zone))
+        pq.write_table(pa.table({"customer": [1, 1, 1], "date": moments, "amount": [5.0] * 3}), path)
+        orders = read_orders(str(path), duplicates="drop", time_zone="Europe/Kyiv")
+        assert (orders.n_duplicates, orders.n_rows, float(orders.amount.sum())) == (1, 2, 10.0)
+
     def test_bytes_are_read_as_text_or_refused(self, tmp_path):
         path = tmp_path / "orders.parquet"
         day = np.array(["2024-01-01", "2024-01-02"], dtype="datetime64[D]")

@@ -499,8 +499,9 @@ def fit_time_varying_pareto_nbd(
     if plain is not None:
         plain = TimeVaryingParetoNbd(plain.r, plain.alpha, plain.s, plain.beta, known.time_unit)
     fit = fit_effects(
-        _KIND, likelihood, plain or models[0], effects, priors, models, n_customers=len(known), equal=equal, l2=penalty
-    )
+        _KIND, likelihood, plain or models[0], effects, priors, models, n_customers=len(known),
+        n_events=int(known.frequency.sum()), equal=equal, l2=penalty,
+    )  # fmt: skip
     return _graded(fit, known)
 
 

@@ -139,6 +139,7 @@ def fit_contract(
         more_starts=starts[1:],
         priors=priors,
         n_customers=history.n_customers,
+        n_events=int((history.weight * history.churned).sum()),
     )
 
 

@@ -66,8 +66,9 @@ def fit_with_covariates(
     steps = getattr(plain.model, "k", 1)  # of which each time between purchases is made
     likelihood = _Likelihood(kind, derivatives, history, effects["purchase"], effects["dropout"], steps)
     return fit_effects(
-        kind, likelihood, plain.model, effects, priors, starts, n_customers=len(history), equal=equal, l2=l2
-    )
+        kind, likelihood, plain.model, effects, priors, starts, n_customers=len(history), n_events=plain.n_events,
+        equal=equal, l2=l2,
+    )  # fmt: skip
 
 
 def fit_effects(
@@ -79,6 +80,7 @@ def fit_effects(
     starts: Sequence[Any],
     *,
     n_customers: int,
+    n_events: int | None,
     equal: tuple[str, ...],
     l2: float,
 ) -> Fit[Any]:
@@ -123,6 +125,7 @@ def fit_effects(
         priors=_with_penalty(priors, coefficients, l2),
         units=units,
         n_customers=n_customers,
+        n_events=n_events,
     )
 
 

@@ -253,6 +253,8 @@ class Fit(Generic[Model]):
         Customers of the history that the fit did not use, by the reason; empty where it used all.
     comparison : str
         In words, the models that this one was chosen from; empty for a fit that was not chosen.
+    n_events : int or None
+        Repeat purchases in the data, or customers with a contract who left; None if the model is of something else.
 
     Examples
     --------
@@ -275,6 +277,9 @@ class Fit(Generic[Model]):
     priors: Mapping[str, tuple[float, float]] = attrs.field(factory=FixedMapping)
     left_out: Mapping[str, int] = checked_field("left_out", _as_counts, factory=FixedMapping)
     comparison: str = checked_field("comparison", as_text, default="")
+    n_events: int | None = checked_field(
+        "n_events", lambda name, value: None if value is None else as_whole_number(name, value, low=0), default=None
+    )
 
     def __attrs_post_init__(self) -> None:
         names, k = self.names, len(self.names)
@@ -419,6 +424,7 @@ def fit_model(
     starts: Sequence[Floats],
     *,
     n_customers: int,
+    n_events: int | None = None,
     more_starts: Sequence[Floats] = (),
     priors: Mapping[str, tuple[float, float]] | None = None,
     units: Floats | None = None,
@@ -442,6 +448,7 @@ def fit_model(
         model=make(*estimates.tolist()),
         log_likelihood=log_likelihood,
         n_customers=n_customers,
+        n_events=n_events,
         names=parameters.names,
         estimates=estimates,
         search_covariance=covariance,
@@ -556,13 +563,13 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
     Raises
     ------
     InputError
-        If the fits are not nested, have priors or a calendar, or differ in the number of customers or in k, or if the
-        larger fit is less likely.
+        If the fits are not nested, have priors or a calendar, or differ in the number of customers or of events or in
+        k, or if the larger fit is less likely.
 
     Notes
     -----
     Wilks (1938): where the smaller model holds, twice the gain is chi-square distributed, with one degree for each
-    parameter that the larger model has more.
+    parameter more. Other data with the same numbers are not found out; the p-value then means nothing.
 
     Examples
     --------
@@ -590,8 +597,10 @@ def likelihood_ratio_test(smaller: Fit[Any], larger: Fit[Any]) -> LikelihoodRati
     if smaller.priors or larger.priors:
         rule = "a fit without priors or a penalty, like the smaller"
         raise InputError("larger", rule, f"a penalised fit, of {', '.join(larger.priors or smaller.priors)}")
-    if smaller.n_customers != larger.n_customers:
-        raise InputError("smaller", f"of the same {larger.n_customers} customers", smaller.n_customers)
+    for number in ("n_customers", "n_events"):
+        here, there = getattr(smaller, number), getattr(larger, number)
+        if here != there and None not in (here, there):
+            raise InputError("smaller", f"of the same data as the larger fit, with its {number} of {there}", here)
     gain = larger.log_likelihood - smaller.log_likelihood
     if gain < -_SLACK * max(1.0, abs(smaller.log_likelihood)):
         rule = f"at least as likely as the smaller one, {as_given(smaller.log_likelihood)}, on the same data"

@@ -142,6 +142,7 @@ def fit_purchases(
         priors=priors,
         units=units,
         n_customers=n_customers,
+        n_events=int((rows.weight * rows.frequency).sum()),
         n_more=(lambda end: _n_more(likelihood, end, len(rows.weight))) if free else None,
         rough=search.likelihood(_merge(rows)) if len(rows.weight) >= _MANY else None,
         limit=limit.end if limit and not given and len(rows.weight) < _MANY else None,

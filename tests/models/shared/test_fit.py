@@ -18,6 +18,7 @@ from crmvalue.models import (
     CovariateEffect,
     CustomerValues,
     Diagnosis,
+    Fit,
     GammaGamma,
     MbgNbd,
     Nbd,
@@ -26,6 +27,7 @@ from crmvalue.models import (
     compare_models,
     customer_values,
     draw_posterior,
+    fit_beta_discrete_weibull,
     fit_bg_bb,
     fit_bg_nbd,
     fit_gamma_gamma,
@@ -229,11 +231,29 @@ class TestLikelihoodRatioTest:
         with pytest.raises(InputError, match="a Fit"):
             likelihood_ratio_test(larger.model, larger)
 
+    def test_the_number_of_events_tells_other_data(self):
+        """As many customers who buy more, or leave more often: the p-value was 0."""
+        once, twice = (
+            PurchaseHistory.from_columns(
+                frequency=[0, n, n], recency=[0, 20, 20], age=[30, 30, 40], time_unit="week"
+            ).with_covariates({"z": [0, 1, 0]})
+            for n in (2, 1)
+        )
+        plain, with_z = fit_nbd(once), fit_nbd(twice, purchase_covariates=["z"])
+        assert (plain.n_events, with_z.n_events, plain.n_customers, with_z.n_customers) == (4, 2, 3, 3)
+        assert Fit.from_json(plain.to_json()).n_events == 4
+        with pytest.raises(InputError, match=r"`smaller` .* with its n_events of 2; got 4"):
+            likelihood_ratio_test(plain, with_z)
+        short, long = fit_shifted_beta_geometric([100, 80, 70]), fit_beta_discrete_weibull([100, 70, 60, 55])
+        with pytest.raises(InputError, match="with its n_events of 45; got 30"):
+            likelihood_ratio_test(short, long)
+        assert likelihood_ratio_test(fit_shifted_beta_geometric([100, 70, 60, 55]), long).degrees == 1
+
     def test_a_larger_fit_that_is_less_likely_is_of_other_data(self):
         other = MbgNbd(0.5, 2.0, 0.8, 2.5, "week").simulate(np.full(1000, 39.0), rng=np.random.default_rng(2))
         larger = fit_bg_nbd(other.with_covariates({"z": np.arange(1000)}), purchase_covariates=["z"])
         with pytest.raises(InputError, match="at least as likely"):
-            likelihood_ratio_test(fit_bg_nbd(BASE), larger)
+            likelihood_ratio_test(fit_bg_nbd(BASE), attrs.evolve(larger, n_events=None))
 
 
 class TestDrawPosterior:
