@@ -50,6 +50,10 @@ Window: TypeAlias = float | Literal["all"]
 
 _MOST_STATES = 3_000  # the table has a cell for each pair of groups
 
+_MOST_STEPS = 200
+"""Most periods that are taken one by one. To put two periods into one costs as much as some 100 of them, for 3,000
+groups."""
+
 
 def _as_table(name: str, value: Any) -> Integers:
     """Take a table of whole numbers >= 0."""
@@ -207,10 +211,7 @@ class Migration(Columns, Pictured):
         empty = self.size_before == 0
         stays = np.eye(len(self.states))
         prob = np.where(empty[:, np.newaxis], stays, np.nan_to_num(self.transition))
-        size = self.size_now.astype(np.float64)
-        for _ in range(n):
-            size = size @ prob + self.n_new
-        return size
+        return _after(self.size_now.astype(np.float64), prob, self.n_new.astype(np.float64), n)
 
     def statements(self) -> tuple[str, ...]:
         """Describe the change of each group in a sentence.
@@ -429,3 +430,15 @@ def _movement(before: int, now: int) -> str:
         return f"appeared, {sizes}"
     verb, factor = ("grew", now / before) if now > before else ("shrank", before / now)
     return f"{verb} {factor:.1f} times, {sizes}" if factor >= 1.05 else f"{verb} slightly, {sizes}"
+
+
+@np.errstate(under="ignore")
+def _after(size: Floats, prob: Floats, new: Floats, n: int) -> Floats:
+    """Give the sizes after `n` periods that move customers by `prob` and bring `new` ones, shape (k,)."""
+    while n > _MOST_STEPS:  # two periods are one of another kind, so that half as many are left
+        if n % 2:
+            size = size @ prob + new
+        new, prob, n = new @ prob + new, prob @ prob, n // 2
+    for _ in range(n):
+        size = size @ prob + new
+    return size

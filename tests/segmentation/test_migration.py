@@ -316,6 +316,20 @@ class TestMigration:
         assert moved.project(0).tolist() == [2, 1, 1]
         assert moved.project(10_000).sum() == pytest.approx(4, rel=1e-9)
 
+    @pytest.mark.parametrize("n_periods", [200, 201, 403, 9_999, 10_000])
+    @pytest.mark.parametrize("gone", [0, 1])
+    def test_projection_of_many_periods_equals_its_steps(self, n_periods, gone):
+        """Step by step in longer numbers; one group moves slowly, one is empty, and two only change places."""
+        counts = np.array([[3, 2, 0, 0, 0], [0, 99_999, 1, 0, 0], [0] * 5, [0, 0, 0, 0, 7], [0, 0, 0, 7, 0]])
+        moved = Migration(states=tuple("abcde"), counts=counts, n_new=[3, 0, 1, 0, 2], n_gone=[gone, gone, 0, 0, 0])
+        prob = counts.astype(np.longdouble) / np.maximum(moved.size_before, 1)[:, np.newaxis]
+        prob[2, 2] = 1
+        size = moved.size_now.astype(np.longdouble)
+        for _ in range(n_periods):
+            size = size @ prob + moved.n_new
+        with np.errstate(all="raise"):
+            assert moved.project(n_periods).tolist() == pytest.approx(size.astype(float).tolist(), rel=1e-11)
+
     @pytest.mark.parametrize("n_periods", [-1, 0.5, np.nan, "1", None, 10_001, [1]])
     def test_projection_rejects(self, n_periods):
         with pytest.raises(InputError, match="n_periods"):
