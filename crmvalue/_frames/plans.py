@@ -186,7 +186,8 @@ def journey_results(
 
     Notes
     -----
-    All times are local times of the customers. Those with a time zone count as its clock shows them.
+    All times are local times of the customers. Those with a time zone count as its clock shows them. In the hour that
+    comes twice, when a clock goes back, an order may seem to come before the message that it followed.
 
     Examples
     --------

@@ -17,6 +17,7 @@ import numpy as np
 from crmvalue._core.encoding.keys import distinct_keys
 from crmvalue._models.repeat.nbd_likelihood import RisingSum
 from crmvalue._models.shared.climb import Evaluation
+from crmvalue._models.shared.numerics import product_by_rows, tall_product
 
 if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
@@ -111,7 +112,8 @@ class SeasonalLikelihood:
 
     def levels(self, theta: Floats) -> Floats:
         """Level of each day."""
-        return np.exp(self.design @ theta[self.family.n_parameters :])
+        level: Floats = np.exp(np.einsum("ij,j->i", self.design, theta[self.family.n_parameters :]))
+        return level
 
     def __call__(self, theta: Floats) -> Evaluation:
         m, n_days = self.family.n_parameters, self.n_days
@@ -265,21 +267,24 @@ class SeasonalLikelihood:
         to_end = float(found.first.sum() - found.last.sum())
         each_day = from_day(last) - from_day(first) + to_end
         along = speed * each_day
-        gradient[m:] = design.T @ (along + self.n_repeat)
+        gradient[m:] = np.einsum("ij,i->j", design, along + self.n_repeat)
         found.mixed_last[1], found.mixed_first[1] = found.twice_last + found.end_last, found.twice_first
         for i in range(m):
             in_end = float(found.mixed_first[i].sum() - found.mixed_last[i].sum())
-            mixed = elapsed.T @ (found.mixed_last[i] - found.mixed_first[i]) + whole * in_end
+            mixed = np.einsum("ij,i->j", elapsed, found.mixed_last[i] - found.mixed_first[i]) + whole * in_end
             hessian[i, m:] = hessian[m:, i] = natural[i] * mixed
         twice = found.twice_last + found.twice_first + found.gap_twice
-        bend = (elapsed.T * twice) @ elapsed + (design.T * along) @ design
-        cross = elapsed.T @ (found.end_last - found.end_first)
+        bend = tall_product(elapsed * twice[:, np.newaxis], elapsed)
+        bend += tall_product(design * along[:, np.newaxis], design)
+        cross = np.einsum("ij,i->j", elapsed, found.end_last - found.end_first)
         bend += np.outer(cross, whole) + np.outer(whole, cross)
         # P and Q twice: what is left of the sum of the second derivative in Q
         bend += np.outer(whole, whole) * float(found.end_first.sum() - found.end_last.sum())
         for pairs in (found.pairs, found.gap_pairs):
             if pairs is not None:
-                between = elapsed.T @ (pairs @ elapsed)
+                dense = isinstance(pairs, np.ndarray)
+                met = product_by_rows(pairs, elapsed) if dense else pairs @ elapsed
+                between = tall_product(elapsed, met)
                 bend -= between + between.T
         hessian[m:, m:] = bend
         return gradient, hessian

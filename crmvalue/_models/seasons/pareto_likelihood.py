@@ -26,6 +26,7 @@ from crmvalue._models.repeat.nbd_likelihood import RisingSum
 from crmvalue._models.repeat.pareto_nbd_likelihood import log_died_moments
 from crmvalue._models.seasons.likelihood import from_day
 from crmvalue._models.shared.climb import Evaluation
+from crmvalue._models.shared.numerics import tall_product
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,7 @@ class SeasonalParetoLikelihood:
 
     def __call__(self, theta: Floats) -> Evaluation:
         r, alpha, s, beta = np.exp(theta[:_M]).tolist()
-        log_level = self.design @ theta[_M:] + self.known
+        log_level = np.einsum("ij,j->i", self.design, theta[_M:]) + self.known
         level = np.exp(log_level)
         speed = level / self.ruler
         speed[0] = 0.0
@@ -86,7 +87,7 @@ class SeasonalParetoLikelihood:
         value = found.value + rising + self.unit + float(self.n_repeat @ log_level)
         gradient, hessian = self._assembled(found, speed, days.elapsed)
         gradient[:_M] += r * slope, n * r, 0.0, n * s
-        gradient[_M:] += self.design.T @ self.n_repeat
+        gradient[_M:] += np.einsum("ij,i->j", self.design, self.n_repeat)
         hessian[0, 0] += r * slope + r * r * bend
         for i, shared in ((0, n * r), (2, n * s)):
             hessian[i, i + 1] += shared
@@ -145,8 +146,8 @@ class SeasonalParetoLikelihood:
         due += by_row[:, np.newaxis] * elapsed[-1]
         due -= (pieces.sums(by_piece) + by_row)[:, np.newaxis] * elapsed[group.first]
         of_row = np.hstack([average.T, due])
-        found.gradient[:_M] += average @ group.weight
-        found.hessian -= (of_row.T * group.weight) @ of_row
+        found.gradient[:_M] += np.einsum("ij,j->i", average, group.weight)
+        found.hessian -= _weighted(of_row, group.weight, of_row)
 
     def _add_second(self, found: _Sums, days: _Days, group: _Group) -> None:
         """Add the second derivatives with the products of first ones: those with levels by day."""
@@ -173,23 +174,23 @@ class SeasonalParetoLikelihood:
         found.whole += np.bincount(begin, share * died.line_line, n_days)
         table, at_first = _by_day(pieces, begin, n_days), days.elapsed[first]
         met = table(twice) @ days.elapsed + stayed[:, np.newaxis] * days.elapsed[-1]
-        found.cross_due += at_first.T @ met
-        found.cross_line += at_first.T @ (table(half) @ self.design_after)
+        found.cross_due += tall_product(at_first, met)
+        found.cross_line += tall_product(at_first, table(half) @ self.design_after)
 
     def _assembled(self, found: _Sums, speed: Floats, elapsed: Floats) -> tuple[Floats, Floats]:
         """Bring the sums together."""
         design, after = self.design, self.design_after
         gradient, hessian = found.gradient, found.hessian
         along = speed * (from_day(found.by_day[0]) - from_day(found.by_first[0]))
-        gradient[_M:] = design.T @ along + after.T @ found.line[0]
+        gradient[_M:] = np.einsum("ij,i->j", design, along) + np.einsum("ij,i->j", after, found.line[0])
         for i in range(_M):
             day, start, line = found.by_day[i + 1], found.by_first[i + 1], found.line[i + 1]
-            mixed = elapsed.T @ (day - start) + after.T @ line
+            mixed = np.einsum("ij,i->j", elapsed, day - start) + np.einsum("ij,i->j", after, line)
             hessian[i, _M:] += mixed
             hessian[_M:, i] += mixed
-        bend = (design.T * along) @ design + (after.T * (found.line[0] + found.whole)) @ after
-        bend += (elapsed.T * (found.twice_day + found.twice_first)) @ elapsed - found.cross_due - found.cross_due.T
-        both = (elapsed.T * found.half_day) @ after - found.cross_line
+        bend = _weighted(design, along, design) + _weighted(after, found.line[0] + found.whole, after)
+        bend += _weighted(elapsed, found.twice_day + found.twice_first, elapsed) - found.cross_due - found.cross_due.T
+        both = _weighted(elapsed, found.half_day, after) - found.cross_line
         hessian[_M:, _M:] += bend + both + both.T
         return gradient, hessian
 
@@ -316,6 +317,11 @@ class _Terms(NamedTuple):
         found[0] += self.slopes[0] * (1.0 - self.w)
         found[1] += self.power * self.mixed[1]
         return found
+
+
+def _weighted(x: Floats, weight: Floats, y: Floats) -> Floats:
+    """Sum the products of two tables over weighted rows."""
+    return tall_product(x * weight[:, np.newaxis], y)
 
 
 def _by_day(pieces: Pieces, begin: Integers, n_days: int) -> Callable[[Floats], Any]:
