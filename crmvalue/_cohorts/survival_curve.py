@@ -35,6 +35,7 @@ from crmvalue._core.values import (
     count_column,
     hand_over,
     number_column,
+    optional,
     require_at_most,
     require_columns,
     require_ends,
@@ -238,6 +239,8 @@ class CohortComparison(Columns, Pictured):
         1 if the first cohort of the pair keeps its customers better, -1 if the second does, 0 if both are equal.
     level : float
         Level of the intervals, and one minus the level of the tests.
+    log_begins_with : str, optional
+        Cohort with which the log begins, where cohorts begin with the first purchase in it.
 
     Examples
     --------
@@ -258,6 +261,7 @@ class CohortComparison(Columns, Pictured):
     pair_p_value: Floats = number_column("pair_p_value", low=0.0, high=1.0)
     direction: Integers = whole_table("direction", low=-1)
     level: float = checked_field("level", as_fraction)
+    log_begins_with: str | None = checked_field("log_begins_with", optional(as_text), default=None)
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.names), ("n_customers", "value", "low", "high"), "cohorts")
@@ -304,11 +308,21 @@ class CohortComparison(Columns, Pictured):
             )
         said = f"{clearest[0]} keeps its customers better than {clearest[1]}"
         if k == 2:
-            return f"{what}: {said} ({p_text(self.p_value)})."
+            return f"{what}: {said} ({p_text(self.p_value)}).{self._older(clearest[0])}"
         n = int(self.differs.sum())
         return (
             f"{what}: {n} of {counted(len(self.first), 'pair')} of cohorts {'differs' if n == 1 else 'differ'} {level} "
             f"after correction; most clearly, {said} ({p_text(self.pair_p_value[self.differs].min())})."
+            f"{self._older(clearest[0])}"
+        )
+
+    def _older(self, better: str) -> str:
+        """Say that the cohort that looks better may hold old customers, if the log begins with it."""
+        if better != self.log_begins_with:
+            return ""
+        return (
+            f" The log begins with {better}. If the business is older, this cohort holds old customers, who return "
+            "more often than new ones."
         )
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -483,6 +497,10 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
     expects fewer than 5 customers, it is the smallest corrected p-value, which is a valid test of all cohorts too. All
     tests are those of `scipy.stats`.
 
+    In a log that begins later than the business, the first cohort holds old customers, the most frequent buyers before
+    all, and so do the next ones to a lesser degree. Where the first cohort looks better in the clearest difference, the
+    `conclusion` says so. Cohorts by start (`start` of :func:`retention_triangle`) do not have this flaw.
+
     Examples
     --------
     >>> from crmvalue.cohorts import retention_triangle
@@ -518,6 +536,7 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
         high=hand_over(np.asarray(high)),
         p_value=overall,
         level=level,
+        log_begins_with=None if triangle.by_start else str(triangle.cohort[0]),
         direction=hand_over(np.array([np.sign(kept[i] * n[j] - kept[j] * n[i]) for i, j in pairs])),
         **_pair_fields(pairs, corrected),
     )

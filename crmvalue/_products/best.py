@@ -156,7 +156,9 @@ def best_customer_products(
     Notes
     -----
     The best buy more of nearly everything. So the index compares shares of purchases and not numbers of buyers: it says
-    what they prefer. An item counts once in an order. The interval is that of the logarithm of a ratio of two ratios,
+    what they prefer. An item counts once in an order. So where there are few items, such as categories, and the best
+    have larger orders, these hold most items anyway, and rare ones look preferred: an index little above 1 says nothing
+    then. The interval is that of the logarithm of a ratio of two ratios,
     with the variance between customers, whose purchases are not independent, and with Student's distribution for the
     customers of the smaller group: one customer shows nothing of how the best differ. A group in which a few customers
     make most of the purchases has only as many as stand for these by Kish's effective number, and each customer is

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from crmvalue.cohorts import (
+    CohortComparison,
     RetentionTriangle,
     cohort_ltv,
     compare_retention,
@@ -799,6 +800,27 @@ class TestCompareRetention:
         assert found.direction.tolist() == [-1]
         said = "Retention at age 1: 2001-01-01 keeps its customers better than 2000-01-01 (p 0.0074)."
         assert found.conclusion == said
+
+    def test_a_log_that_begins_later_than_the_business(self):
+        """Nobody is new: all buy in a month with their own probability, and the log begins in the middle."""
+        rng = np.random.default_rng(5)
+        often = rng.choice([0.05, 0.6], 2000)
+        bought = rng.random((2000, 8)) < often[:, np.newaxis]
+        customer, month = np.nonzero(bought)
+        log = customer, (np.datetime64("2024-01", "M") + month).astype("datetime64[D]")
+        triangle = retention_triangle(*log, period="month", as_of="2024-08-31")
+        found = compare_retention(triangle, 1)
+        assert found.p_value < 0.001
+        said = " The log begins with 2024-01-01. If the business is older, this cohort holds old customers"
+        assert "2024-01-01 keeps its customers better" in found.conclusion
+        assert said in found.conclusion
+        assert CohortComparison.from_json(found.to_json()) == found
+        start = np.arange(2000), np.full(2000, np.datetime64("2024-01-01"))
+        start[1][1000:] = np.datetime64("2024-02-01")
+        by_start = compare_retention(
+            retention_triangle(*log, period="month", as_of="2024-08-31", start=start), 1
+        )  # fmt: skip
+        assert by_start.log_begins_with is None
 
     def test_few_customers(self):
         """Fisher's lady: 3 of 4 against 1 of 4, two-sided p 34/70."""
