@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, as_fraction, as_ordered_items, as_text, require
-from crmvalue._core.comparisons import fisher_p, p_text
+from crmvalue._core.comparisons import p_text, rates_p
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, columns_of, counted, has_columns, in_percent, labelled, percent
@@ -45,7 +45,6 @@ __all__ = [
 ]
 
 _ORDER = "`funnel=` gives the order of stages that `counts` names"
-_FEW = 5  # expected count of a cell below which Fisher's test replaces the normal approximation
 
 
 def as_name(name: str, value: object) -> str:
@@ -336,10 +335,14 @@ class FunnelConversion(Columns, Pictured):
         passed, at = map(np.atleast_2d, self.independent_steps)
         n_pairs = max(np.count_nonzero(rows[:, 0]) * (rows.shape[1] - 2), 1)
         p = np.full((len(rows), 2), np.nan)
-        for g, k in enumerate(self._weakest()):
-            for side, other in enumerate((k - 1, k + 1)):
-                if 0 <= other < rows.shape[1] - 1 and rows[g, other] > 0:
-                    p[g, side] = min(1.0, n_pairs * _two_proportions(passed[g], at[g], k, other))
+        weakest = np.array(self._weakest())
+        for side, other in enumerate((weakest - 1, weakest + 1)):
+            inside = (weakest >= 0) & (other >= 0) & (other < rows.shape[1] - 1)
+            tested = np.nonzero(inside & (rows[np.arange(len(rows)), other * inside] > 0))[0]
+            if len(tested):
+                own, beside = (tested, weakest[tested]), (tested, other[tested])
+                each = rates_p(passed[own], at[own], passed[beside], at[beside])
+                p[tested, side] = np.minimum(1.0, n_pairs * each)
         return p
 
     def _about_weakest(self, row: Integers, k: int, p: Floats) -> str:
@@ -467,17 +470,6 @@ def share_interval(part: Integers, whole: Integers, level: float) -> Interval:
 def _around(share: FloatOrArray, interval: Interval) -> Interval:
     """Let an interval hold its share, which rounding to whole prospects may have put outside."""
     return Interval(np.minimum(interval.low, share)[()], np.maximum(interval.high, share)[()])
-
-
-def _two_proportions(passed: Integers, at: Integers, one: int, other: int) -> float:
-    """Two-sided p-value of no difference between two steps of a funnel."""
-    from scipy import stats
-
-    table = np.array([[passed[k], at[k] - passed[k]] for k in (one, other)], dtype=np.float64)
-    expected = table.sum(axis=1, keepdims=True) * table.sum(axis=0) / table.sum()
-    if expected.min() < _FEW:
-        return fisher_p(int(passed[one]), int(at[one]), int(passed[other]), int(at[other]))
-    return float(stats.chi2_contingency(table, correction=False).pvalue)
 
 
 def stage_columns(

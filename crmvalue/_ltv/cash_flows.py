@@ -42,6 +42,7 @@ _LARGEST_LOG_GROWTH = 460.0  # a factor of about 1e200: times a flow of 1e100 it
 _LOWEST_LOG_RATE, _HIGHEST_LOG_RATE = -30.0, 230.0  # rates beyond these mean nothing to a business beside another
 _LOWEST_LOG, _HIGHEST_LOG = -37.0, 709.78  # beyond these float64 cannot tell 1 + rate from 0, or ends
 _MOST_CHANGES = 1_000  # of sign
+_MOST_CELLS = 20_000_000  # flows times changes of sign: some 5 s and half a gigabyte
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -173,9 +174,9 @@ def irr(cash_flows: ArrayLike) -> np.float64:
     ------
     InputError
         If an input is NaN or infinite, if all flows have one sign, if they change their sign more than 1,000 times, if
-        no rate makes the value zero, or if several do. Then all of them are the field `value` of the error, and none is
-        preferred. Also if every rate is too close to -1 or too large for a float; the hint gives the logarithm of
-        1 + rate.
+        flows times changes of sign are more than 20,000,000, if no rate makes the value zero, or if several do. Then
+        all of them are the field `value` of the error, and none is preferred. Also if every rate is too close to -1 or
+        too large for a float; the hint gives the logarithm of 1 + rate.
 
     Notes
     -----
@@ -383,6 +384,10 @@ def _internal_rate(flows: Floats, times: Floats) -> np.float64:
     n_changes = int(np.count_nonzero(np.diff(signs)))
     if n_changes > _MOST_CHANGES:  # the work grows with their square
         raise InputError("cash_flows", f"flows that change their sign at most {_MOST_CHANGES:,} times", n_changes)
+    if n_changes * len(signs) > _MOST_CELLS:
+        rule = f"at most {_MOST_CELLS:,} flows times changes of sign"
+        hint = "join them into longer periods"
+        raise InputError("cash_flows", rule, f"{len(signs):,} times {n_changes:,}", hint=hint)
     roots = _zeros(signs, logs, times)
     inside = [root for root in roots if _LOWEST_LOG_RATE < root < _HIGHEST_LOG_RATE]
     inside = inside or [root for root in roots if _LOWEST_LOG < root < _HIGHEST_LOG]

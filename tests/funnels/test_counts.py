@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from fractions import Fraction
 
 import attrs
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from crmvalue import funnels
 from crmvalue.errors import InputError
@@ -289,3 +291,29 @@ class TestFunnelConversion:
     def test_rejects_json(self, text):
         with pytest.raises(InputError, match="text"):
             FunnelConversion.from_json(text)
+
+
+def test_tests_of_many_groups_are_those_of_each_group_and_take_no_time():
+    """A loop over 20,000 groups took 6 s of the processor each time, and 100,000 took half a minute."""
+    rng = np.random.default_rng(5)
+    counts = np.sort(rng.integers(0, 10 ** rng.integers(1, 6, (20_000, 1)), (20_000, 5)), axis=1)[:, ::-1]
+    result = funnel_conversion(counts, by=[f"page {i}" for i in range(20_000)])
+    begun = time.process_time()
+    found = result.neighbour_p_value
+    assert time.process_time() - begun < 1.0
+    for g in np.nonzero(counts[:, 0])[0][::997]:
+        k = int(np.nanargmin(result.step_conversion[g]))
+        alone = [
+            min(1.0, 3 * int(np.count_nonzero(counts[:, 0])) * two_rates(counts[g], k, other)) if usable else np.nan
+            for other in (k - 1, k + 1)
+            for usable in [0 <= other < 4 and counts[g, other] > 0]
+        ]
+        np.testing.assert_allclose(found[g], alone, rtol=1e-6)  # scipy's chi-squared tail
+
+
+def two_rates(counts, one, other):
+    """Fisher's or the chi-squared test of two steps, by scipy."""
+    table = np.array([[counts[k + 1], counts[k] - counts[k + 1]] for k in (one, other)])
+    if (table.sum(axis=1, keepdims=True) * table.sum(axis=0)).min() < 5 * table.sum():
+        return stats.fisher_exact(table).pvalue
+    return stats.chi2_contingency(table, correction=False).pvalue

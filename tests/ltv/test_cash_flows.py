@@ -268,6 +268,14 @@ class TestIrr:
         with pytest.raises(InputError, match="at most 1,000 times"):
             ltv.irr(np.tile([-1.0, 2.5], 10_000))
 
+    def test_many_flows_with_many_changes_of_sign_are_refused_before_the_work(self):
+        """100,000 flows that change their sign 990 times took minutes and 1.7 gigabytes."""
+        flows = np.where(np.arange(100_000) // 101 % 2, 1.0, -1.0)
+        with pytest.raises(InputError, match="20,000,000 flows times changes of sign; got '100,000 times 990'"):
+            ltv.irr(flows)
+        with pytest.raises(InputError, match="20,000,000 flows times changes of sign"):
+            ltv.irr_dated(flows, np.datetime64("1900-01-01") + np.arange(100_000))
+
 
 def _rates_found(flows):
     try:

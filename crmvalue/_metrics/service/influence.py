@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 __all__ = ["AgentScores", "WorstTicketRetention", "agent_scores", "retention_by_worst_ticket"]
 
 _MOST_DAYS = 36_600
+_MOST_SEVERITIES = 100  # the test compares each with each
 _NO_TICKET = "no ticket"
 _GRID = 200
 _NEGLIGIBLE = 25.0  # of a log-likelihood below its top
@@ -414,7 +415,7 @@ def retention_by_worst_ticket(
     severity : array_like of str
         Severity of each ticket, such as "minor", or "late" and "in time".
     order : sequence of str
-        All severities, the mildest first.
+        All severities, the mildest first; at most 100.
     as_of : date
         Last moment that is taken as known.
     landmark_days : int
@@ -521,6 +522,9 @@ def words_of_order(order: Any) -> list[str]:
     """Take the severities, the mildest first."""
     if isinstance(order, str) or not isinstance(order, list | tuple) or not order:
         raise InputError("order", "a list of severities, the mildest first", order)
+    if len(order) > _MOST_SEVERITIES:
+        rule = f"at most {_MOST_SEVERITIES} severities"
+        raise InputError("order", rule, len(order), hint="put severities that are alike into one")
     seen: set[str] = set()
     for index, word in enumerate(order):
         if not isinstance(word, str) or not word.strip() or word in seen or word == _NO_TICKET:
