@@ -374,7 +374,7 @@ def label_column(
 
     def check(value: Any) -> npt.NDArray[Any]:
         array = _labels(name, value)
-        others = array.dtype == object and not all(map(_is_label, array.ravel()))
+        others = array.dtype.kind in "OT" and not all(map(_is_label, array.ravel()))  # a text of numpy may be missing
         if (array.ndim != 1 and not any_shape) or others or array.dtype.kind not in "OUiufbMT":
             raise InputError(name, "a column of labels", value)
         if array.dtype.kind == "f":

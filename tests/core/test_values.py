@@ -43,6 +43,7 @@ from crmvalue._core.values import (
     float_column,
     hand_over,
     interval_field,
+    label_column,
     number_column,
     number_field,
     number_table,
@@ -302,6 +303,18 @@ class TestNarrowFloats:
         )
         assert value.n.tolist() == [0, 3]
         assert tuple(value.ends) == (-1, np.inf)
+
+
+class TestMissingLabels:
+    """A label of numpy's text that is missing is no label; it was written to JSON that does not read back."""
+
+    @pytest.mark.parametrize("nothing", [None, np.nan])
+    def test_are_refused(self, nothing):
+        table = attrs.make_class("Results", {"name": label_column("name")})
+        kind = np.dtypes.StringDType(na_object=nothing)
+        assert table(name=np.array(["a", "b"], dtype=kind)).name.tolist() == ["a", "b"]
+        with pytest.raises(InputError, match="`name` must be a column of labels"):
+            table(name=np.array(["a", nothing], dtype=kind))
 
 
 class TestOptional:

@@ -62,6 +62,10 @@ def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
         if money and array.dtype.kind == "f":
             hint = "a float is not exact; give whole minor units, such as numpy.rint(100 * price).astype(int)"
             raise InputError(name, "a column of whole minor units, Decimals or text", str(array.dtype), hint=hint)
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            gaps = np.isnan(array)
+            array = array.astype(object)
+            array[gaps] = None
         return read_only(array)
 
     return array_field(convert, **({"default": None} if optional else {}))
