@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -235,7 +236,7 @@ def as_outcomes(
 ) -> npt.NDArray[np.bool_]:
     """Cast one column of True and False, or of 1 and 0; `if_missing` is the hint for a missing value."""
     array, types = to_array(name, value, rule)
-    if types or array.dtype.kind == "O":  # numpy makes text or numbers of True beside them
+    if types:  # numpy makes text or numbers of True beside them
         array = np.asarray(value, dtype=object)
     if array.ndim != 1 or array.dtype.kind not in "biufO":
         found = array.ravel()[0] if array.size else array.shape
@@ -602,8 +603,10 @@ def _is_missing(array: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
 
 
 def is_missing_object(item: Any) -> bool:
-    if isinstance(item, float | np.datetime64):
+    if isinstance(item, float | np.floating | np.datetime64):
         return bool(item != item)  # noqa: PLR0124 - NaN and NaT differ from themselves
+    if isinstance(item, Decimal):
+        return item.is_nan()
     return item is None or type(item).__name__ in {"NAType", "NaTType"}
 
 

@@ -329,6 +329,8 @@ def whole_table(name: str, n_dimensions: int | None = 1, *, low: int = 0, **opti
         fits = n_dimensions in {None, array.ndim}
         if not fits or array.dtype.kind not in "fiu" or types & {bool, np.bool_}:
             raise InputError(name, kind, f"{array.ndim} dimensions of {array.dtype}")
+        if array.dtype.kind == "f":
+            array = array.astype(np.float64)  # float16 does not reach the bounds
         whole = (array >= low) & (array <= _LARGEST_WHOLE) & (array == np.floor(array))
         require(whole, name, array, f"a whole number >= {low}, at most 2**53")
         return array.astype(np.int64)
@@ -372,7 +374,7 @@ def label_column(
 
     def check(value: Any) -> npt.NDArray[Any]:
         array = _labels(name, value)
-        others = array.dtype == object and not all(map(_is_label, array.ravel()))
+        others = array.dtype.kind in "OT" and not all(map(_is_label, array.ravel()))  # a text of numpy may be missing
         if (array.ndim != 1 and not any_shape) or others or array.dtype.kind not in "OUiufbMT":
             raise InputError(name, "a column of labels", value)
         if array.dtype.kind == "f":
@@ -462,9 +464,10 @@ def interval_field(name: str, *, optional: bool = False, **options: Any) -> Any:
         numbers = array.shape == (2,) and array.dtype.kind in "fiu" and not types & {bool, np.bool_}
         if not numbers or not array[0] <= array[1]:
             raise InputError(name, rule, value)
-        if np.abs(array)[np.isfinite(array)].max(initial=0.0) > _LARGEST_END:
+        ends = array.astype(np.float64) + 0.0  # no -0, and wide enough for the bound
+        if np.abs(ends)[np.isfinite(ends)].max(initial=0.0) > _LARGEST_END:
             raise InputError(name, "of ends below 1e250, or infinite", value)
-        return Interval(*(array.astype(np.float64) + 0.0))  # no -0
+        return Interval(*ends)
 
     return attrs.field(converter=convert, **options)
 

@@ -24,9 +24,11 @@ from crmvalue._core.checks import (
     as_float,
     as_floats,
     as_fraction,
+    as_outcomes,
     as_text,
     as_times,
     as_whole_number,
+    is_missing_object,
     require,
     require_choice,
     require_same_length,
@@ -34,7 +36,7 @@ from crmvalue._core.checks import (
 from crmvalue.attribution import paths_from_touches
 from crmvalue.cohorts import retention_triangle
 from crmvalue.errors import InputError
-from crmvalue.ltv import cash_flows_by_age
+from crmvalue.ltv import cash_flows_by_age, customer_profits
 from crmvalue.metrics import plan_and_actual
 from tests.strategies import dates
 
@@ -557,6 +559,22 @@ WITH_ZONE = {
     "arrow chunks": pa.chunked_array([[UTC_TIME]]),
     "arrow dictionary": pa.array([UTC_TIME]).dictionary_encode(),
 }
+
+
+class TestMissingInEverySpelling:
+    """A missing value is missing in every kind of column."""
+
+    def test_nulls_between_chunks_of_a_dictionary(self):
+        """Arrow gives numpy another value in the place of each null."""
+        column = pa.chunked_array([pa.array([True, None, False]).dictionary_encode()])
+        with pytest.raises(InputError, match="not missing; got None at index 1"):
+            as_outcomes("x", column)
+
+    @pytest.mark.parametrize("nothing", [None, np.nan, np.float32("nan"), Decimal("NaN"), pd.NA, pd.NaT])
+    def test_missing_objects(self, nothing):
+        assert is_missing_object(nothing)
+        with pytest.raises(InputError, match="a label, not empty or missing"):
+            customer_profits([10, 20, 30], margin=0.3, segment=["a", nothing, "b"])
 
 
 class TestAsDays:

@@ -42,6 +42,8 @@ from crmvalue._core.values import (
     count_field,
     float_column,
     hand_over,
+    interval_field,
+    label_column,
     number_column,
     number_field,
     number_table,
@@ -50,6 +52,7 @@ from crmvalue._core.values import (
     require_at_most,
     require_ends,
     stay_frozen,
+    whole_table,
 )
 from crmvalue.errors import InputError
 from crmvalue.plots import Picture
@@ -288,6 +291,30 @@ class TestCountColumn:
         for wrong in ([-1], [0.5], [np.nan], ["1"], [[1]], 1, [True]):
             with pytest.raises(InputError, match="`x` must be"):
                 counts(x=wrong)
+
+
+class TestNarrowFloats:
+    """Floats of 16 and 32 bits, which do not reach the bounds of a field, give no warning of numpy."""
+
+    def test_counts_and_intervals(self):
+        fields = {"n": whole_table("n"), "ends": interval_field("ends")}
+        value = attrs.make_class("Results", fields)(
+            n=np.array([0, 3], dtype=np.float16), ends=np.array([-1, np.inf], dtype=np.float32)
+        )
+        assert value.n.tolist() == [0, 3]
+        assert tuple(value.ends) == (-1, np.inf)
+
+
+class TestMissingLabels:
+    """A label of numpy's text that is missing is no label; it was written to JSON that does not read back."""
+
+    @pytest.mark.parametrize("nothing", [None, np.nan])
+    def test_are_refused(self, nothing):
+        table = attrs.make_class("Results", {"name": label_column("name")})
+        kind = np.dtypes.StringDType(na_object=nothing)
+        assert table(name=np.array(["a", "b"], dtype=kind)).name.tolist() == ["a", "b"]
+        with pytest.raises(InputError, match="`name` must be a column of labels"):
+            table(name=np.array(["a", nothing], dtype=kind))
 
 
 class TestOptional:

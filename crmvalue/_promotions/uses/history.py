@@ -37,6 +37,9 @@ __all__ = ["CartHistory"]
 _CELLS = "a column of texts, numbers, or True and False"
 _CELL_TYPES = (str, int, float, Decimal, date, np.bool_, np.integer, np.floating, np.datetime64)
 
+_MOST_DIGITS = 18
+"""A Decimal with more digits before or after the point is no amount and no quantity, and stays as it is."""
+
 
 def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
     """Field for one column; what a cell may hold is checked cart by cart, so that one odd cell is one odd cart."""
@@ -52,10 +55,17 @@ def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
             raise InputError(name, _CELLS, str(array.dtype))
         array = _with_none(value, array)
         if array.dtype.kind == "O":
-            _require_cells(name, array.tolist())
+            cells = array.tolist()
+            _require_cells(name, cells)
+            if Decimal in map(type, cells):
+                array = np.array([*(_plain_cell(cell, money=money) for cell in cells), None], dtype=object)[:-1]
         if money and array.dtype.kind == "f":
             hint = "a float is not exact; give whole minor units, such as numpy.rint(100 * price).astype(int)"
             raise InputError(name, "a column of whole minor units, Decimals or text", str(array.dtype), hint=hint)
+        if array.dtype.kind == "f" and np.isnan(array).any():
+            gaps = np.isnan(array)
+            array = array.astype(object)
+            array[gaps] = None
         return read_only(array)
 
     return array_field(convert, **({"default": None} if optional else {}))
@@ -82,6 +92,15 @@ def _require_cells(name: str, cells: list[Any]) -> None:
             index, cell = next((i, one) for i, one in enumerate(cells) if type(one) is kind)
             if not is_missing_object(cell):
                 raise InputError(name, _CELLS, cell, index=index)
+
+
+def _plain_cell(cell: Any, *, money: bool) -> Any:
+    """Write a Decimal as JSON can give it back: money as the text of the same amount, other whole numbers as such."""
+    if not isinstance(cell, Decimal) or not cell.is_finite() or abs(cell.adjusted()) > _MOST_DIGITS:
+        return cell
+    if money:
+        return f"{cell:f}"
+    return int(cell) if cell == cell.to_integral_value() else float(cell)
 
 
 def _times_or_none(value: Any) -> Dates | None:

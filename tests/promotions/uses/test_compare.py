@@ -240,6 +240,20 @@ class TestComparePromotions:
             history = CartHistory(**{**COLUMNS, "unit_price": np.array(prices, dtype=object)})
             assert compare_promotions(history, [], OFFERS).revenue_before[0] == 24000
 
+    def test_numbers_with_a_gap_read_back_the_same(self):
+        history = CartHistory(**{**COLUMNS, "quantity": np.array([1, np.nan, 3, 1])})
+        assert history.quantity.tolist() == [1, None, 3, 1]
+        assert CartHistory.from_json(history.to_json()) == history
+
+    def test_decimals_of_a_database_read_back_the_same(self):
+        """Quantities came back as texts, which no cart takes; 1E+2 is an amount, but no text of one."""
+        prices = [Decimal("1E+2"), Decimal("10.00"), Decimal(10), Decimal("100.0")]
+        history = CartHistory(**{**COLUMNS, "unit_price": prices, "quantity": list(map(Decimal, COLUMNS["quantity"]))})
+        back = CartHistory.from_json(history.to_json())
+        assert back == history
+        assert back.quantity.tolist() == COLUMNS["quantity"]
+        assert compare_promotions(back, [], OFFERS) == compare_promotions(CartHistory(**COLUMNS), [], OFFERS)
+
 
 def _plain(cart):
     lines = [
