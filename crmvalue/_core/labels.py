@@ -23,6 +23,7 @@ __all__ = [
     "by_name",
     "columns_of",
     "counted",
+    "decimals_apart",
     "figure",
     "has_columns",
     "in_percent",
@@ -157,6 +158,13 @@ def percents(*shares: float) -> list[str]:
     """Write shares beside each other with at least one decimal, and so many that different ones look different."""
     written = ([percent(share, digits=digits) for share in shares] for digits in range(1, 8))
     return next((texts for texts in written if len(set(texts)) == len(set(shares))), [percent(x) for x in shares])
+
+
+def decimals_apart(x: float, y: float, digits: int) -> tuple[str, str]:
+    """Write two numbers with so many decimals, or more where different ones would look the same."""
+    enough = (n for n in range(digits, 10) if f"{x:z.{n}f}" != f"{y:z.{n}f}")
+    digits = next(enough, digits) if x != y else digits
+    return f"{x:z.{digits}f}", f"{y:z.{digits}f}"
 
 
 def times(factor: Any) -> str:
