@@ -16,7 +16,7 @@ from crmvalue._core.checks import as_floats, as_positive, as_text, as_whole_numb
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted, percent
+from crmvalue._core.labels import counted, money, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     count_field,
@@ -141,7 +141,10 @@ class Attribution(Columns, Pictured):
             if given
             else "No conversion had a touch."
         )
-        if self.n_unattributed:
+        if self.n_unattributed and not given:
+            n_without = counted(self.n_unattributed, "conversion is", "conversions are")
+            text = f"No conversion had a touch: {n_without} credited to no channel."
+        elif self.n_unattributed:
             had = counted(self.n_unattributed, "more had no touch and is", "more had no touch and are")
             text += f" {had} credited to no channel."
         return text
@@ -278,7 +281,7 @@ def attribute(
 
 def _short(credit: float) -> str:
     """Write a credit with up to two decimals."""
-    return f"{credit:z,.2f}".rstrip("0").rstrip(".")
+    return money(credit).rstrip("0").rstrip(".")
 
 
 @attrs.frozen

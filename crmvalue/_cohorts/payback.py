@@ -135,7 +135,8 @@ class CohortLtv(Columns, Pictured):
             cells = self.ltv[~np.isnan(self.ltv)]
             if not len(cells):
                 return "No period is over yet, so no value is known. Without a cost, payback is not known either."
-            return f"A customer has brought up to {money(cells.max())} so far. Without a cost, payback is not known."
+            most = money(cells.max())
+            return f"A customer has brought up to {most} on average so far. Without a cost, payback is not known."
         payback = np.zeros(0) if self.payback is None else self.payback
         paid = ~np.isnan(payback)
         n, k = int(paid.sum()), len(payback)

@@ -10,7 +10,7 @@ import numpy as np
 
 from crmvalue._cohorts.retention import RetentionTriangle
 from crmvalue._core.checks import as_counts, as_whole_number, require
-from crmvalue._core.labels import counted, figure
+from crmvalue._core.labels import counted, figure, percent
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -111,7 +111,7 @@ class RetentionProjection:
         """Retention at the last projected age, and how well the model predicted the held-out periods."""
         last = self.n_active[:, -1].sum() / self.n_active[:, 0].sum()
         periods = counted(self.n_active.shape[1] - 1, "period")
-        text = f"After {periods}, {last:z.1%} of the customers are expected to be active."
+        text = f"After {periods}, {percent(last)} of the customers are expected to be active."
         if not self.fit.diagnosis.trustworthy:
             text = f"{text} The fit is not trustworthy: see its diagnosis."
         known = ~np.isnan(self.holdout_actual)
@@ -121,7 +121,7 @@ class RetentionProjection:
         if math.isnan(self.holdout_error):
             expected = figure(self.holdout_predicted[known].sum())
             return f"{text} On {held_out}, nobody was active; the model expected {expected}."
-        return f"{text} On {held_out}, the model was {self.holdout_error:z.1%} off."
+        return f"{text} On {held_out}, the model was {percent(self.holdout_error)} off."
 
 
 def project_retention(

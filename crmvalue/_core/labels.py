@@ -24,6 +24,7 @@ __all__ = [
     "by_name",
     "columns_of",
     "counted",
+    "decimals_apart",
     "figure",
     "has_columns",
     "in_percent",
@@ -32,9 +33,11 @@ __all__ = [
     "money",
     "name_text",
     "percent",
+    "percents",
     "points",
     "refuse_category",
     "span",
+    "times",
 ]
 
 HINT_OF_CATEGORIES = "for a category, give a 0/1 column for each value but one"
@@ -152,8 +155,33 @@ def span(low: Any, high: Any, form: str | Callable[[float], str]) -> str:
 
 
 def percent(share: Any, *, digits: int = 1) -> str:
-    """Write a share with so many decimals, and below 1 % with two significant digits: "12.3%", "0.05%", "0.0%"."""
-    return f"{_hundredths(max(share, 0.0), digits, '')}%"  # by rounding a share may be a little below 0
+    """Write a share with so many decimals, and below 1 % with two significant digits: "12.3%", "0.05%", "0.0%".
+
+    A share below 1 has as many decimals as it needs not to be written as 100 %: "99.96%".
+    """
+    share = max(share, 0.0)  # by rounding it may be a little below 0
+    if 0.99 < share < 1 - 1e-12:
+        digits = next(n for n in range(digits, 12) if round(100 * share, n) < 100)
+    return f"{_hundredths(share, digits, '')}%"
+
+
+def percents(*shares: float) -> list[str]:
+    """Write shares beside each other with at least one decimal, and so many that different ones look different."""
+    written = ([percent(share, digits=digits) for share in shares] for digits in range(1, 8))
+    return next((texts for texts in written if len(set(texts)) == len(set(shares))), [percent(x) for x in shares])
+
+
+def decimals_apart(x: float, y: float, digits: int) -> tuple[str, str]:
+    """Write two numbers with so many decimals, or more where different ones would look the same."""
+    enough = (n for n in range(digits, 10) if f"{x:z.{n}f}" != f"{y:z.{n}f}")
+    digits = next(enough, digits) if x != y else digits
+    return f"{x:z.{digits}f}", f"{y:z.{digits}f}"
+
+
+def times(factor: Any) -> str:
+    """Write a factor above 1 with one decimal, or with so many that it is not written as 1: "2.3", "1.04"."""
+    digits = next((n for n in range(1, 12) if round(float(factor), n) > 1), 1)
+    return f"{factor:,.{digits}f}"
 
 
 def points(difference: Any) -> str:

@@ -21,7 +21,7 @@ from crmvalue._core.comparisons import (
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, figure
+from crmvalue._core.labels import by_name, figure, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, number_column, of_class, stay_frozen
 from crmvalue._experiments.arms import (
@@ -324,7 +324,7 @@ class CovariateAdjustment:
     @property
     def conclusion(self) -> str:
         """How much the covariate explains, a warning if it differs between arms, and the adjusted conclusion."""
-        text = f"The covariate explains {self.variance_reduction:z.1%} of the variance within the arms."
+        text = f"The covariate explains {percent(self.variance_reduction)} of the variance within the arms."
         p = self.covariate.adjusted_p_value
         if p.min() < 0.01:
             text += (

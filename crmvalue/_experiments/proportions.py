@@ -12,7 +12,7 @@ from crmvalue._core.comparisons import few_expected, newcombe, rates_p, rates_z
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, percent, points
+from crmvalue._core.labels import by_name, percents, points
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, stay_frozen
 from crmvalue._experiments.arms import (
@@ -195,7 +195,7 @@ class ProportionComparison(Columns, Pictured):
         rates, (base,) = against_control(self.rate, self.control)
         told = (
             (
-                f"{name} {percent(rate)} against {percent(base)} of {self.names[self.control]}: {points(d)} points",
+                f"{name} {' against '.join(percents(rate, base))} of {self.names[self.control]}: {points(d)} points",
                 f"{points(a)} to {points(b)}",
                 "exact test" if exact else "z test",
             )

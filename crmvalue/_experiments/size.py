@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import just_below, p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name
+from crmvalue._core.labels import by_name, percent
 from crmvalue._core.values import array_columns, array_field, checked_field, count_field, read_only, stay_frozen
 from crmvalue._experiments.arms import counts_field, require_arms
 from crmvalue.errors import InputError
@@ -469,7 +469,7 @@ class SplitCheck(Columns):
     def _shares(self, digits: int) -> tuple[str, str]:
         """Write the shares that came and those of the design, with so many decimals."""
         share = self.counts / self.counts.sum()
-        found, meant = (", ".join(f"{x:z.{digits}%}" for x in of.tolist()) for of in (share, self.shares))
+        found, meant = (", ".join(percent(x, digits=digits) for x in of.tolist()) for of in (share, self.shares))
         return found, meant
 
     def _shares_apart(self) -> tuple[str, str]:

@@ -29,7 +29,7 @@ from crmvalue._core.comparisons import (
     rounding_part,
 )
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import in_percent, money, percent, points, span
+from crmvalue._core.labels import in_percent, money, percents, points, span
 from crmvalue._core.values import checked_field, count_field, interval_field, number_field
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -184,7 +184,7 @@ class CampaignEffect:
         treated, control = self.n_treated_responded / self.n_treated, self.n_control_responded / self.n_control
         low, high = self.response_interval
         text = (
-            f"Response {percent(treated)} against {percent(control)}, {points(self.response_difference)} points "
+            f"Response {' against '.join(percents(treated, control))}, {points(self.response_difference)} points "
             f"({in_percent(self.level)} % interval {span(low, high, points)})"
         )
         if not self.shows_causes:
@@ -194,7 +194,7 @@ class CampaignEffect:
             return text
         shown = _direction(self.net_interval, self.n_treated, self.n_control)
         said = {1: "it pays", -1: "it loses money", 0: "whether it pays is not shown"}[shown]
-        if self.too_few:
+        if self.too_few or (not shown and self.net_interval.low == self.net_interval.high != 0):
             said = "a group is too small to show how its money varies, so whether it pays is not shown"
         net = _with_range(self.net_difference, self.net_interval)
         return f"{text} Net of its costs a contact brings {net}: {said}."
@@ -228,11 +228,12 @@ class CampaignEffect:
         alike = "the groups were alike" if abs(self.balance) <= _ALIKE else "the groups were not alike"
         if min(self.n_treated, self.n_control) < _FEWEST:
             alike = f"groups of fewer than {_FEWEST} customers do not show whether they were alike"
-        more = "more" if self.before_difference >= 0 else "less"
+        more = "more than" if self.before_difference > 0 else "less than"
         apart = f"{self.balance:+z.2f} standard deviations" if math.isfinite(self.balance) else "all of a group alike"
         before = money(abs(self.before_difference), form="z")
+        brought = "as much as" if before == "0.00" else f"{before} {more}"
         text = (
-            f"{text} In the period before, a treated customer brought {before} {more} than a "
+            f"{text} In the period before, a treated customer brought {brought} a "
             f"customer of the control group ({apart}): {alike}."
         )
         if self.did_interval is None or self.adjusted_interval is None:

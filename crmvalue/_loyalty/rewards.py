@@ -29,6 +29,7 @@ from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     checked_field,
+    count_field,
     date_table,
     hand_over,
     label_column,
@@ -193,6 +194,8 @@ class Challenge(Columns):
         Customer of each reward that was won, in the order of time.
     won_period : ndarray of datetime64
         First day of the period in which it was won.
+    n_later : int, default 0
+        Rows after `as_of`, which are left out.
 
     Examples
     --------
@@ -206,6 +209,7 @@ class Challenge(Columns):
     longest: Integers = whole_table("longest")
     won_customer: npt.NDArray[Any] = label_column("won_customer")
     won_period: Dates = date_table("won_period")
+    n_later: int = count_field("n_later", default=0)
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.customer), ("current", "longest"), "customers")
@@ -249,7 +253,8 @@ def find_streaks(
     length : int
         Periods in a row that win a reward, from 1 to 1000. A longer run wins again after as many more.
     as_of : date, optional
-        Last day that counts; by default the last one of the log. Give it if rows lie far after all others.
+        Last day that counts; by default the last one of the log. Give it if rows lie far after all others. Later
+        rows are left out, and counted in `n_later`.
     at_least : int, default 1
         Orders or events that a period needs, from 1 to 1000.
 
@@ -300,6 +305,7 @@ def find_streaks(
         longest=hand_over(longest),
         won_customer=people[who[won]],
         won_period=hand_over(_period_starts(when[won], period)),
+        n_later=int(np.count_nonzero(~kept)),
     )
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from crmvalue._core.checks import as_fraction, as_positive, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import as_given, figure
+from crmvalue._core.labels import as_given, figure, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     date_table,
@@ -157,7 +157,7 @@ class ProgrammeSimulation(Columns, Pictured):
     @property
     def conclusion(self) -> str:
         """What the programme would have cost, in one sentence, in minor units of money."""
-        part = "less than 0.1%" if self.spend and 0 < self.cost_share < 0.0005 else f"{self.cost_share:z.1%}"
+        part = "less than 0.1%" if self.spend and 0 < self.cost_share < 0.0005 else f"{percent(self.cost_share)}"
         share = f"{part} of the money of all orders" if self.spend else "in a log with no money"
         return (
             f"The points would have cost {figure(self.cost)} minor units (such as cents), {share}, and "

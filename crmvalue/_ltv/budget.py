@@ -155,7 +155,7 @@ def _split_parts(split: BudgetSplit) -> Parts:
         said = [*said[:first], ""]
     rest = f"; {shown(split.unspent, 'money')} of the budget is left" if split.unspent > 0 else ""
     up, down = int(np.argmax(change)), int(np.argmin(change))
-    moves = [(up, "more")] * bool(change[up] > 0) + [(down, "less")] * bool(change[down] < 0)
+    moves = [(up, "more")] * bool(round(change[up], 2) > 0) + [(down, "less")] * bool(round(change[down], 2) < 0)
     words = [f"{shown(abs(change[k]), 'money')} {word} on {cut(split.channels[k])}" for k, word in moves]
     title = f"No channel reaches the ratio of {as_given(split.target_ratio)}: spend nothing"
     if split.spend.any():

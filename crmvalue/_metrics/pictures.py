@@ -80,7 +80,8 @@ def drivers_parts(
 
 
 def _step(effect: float) -> str:
-    return f"{shown(abs(effect))} points {'more' if effect > 0 else 'less'}"
+    size = shown(abs(effect))
+    return f"{size} {'point' if size == '1' else 'points'} {'more' if effect > 0 else 'less'}"
 
 
 def level_parts(groups: Sequence[str], n_within: Integers, n_missed: Integers, ends: tuple[Floats, Floats]) -> Parts:

@@ -115,6 +115,8 @@ class PlanAndActual(Columns, Pictured):
         Their sum [money].
     n_unlabelled : int
         Those of them whose labels no target has.
+    n_later : int
+        Amounts after `as_of`, which are left out and in no other count.
 
     Examples
     --------
@@ -141,6 +143,7 @@ class PlanAndActual(Columns, Pictured):
     n_unplanned: int = count_field("n_unplanned", default=0)
     unplanned: float = number_field("unplanned", default=0.0)
     n_unlabelled: int = count_field("n_unlabelled", default=0)
+    n_later: int = count_field("n_later", default=0)
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.start), ("end", *_NUMBERS, *_COUNTS), "targets")
@@ -211,10 +214,12 @@ class PlanAndActual(Columns, Pictured):
         }
         parts = [f"{int(who.sum()):,} {word}" for word, who in words.items() if who.any()]
         text = f"Of {counted(len(self), 'target')}: {', '.join(parts)}.{self._may_be_lost(reached)}"
-        if not self.n_unlabelled:
-            return text
-        has = "has" if self.n_unlabelled == 1 else "have"
-        return f"{text} {counted(self.n_unlabelled, 'amount')} {has} labels of which no target is known."
+        if self.n_unlabelled:
+            has = "has" if self.n_unlabelled == 1 else "have"
+            text += f" {counted(self.n_unlabelled, 'amount')} {has} labels of which no target is known."
+        if self.n_later:
+            text += f" {counted(self.n_later, 'amount')} came after {self.as_of}: left out."
+        return text
 
     def _may_be_lost(self, reached: npt.NDArray[np.bool_]) -> str:
         """Say how many targets are reached before their end, and could be lost again."""
@@ -269,7 +274,7 @@ def plan_and_actual(
         Columns `date` and `amount` [money], and the dimensions of the plan under the same names. A row is one sale; a
         refund has an amount below 0; an amount smaller than 1e-9 counts as 0, as in an order log.
     as_of : date
-        Last day that is known; later rows of `actual` are left out.
+        Last day that is known; later rows of `actual` are left out and counted in `n_later`.
     business_hours : BusinessHours, optional
         Calendar of the working days: the days with hours, without the holidays. A short day counts as one, like any
         other. Every day is a working day by default.
@@ -396,6 +401,7 @@ def plan_and_actual(
         n_unplanned=int((~counted_rows).sum()),
         unplanned=math.fsum(amount[~counted_rows].tolist()),
         n_unlabelled=int((~np.isin(key, key_of_plan)).sum()),
+        n_later=int((~known).sum()),
     )
 
 

@@ -313,8 +313,8 @@ class ScoreDrivers(Columns, Pictured):
         by_chance = len(self.question) / (self.n_answers - 1)
         asked = "The question explains" if len(self.question) == 1 else "All questions explain"
         return (
-            f"{said} {asked} {self.explained:z.0%} of how the score varies; by chance alone it would be about "
-            f"{by_chance:z.0%}. {_left_out_text(self.left_out)}A driver is not yet a cause."
+            f"{said} {asked} {percent(self.explained, digits=0)} of how the score varies; by chance alone it would be "
+            f"about {percent(by_chance, digits=0)}. {_left_out_text(self.left_out)}A driver is not yet a cause."
         )
 
     def to_json(self) -> str:

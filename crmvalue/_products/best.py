@@ -9,7 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_whole_number, require
 from crmvalue._core.encoding.customers import encode_customers
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, times
 from crmvalue._core.values import (
     count_column,
     count_field,
@@ -111,7 +111,7 @@ class BestCustomerProducts(Table):
         first = more[0]
         larger = self.index[first]
         return f"{said} First: {self.item[first]}, " + (
-            f"{larger:.1f} times the share." if larger < np.inf else "theirs alone."
+            f"{times(larger)} times the share." if larger < np.inf else "theirs alone."
         )
 
 

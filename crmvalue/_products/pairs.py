@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_text, as_whole_number, require_choice
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, times
 from crmvalue._core.values import (
     checked_field,
     count_column,
@@ -138,7 +138,7 @@ class ProductPairs(Table):
             return said
         first = sure[0]
         pair = f"{self.bought[first]} and {self.also_bought[first]}"
-        return f"{said} First: {pair}, {self.lift[first]:.1f} times as often."
+        return f"{said} First: {pair}, {times(self.lift[first])} times as often."
 
 
 def product_pairs(

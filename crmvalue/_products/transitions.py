@@ -9,7 +9,7 @@ import numpy as np
 
 from crmvalue._core.calendar import last_date
 from crmvalue._core.checks import as_day, as_fraction, as_whole_number
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, percent
 from crmvalue._core.values import (
     checked_field,
     count_column,
@@ -118,8 +118,9 @@ class NextPurchases(Table):
         if not len(sure):
             return said
         first = sure[0]
+        prob = percent(self.prob[first], digits=0)
         return (
-            f"{said} First: {self.bought_next[first]} after {self.bought[first]}, in {self.prob[first]:z.0%} of cases "
+            f"{said} First: {self.bought_next[first]} after {self.bought[first]}, in {prob} of cases "
             f"and after {counted(round(self.mean_days[first]), 'day')} on average."
         )
 

@@ -6,7 +6,7 @@ import math
 import textwrap
 from typing import TYPE_CHECKING
 
-from crmvalue._core.labels import counted, money
+from crmvalue._core.labels import counted, decimals_apart, money, percent
 from crmvalue._report.base_summary import BaseSummary, Estimate, LastPeriod, decimals_of_ratio
 from crmvalue._report.groups import GroupSummary
 from crmvalue._report.models import ModelSummary, reason_of_error
@@ -259,7 +259,7 @@ def _value_lines(summary: BaseSummary) -> list[str]:
     lines += _ignored_lines(summary)
     lines += [
         f"  A customer without a purchase in the last {period.name} counts as lost.",
-        f"  Of active customers, {100 * period.prob_silent:.0f} % would be silent that long by chance.",
+        f"  Of active customers, {percent(period.prob_silent, digits=0)[:-1]} % would be silent that long by chance.",
     ]
     if summary.margin is None:
         lines.append(
@@ -295,8 +295,9 @@ def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
     if period.n_late:
         some = "One of them may be an old customer" if period.n_late == 1 else f"{period.n_late:,} may be old customers"
         said.append(f"{some} from before the log; the upper end allows for it.")
+    beyond = percent(value.newcomer_beyond or 0.0, digits=0)
     said.append(
-        f"{value.newcomer_beyond or 0.0:z.0%} of the value lies beyond their first two {period.name}s. For it, "
+        f"{beyond} of the value lies beyond their first two {period.name}s. For it, "
         f"spending is taken to go on as that of {counted(period.n_known, 'known customer')}: times "
         f"{period.money_kept.value:.2f} in {counted(period.months_kept, 'month')}."
     )
@@ -404,10 +405,11 @@ def _rule_lines(summary: ModelSummary) -> list[str]:
     model = summary.score(summary.model)
     if summary.better_rules:
         rule = summary.score(summary.better_rules[0])
-        scores = [score.counts.log_score for score in (rule, model) if score.counts is not None]
+        own, others = [score.counts.log_score for score in (rule, model) if score.counts is not None]
+        score, of_model = decimals_apart(own, others, 4)
         return _wrap(
-            f'The naive rule "{rule.name}" wins: its log score on the holdout is {scores[0]:.4f}, that of the model '
-            f"{scores[1]:.4f}; lower is better. Its mean error is {_mean_error(rule.purchases)}, that of the model "
+            f'The naive rule "{rule.name}" wins: its log score on the holdout is {score}, that of the model '
+            f"{of_model}; lower is better. Its mean error is {_mean_error(rule.purchases)}, that of the model "
             f"{_mean_error(model.purchases)}. Use the rule where single customers count."
         )
     if summary.better_rules_by_error:
@@ -416,10 +418,10 @@ def _rule_lines(summary: ModelSummary) -> list[str]:
             "total": " It misses the total by less too.",
             "low": " A mean error prefers forecasts that are too low.",
         }
+        error, of_model = decimals_apart(rule.purchases.mean_absolute_error, model.purchases.mean_absolute_error, 4)
         return _wrap(
             f'No naive rule has a better log score than the model. But the mean error of "{rule.name}" is smaller: '
-            f"{rule.purchases.mean_absolute_error:.4f} against {model.purchases.mean_absolute_error:.4f}."
-            + reasons.get(reason_of_error(summary, rule.name), "")
+            f"{error} against {of_model}." + reasons.get(reason_of_error(summary, rule.name), "")
         )
     return []
 

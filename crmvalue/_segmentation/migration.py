@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_counts, as_fraction, as_positive, as_whole_number, require_same_index
 from crmvalue._core.encoding.customers import are_texts
 from crmvalue._core.frames import Columns
-from crmvalue._core.labels import as_given, counted, listed
+from crmvalue._core.labels import as_given, counted, listed, money
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
@@ -227,12 +227,12 @@ class Migration(Columns, Pictured):
         >>> moved.statements()[1]
         'sleeping shrank 4.9 times, from 49 to 10 customers'
         """
-        money = self.value_change
+        then, worth_now = self.value_before, self.value_now
         said = []
         for i, (state, before, now) in enumerate(
             zip(self.states, self.size_before.tolist(), self.size_now.tolist(), strict=True)
         ):
-            worth = "" if money is None else f", and its value changed by {money[i]:+z,.2f}"
+            worth = "" if then is None or worth_now is None else f", and its value {_changed(then[i], worth_now[i])}"
             said.append(f"{state} {_movement(before, now)}{worth}")
         unfair = "" if self.window_before is None else self.caution
         return (*said, unfair) if unfair else tuple(said)
@@ -418,6 +418,11 @@ def _unfair(before: Window, now: Window) -> str:
 
 def _length(window: Window) -> str:
     return "all time" if window == "all" else "1 day" if window == 1 else f"{as_given(window)} days"
+
+
+def _changed(before: float, now: float) -> str:
+    written = money(now - before, before, now, form="+z,")
+    return f"changed by {written}" if written.strip("+0.") else "did not change"
 
 
 def _movement(before: int, now: int) -> str:

@@ -203,7 +203,17 @@ class TestAttribute:
         result = attribute(Paths.from_lists([["a"], []], [0, 3]), model="linear")
         assert result.conversion_credit.tolist() == [0]
         assert np.isnan(result.share).all()
-        assert result.conclusion == "No conversion had a touch. 3 more had no touch and are credited to no channel."
+        assert result.conclusion == "No conversion had a touch: 3 conversions are credited to no channel."
+        nothing = attribute(Paths.from_lists([["a"]], [0]), model="linear")
+        assert nothing.conclusion == "No conversion had a touch."
+
+    def test_a_small_credit_is_not_written_as_none(self):
+        days = [[40.0, 0.0]] * 2
+        result = attribute(
+            Paths.from_lists([["a", "b"], ["b", "b"]], [1, 1], days_before=days), model="time_decay", half_life_days=5
+        )
+        assert 0 < result.conversion_credit[0] < 0.005
+        assert ", a 0.0039 (0.19%)." in result.conclusion
 
     @pytest.mark.parametrize("model", ["first", "linear", "shapley", "last_non_direct"])
     def test_no_touch_at_all(self, model):

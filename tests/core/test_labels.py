@@ -16,7 +16,18 @@ import polars as pl
 import pytest
 from hypothesis import strategies as st
 
-from crmvalue._core.labels import as_given, figure, in_percent, money, percent, points, span
+from crmvalue._core.labels import (
+    as_given,
+    decimals_apart,
+    figure,
+    in_percent,
+    money,
+    percent,
+    percents,
+    points,
+    span,
+    times,
+)
 from crmvalue.attribution import Paths, attribute, channel_returns
 from crmvalue.cohorts import cohort_ltv, retention_triangle
 from crmvalue.errors import InputError
@@ -401,13 +412,33 @@ class TestPercent:
             (8.8e-5, "0.0088%"),
             (3e-8, "0.000003%"),
             (math.nan, "nan%"),
+            (0.9994, "99.9%"),
+            (0.9997, "99.97%"),
+            (1 - 3e-8, "99.999997%"),
+            (1 - 1e-15, "100.0%"),
+            (1.0004, "100.0%"),
         ],
     )
     def test_known(self, share, said):
         assert percent(share) == said
 
+    def test_different_shares_look_different(self):
+        assert percents(0.05, 0.0503) == ["5.00%", "5.03%"]
+        assert percents(0.05, 0.06, 0.05) == ["5.0%", "6.0%", "5.0%"]
+        assert percents(0.0, 1e-4, 0.99996) == ["0.0%", "0.01%", "99.996%"]
+        assert percents(0.3, 0.1 + 0.2) == ["30.0%", "30.0%"]
+
     def test_whole_percent(self):
-        assert [percent(x, digits=0) for x in (0, 0.12, 0.01, 0.00996, 0.0034)] == ["0%", "12%", "1%", "1%", "0.34%"]
+        shares = (0, 0.12, 0.01, 0.00996, 0.0034, 0.996, 0.99996)
+        assert [percent(x, digits=0) for x in shares] == ["0%", "12%", "1%", "1%", "0.34%", "99.6%", "99.996%"]
+
+    def test_different_numbers_look_different(self):
+        assert decimals_apart(0.123401, 0.123449, 4) == ("0.12340", "0.12345")
+        assert decimals_apart(0.3, 0.1 + 0.2, 4) == ("0.3000", "0.3000")
+        assert decimals_apart(0.25, 0.5, 2) == ("0.25", "0.50")
+
+    def test_a_factor_above_1_is_not_written_as_1(self):
+        assert [times(x) for x in (1.04, 1.0004, 1.05, 2.345, 1234.5)] == ["1.04", "1.0004", "1.1", "2.3", "1,234.5"]
 
     def test_points(self):
         assert [points(x) for x in (0, 0.0123, -0.00034, 0.005)] == ["+0.0", "+1.2", "-0.034", "+0.5"]

@@ -448,6 +448,31 @@ class TestSentencesOfEqualCustomers:
         assert "a contact brings -0.00010 (-0.00010 to -0.00010): it loses" in found.conclusion
 
 
+class TestSentencesOfSmallDifferences:
+    """No figure is written so short that the sentence contradicts it."""
+
+    def test_rates_look_different_where_they_are(self):
+        found = campaign_effect(2 * 10**6, 101_000, 2 * 10**6, 100_000, assignment="random")
+        assert found.conclusion.startswith("Response 5.05% against 5.00%, +0.05 points")
+        assert found.conclusion.endswith("the campaign raised it.")
+
+    def test_nothing_is_no_more_than_nothing(self):
+        money = np.arange(20.0)
+        found = campaign_effect(
+            20, 3, 20, 3, assignment="observed", revenue_treated=money, revenue_control=money, margin=1.0,
+            before_treated=money, before_control=money,
+        )  # fmt: skip
+        assert "a treated customer brought as much as a customer of the control group (+0.00" in found.conclusion
+
+    def test_few_equal_customers_are_said_to_be_too_few(self):
+        given = {"revenue_treated": np.full(5, 7.0), "revenue_control": np.full(5, 9.0), "margin": 1.0}
+        found = campaign_effect(5, 2, 5, 2, assignment="random", **given)
+        assert found.conclusion.endswith(
+            "a contact brings -2.00 (-2.00 to -2.00): a group is too small to show how its money varies, so whether it "
+            "pays is not shown."
+        )
+
+
 class TestSmallControlGroups:
     """A small group of skewed orders shows too little of how money varies: nothing is said to pay."""
 

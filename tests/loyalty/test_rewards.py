@@ -114,6 +114,13 @@ class TestFindStreaks:
             assert (found.current[i], found.longest[i]) == slow[who][:2]
             assert found.won_period[found.won_customer == who].tolist() == [day.item() for day in slow[who][2]]
 
+    def test_rows_after_the_last_day_are_counted(self):
+        found = find_streaks(
+            [1, 1, 2], ["2024-01-01", "2024-01-02", "2024-01-05"], period="day", length=2, as_of="2024-01-02"
+        )
+        assert (found.n_later, found.longest.tolist()) == (1, [2, 0])
+        assert find_streaks([1], ["2024-01-01"], period="day", length=2).n_later == 0
+
     def test_table_and_json(self):
         found = find_streaks(["ann"] * 2, ["2024-01-05", "2024-02-07"], period="month", length=2)
         check_json(found)

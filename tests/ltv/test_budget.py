@@ -145,6 +145,11 @@ class TestSplitBudget:
         assert (split.next_ratio[0], split.unspent) == (10, 500)
         assert split.conclusion.endswith("500.00 of the budget is left: no channel can spend more at the ratio of 3.")
 
+    def test_a_title_names_no_change_of_nothing(self):
+        split = split_budget(100, spend=[50, 1e-4], n_new=[10, 1e-9], value=[100, 1e-9], target_ratio=1, keep="each")
+        assert split.spend[1] == 0
+        assert split._parts().title.startswith("Spend 50 more on 1: ")
+
     def test_no_money_brings_in_less_than_itself(self):
         split = split_budget(1e9, **{**ADS, "target_ratio": 1})
         assert (split.next_ratio >= 1 - 1e-6).all()

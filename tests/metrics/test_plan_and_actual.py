@@ -307,3 +307,11 @@ class TestPlanAndActual:
         with pytest.raises(InputError) as caught:
             plan_and_actual(*given, **{"as_of": NOW, **options})
         assert caught.value.name == name
+
+    def test_amounts_after_the_last_day_are_counted(self):
+        sales = sales_of([("ann", "north", 0, 40.0), ("ann", "north", 20, 5.0), ("eve", "north", 21, 5.0)])
+        found = plan_and_actual(PLAN, sales, as_of=NOW)
+        assert (found.n_later, found.n_unplanned, found.n_unlabelled) == (2, 0, 0)
+        assert found.conclusion.endswith(" 2 amounts came after 2025-03-12: left out.")
+        assert "came after" not in plan_and_actual(PLAN, sales, as_of=END).conclusion
+        assert PlanAndActual.from_json(found.to_json()) == found

@@ -365,8 +365,14 @@ class TestMigration:
         assert moved.value_change is None
 
     def test_no_change_has_no_sign_of_a_loss(self):
-        moved = migration_matrix(["a"] * 3, ["a"] * 3, value_before=[0, 0, 0], value_now=[-0.001, 0, 0])
-        assert moved.statements() == ("a stayed at 3 customers, and its value changed by +0.00",)
+        moved = migration_matrix(["a"] * 3, ["a"] * 3, value_before=[0, 0, 0], value_now=[-1e-10, 0, 0])
+        assert moved.statements() == ("a stayed at 3 customers, and its value did not change",)
+
+    def test_small_money_is_a_change(self):
+        moved = migration_matrix(["a"] * 2, ["a"] * 2, value_before=[0, 0], value_now=[0.0012, 0])
+        assert moved.statements() == ("a stayed at 2 customers, and its value changed by +0.0012",)
+        same = migration_matrix(["a"] * 2, ["a"] * 2, value_before=[0.1, 0.2], value_now=[0.3, 0])
+        assert same.statements() == ("a stayed at 2 customers, and its value did not change",)
 
     def test_statements_with_money(self):
         moved = migration_matrix(
@@ -375,7 +381,7 @@ class TestMigration:
         assert moved.value_change.tolist() == [-299.75, 0.0]
         assert moved.statements() == (
             "a shrank 2.0 times, from 2 to 1 customer, and its value changed by -299.75",
-            "b grew 2.0 times, from 1 to 2 customers, and its value changed by +0.00",
+            "b grew 2.0 times, from 1 to 2 customers, and its value did not change",
         )
 
     def test_values_of_who_is_gone_and_who_is_new(self):

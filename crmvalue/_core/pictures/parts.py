@@ -218,7 +218,8 @@ def _percent(percent: float) -> str:
         return "<0.1 %"
     if 99.95 <= percent < 100 - 1e-9:
         return ">99.9 %"
-    return _signed(f"{percent:.0f} %" if abs(percent) >= 9.95 or percent == round(percent) else f"{percent:.1f} %")
+    whole = 9.95 <= abs(percent) < 99.5 or abs(percent) > 100 - 1e-9 or percent == round(percent)
+    return _signed(f"{percent:.0f} %" if whole else f"{percent:.1f} %")
 
 
 def _signed(text: str) -> str:

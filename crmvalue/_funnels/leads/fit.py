@@ -23,7 +23,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of, counted, has_columns, in_percent, span
+from crmvalue._core.labels import columns_of, counted, decimals_apart, has_columns, in_percent, span
 from crmvalue._core.logistic import expit, solve_logistic, standardise
 from crmvalue._core.values import (
     FixedMapping,
@@ -137,10 +137,11 @@ class LeadScoreFit(Columns):
         if self.brier_score < self.brier_score_constant:  # a score that tells nothing apart may be so by chance
             gain = "better" if low > 0.5 else "not shown to be better"
         slope = f"{self.calibration_slope:z.2f}" if math.isfinite(self.calibration_slope) else "not known"
+        brier, constant = decimals_apart(self.brier_score, self.brier_score_constant, 4)
         return (
             f"On {counted(self.n_holdout, 'held-out lead')} the score {told}: AUC {self.auc:.3f} "
             f"({in_percent(self.level)} % interval {span(low, high, '.3f')}). Its probabilities are {gain} "
-            f"than one share for all (Brier score {self.brier_score:.4f} against {self.brier_score_constant:.4f}, "
+            f"than one share for all (Brier score {brier} against {constant}, "
             f"calibration slope {slope})."
         )
 

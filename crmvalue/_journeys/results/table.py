@@ -367,10 +367,13 @@ class JourneyResults(Columns, Pictured):
     @property
     def conclusion(self) -> str:
         """What came of the messages in words."""
+        credited, all_money = (
+            money(x, self.credited_revenue, self.all_revenue) for x in (self.credited_revenue, self.all_revenue)
+        )
         text = (
             f"{counted(int(self.n_sent.sum()), 'message')} of {int(self.n_planned.sum()):,} planned went out. "
             f"By the rule {self.credit!r}, they are credited with {self.n_credited_orders:,} of "
-            f"{counted(self.n_all_orders, 'order')} and {self.credited_revenue:z,.2f} of {self.all_revenue:z,.2f}. "
+            f"{counted(self.n_all_orders, 'order')} and {credited} of {all_money}. "
             "Credit divides orders; it does not say which of them would have come anyway."
         )
         if self.n_copies:

@@ -22,7 +22,7 @@ from crmvalue._core.clock.business_hours import as_business_hours, as_hours
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted, in_percent
+from crmvalue._core.labels import counted, in_percent, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -191,8 +191,8 @@ class ServiceLevel(Columns, Pictured):
             return f"No target time is over yet. {now}"
         low, high = proportion_interval(within, n, level=self.level)
         return (
-            f"{within:,} of {counted(n, 'ticket')} within the target ({within / n:z.1%}, "
-            f"{in_percent(self.level)} % interval {low:z.1%} to {high:z.1%}). {now}"
+            f"{within:,} of {counted(n, 'ticket')} within the target ({percent(within / n)}, "
+            f"{in_percent(self.level)} % interval {percent(low)} to {percent(high)}). {now}"
         )
 
     def _parts(self) -> Parts:

@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day, as_fraction, as_text, require_choice, require_same_index
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import decimals_apart
 from crmvalue._core.values import checked_field, number_column, number_field, of_class, stay_frozen, words_field
 from crmvalue._models.shared.fit import Fit, read_fit
 from crmvalue._models.validation.candidates import MODELS, options_of, require_log
@@ -288,14 +289,18 @@ def _choice(
     rule = min(rules, key=lambda one: rules[one])
     means = {one.name: math.nan if one.score is None else float(one.score.mean()) for one in found}
     least = min(value for value in means.values() if not math.isnan(value))
-    told = ", ".join(f"{one} not usable" if math.isnan(value) else f"{one} {value:.4f}" for one, value in means.items())
+    chosen, naive = decimals_apart(means[name], rules[rule], 4)
+    digits = len(chosen.partition(".")[2]) if math.isfinite(rules[rule]) else 4
+    told = ", ".join(
+        f"{one} not usable" if math.isnan(value) else f"{one} {value:.{digits}f}" for one, value in means.items()
+    )
     words = f"{name} is chosen by its {_WORDS[criterion]} on the last {_span(length, past.time_unit)} ({told})"
     if passed_over:
         words += f"; not usable on the whole log, though as good or better on this part: {', '.join(passed_over)}"
     elif means[name] > least:
         words += "; it is the simplest of those as good as the best"
     if math.isfinite(rules[rule]):
-        words += f'. The naive rule "{rule}" has {rules[rule]:.4f}'
+        words += f'. The naive rule "{rule}" has {naive}'
         words += ": it wins." if rules[rule] < means[name] else "."
     else:
         words += ". Under each naive rule something impossible happened."

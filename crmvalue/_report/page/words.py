@@ -92,9 +92,11 @@ class Words:
         return self._written(money(amount)) if abs(amount) < 999.5 else self.number(amount, 0)
 
     def share(self, share: float) -> str:
-        """Write a share in percent: one decimal below 10."""
+        """Write a share in percent: one decimal below 10, and where none would make it 100."""
         percent = 100.0 * share
-        digits = 0 if abs(percent) >= 9.95 or percent == round(percent) else 1
+        digits = 0 if 9.95 <= abs(percent) < 99.5 or abs(percent) > 100 - 1e-9 or percent == round(percent) else 1
+        if 99.95 <= percent < 100 - 1e-9:
+            return f">{self.number(99.9, 1)}{_FIXED}%"
         if 0 < percent < 0.05:
             return f"<{self.number(0.1, 1)}{_FIXED}%"
         return f"{self.number(percent, digits)}{_FIXED}%"

@@ -363,6 +363,8 @@ class TestFitLeadScore:
         assert nothing.auc == 0.5
         assert math.isnan(nothing.calibration_slope)
         assert "is not shown to tell" in nothing.conclusion
+        near = attrs.evolve(nothing, brier_score=0.24001, brier_score_constant=0.24003)
+        assert "(Brier score 0.24001 against 0.24003, " in near.conclusion
         luck = attrs.evolve(nothing, brier_score=0.20, brier_score_constant=0.21)
         assert "Its probabilities are not shown to be better than one share for all" in luck.conclusion
         wrong = attrs.evolve(nothing, auc=0.2, auc_interval=Interval(np.float64(0.15), np.float64(0.26)))

@@ -92,6 +92,11 @@ class TestNumbers:
         assert words.share(0.0972) == share
         assert words.day(np.datetime64("2024-02-29")) == day
 
+    def test_a_share_next_to_1_is_not_all(self):
+        shares = (0.994, 0.996, 0.9997, 1 - 1e-15, 1.0)
+        said = ["99\u00a0%", "99.6\u00a0%", ">99.9\u00a0%", "100\u00a0%", "100\u00a0%"]
+        assert [words_of("en").share(x) for x in shares] == said
+
     def test_the_sign_is_a_minus_and_zero_has_none(self):
         words = words_of("en")
         assert words.count(-47) == "−47"  # noqa: RUF001 - a minus
