@@ -42,6 +42,7 @@ __all__ = [
     "date_table",
     "flag_table",
     "float_column",
+    "frame_column",
     "hand_over",
     "interval_field",
     "is_label",
@@ -180,11 +181,12 @@ def _locked(value: Any) -> Any:
 def array_columns(value: Any) -> dict[str, npt.NDArray[Any]]:
     """Give the arrays of a value by the names of its fields; moments in microseconds, which every dataframe takes."""
     parts = ((field.name, getattr(value, field.name)) for field in attrs.fields(type(value)))
-    return {
-        name: np.ravel(part.astype("datetime64[us]") if part.dtype == "datetime64[s]" else part)
-        for name, part in parts
-        if isinstance(part, np.ndarray)
-    }
+    return {name: frame_column(part) for name, part in parts if isinstance(part, np.ndarray)}
+
+
+def frame_column(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Give an array as the column of a dataframe of any kind."""
+    return np.ravel(array.astype("datetime64[us]") if array.dtype == "datetime64[s]" else array)
 
 
 def repr_of_given(value: Any) -> str:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, apart, cut, nothing, shown, stretch
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._core.pictures.parts import Style
+    from crmvalue._products.lines import Labels
     from crmvalue.typing import Floats
 
 __all__ = ["hits_parts", "offers_parts"]
@@ -24,7 +24,7 @@ _STYLES: tuple[Style, ...] = ("main", "second", "light")
 
 
 def offers_parts(
-    product: npt.NDArray[np.generic], kind: npt.NDArray[np.str_], prob: Floats, margin: Floats, kinds: Sequence[str],
+    product: Labels, of_kind: Sequence[npt.NDArray[np.bool_]], prob: Floats, margin: Floats, kinds: Sequence[str],
     horizon_days: int,
 ) -> Parts:  # fmt: skip
     """Draw what the offers of each product may bring, by their kind: margin where it is known, or purchases."""
@@ -32,8 +32,8 @@ def offers_parts(
         return nothing("There is no product to offer")
     has_margin = bool(np.isfinite(margin).all())
     worth = margin if has_margin else prob
-    names, code = encode_customers("product", product)
-    by_kind = [np.bincount(code[kind == one], worth[kind == one], len(names)) for one in kinds]
+    names, code = product.distinct, product.code
+    by_kind = [np.bincount(code[those], worth[those], len(names)) for those in of_kind]
     n_offers, total = np.bincount(code, minlength=len(names)), np.sum(by_kind, axis=0)
     order = np.argsort(-total, kind="stable")
     labels = [str(names[k]) for k in order[:_MOST_ROWS].tolist()]

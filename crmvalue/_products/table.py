@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, get_args
+from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
 
 import attrs
 import numpy as np
@@ -10,8 +10,8 @@ import numpy as np
 from crmvalue._core.checks import require, require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_columns, checked_field, hand_over, require_columns
-from crmvalue._products.lines import ItemKind
+from crmvalue._core.values import checked_field, frame_column, hand_over, label_column, read_only
+from crmvalue._products.lines import ItemKind, Labels, encode
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Table",
+    "coded",
+    "coded_column",
     "interval_of_ratio",
     "item_kind_field",
+    "labels_of",
     "q_values",
+    "read_as_arrays",
     "require_quotient",
     "rows_of",
     "tail",
@@ -33,6 +37,8 @@ __all__ = [
 
 _ROUNDING = 1e-9
 
+_T = TypeVar("_T")
+
 
 class Table(Columns):
     """A frozen value whose arrays are the columns of one table."""
@@ -40,16 +46,17 @@ class Table(Columns):
     __slots__ = ()
 
     def __attrs_post_init__(self) -> None:
-        columns = _arrays(self)
-        first = next(iter(columns.values()))
-        require_columns(self, len(first), columns, "rows")
+        n = len(self)
+        for name, column in _stored(self).items():
+            if len(column) != n:
+                raise InputError(name, f"one for each of the {n} rows", len(column))
 
     def __len__(self) -> int:
-        return len(next(iter(_arrays(self).values())))
+        return len(next(iter(_stored(self).values())))
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, for a dataframe of any kind."""
-        return array_columns(self)
+        return {name: frame_column(_plain(column)) for name, column in _stored(self).items()}
 
     def to_json(self) -> str:
         """Write the result as JSON text."""
@@ -90,21 +97,87 @@ def require_quotient(value: Any, name: str, part: str, whole: str) -> None:
     require(same | np.isnan(quotient) | (below == 0), name, quotient, f"`{part}` / `{whole}`")
 
 
-def _arrays(value: Any) -> dict[str, npt.NDArray[Any]]:
-    parts = {field.name: getattr(value, field.name) for field in attrs.fields(type(value))}
-    return {name: part for name, part in parts.items() if isinstance(part, np.ndarray)}
+def coded_column(name: str, **options: Any) -> Any:
+    """Field as :func:`crmvalue._core.values.label_column`, which also takes :class:`Labels` and keeps them as such."""
+    field = label_column(name, metadata={"coded": True}, **options)
+    check = field.converter
+    field.converter = lambda value: value if isinstance(value, Labels) else check(value)
+    return field
+
+
+def coded(distinct: npt.NDArray[Any], code: npt.NDArray[Any]) -> Any:
+    """Give away a coded column: distinct values, and for each row the place of its own."""
+    return Labels(hand_over(distinct), hand_over(code))
+
+
+def read_as_arrays(cls: type[_T]) -> type[_T]:
+    """Let each coded column of a class be read as an array, which takes the place of its codes when it is read."""
+    for field in attrs.fields(cls):  # type: ignore[arg-type]  # mypy cannot know that it is of attrs
+        if field.metadata.get("coded"):
+            setattr(cls, field.name, _Decoded(getattr(cls, field.name)))
+    return cls
+
+
+class _Decoded:
+    """What reads and writes a coded column, around the slot that holds it."""
+
+    def __init__(self, slot: Any) -> None:
+        self.slot = slot
+
+    def __get__(self, value: Any, owner: Any = None) -> Any:
+        if value is None:
+            return self
+        column = self.slot.__get__(value, owner)
+        if isinstance(column, Labels):
+            column = _plain(column)
+            self.slot.__set__(value, column)
+        return column
+
+    def __set__(self, value: Any, column: Any) -> None:
+        self.slot.__set__(value, column)
+
+
+def _plain(column: Any) -> npt.NDArray[Any]:
+    """Give a column as an array."""
+    return read_only(hand_over(column.distinct[column.code])) if isinstance(column, Labels) else column
+
+
+def _stored(value: Any) -> dict[str, Any]:
+    """Give the columns as they are kept: arrays, or codes that have not been read yet."""
+    kind = type(value)
+    slots = {field.name: vars(kind).get(field.name) for field in attrs.fields(kind)}
+    parts = {
+        name: slot.slot.__get__(value, kind) if isinstance(slot, _Decoded) else getattr(value, name)
+        for name, slot in slots.items()
+    }
+    return {name: part for name, part in parts.items() if isinstance(part, np.ndarray | Labels)}
+
+
+def labels_of(value: Any, name: str) -> Labels:
+    """Give the codes of a column of texts or identifiers; some of the distinct values may not occur."""
+    return encode(name, _stored(value)[name])
 
 
 def taken(value: Any, rows: Any) -> Any:
     """Give some rows of a table."""
-    return attrs.evolve(value, **{name: hand_over(column[rows]) for name, column in _arrays(value).items()})
+
+    def some(column: Any) -> Any:
+        if isinstance(column, Labels):
+            return coded(column.distinct, column.code[rows])
+        return hand_over(column[rows])
+
+    return attrs.evolve(value, **{name: some(column) for name, column in _stored(value).items()})
 
 
 def rows_of(value: Any, column: str, name: str, item: Any) -> Any:
     """Give the rows of a table that have an identifier in a column."""
     if isinstance(item, bool) or not isinstance(item, str | int | np.integer):
         raise InputError(name, "an identifier: a whole number or text", item)
-    return taken(value, np.array([one == item for one in getattr(value, column).tolist()], dtype=bool))
+    kept = _stored(value)[column]
+    if isinstance(kept, Labels):
+        places = [k for k, one in enumerate(kept.distinct.tolist()) if one == item]
+        return taken(value, np.isin(kept.code, places))
+    return taken(value, np.array([one == item for one in kept.tolist()], dtype=bool))
 
 
 def q_values(p_value: Floats, n_tested: int) -> Floats:

@@ -123,7 +123,7 @@ class TestLimits:
         lines = OrderLines(customer=[*range(50)] * 2, date=[DAY] * 50 + [DAY + 40] * 50, product=[*range(50)] * 2)
         monkeypatch.setattr("crmvalue._products.offers.candidates._MOST_ROWS", 1000)
         for function, end in ((next_products, DAY + 60), (check_next_products, DAY + 61)):
-            with pytest.raises(InputError, match="at most 1,000 products") as caught:
+            with pytest.raises(InputError, match=r"at most 1,000 products.*Hint: 20 fits; or choose") as caught:
                 function(lines, as_of=end, horizon_days=30, n=2**53)
             assert caught.value.name == "n"
 

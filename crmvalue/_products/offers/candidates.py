@@ -16,7 +16,6 @@ from crmvalue._core.values import (
     checked_field,
     count_field,
     hand_over,
-    label_column,
     number_column,
     stay_frozen,
     words_field,
@@ -26,7 +25,7 @@ from crmvalue._products.offers.correcting import corrections
 from crmvalue._products.offers.learning import bought_in, history_of, learn, purchase_days
 from crmvalue._products.offers.scoring import score
 from crmvalue._products.pictures import offers_parts
-from crmvalue._products.table import Table, rows_of
+from crmvalue._products.table import Table, coded, coded_column, labels_of, read_as_arrays, rows_of
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -47,10 +46,11 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 
 _LARGEST_HORIZON = 3660
 
-_MOST_ROWS = 50_000_000
-"""Most offers of one result; more would take gigabytes."""
+_MOST_ROWS = 15_000_000
+"""Most offers of one result, made within 2 GB of memory: 70 to 130 bytes each."""
 
 
+@read_as_arrays
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class NextProducts(Table, Pictured):
@@ -86,13 +86,13 @@ class NextProducts(Table, Pictured):
     array(['tea', 'tea'], dtype='<U3')
     """
 
-    customer: npt.NDArray[Any] = label_column("customer", identifiers=True)
-    product: npt.NDArray[Any] = label_column("product", identifiers=True)
-    kind: npt.NDArray[np.str_] = label_column("kind", texts=True)
+    customer: npt.NDArray[Any] = coded_column("customer", identifiers=True)
+    product: npt.NDArray[Any] = coded_column("product", identifiers=True)
+    kind: npt.NDArray[np.str_] = coded_column("kind", texts=True)
     prob: Floats = number_column("prob", low=0.0, high=1.0)
     expected_margin: Floats = number_column("expected_margin", missing=True)
-    reason: npt.NDArray[np.str_] = label_column("reason", texts=True)
-    because_of: npt.NDArray[Any] = label_column("because_of", identifiers=True)
+    reason: npt.NDArray[np.str_] = coded_column("reason", texts=True)
+    because_of: npt.NDArray[Any] = coded_column("because_of", identifiers=True)
     horizon_days: int = count_field("horizon_days", low=1)
     as_of: np.datetime64 = checked_field("as_of", as_day)
     kinds: tuple[str, ...] = words_field("kinds", distinct=True)
@@ -101,10 +101,21 @@ class NextProducts(Table, Pictured):
         super().__attrs_post_init__()
         if not self.kinds:
             raise InputError("kinds", "at least one kind", self.kinds)
-        require(np.isin(self.kind, self.kinds), "kind", self.kind, "one of `kinds`")
+        kind = labels_of(self, "kind")
+        good = np.isin(kind.distinct, self.kinds)[kind.code]
+        if not good.all():
+            require(good, "kind", self.kind, "one of `kinds`")
 
     def _parts(self) -> Parts:
-        return offers_parts(self.product, self.kind, self.prob, self.expected_margin, self.kinds, self.horizon_days)
+        product = labels_of(self, "product").take(slice(None))
+        of_kind = [self._are(kind) for kind in self.kinds]
+        return offers_parts(product, of_kind, self.prob, self.expected_margin, self.kinds, self.horizon_days)
+
+    def _are(self, kind: str) -> npt.NDArray[np.bool_]:
+        """Tell which rows are of a kind."""
+        labels = labels_of(self, "kind")
+        found: npt.NDArray[np.bool_] = (labels.distinct == kind)[labels.code]
+        return found
 
     def of(self, customer: Any) -> NextProducts:
         """Give the rows of one customer.
@@ -125,8 +136,8 @@ class NextProducts(Table, Pictured):
     @property
     def conclusion(self) -> str:
         """Say in a sentence how many offers there are."""
-        kinds = ", ".join(f"{int(np.count_nonzero(self.kind == kind)):,} {kind}" for kind in self.kinds)
-        n_customers = len(np.unique(self.customer))
+        kinds = ", ".join(f"{int(np.count_nonzero(self._are(kind))):,} {kind}" for kind in self.kinds)
+        n_customers = int(np.count_nonzero(np.bincount(labels_of(self, "customer").code)))
         return f"{counted(len(self), 'product')} for {counted(n_customers, 'customer')}: {kinds}."
 
 
@@ -170,8 +181,8 @@ def next_products(
     Raises
     ------
     InputError
-        If a number is out of its range, a word is unknown, the log begins less than `horizon_days` before `as_of`, or
-        columns that the arguments need are missing.
+        If a number is out of its range, a word is unknown, the log begins less than `horizon_days` before `as_of`,
+        columns that the arguments need are missing, or the customers may get more than 15 million products in all.
 
     Notes
     -----
@@ -238,18 +249,19 @@ def next_products(
 
     worth = None if margins is None else goods.spend * margins
     found = candidates(days, end, horizon, chosen, most, wanted, goods, worth if rank_by == "expected_margin" else None)
-    kind = kind_of(found.customer, found.product, found.is_new, goods)
+    kind = kind_of(found.customer, found.product, found.is_new, goods).astype(np.int8)
     expected = np.full(len(found.prob), np.nan) if worth is None else found.prob * worth[found.product]
-    why = np.where(~found.is_new, 0, np.where(found.reason >= 0, 1, 2))
+    speaks = found.reason >= 0
+    why = np.where(found.is_new, np.where(speaks, np.int8(1), np.int8(2)), np.int8(0))
     names = lines.product.distinct
     return NextProducts(
-        customer=hand_over(ids[found.customer]),
-        product=hand_over(names[found.product]),
-        kind=hand_over(np.array(KINDS)[kind]),
+        customer=coded(ids, found.customer),
+        product=coded(names, found.product),
+        kind=coded(np.array(KINDS), kind),
         prob=hand_over(found.prob),
         expected_margin=hand_over(expected),
-        reason=hand_over(np.array(["bought before", "bought after", "popular"])[why]),
-        because_of=hand_over(names[np.where(found.reason >= 0, found.reason, found.product)]),
+        reason=coded(np.array(["bought before", "bought after", "popular"]), why),
+        because_of=coded(names, np.where(speaks, found.reason, found.product)),
         horizon_days=horizon,
         as_of=end,
         kinds=wanted,
@@ -294,7 +306,9 @@ def candidates(
     """Learn from the last period and give the best candidates of some customers."""
     if len(customers) * min(n, days.shape[1]) > _MOST_ROWS:
         rule = f"so small that {len(customers):,} customers get at most {_MOST_ROWS:,} products"
-        raise InputError("n", rule, n, hint="or choose for some of the customers at a time")
+        fits = _MOST_ROWS // len(customers)
+        hint = f"{fits:,} fits; or choose" if fits else "choose"
+        raise InputError("n", rule, n, hint=f"{hint} for some of the customers at a time")
     cut = end - np.timedelta64(horizon, "D")
     first = np.datetime64(int(days.day.min()), "D")
     require(first <= cut, "horizon_days", horizon, "shorter than the log before `as_of`")
@@ -340,7 +354,7 @@ def _categories(product: npt.NDArray[Any], category: npt.NDArray[Any], n: int) -
     return found
 
 
-def kind_of(customer: Integers, product: Integers, is_new: Any, goods: Goods) -> Integers:
+def kind_of(customer: npt.NDArray[Any], product: npt.NDArray[Any], is_new: Any, goods: Goods) -> Integers:
     """Give the place of each candidate's kind among all kinds."""
     if goods.category is None:
         return np.broadcast_to(is_new, customer.shape).astype(np.int64)

@@ -55,7 +55,7 @@ def corrections(
         best = score(
             past, lessons, who, _FIRST, lambda _, product, *, is_new, w=wanted: np.full(len(product), is_new is w)
         )
-        seen = is_among(best.customer * n_products + best.product, truth)
+        seen = is_among(best.customer.astype(np.int64) * n_products + best.product, truth)
         found.append(_fit(best.prob, seen.astype(np.float64)))
     return found[0], found[1]
 

@@ -21,14 +21,11 @@ __all__ = ["Candidates", "May", "first_of_each", "may_lead", "score"]
 May: TypeAlias = "Callable[..., npt.NDArray[np.bool_]]"
 """From customers, products, and whether they are new (`is_new`): which ones may be offered."""
 
-_BLOCK = 1 << 22
+_BLOCK = 1 << 20
 """Candidates of one block of customers, which bound its memory."""
 
 _PRIOR = 3.0
 """Products that the overall shares count for, beside those that the customer had bought."""
-
-_FEW = 4
-"""Times `n` values are sorted as they are; of more, those that cannot be among the first `n` are left out before."""
 
 _POPULAR = 20
 """Popular products that everybody may be offered, beside the `n` that are asked for."""
@@ -37,11 +34,11 @@ _POPULAR = 20
 class Candidates(NamedTuple):
     """Products that a customer may buy, with the probability; `reason` is the product that speaks most for it."""
 
-    customer: Integers
-    product: Integers
+    customer: npt.NDArray[Any]
+    product: npt.NDArray[Any]
     prob: Floats
     is_new: npt.NDArray[np.bool_]
-    reason: Integers  # the product itself for what was bought before, -1 for what is only popular
+    reason: npt.NDArray[Any]  # the product itself for what was bought before, -1 for what is only popular
 
 
 def score(
@@ -77,8 +74,8 @@ def score(
         rows = first_of_each(row, product, value, n)
         reason = np.where(is_new, -1, product)
         best = Candidates(row[rows], product[rows], prob[rows], is_new[rows], reason[rows])
-        best = best._replace(reason=_reasons(had[begin:end], lessons.more, best))
-        return best._replace(customer=who[best.customer])
+        best = best._replace(reason=_reasons(had[begin:end], lessons.more, best, rows < len(ahead[0][0])))
+        return best._replace(customer=who[best.customer].astype(np.int32))
 
     parts = each_block(best_of, blocks(additions(had, more) + len(popular) + 1, _BLOCK), had.nnz)
     columns: list[Any] = [np.concatenate(column) for column in zip(*parts, strict=True)]
@@ -106,7 +103,7 @@ def _liked(spoken: Any, popular: Integers, base: Floats, active: Floats) -> Any:
     place = place_of[spoken.indices]
     there = np.nonzero(place >= 0)[0]
     missing = np.ones((spoken.shape[0], len(popular)), dtype=bool)
-    missing[np.searchsorted(spoken.indptr, there, side="right") - 1, place[there]] = False
+    missing[np.repeat(np.arange(spoken.shape[0]), np.diff(spoken.indptr))[there], place[there]] = False
     row, column = np.nonzero(missing)
     prob = np.minimum(base[popular[column]] * active[row], 1.0)
     return csr_array((prob, popular[column], np.append(0, np.cumsum(missing.sum(axis=1)))), shape=spoken.shape)
@@ -116,7 +113,8 @@ def _ahead(
     made: Any, who: Integers, n: int, may: May | None, worth: Floats | None, correct: Correction, *, is_new: bool
 ) -> tuple[Any, ...]:
     """Give row, product, probability and rank value of whatever may be among the first `n` of a row."""
-    row, product = np.repeat(np.arange(len(who)), np.diff(made.indptr)), made.indices
+    row = np.repeat(np.arange(len(who), dtype=np.int32), np.diff(made.indptr))
+    product = made.indices.astype(np.int32, copy=False)
     offered = made.data >= 0
     if may is not None:
         offered &= may(who[row], product, is_new=is_new)
@@ -125,7 +123,7 @@ def _ahead(
     value = prob if worth is None else correct(prob) * worth[product]
     rows = may_lead(made.indptr, np.where(offered, value, -np.inf), n)
     prob = correct(prob[rows])
-    return row[rows], product[rows].astype(np.int64), prob, prob if worth is None else value[rows]
+    return row[rows], product[rows], prob, prob if worth is None else value[rows]
 
 
 def may_lead(places: Integers, value: Floats, n: int) -> Integers:
@@ -135,7 +133,7 @@ def may_lead(places: Integers, value: Floats, n: int) -> Integers:
     """
     size = np.diff(places)
     floors = np.full(len(size), -np.inf)
-    large = np.nonzero(size > _FEW * n)[0]
+    large = np.nonzero(size > n)[0]
     if len(large):
         cuts = places[large, None] + size[large, None] * np.arange(n + 1) // n
         # The last value of all is left out: then each cut is the place of a value, and each part still has some.
@@ -147,17 +145,25 @@ def may_lead(places: Integers, value: Floats, n: int) -> Integers:
 
 def first_of_each(group: Integers, tie: Integers, value: Floats, n: int) -> Integers:
     """Give the rows with the `n` largest values of each group, by group and rank; the smaller tie comes first."""
-    order = np.lexsort((tie, -value, group))
-    sorted_group = group[order]
-    rank = np.arange(len(order)) - np.searchsorted(sorted_group, sorted_group)
+    order = np.argsort(group, kind="stable")
+    order = order[may_lead(_begins(group[order]), value[order], n)]
+    order = order[np.lexsort((tie[order], -value[order], group[order]))]
+    begins = _begins(group[order])
+    rank = np.arange(len(order)) - np.repeat(begins[:-1], np.diff(begins))
     found: Integers = order[rank < n]
     return found
 
 
-def _reasons(had: Any, more: Any, best: Candidates) -> Integers:
-    """Find for each new product what the customer had bought that speaks most for it."""
+def _begins(group: Integers) -> Integers:
+    """Give where each group of ascending ones begins, and the end of the last one."""
+    other = np.append(group[1:] != group[:-1], np.ones(min(len(group), 1), dtype=bool))
+    return np.append(0, np.nonzero(other)[0] + 1)
+
+
+def _reasons(had: Any, more: Any, best: Candidates, spoken: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """Find for each new product that others speak for, `spoken`, which one the customer had bought speaks most."""
     reason = best.reason.copy()
-    rows = np.nonzero(best.is_new)[0]
+    rows = np.nonzero(spoken)[0]
     if not len(rows) or not len(more.data):
         return reason
     n_products = more.shape[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import tracemalloc
 from collections import Counter, defaultdict
 
 import attrs
@@ -209,6 +211,38 @@ class TestNextProducts:
         with pytest.raises(InputError) as caught:
             next_products(as_lines(FIRST), **{"as_of": DAY + 60, "horizon_days": 20, **changes})
         assert caught.value.name == name
+
+    def test_columns_are_the_same_before_and_after_they_are_read(self):
+        """Codes take the place of identifiers and words until a column is read."""
+        lines = random_log(5)
+        unread, read = (next_products(as_lines(lines), as_of=DAY + 60, horizon_days=20, n=3) for _ in range(2))
+        columns = {name: getattr(read, name) for name in ("customer", "product", "kind", "reason", "because_of")}
+        someone = read.customer[4].item()
+        assert len(unread) == len(read) > 50
+        assert unread.conclusion == read.conclusion
+        assert unread.of(someone) == read.of(someone)
+        assert read.of(someone).product.tolist() == columns["product"][columns["customer"] == someone].tolist()
+        assert len(unread.of(-1)) == len(read.of(-1)) == 0
+        assert repr(unread.plot_data()) == repr(read.plot_data())
+        assert copy.copy(unread) == read
+        assert unread.to_json() == read.to_json()
+        for name, column in columns.items():
+            assert getattr(read, name) is column
+            assert unread.to_columns()[name].tolist() == column.tolist()
+            with pytest.raises(ValueError, match="read-only"):
+                column[0] = column[1]
+            with pytest.raises(attrs.exceptions.FrozenInstanceError):
+                setattr(read, name, column)
+
+    def test_columns_that_are_not_read_take_little_memory(self):
+        lines = as_lines(random_log(6, n=20_000, n_customers=5_000, n_products=60))
+        tracemalloc.start()
+        try:
+            offers = next_products(lines, as_of=DAY + 60, horizon_days=20, n=10)
+            kept, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert kept < 40 * len(offers)
 
 
 class TestCheckNextProducts:
