@@ -506,7 +506,7 @@ def _numeric(name: str, value: ArrayLike) -> Floats:
     if array.dtype.kind not in "fiu":
         if array.size == 0 and array.dtype.kind in "US":
             return array.astype(np.float64)
-        if array.dtype.kind in "USc":  # one text or complex number has changed the type of the whole list: find it
+        if array.dtype.kind in "USc" or types:  # one text or time span has changed the type of the whole list: find it
             _objects_to_floats(name, np.asarray(value, dtype=object))
         if array.size == 0:
             raise InputError(name, "numeric", str(array.dtype))

@@ -296,6 +296,19 @@ class TestNoDates:
                 as_floats(x=value)
 
 
+class TestTimeSpans:
+    """One time span among numbers makes numpy read all of them as time spans; the error names the right row."""
+
+    def test_the_row_is_named(self):
+        with pytest.raises(InputError, match="numeric") as caught:
+            as_floats(x=[10, 7.5, np.timedelta64(1, "D")])
+        assert caught.value.index == 2
+        with pytest.raises(InputError, match="numeric") as caught:
+            as_floats(x=[10, np.timedelta64(1, "D"), 3])
+        assert caught.value.index == 1
+        assert caught.value.value == np.timedelta64(1, "D")
+
+
 class TestAsColumn:
     """One column of raw data; NaN passes only where it is asked for."""
 
