@@ -133,8 +133,9 @@ class NextProductsCheck(Table, Pictured):
         shown = [f"behind {' and '.join(behind)}, beyond chance"] if behind else []
         shown += [f"not shown to be ahead of {' and '.join(unsure)}"] if unsure else []
         shown = shown or ["ahead of each naive rule, beyond chance"]
+        first = "product" if self.n == 1 else f"{self.n:,} products"
         return (
-            f"Among {counted(self.n_customers, 'customer')} the first {self.n} hit: {', '.join(rates)}. "
+            f"Among {counted(self.n_customers, 'customer')} the first {first} hit: {', '.join(rates)}. "
             f"{_OWN} is {'; '.join(shown)}."
         )
 

@@ -302,6 +302,7 @@ class TestCheckNextProducts:
         assert (found.n_customers, found.lead[1]) == (1, 1.0)
         assert found.lead_low[1] < 0
         assert found.conclusion.endswith("is not shown to be ahead of most popular and bought before.")
+        assert found.conclusion.startswith("Among 1 customer the first product hit: next_products 100.0%, ")
 
     def test_the_interval_of_the_lead_is_that_of_agresti_and_min(self):
         """One half in each of won and lost, one customer in each of the others, where z**2 is 4."""
