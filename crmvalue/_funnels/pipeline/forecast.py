@@ -56,6 +56,7 @@ ForecastMethod: TypeAlias = Literal["auto", "exact", "grid"]
 
 _MOST_UNITS = 2**20  # steps of an exact lattice
 _MOST_DEALS = 20_000  # on an exact lattice
+_MOST_ROWS = 3_000  # with a distribution of many deals, which takes some 3 ms
 _FEW_DEALS = 16  # so few deals have at most 2**16 totals, which are counted one by one
 _GRID = 2**16  # steps of the approximate lattice
 _LARGE_DEALS = 4096  # deals that stand on it one by one; the others join as one normal amount
@@ -316,7 +317,8 @@ def forecast_pipeline(
     ------
     InputError
         If the columns differ in length or are empty, a value is missing or outside its range, or `method` is "exact"
-        for amounts whose exact distribution is too large.
+        for amounts whose exact distribution is too large. Also if more than 3,000 months, or groups, have more than 16
+        open deals each: their distributions would take more than 10 s.
 
     Notes
     -----
@@ -367,11 +369,11 @@ def forecast_pipeline(
     if month is not None:
         months = _as_months(month)
         require_same_length(amount=a, month=months)
-        by_month = _table(*np.unique(months, return_inverse=True), a, p, level, method)
+        by_month = _table("month", *np.unique(months, return_inverse=True), a, p, level, method)
     if by is not None:
         labels, code = encode_customers("by", by)
         require_same_length(amount=a, by=code)
-        by_group = _table(labels, code, a, p, level, method)
+        by_group = _table("by", labels, code, a, p, level, method)
 
     found = distribution_of_total(a, p, method)
     return PipelineForecast(
@@ -428,8 +430,12 @@ def _deviation(a: Floats, p: Floats) -> float:
     return math.sqrt(float(np.sum(a * a * p * (1 - p))))
 
 
-def _table(labels: Any, code: Any, a: Floats, p: Floats, level: float, method: str) -> PipelineTable:
+def _table(name: str, labels: Any, code: Any, a: Floats, p: Floats, level: float, method: str) -> PipelineTable:
     k = len(labels)
+    n_large = int(np.count_nonzero(np.bincount(code[(a > 0) & (p > 0) & (p < 1)], minlength=k) > _FEW_DEALS))
+    if n_large > _MOST_ROWS:
+        rule = f"at most {_MOST_ROWS:,} months or groups with more than {_FEW_DEALS} open deals each"
+        raise InputError(name, rule, n_large, hint="forecast them in parts")
     order = np.argsort(code, kind="stable")
     n_deals = np.bincount(code, minlength=k)
     ends = n_deals.cumsum()
@@ -468,6 +474,10 @@ def distribution_of_total(a: Floats, p: Floats, method: str) -> Distribution:
         return Distribution(np.array([sure]), np.ones(1), "grid" if method == "grid" else "exact")
     if method != "grid":
         units, unit = _units(a)
+        if units is not None and len(a) <= _FEW_DEALS and 2 ** len(a) < units.sum():
+            steps, prob = _all_totals(units.astype(np.float64), p, 0.0)
+            steps, place = np.unique(steps, return_inverse=True)
+            return _trim(steps * unit + sure, np.bincount(place, prob).astype(np.float64), "exact")
         if units is not None and len(a) <= _MOST_DEALS:
             prob = _convolve_deals(units, p)
             return _trim(np.arange(len(prob), dtype=np.float64) * unit + sure, prob, "exact")

@@ -121,7 +121,8 @@ def forecast_sales(
     Raises
     ------
     InputError
-        If the columns differ in length or are empty, or a value is missing or outside its range.
+        If the columns differ in length or are empty, or a value is missing or outside its range; also for too many
+        large months or groups, as :func:`forecast_pipeline`.
 
     Notes
     -----
