@@ -34,6 +34,13 @@ CALLS = [
 ]
 each_call = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.function.__name__)
 
+LONG_CALLS = ("score_pairs",)  # half a second of the processor each
+each_call_of_threads = pytest.mark.parametrize(
+    "call",
+    [pytest.param(call, marks=pytest.mark.slow if call.function.__name__ in LONG_CALLS else ()) for call in CALLS],
+    ids=lambda call: call.function.__name__,
+)
+
 
 def run(call):
     """Call with copies of the arguments, so that every run begins with the same random state."""
@@ -184,7 +191,7 @@ class TestNumbersThatVanish:
 class TestThreads:
     """Eight threads at once: the same answers, and the state of the process is as before."""
 
-    @each_call
+    @each_call_of_threads
     def test_state_is_left_alone(self, call):
         usual, before = plain(run(call)), host_state()
         found, together = [], threading.Barrier(8)
