@@ -23,7 +23,6 @@ __all__ = [
     "errors_of_means",
     "few_expected",
     "fieller",
-    "fisher_p",
     "half_width",
     "holm",
     "just_below",
@@ -259,17 +258,13 @@ def rates_p(x1: Integers, n1: Integers, x0: Integers, n0: Integers) -> Floats:
     return p
 
 
-def fisher_p(x1: int, n1: int, x0: int, n0: int) -> float:
-    """P-value of Fisher's test: chance of all tables with these margins that are no likelier than this one.
-
-    The chances of neighbouring tables have a ratio of whole numbers. This ratio keeps its digits for counts of many
-    millions, for which the logarithms of factorials in scipy lose them.
-    """
-    return float(_fisher(np.array([[x1], [n1], [x0], [n0]]))[0])
-
-
 def _fisher(counts: Integers) -> Floats:
-    """P-values of Fisher's test of many pairs of rates, of shape (4, rows): those with about as many tables at once."""
+    """P-values of Fisher's test of many pairs of rates, of shape (4, rows): those with about as many tables at once.
+
+    Each is the chance of all tables with these margins that are no likelier than this one. The chances of neighbouring
+    tables have a ratio of whole numbers. This ratio keeps its digits for counts of many millions, for which the
+    logarithms of factorials in scipy lose them.
+    """
     x1, n1, x0, n0 = counts
     many = x1 + x0 > n1 + n0 - x1 - x0
     x1, x0 = np.where(many, n1 - x1, x1), np.where(many, n0 - x0, x0)
