@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from crmvalue._core.checks import as_ordered_items, as_text
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = [
     "HINT_OF_CATEGORIES",
@@ -166,9 +167,16 @@ def percent(share: Any, *, digits: int = 1) -> str:
 
 
 def percents(*shares: float) -> list[str]:
-    """Write shares beside each other with at least one decimal, and so many that different ones look different."""
+    """Write shares beside each other with at least one decimal, and so many that their differences are about true."""
     written = ([percent(share, digits=digits) for share in shares] for digits in range(1, 8))
-    return next((texts for texts in written if len(set(texts)) == len(set(shares))), [percent(x) for x in shares])
+    return next((texts for texts in written if _differ_alike(texts, shares)), [percent(x) for x in shares])
+
+
+def _differ_alike(texts: list[str], shares: Sequence[float]) -> bool:
+    """Whether each text differs from the next one as the shares do, to half of the difference."""
+    meant = [100 * (x - y) for x, y in pairwise(shares)]
+    shown = [float(x[:-1]) - float(y[:-1]) for x, y in pairwise(texts)]
+    return all(abs(x - y) <= 0.5 * abs(y) for x, y in zip(shown, meant, strict=True))
 
 
 def decimals_apart(x: float, y: float, digits: int) -> tuple[str, str]:
