@@ -157,7 +157,7 @@ class ProgrammeSimulation(Columns, Pictured):
     @property
     def conclusion(self) -> str:
         """What the programme would have cost, in one sentence, in minor units of money."""
-        part = "less than 0.1%" if self.spend and 0 < self.cost_share < 0.0005 else f"{percent(self.cost_share)}"
+        part = "less than 0.1%" if self.spend and 0 < self.cost_share < 0.0005 else percent(self.cost_share)
         share = f"{part} of the money of all orders" if self.spend else "in a log with no money"
         return (
             f"The points would have cost {figure(self.cost)} minor units (such as cents), {share}, and "

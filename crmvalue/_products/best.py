@@ -158,13 +158,12 @@ def best_customer_products(
     The best buy more of nearly everything. So the index compares shares of purchases and not numbers of buyers: it says
     what they prefer. An item counts once in an order. So where there are few items, such as categories, and the best
     have larger orders, these hold most items anyway, and rare ones look preferred: an index little above 1 says nothing
-    then. The interval is that of the logarithm of a ratio of two ratios,
-    with the variance between customers, whose purchases are not independent, and with Student's distribution for the
-    customers of the smaller group: one customer shows nothing of how the best differ. A group in which a few customers
-    make most of the purchases has only as many as stand for these by Kish's effective number, and each customer is
-    compared with the others of their group (a jackknife). `q_value` is corrected for all items by Benjamini and
-    Hochberg. An item that one of the groups never bought gets half a purchase in both for its
-    interval.
+    then. The interval is that of the logarithm of a ratio of two ratios, with the variance between customers, whose
+    purchases are not independent, and with Student's distribution for the customers of the smaller group: one customer
+    shows nothing of how the best differ. A group in which a few customers make most of the purchases has only as many
+    as stand for these by Kish's effective number, and each customer is compared with the others of their group (a
+    jackknife). `q_value` is corrected for all items by Benjamini and Hochberg. An item that one of the groups never
+    bought gets half a purchase in both for its interval.
 
     Customers who are the best by the same lines are the best because of what they bought: expensive items look
     preferred. Give `best` from an earlier period to see what comes before a high value.
