@@ -47,6 +47,7 @@ PAIRS = {
 
 ACROSS = {
     ("frames", "_journeys.zones"): "times with a zone become local times of the customers",
+    ("frames", "_products.lines"): "copies are found by moments, which a column with a zone has",
     ("frames", "_purchases.order_log"): "engines follow the same policies, and their counts find the same last day",
     ("frames", "_models.shared.purchase_model"): "predictions on distinct rows, which the engine joins back",
     ("frames", "_models.validation.candidates"): "the candidate that the orders chose, fitted to distinct rows",

@@ -32,9 +32,9 @@ from crmvalue._frames.orders import (
     summary_columns,
     survey,
 )
+from crmvalue._products.lines import read_lines
 from crmvalue._purchases.order_log import Policy, last_day, read_log, require_holdout
 from crmvalue.errors import InputError
-from crmvalue.products import read_order_lines
 from crmvalue.purchases import (
     DAYS_PER_UNIT,
     Duplicates,
@@ -367,7 +367,8 @@ def order_lines(
     if price is not None:
         units = as_column("quantity", arrays["quantity"], allow_missing=True)
         arrays["amount"] = as_column("price", arrays.pop("price"), allow_missing=True) * units
-    found = read_order_lines(**arrays, refunds=refunds, missing=missing, duplicates=duplicates)
+    given = {role: arrays.get(role) for role in ("customer", "date", "product", *named)}
+    found = read_lines(given, refunds, missing, duplicates, instants_of(frame[columns["date"]]))
     guessed = roles.guessed if product is not None else (*roles.guessed, "product")
     made = from_columns(found.to_columns(), frame).to_native()
     return FrameResult(frame=made, result=found, columns=columns, guessed=guessed)

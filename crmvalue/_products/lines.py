@@ -14,12 +14,14 @@ from crmvalue._core.checks import (
     as_day_column,
     as_items,
     as_log_amounts,
+    as_time_column,
     require,
     require_choice,
     require_same_index,
 )
+from crmvalue._core.encoding.copies import find_copies
 from crmvalue._core.encoding.customers import encode_customers, fill_missing
-from crmvalue._core.encoding.keys import distinct_keys, row_keys
+from crmvalue._core.encoding.keys import distinct_keys
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -383,7 +385,8 @@ def read_order_lines(
     missing : {"raise", "drop"}, default "raise"
         "drop" leaves out rows without a customer, date, product, quantity or amount.
     duplicates : {"keep", "drop", "raise"}, default "keep"
-        What to do with exact copies of an earlier row, equal in all columns that are given. "keep" counts them.
+        What to do with exact copies of an earlier row, equal in all columns that are given, the time of day included.
+        "keep" counts them.
 
     Returns
     -------
@@ -411,11 +414,22 @@ def read_order_lines(
     >>> lines.quantity, lines.amount
     (array([2., 1.]), array([8., 2.]))
     """
+    given = dict(zip(_COLUMNS, (customer, date, product, category, brand, quantity, amount, order), strict=True))
+    return read_lines(given, refunds, missing, duplicates)
+
+
+def read_lines(
+    given: dict[str, Any], refunds: str, missing: str, duplicates: str, instant: Dates | None = None
+) -> OrderLines:
+    """Read the columns of a log, None being one that is not there, as :func:`read_order_lines` says.
+
+    Where its times are those of a clock that goes back once a year, `instant` has the same moments in UTC, by which
+    copies are found; as `datetime64[us]`, missing where `date` is.
+    """
     require_choice("refunds", refunds, get_args(Refunds))
     require_choice("missing", missing, get_args(Missing))
     require_choice("duplicates", duplicates, get_args(Duplicates))
-    given = dict(zip(_COLUMNS, (customer, date, product, category, brand, quantity, amount, order), strict=True))
-    if refunds != "raise" and quantity is None and amount is None:
+    if refunds != "raise" and given["quantity"] is None and given["amount"] is None:
         hint = "a quantity of at most 0 or an amount below 0 marks a return; give one of them"
         raise InputError("refunds", "'raise' without `quantity` and `amount`", refunds, hint=hint)
     require_same_index(**given)
@@ -431,8 +445,10 @@ def read_order_lines(
     counts["n_residues"] = int(np.count_nonzero(tiny & present))
     if counts["n_missing"]:
         columns = _taken_arrays(columns, present)
-    columns, copies = _without_copies(columns, duplicates)
+        instant = None if instant is None else instant[present]
+    columns, copies = _without_copies(columns, instant, duplicates)
     counts |= copies
+    columns["date"] = columns["date"].astype("datetime64[D]")
     columns, returned = _without_returns(columns, refunds)
     counted = OrderLineCounts(**counts, **returned, n_lines=len(columns["customer"]))
     fields: dict[str, Any] = {
@@ -455,7 +471,7 @@ def _read_columns(given: dict[str, Any], missing: str) -> tuple[dict[str, Any], 
                 absent.append(nothing)
             columns[name] = encode(name, filled)
         elif name == "date":
-            columns[name] = as_day_column(name, value, allow_missing=gaps)
+            columns[name] = as_time_column(name, value, allow_missing=gaps)
             absent.append(np.isnat(columns[name]))
         else:
             columns[name], small = _sums(name, value, allow_missing=gaps)
@@ -469,16 +485,15 @@ def _read_columns(given: dict[str, Any], missing: str) -> tuple[dict[str, Any], 
     return columns, ~either, residue
 
 
-def _without_copies(columns: dict[str, Any], duplicates: str) -> tuple[dict[str, Any], dict[str, int]]:
+def _without_copies(
+    columns: dict[str, Any], instant: Dates | None, duplicates: str
+) -> tuple[dict[str, Any], dict[str, int]]:
     """Find rows that are equal to an earlier one in all columns; count them, or leave them out."""
-    numbers = [column.code if isinstance(column, Labels) else column for column in columns.values()]
-    key = row_keys(*(np.asarray(number.astype(np.float64)) for number in numbers))
-    order = np.argsort(key, kind="stable")
-    copy = np.zeros(len(key), dtype=bool)
-    copy[order[1:]] = key[order[1:]] == key[order[:-1]]
-    n_copies = int(np.count_nonzero(copy))
-    if not n_copies:
+    compared = columns if instant is None else {**columns, "date": instant}
+    copy = find_copies([column.code if isinstance(column, Labels) else column for column in compared.values()])
+    if copy is None:
         return columns, {}
+    n_copies = int(np.count_nonzero(copy))
     if duplicates == "raise":
         row = int(copy.argmax())
         rule = "of a row without an earlier copy, equal in all columns"

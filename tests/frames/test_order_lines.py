@@ -62,6 +62,15 @@ def test_returns_and_gaps_are_counted(make):
         frames.order_lines(made, quantity="Menge", price="Preis")
 
 
+@pytest.mark.parametrize("make", [pl.DataFrame.to_pandas, pl.DataFrame, pl.DataFrame.to_arrow])
+def test_copies_are_of_one_moment(make):
+    """Where the clock goes back, one time of day is two moments."""
+    utc = pl.Series(["2024-10-27T00:30", "2024-10-27T01:30", "2024-10-27T01:30", None]).str.to_datetime(time_zone="UTC")
+    lines = {"customer": [1] * 4, "date": utc.dt.convert_time_zone("Europe/Berlin"), "sku": ["tea"] * 4}
+    found = frames.order_lines(make(pl.DataFrame(lines)), missing="drop", duplicates="drop").result
+    assert (len(found), found.counts.n_duplicates_dropped, found.counts.n_missing) == (2, 1, 1)
+
+
 @pytest.mark.parametrize(
     ("name", "make", "options"),
     [

@@ -238,6 +238,12 @@ class TestOddRows:
         assert (caught.value.index, caught.value.count) == (1, 1)
         assert read_order_lines(*columns, amount=[5, 6, 5]).counts.n_duplicates_kept == 0
 
+    @pytest.mark.parametrize("kind", [list, np.array, pd.to_datetime])
+    def test_rows_at_different_times_are_no_copies(self, kind):
+        times = kind(["2024-01-01T09:00", "2024-01-01T18:30", "2024-01-01T18:30"])
+        lines = read_order_lines([1, 1, 1], times, ["a"] * 3, amount=[5, 5, 5], duplicates="drop")
+        assert (lines.date.tolist(), lines.counts.n_duplicates_dropped) == ([DAY.item()] * 2, 1)
+
     @pytest.mark.parametrize("products", [[["a"]], [{}], [np.array([1])]])
     def test_products_that_cannot_be(self, products):
         lines = OrderLines(customer=[1], date=[DAY], product=["a"])
