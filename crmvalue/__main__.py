@@ -225,7 +225,7 @@ def _parser() -> argparse.ArgumentParser:
         "--as-of",
         metavar="DATE",
         help="last day to look at, such as 2024-02-29 "
-        "(default: the last date; a date more than five years after all others does not count)",
+        "(default: the last date; the sum of the table or a date more than five years after all others does not count)",
     )
     parser.add_argument(
         "--output",
@@ -293,6 +293,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     sources = _sources([*options.file, *([] if options.terms is None else [options.terms])])
     output = None if options.output is None else check_output(options.output, sources)
     page, customer_kind, orders = _check_page(options, sources, output), None, None
+    as_of = options.as_of
     if not options.file:
         _refuse(options, _FILE_OPTIONS, "a FILE")
         from crmvalue.datasets import load_cdnow
@@ -302,16 +303,18 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         heading = ["The CDNOW sample: orders of an online music shop, in US dollars. Yours: python -m crmvalue FILE"]
     else:
         from crmvalue._report.reading.orders import read_orders
+        from crmvalue._report.reading.totals import end_before_totals
 
         chosen = {argument: getattr(options, argument) for argument in _FILE_OPTIONS}
         orders = read_orders(options.file, duplicates=options.duplicates, as_of=options.as_of, **chosen)
         log = Log(orders.customer, orders.code, orders.date, orders.amount, orders.n_file_rows, orders.n_residues)
-        heading = _describe(orders, options.duplicates)
+        as_of = as_of or end_before_totals(orders)
+        heading = _describe(orders, options.duplicates, as_of, asked=options.as_of is not None)
         customer_kind = orders.customer_kind
     policy = Policy(options.refunds, options.zeros, options.missing, options.duplicates)
     terms = _terms(options, log)
     means = _means(options, log, terms)
-    money = {"margin": means["margin"], "discount_rate": means["discount_rate"], "as_of": options.as_of}
+    money = {"margin": means["margin"], "discount_rate": means["discount_rate"], "as_of": as_of}
     summary = summarise_base_log(
         log,
         policy,
@@ -321,7 +324,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         service_cost=means["service_cost"],
         **money,
     )
-    groups, group_columns = summarise_groups_log(log, policy, as_of=options.as_of, spend_basis=options.spend)
+    groups, group_columns = summarise_groups_log(log, policy, as_of=as_of, spend_basis=options.spend)
     outlook = summarise_models_log(log, policy, **money, terms=terms)
     ahead, columns = outlook.summary, outlook.columns
     parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups), ""]
@@ -477,7 +480,7 @@ def _describe_table(ahead: ModelSummary, path: str, n_guarded: int) -> list[str]
     return lines
 
 
-def _describe(orders: OrderFile, duplicates: str) -> list[str]:
+def _describe(orders: OrderFile, duplicates: str, as_of: Any, *, asked: bool) -> list[str]:
     """Say what was read, guessed and left out."""
     lines = _describe_columns(orders, duplicates)
     if orders.date_format is not None:
@@ -497,7 +500,7 @@ def _describe(orders: OrderFile, duplicates: str) -> list[str]:
     if orders.ids_shortened:
         who = orders.customer[0]
         lines.append(f"The customers were decimal numbers: {who}.0 is read as {who}.")
-    lines += _describe_merged(orders) + _describe_totals(orders)
+    lines += _describe_merged(orders) + _describe_totals(orders, as_of, asked=asked)
     if "amount" not in orders.columns:
         lines.append("No column looks like an amount. Name one with --amount to see revenue and value.")
     return lines + _describe_missing(orders) + _describe_far(orders) + _describe_copies(orders, duplicates)
@@ -540,16 +543,23 @@ def _describe_merged(orders: OrderFile) -> list[str]:
     return lines
 
 
-def _describe_totals(orders: OrderFile) -> list[str]:
-    """Name customers that are rather the last line of a table, which has its sum."""
-    from crmvalue._report.reading.orders import find_totals
+def _describe_totals(orders: OrderFile, as_of: Any, *, asked: bool) -> list[str]:
+    """Name customers that are rather the last line of a table, which has its sum; those after `as_of` do not count."""
+    from crmvalue._core.checks import as_day
+    from crmvalue._report.reading.totals import find_totals
 
-    found = [repr(who) for who in find_totals(orders)]
-    if not found:
-        return []
-    return [
-        f"Counted as a customer: {', '.join(found)}. If this is the sum of the table, take the row out of the file."
-    ]
+    found = find_totals(orders)
+    seen = found if as_of is None else found & (np.bincount(orders.code, orders.date <= as_day("--as-of", as_of)) > 0)
+    counted, late = (", ".join(map(repr, orders.customer[part].tolist())) for part in (seen, found & ~seen))
+    lines = []
+    if counted:
+        lines.append(
+            f"Counted as a customer: {counted}. If this is the sum of the table, take the row out of the file."
+        )
+    if late and not asked:
+        lines.append(f"Left out, because only the sum of the table is dated after {as_of}: {late}.")
+        lines.append(f"If this is a customer, give --as-of {orders.date.max()}.")
+    return lines
 
 
 def _describe_columns(orders: OrderFile, duplicates: str) -> list[str]:

@@ -920,20 +920,36 @@ class TestMain:
         assert "Counted as a customer" not in capsys.readouterr().out
         path.write_text(rows + "Total:,2024-01-02,12\nGrand total,2024-01-03,12\n", encoding="utf-8")
         assert main([str(path)]) == 0
-        said = "Counted as a customer: 'Grand total', 'Total:'. If this is the sum of the table, take the row out"
-        assert said in " ".join(capsys.readouterr().out.split())
-        path.write_text(rows + "Summe:,2024-01-02,12\nYekun,2024-01-03,12\n", encoding="utf-8")
+        said = "Counted as a customer: 'Total:'. If this is the sum of the table, take the row out of the file."
+        late = "Left out, because only the sum of the table is dated after 2024-01-02: 'Grand total'. If this is"
+        printed = " ".join(capsys.readouterr().out.split())
+        assert f"{said} {late} a customer, give --as-of 2024-01-03." in printed
+        assert "THE BASE as of 2024-01-02 customers 3" in printed
+        assert main([str(path), "--as-of", "2024-01-03"]) == 0
+        assert "Counted as a customer: 'Grand total', 'Total:'." in capsys.readouterr().out
+        path.write_text(rows + "Summe:,2024-01-02,12\nYekun,2024-01-02,12\n", encoding="utf-8")
         assert main([str(path)]) == 0
         assert "Counted as a customer: 'Summe:', 'Yekun'." in capsys.readouterr().out
 
-    @pytest.mark.parametrize(("last", "is_sum"), [("66.10", True), ("66.20", False)])
-    def test_the_sum_of_the_table_has_any_name(self, tmp_path, capsys, last, is_sum):
+    @pytest.mark.parametrize(
+        ("name", "last", "is_sum"),
+        [
+            ("Σ Kunden", "66.10", True),
+            ("Σ Kunden", "66.20", False),
+            ("Σ Kunden", "66", False),
+            ("Total 2024", "66", True),  # rounded to whole units, as its name allows
+            ("Total 2024", "67", False),
+        ],
+    )
+    def test_the_sum_of_the_table_has_any_name(self, tmp_path, capsys, name, last, is_sum):
         """In a language that is not known it counted as a customer without a word, and doubled the revenue."""
         path = tmp_path / "orders.csv"
         rows = "".join(f"c{day},2024-01-{day:02},{day}.01\n" for day in range(2, 12))  # ten numbers, 65 and 0.10
-        path.write_text(f"customer,date,amount\n{rows}c1,2024-01-01,1\nΣ Kunden,2024-01-12,{last}\n", encoding="utf-8")
+        path.write_text(f"customer,date,amount\n{rows}c1,2024-01-01,1\n{name},2025-03-31,{last}\n", encoding="utf-8")
         assert main([str(path)]) == 0
-        assert ("Counted as a customer: 'Σ Kunden'." in capsys.readouterr().out) is is_sum
+        printed = capsys.readouterr().out
+        assert (f"after 2024-01-11: {name!r}." in " ".join(printed.split())) is is_sum
+        assert f"THE BASE as of {'2024-01-11' if is_sum else '2025-03-31'}" in printed
 
     def test_the_sum_of_the_table_is_no_small_order_and_no_known_customer(self, tmp_path, capsys):
         """Of amounts below a cent all were said to be the sum, and one beside a sum that has a name was not."""
@@ -943,7 +959,7 @@ class TestMain:
         path.write_text(heading + "".join(f"{who},{day},{amount:.4f}\n" for who, day, amount in rows))
         assert main([str(path)]) == 0
         assert "Counted as a customer" not in capsys.readouterr().out
-        path.write_text(path.read_text() + "Σ Kunden,2024-01-13,0.0077\nTotal,2024-01-13,0.0077\n", encoding="utf-8")
+        path.write_text(path.read_text() + "Σ Kunden,2024-01-12,0.0077\nTotal,2024-01-12,0.0077\n", encoding="utf-8")
         assert main([str(path)]) == 0
         assert "Counted as a customer: 'Total', 'Σ Kunden'." in capsys.readouterr().out
         path.write_text(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from crmvalue._report.models import reason_of_error
 from crmvalue._report.page.words import plain
-from crmvalue._report.reading.orders import find_lost, find_rounded, find_totals
+from crmvalue._report.reading.orders import find_lost, find_rounded
+from crmvalue._report.reading.totals import find_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +31,7 @@ def cautions(report: Report, orders: OrderFile | None, words: Words) -> list[str
         *_of_value(report, words),
         *_of_base(report, words),
         *_of_rows(report, orders, words),
-        *_of_file(orders, words),
+        *_of_file(report, orders, words),
     ]
 
 
@@ -187,7 +190,7 @@ def _of_rows(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
         yield _("Refunds without an earlier purchase: %(amount)s.", amount=_.money(-counts.unmatched_refunds))
 
 
-def _of_file(orders: OrderFile | None, _: Words) -> Iterator[str]:
+def _of_file(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str]:
     if orders is None:
         return
     if orders.n_far:
@@ -201,7 +204,8 @@ def _of_file(orders: OrderFile | None, _: Words) -> Iterator[str]:
             who=rounded[0],
             n=_.count(len(rounded)),
         )
-    if totals := find_totals(orders):
+    seen = np.bincount(orders.code, orders.date <= report.base.as_of) > 0
+    if (totals := orders.customer[find_totals(orders) & seen]).size:
         yield _(
             "Counted as a customer: “%(who)s”. If it is the sum of the table, take the row out.", who=plain(totals[0])
         )

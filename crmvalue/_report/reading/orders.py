@@ -58,18 +58,10 @@ __all__ = [
     "OrderFile",
     "find_lost",
     "find_rounded",
-    "find_totals",
     "import_duckdb",
     "read_orders",
 ]
 
-_TOTALS = {
-    "total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme", "gesamtergebnis", "итого",
-    "всего", "общий итог", "сумма", "разом", "усього", "всього", "загалом", "сума", "загальна сума",
-    "загальний підсумок", "სულ", "ჯამი", "cəmi", "yekun", "toplam", "genel toplam", "total général", "total general",
-    "totale", "totaal", "razem", "suma",
-}  # fmt: skip
-_MANY_ROWS = 10  # of so many customers and days, no order has by chance the money of all others
 _ROUNDED = re.compile(r"\d([.,]\d{1,5})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets show numbers of 12 and more digits
 
 _LOST = re.compile(r"\?(\?|[^\W\d_])")  # a question mark is written for each letter that an encoding does not have
@@ -200,23 +192,6 @@ def find_rounded(customer: npt.NDArray[Any]) -> list[str]:
 def find_lost(customer: npt.NDArray[Any]) -> list[str]:
     """Find customers whose letters became question marks when a file was saved; different ones may have become one."""
     return [who for who in customer.tolist() if "?" in who and _LOST.search(who)]
-
-
-def find_totals(orders: OrderFile) -> list[str]:
-    """Find customers that are rather the last line of a table, which has its sum: by their name, or by their money.
-
-    A sum may be rounded to cents; one of less than 50 in all is compared with more digits. Who has other rows is none.
-    """
-    named = np.array([who.strip(" :=").casefold() in _TOTALS for who in orders.customer.tolist()], dtype=bool)
-    found: list[str] = orders.customer[named].tolist()
-    if orders.amount is None or len(orders.amount) <= _MANY_ROWS:
-        return found
-    by_name = named[orders.code]
-    money = np.nan_to_num(orders.amount)
-    others = money[~by_name].sum() - money
-    alone = (np.bincount(orders.code)[orders.code] == 1) & (orders.n_file_rows == 1) & ~by_name
-    same = alone & (others > 0) & (np.abs(money - others) <= np.minimum(0.005, 1e-4 * others) + 1e-12 * others)
-    return [*found, *orders.customer[orders.code[same]].tolist()]
 
 
 def read_orders(
