@@ -24,7 +24,7 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._products.counting import as_lines, incidence, items_of
-from crmvalue._products.table import Table, item_kind_field, q_values
+from crmvalue._products.table import Table, item_kind_field, lines_left_out, q_values
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ class FirstProducts(Table):
         Customers who are left out because they may be older than the log.
     began_after : datetime64[D] or None
         Day up to which a first day does not count; None if all count.
+    n_later : int
+        Lines after the last day of the log, left out.
 
     Examples
     --------
@@ -102,6 +104,7 @@ class FirstProducts(Table):
     level: float = number_field("level", low=0.0, high=1.0)
     n_old: int = count_field("n_old", default=0)
     began_after: np.datetime64 | None = checked_field("began_after", optional(as_day), default=None, eq=str)
+    n_later: int = count_field("n_later", default=0)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -117,7 +120,7 @@ class FirstProducts(Table):
         better, worse = (int(np.count_nonzero(sure & part)) for part in (self.difference > 0, self.difference < 0))
         return (
             f"More later revenue, beyond chance: {better:,} of {counted(len(self), 'first item')}; less: {worse:,}. "
-            f"Followed: {counted(self.n_followed, 'customer')}.{self._left_out()}"
+            f"Followed: {counted(self.n_followed, 'customer')}.{self._left_out()}{lines_left_out(self.n_later)}"
         )
 
     def _left_out(self) -> str:
@@ -143,7 +146,7 @@ def first_products(
     lines : OrderLines
         The lines, with amounts.
     as_of : date_like
-        Last day of the log; later lines are left out.
+        Last day of the log; later lines are left out and counted.
     horizon_days : int
         How long customers are followed after their first day [days]. Those who began later than that before `as_of`
         are left out.
@@ -193,7 +196,8 @@ def first_products(
     >>> found.item, found.mean_later, found.repeat_rate
     (array(['tea', 'oil'], dtype='<U3'), array([15.,  0.]), array([1., 0.]))
     """
-    lines = as_lines(lines).until(as_of)
+    log = as_lines(lines)
+    lines = log.until(as_of)
     end = as_day("as_of", as_of)
     horizon = as_whole_number("horizon_days", horizon_days, low=1)
     start = None if began_after is None else as_day("began_after", began_after)
@@ -228,7 +232,7 @@ def first_products(
     found = _table(
         began, item.distinct, (spend, first_spend, again.astype(np.float64)), fewest, horizon, item_kind, level
     )
-    return attrs.evolve(found, n_old=int(np.count_nonzero(old)), began_after=start)
+    return attrs.evolve(found, n_old=int(np.count_nonzero(old)), began_after=start, n_later=len(log) - len(lines))
 
 
 def chance_of_total(total: Floats, n: Floats, n_above: Floats, off: Floats) -> Floats:

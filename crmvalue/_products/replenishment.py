@@ -23,7 +23,7 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._products.counting import as_lines, distinct
-from crmvalue._products.table import Table, taken
+from crmvalue._products.table import Table, lines_left_out, taken
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -68,6 +68,8 @@ class Replenishment(Table):
         Intervals that were seen.
     level : float
         Level of `due_low` and `due_high`.
+    n_later : int
+        Lines after `as_of`, left out.
 
     Examples
     --------
@@ -90,6 +92,7 @@ class Replenishment(Table):
     spread_customers: float = number_field("spread_customers", low=0.0)
     n_intervals: int = count_field("n_intervals")
     level: float = number_field("level", low=0.0, high=1.0)
+    n_later: int = count_field("n_later", default=0)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -148,7 +151,8 @@ class Replenishment(Table):
         )
         rows = counted(len(self), "pair of a customer and a product", "pairs of a customer and a product")
         were, are = counted(late, "was", "were"), counted(soon, "is", "are")
-        return f"Of {rows}, {were} due by {self.as_of}, and {are} due in the 30 days after it."
+        later = lines_left_out(self.n_later)
+        return f"Of {rows}, {were} due by {self.as_of}, and {are} due in the 30 days after it.{later}"
 
 
 def replenishment(
@@ -167,7 +171,7 @@ def replenishment(
     lines : OrderLines
         The lines. What a customer bought of a product on one day is one purchase.
     as_of : date_like
-        Last day of the log; later lines are left out.
+        Last day of the log; later lines are left out and counted.
     min_purchases : int, default 2
         Fewest purchases of the product by the customer. With 1, customers who bought it once are due after the
         interval of the product.
@@ -221,7 +225,8 @@ def replenishment(
     >>> due.customer, due.interval_days.round(1)
     (array(['ann', 'bob'], dtype='<U3'), array([20. , 57.8]))
     """
-    lines = as_lines(lines).until(as_of)
+    log = as_lines(lines)
+    lines = log.until(as_of)
     end = as_day("as_of", as_of)
     fewest = as_whole_number("min_purchases", min_purchases, low=1)
     enough = as_whole_number("min_intervals", min_intervals, low=1)
@@ -257,6 +262,7 @@ def replenishment(
         spread_customers=float(np.sqrt(spread.between)),
         n_intervals=len(y),
         level=level,
+        n_later=len(log) - len(lines),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from crmvalue._core.checks import require, require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.values import checked_field, frame_column, hand_over, label_column, read_only
 from crmvalue._products.lines import ItemKind, Labels, encode
 from crmvalue.errors import InputError
@@ -27,6 +28,7 @@ __all__ = [
     "interval_of_ratio",
     "item_kind_field",
     "labels_of",
+    "lines_left_out",
     "q_values",
     "read_as_arrays",
     "require_quotient",
@@ -77,6 +79,11 @@ class Table(Columns):
             A value equal to the one that was written.
         """
         return from_json(cls, text)
+
+
+def lines_left_out(n_later: int) -> str:
+    """Say how many lines after the last day are left out, in a sentence that follows others; "" for none."""
+    return f" Left out, after the last day: {counted(n_later, 'line')}." if n_later else ""
 
 
 def item_kind_field() -> Any:

@@ -25,7 +25,7 @@ from crmvalue._core.values import (
 from crmvalue._products.counting import as_lines, count_together, incidence, items_of, order_starts
 from crmvalue._products.lines import ItemKind, visit_codes
 from crmvalue._products.pairs import chance_for_customers, chance_of_more
-from crmvalue._products.table import Table, item_kind_field, q_values, require_quotient, rows_of
+from crmvalue._products.table import Table, item_kind_field, lines_left_out, q_values, require_quotient, rows_of
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 
@@ -75,6 +75,8 @@ class NextPurchases(Table):
         What an item is.
     level : float
         Confidence level.
+    n_later : int
+        Lines after the last day of the log, left out.
 
     Examples
     --------
@@ -99,6 +101,7 @@ class NextPurchases(Table):
     within_days: int | None = checked_field("within_days", optional(_days), default=None)
     item_kind: str = item_kind_field()
     level: float = number_field("level", low=0.0, high=1.0)
+    n_later: int = count_field("n_later", default=0)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -116,12 +119,12 @@ class NextPurchases(Table):
         pairs = counted(self.n_tested, "possible pair")
         said = f"Bought next more often than chance explains: {len(sure):,} of {pairs}."
         if not len(sure):
-            return said
+            return said + lines_left_out(self.n_later)
         first = sure[0]
         prob = percent(self.prob[first], digits=0)
         return (
             f"{said} First: {self.bought_next[first]} after {self.bought[first]}, in {prob} of cases "
-            f"and after {counted(round(self.mean_days[first]), 'day')} on average."
+            f"and after {counted(round(self.mean_days[first]), 'day')} on average.{lines_left_out(self.n_later)}"
         )
 
     def after(self, item: Any) -> NextPurchases:
@@ -163,8 +166,8 @@ def next_purchases(
         followed, and the next purchase counts if it comes in time. Without it, the purchases that have a next one are
         followed, and `prob` says what the next purchase has, if there is one.
     as_of : date_like, optional
-        Last day of the log; by default the day of the last line. Later lines are left out. Give it if lines lie far
-        after all others.
+        Last day of the log; by default the day of the last line. Later lines are left out and counted. Give it if lines
+        lie far after all others.
     min_count : int, default 5
         Fewest times that one item followed the other, >= 1.
     level : float, default 0.95
@@ -202,9 +205,8 @@ def next_purchases(
     >>> following.bought_next, following.prob, following.mean_days
     (array(['ink'], dtype='<U7'), array([1.]), array([25.]))
     """
-    lines = as_lines(lines)
-    if as_of is not None:
-        lines = lines.until(as_of)
+    log = as_lines(lines)
+    lines = log if as_of is None else log.until(as_of)
     item = items_of(lines, item_kind)
     window = None if within_days is None else _days("within_days", within_days)
     fewest = as_whole_number("min_count", min_count, low=1)
@@ -258,6 +260,7 @@ def next_purchases(
         within_days=window,
         item_kind=item_kind,
         level=level,
+        n_later=len(log) - len(lines),
     )
 
 

@@ -25,7 +25,15 @@ from crmvalue._core.values import (
 )
 from crmvalue._products.counting import as_lines, incidence, items_of
 from crmvalue._products.lines import ItemKind, visit_codes
-from crmvalue._products.table import Table, interval_of_ratio, item_kind_field, q_values, require_quotient, tail
+from crmvalue._products.table import (
+    Table,
+    interval_of_ratio,
+    item_kind_field,
+    lines_left_out,
+    q_values,
+    require_quotient,
+    tail,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -86,6 +94,8 @@ class ProductTrends(Table):
         Confidence level.
     days_missing : int
         Days of the earlier period that lie before the first line of the log.
+    n_later : int
+        Lines after `as_of`, left out.
 
     Examples
     --------
@@ -117,6 +127,7 @@ class ProductTrends(Table):
     item_kind: str = item_kind_field()
     level: float = number_field("level", low=0.0, high=1.0)
     days_missing: int = count_field("days_missing", default=0)
+    n_later: int = count_field("n_later", default=0)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -142,7 +153,7 @@ class ProductTrends(Table):
         everybody = f"All customers: {self.customers_before:,} before, {self.customers_now:,} now."
         return (
             f"Fewer buyers, beyond chance: {fewer:,} of {counted(len(self), 'item')}. "
-            f"Bought more rarely, beyond chance: {rarer:,}. {everybody}{self._gap()}"
+            f"Bought more rarely, beyond chance: {rarer:,}. {everybody}{self._gap()}{lines_left_out(self.n_later)}"
         )
 
     def _gap(self) -> str:
@@ -170,7 +181,7 @@ def product_trends(
     lines : OrderLines
         The lines.
     as_of : date_like
-        Last day of the later period; later lines are left out.
+        Last day of the later period; later lines are left out and counted.
     period_days : int
         Length of each period [days], from 1 to 364.
     against : {"period before", "year before"}, default "period before"
@@ -285,6 +296,7 @@ def product_trends(
         item_kind=item_kind,
         level=level,
         days_missing=days_missing,
+        n_later=int(np.count_nonzero(lines.date > end)),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,6 +19,7 @@ from crmvalue.products import (
     next_purchases,
     product_pairs,
     product_trends,
+    replenishment,
 )
 
 DAY = np.datetime64("2024-01-01")
@@ -99,7 +101,8 @@ class TestFarDates:
         )
         with pytest.raises(InputError, match=r"unless `as_of` is given.*2203"):
             next_purchases(wrong, within_days=30)
-        assert next_purchases(wrong, within_days=30, as_of=DAY + 359) == next_purchases(steady_log(), within_days=30)
+        found = next_purchases(wrong, within_days=30, as_of=DAY + 359)
+        assert found == attrs.evolve(next_purchases(steady_log(), within_days=30), n_later=1)
 
 
 class TestLimits:
@@ -143,3 +146,26 @@ class TestRowsOfOneItem:
                 with pytest.raises(InputError) as caught:
                     method(item)
                 assert caught.value.name == name
+
+
+@pytest.mark.parametrize(
+    ("function", "options"),
+    [
+        (product_trends, {"period_days": 30, "min_buyers": 1}),
+        (first_products, {"horizon_days": 30, "began_after": "2023-12-31", "min_customers": 2}),
+        (next_purchases, {"min_count": 1}),
+        (next_purchases, {"min_count": 1, "within_days": 30}),
+        (replenishment, {}),
+        (next_products, {"horizon_days": 30}),
+        (check_next_products, {"horizon_days": 30}),
+    ],
+)
+def test_lines_after_the_last_day_are_counted(function, options):
+    """They were left out without a word, so that a wrong last day went unnoticed."""
+    log = steady_log()
+    lines = OrderLines(customer=log.customer, date=log.date, product=log.product, amount=np.ones(len(log)))
+    found = function(lines, as_of=DAY + 299, **options)
+    assert found.n_later == 600
+    assert found.conclusion.endswith(". Left out, after the last day: 600 lines.")
+    assert type(found).from_json(found.to_json()) == found
+    assert "Left out, after" not in function(lines, as_of=DAY + 359, **options).conclusion

@@ -25,7 +25,7 @@ from crmvalue._products.offers.correcting import corrections
 from crmvalue._products.offers.learning import bought_in, history_of, learn, purchase_days
 from crmvalue._products.offers.scoring import score
 from crmvalue._products.pictures import offers_parts
-from crmvalue._products.table import Table, coded, coded_column, labels_of, read_as_arrays, rows_of
+from crmvalue._products.table import Table, coded, coded_column, labels_of, lines_left_out, read_as_arrays, rows_of
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -77,6 +77,8 @@ class NextProducts(Table, Pictured):
         Last day of the log.
     kinds : tuple of str
         The kinds that were asked for.
+    n_later : int
+        Lines after `as_of`, left out.
 
     Examples
     --------
@@ -96,6 +98,7 @@ class NextProducts(Table, Pictured):
     horizon_days: int = count_field("horizon_days", low=1)
     as_of: np.datetime64 = checked_field("as_of", as_day)
     kinds: tuple[str, ...] = words_field("kinds", distinct=True)
+    n_later: int = count_field("n_later", default=0)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -138,7 +141,8 @@ class NextProducts(Table, Pictured):
         """Say in a sentence how many offers there are."""
         kinds = ", ".join(f"{int(np.count_nonzero(self._are(kind))):,} {kind}" for kind in self.kinds)
         n_customers = int(np.count_nonzero(np.bincount(labels_of(self, "customer").code)))
-        return f"{counted(len(self), 'product')} for {counted(n_customers, 'customer')}: {kinds}."
+        later = lines_left_out(self.n_later)
+        return f"{counted(len(self), 'product')} for {counted(n_customers, 'customer')}: {kinds}.{later}"
 
 
 def next_products(
@@ -159,7 +163,7 @@ def next_products(
     lines : OrderLines
         The lines. With `category` and `amount`, upsells are told from cross-sells.
     as_of : date_like
-        Last day of the log; later lines are left out.
+        Last day of the log; later lines are left out and counted.
     horizon_days : int
         Length of the time to come [days], such as 60. The last period of this length teaches what follows a history.
     n : int, default 5
@@ -231,7 +235,8 @@ def next_products(
     ['bought after']
     ['printer']
     """
-    lines = as_lines(lines).until(as_of)
+    log = as_lines(lines)
+    lines = log.until(as_of)
     end = as_day("as_of", as_of)
     horizon = as_whole_number("horizon_days", horizon_days, low=1, high=_LARGEST_HORIZON)
     most = as_whole_number("n", n, low=1)
@@ -265,6 +270,7 @@ def next_products(
         horizon_days=horizon,
         as_of=end,
         kinds=wanted,
+        n_later=len(log) - len(lines),
     )
 
 

@@ -26,7 +26,7 @@ from crmvalue._products.offers.candidates import KINDS, UNKNOWN, candidates
 from crmvalue._products.offers.learning import bought_in, history_of, purchase_days
 from crmvalue._products.offers.scoring import first_of_each, may_lead
 from crmvalue._products.pictures import hits_parts
-from crmvalue._products.table import Table
+from crmvalue._products.table import Table, lines_left_out
 from crmvalue.metrics import proportion_interval
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ class NextProductsCheck(Table, Pictured):
         Its length [days].
     level : float
         Confidence level.
+    n_later : int
+        Lines after `as_of`, left out.
 
     Examples
     --------
@@ -109,6 +111,7 @@ class NextProductsCheck(Table, Pictured):
     as_of: np.datetime64 = checked_field("as_of", as_day)
     horizon_days: int = count_field("horizon_days", low=1)
     level: float = number_field("level", low=0.0, high=1.0)
+    n_later: int = count_field("n_later", default=0)
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
@@ -136,7 +139,7 @@ class NextProductsCheck(Table, Pictured):
         first = "product" if self.n == 1 else f"{self.n:,} products"
         return (
             f"Among {counted(self.n_customers, 'customer')} the first {first} hit: {', '.join(rates)}. "
-            f"{_OWN} is {'; '.join(shown)}."
+            f"{_OWN} is {'; '.join(shown)}.{lines_left_out(self.n_later)}"
         )
 
 
@@ -156,7 +159,7 @@ def check_next_products(
     lines : OrderLines
         The lines.
     as_of : date_like
-        Last day of the held-out period; later lines are left out.
+        Last day of the held-out period; later lines are left out and counted.
     horizon_days : int
         Its length [days]. The log has to begin at least twice as long before `as_of`.
     n : int, default 5
@@ -201,7 +204,8 @@ def check_next_products(
     >>> dict(zip(checked.rule.tolist(), checked.hit_rate.tolist()))
     {'next_products': 1.0, 'most popular': 0.5, 'bought before': 1.0}
     """
-    lines = as_lines(lines).until(as_of)
+    log = as_lines(lines)
+    lines = log.until(as_of)
     end = as_day("as_of", as_of)
     horizon = as_whole_number("horizon_days", horizon_days, low=1, high=3660)
     most = as_whole_number("n", n, low=1)
@@ -261,6 +265,7 @@ def check_next_products(
         as_of=end,
         horizon_days=horizon,
         level=level,
+        n_later=len(log) - len(lines),
     )
 
 
