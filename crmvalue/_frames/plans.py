@@ -12,11 +12,11 @@ from crmvalue._core.checks import as_float, as_ordered_items, as_time_column
 from crmvalue._frames.columns import TIMES, find_customer, find_named, find_roles, require_name, require_present
 from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.engines import as_frame, from_columns
-from crmvalue._frames.log import plain_time, utc_time, zone_of
+from crmvalue._frames.log import instants_of, plain_time, utc_time, zone_of
+from crmvalue._journeys.results.measure import Instants, measure
 from crmvalue._journeys.zones import Clocks
 from crmvalue.errors import InputError
 from crmvalue.journeys import CreditRule, Customers, Events, MessageHistory, Orders, Plan, Policy, Responses
-from crmvalue.journeys import journey_results as results_of_messages
 from crmvalue.journeys import plan as plan_messages
 
 if TYPE_CHECKING:
@@ -186,8 +186,10 @@ def journey_results(
 
     Notes
     -----
-    All times are local times of the customers. Those with a time zone count as its clock shows them. In the hour that
-    comes twice, when a clock goes back, an order may seem to come before the message that it followed.
+    All times are local times of the customers. Those with a time zone count as its clock shows them. Where messages
+    that were sent, reactions and orders all have one, their moments tell what came first, and for a model of `credit` a
+    day of `within_days` is 24 hours. Without a zone, and for a plan, nothing tells the two moments apart at which a
+    clock that goes back shows the same: in that hour, an order may seem to come before the message that it followed.
 
     Examples
     --------
@@ -213,17 +215,19 @@ def journey_results(
         require_name("code", code)
         require_present("code", frame, (code,), "name a column of the frame")
         columns["code"] = _texts("code", frame[code])
-    owner = {}
+    owner: dict[str, Any] = {"segment_customer": None, "segment": None}
     guesses: dict[str, str] = {}
     if segment is not None:
         table = _eager("segment", segment)
         require_present("segment", table, ("segment",), "one row per customer, with the column `segment`")
         who = _guessed("segment", "customer", table, guesses)
         owner = {"segment_customer": table[who].to_native(), "segment": table["segment"].to_native()}
-    zones = {roles.columns["date"]: zone_of(frame[roles.columns["date"]])}
-    found = results_of_messages(
-        _read_messages(messages, guesses, zones),
-        _read_responses(responses, guesses, zones),
+    times = {"orders": frame[roles.columns["date"]]}
+    sent = _read_messages(messages, guesses, times)
+    reactions = _read_responses(responses, guesses, times)
+    found = measure(
+        sent,
+        reactions,
         Orders(**columns),
         as_of=as_of,
         by=by,
@@ -233,6 +237,7 @@ def journey_results(
         period=period,
         level=level,
         **owner,
+        instants=_instants(sent, reactions, times),
     )
     table = from_columns(found.to_columns(), frame)
     columns_of_roles, guessed = {**roles.columns, **guesses}, (*roles.guessed, *guesses)
@@ -326,22 +331,32 @@ def _margin(frame: Any, margin: Any) -> Any:
     return share
 
 
-def _require_one_zone(name: str, column: Any, zones: dict[str, Any]) -> None:
+def _instants(sent: Any, reactions: Any, times: dict[str, Any]) -> Instants | None:
+    """Give the moments of a history, of reactions and of orders, if all of them have a zone."""
+    moments = {name: instants_of(column) for name, column in times.items()}
+    found = {name: moment.astype("datetime64[s]") for name, moment in moments.items() if moment is not None}
+    needed = {"sent_at", "orders"} if reactions is None else {"sent_at", "orders", "responses"}
+    if not isinstance(sent, MessageHistory) or not needed <= set(found):
+        return None
+    return Instants(found["sent_at"], found.get("responses"), found["orders"])
+
+
+def _require_one_zone(name: str, column: Any, times: dict[str, Any], role: str) -> None:
     """Refuse times of another zone than those of another column, since each counts as its own clock shows it."""
-    known = [zone for zone in (*zones.values(), zone_of(column)) if zone is not None]
+    known = [zone for zone in map(zone_of, (*times.values(), column)) if zone is not None]
     if len({str(zone) for zone in known}) > 1:
         hint = "make them local times of the customers"
         raise InputError(name, f"a frame whose times are those of {known[0]}, as others are", str(known[-1]), hint=hint)
-    zones[column.name] = zone_of(column)
+    times[role] = column
 
 
-def _read_messages(given: Any, guesses: dict[str, str], zones: dict[str, Any]) -> Plan | MessageHistory:
+def _read_messages(given: Any, guesses: dict[str, str], times: dict[str, Any]) -> Plan | MessageHistory:
     if isinstance(given, Plan | MessageHistory):
         return given
     frame = _eager("messages", given)
     for column in ("sent_at", "send_time", "anchor"):
         if column in frame.columns:
-            _require_one_zone("messages", frame[column], zones)
+            _require_one_zone("messages", frame[column], times, column)
     found: Plan | MessageHistory
     if not {"decision", "anchor", "group"} & set(frame.columns):
         return _read_sent(frame, guesses)
@@ -361,7 +376,7 @@ def _read_sent(frame: Any, guesses: dict[str, str]) -> MessageHistory:
     return MessageHistory.from_log(**arrays)
 
 
-def _read_responses(given: Any, guesses: dict[str, str], zones: dict[str, Any]) -> Responses | None:
+def _read_responses(given: Any, guesses: dict[str, str], times: dict[str, Any]) -> Responses | None:
     if given is None or isinstance(given, Responses):
         return given
     frame = _eager("responses", given)
@@ -370,7 +385,7 @@ def _read_responses(given: Any, guesses: dict[str, str], zones: dict[str, Any]) 
         "name": frame[_guessed("responses", "name", frame, guesses, _REACTIONS)],
     }
     time = frame[_guessed("responses", "time", frame, guesses, TIMES)]
-    _require_one_zone("responses", time, zones)
+    _require_one_zone("responses", time, times, "responses")
     columns["time"] = plain_time(time)
     arrays = {name: column.to_native() for name, column in columns.items()}
     arrays |= {name: _texts(name, frame[name]) for name in ("message", "channel") if name in frame.columns}

@@ -527,6 +527,25 @@ class TestResults:
                     assert "a frame whose times are those of UTC, as others are; got 'Europe/Kyiv'" in str(found)
 
     @pytest.mark.parametrize("name", ["pandas", "Polars", "PyArrow"])
+    def test_moments_tell_what_came_first_in_the_hour_that_comes_twice(self, name):
+        """Berlin shows 02:50 and then 02:10 again; days stay those of the clock, of which the last has 25 hours."""
+        engine = next(engine for engine in ENGINES if engine.name == name)
+        needs(engine)
+
+        def at(*times):
+            moments = [dt.datetime.fromisoformat(f"2024-10-{time}").replace(tzinfo=dt.UTC) for time in times]
+            return pa.array(moments, pa.timestamp("us", tz="Europe/Berlin"))
+
+        sent = {"customer": [1, 2, 3], "journey": ["a"] * 3, "channel": ["email"] * 3}
+        log = pa.table({**sent, "sent_at": at("27T00:50", "27T01:10", "26T12:00")})
+        seen = pa.table({"customer": [1, 2], "name": ["opened"] * 2, "time": at("27T01:10", "27T00:50")})
+        sold = {"customer": [1, 2, 3], "date": at("27T01:10", "27T00:50", "27T13:00"), "amount": [5.0, 7.0, 9.0]}
+        tables = [engine.make(table) for table in (log, seen, pa.table(sold))]
+        found = frames.journey_results(*tables, as_of="2024-11-30", margin=1, within_days=1).result
+        assert (found.revenue.tolist(), found.n_converted.tolist()) == ([14.0], [2])
+        assert (found.n_opened.tolist(), found.n_unmatched) == ([1], 1)
+
+    @pytest.mark.parametrize("name", ["pandas", "Polars", "PyArrow"])
     @pytest.mark.parametrize(
         ("codes", "problem"),
         [

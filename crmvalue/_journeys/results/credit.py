@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     Bools = npt.NDArray[np.bool_]
 
-__all__ = ["CREDITS", "MODELS", "Credit", "Log", "by_code", "credit_by_message", "credit_by_model", "followed"]
+__all__ = [
+    "CREDITS",
+    "MODELS",
+    "Credit",
+    "Log",
+    "by_code",
+    "by_last",
+    "credit_by_message",
+    "credit_by_model",
+    "followed",
+]
 
 MODELS = tuple(model for model in get_args(AttributionModel) if model not in {"last", "last_non_direct"})
 """Models that divide an order among several messages; no message is direct, so that rule is the last message."""
@@ -31,14 +41,19 @@ _PARTS = 20  # groups of customers that show how far a model's credit varies
 
 
 class Log(NamedTuple):
-    """Messages that were sent and orders, with common numbers of customers; times are local."""
+    """Messages that were sent and orders, with common numbers of customers.
+
+    Their times are local, or instants in UTC where these are known; those on the clock are always local.
+    """
 
     whom: Integers
     sent_at: Dates
+    sent_on_clock: Dates
     cell: Integers
     code: npt.NDArray[np.str_]
     who: Integers
     time: Dates
+    time_on_clock: Dates
     order_code: npt.NDArray[np.str_] | None
     by_time: Integers  # the messages by customer and time
     days: int
@@ -91,6 +106,15 @@ def by_code(log: Log) -> Integers:
     return found
 
 
+def by_last(log: Log) -> Integers:
+    """Find the last message to the customer before each order, within the days; -1 for none."""
+    place = latest_before(log.whom, log.sent_at, log.by_time, log.who, log.time)
+    if not len(log.whom):
+        return place
+    past = log.time_on_clock - log.sent_on_clock[place]
+    return np.where(past <= np.timedelta64(log.days * 86_400, "s"), place, -1)
+
+
 def followed(log: Log) -> Bools:
     """Tell which messages an order of the same customer follows, within the days."""
     if not len(log.who) or not len(log.whom):
@@ -100,7 +124,7 @@ def followed(log: Log) -> Bools:
     place = np.minimum(places_in(key, moment(log.whom, log.sent_at)), len(key) - 1)
     first = order[place]
     came: Bools = (log.who[first] == log.whom) & (log.time[first] >= log.sent_at)
-    return came & (log.time[first] - log.sent_at <= np.timedelta64(log.days * 86_400, "s"))
+    return came & (log.time_on_clock[first] - log.sent_on_clock <= np.timedelta64(log.days * 86_400, "s"))
 
 
 def credit_by_message(log: Log, message: Integers, money: list[Integers], n_cells: int, n_customers: int) -> Credit:

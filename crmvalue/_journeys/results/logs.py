@@ -140,7 +140,7 @@ class Responses(Columns):
         if history is not None:
             if not isinstance(history, MessageHistory):
                 raise InputError("history", "a MessageHistory or None", type(history).__name__)
-            place = responded_to(self, history, history.sent_at)
+            place = responded_to(self, history, history.sent_at, self.time)
             known = place >= 0
             of = place[known]
             journey = self.name[known].astype(object) + " " + history.journey[of].astype(object)
@@ -328,8 +328,8 @@ def latest_before(
     return np.where(found, row, -1)
 
 
-def responded_to(responses: Responses, messages: MessageHistory | Plan, sent_at: Dates) -> Integers:
-    """Find the message of each reaction as a place among the sent messages; -1 for none."""
+def responded_to(responses: Responses, messages: MessageHistory | Plan, sent_at: Dates, time: Dates) -> Integers:
+    """Find the message of each reaction as a place among the sent messages, by their times; -1 for none."""
     _, (whom, who) = common_customers(messages.customer, responses.customer)
     place = np.full(len(responses), -1, dtype=np.int64)
     if not len(messages) or not len(responses):
@@ -345,10 +345,10 @@ def responded_to(responses: Responses, messages: MessageHistory | Plan, sent_at:
     order = np.lexsort((sent_at, whom))
     if responses.channel is None:
         rows = np.nonzero(without)[0]
-        place[rows] = latest_before(whom, sent_at, order, who[rows], responses.time[rows])
+        place[rows] = latest_before(whom, sent_at, order, who[rows], time[rows])
         return place
     for channel in codes_of(responses.channel)[0].tolist():
         rows = np.nonzero(without & (responses.channel == channel))[0]
         mine = order if not channel else order[messages.channel[order] == channel]
-        place[rows] = latest_before(whom, sent_at, mine, who[rows], responses.time[rows])
+        place[rows] = latest_before(whom, sent_at, mine, who[rows], time[rows])
     return place

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -30,6 +30,7 @@ from crmvalue._journeys.results.credit import (
     Credit,
     Log,
     by_code,
+    by_last,
     credit_by_message,
     credit_by_model,
     followed,
@@ -41,7 +42,6 @@ from crmvalue._journeys.results.logs import (
     Responses,
     codes_of,
     common_customers,
-    latest_before,
     minor_units,
     responded_to,
     some_orders,
@@ -54,12 +54,24 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
-__all__ = ["CreditRule", "journey_results"]
+__all__ = ["CreditRule", "Instants", "journey_results", "measure"]
 
 CreditRule: TypeAlias = Literal[
     "code", "last", "code or last", "first", "linear", "position", "time_decay", "markov", "shapley"
 ]
 """Rules that credit an order to messages."""
+
+
+class Instants(NamedTuple):
+    """Moments in UTC of the rows of a history, of responses (None without them) and of orders, as `datetime64[s]`.
+
+    In the hour that comes twice, local times do not tell what came first.
+    """
+
+    sent: Dates
+    responded: Dates | None
+    ordered: Dates
+
 
 _PERIODS = {"day": "D", "month": "M", "year": "Y"}
 _MOST_ROWS = 100_000
@@ -182,16 +194,30 @@ def journey_results(
     birthday, 10 % 1 0 19.9 5.92
     vip birthday, a gift 1 1 80.0 23.95
     """
-    kinds: tuple[tuple[str, object, tuple[type, ...]], ...]
-    kinds = (
-        ("messages", messages, (Plan, MessageHistory)),
-        ("responses", responses, (Responses, type(None))),
-        ("orders", orders, (Orders,)),
-    )
-    for name, value, allowed in kinds:
-        if not isinstance(value, allowed):
-            words = " or ".join("None" if kind is type(None) else kind.__name__ for kind in allowed)
-            raise InputError(name, words, type(value).__name__)
+    return measure(
+        messages, responses, orders, as_of=as_of, by=by, credit=credit, within_days=within_days,
+        contact_cost=contact_cost, segment_customer=segment_customer, segment=segment, period=period, level=level,
+    )  # fmt: skip
+
+
+def measure(
+    messages: Plan | MessageHistory,
+    responses: Responses | None,
+    orders: Orders,
+    *,
+    as_of: ArrayLike,
+    by: str | Iterable[str],
+    credit: str,
+    within_days: int,
+    contact_cost: Any,
+    segment_customer: ArrayLike | None,
+    segment: ArrayLike | None,
+    period: str,
+    level: float,
+    instants: Instants | None = None,
+) -> JourneyResults:
+    """Do what :func:`journey_results` does; with `instants`, messages are a history, and these tell what came first."""
+    _check_kinds(messages, responses, orders)
     end = first_moment_after(as_end("as_of", as_of))
     keys = (by,) if isinstance(by, str) else tuple(as_ordered_items("by", by, f"names out of {', '.join(KEYS)}"))
     for name in keys:
@@ -221,14 +247,20 @@ def journey_results(
     margin = np.rint(revenue * sold.margin).astype(np.int64)
 
     sent = np.nonzero(decision == DECISIONS.index("send"))[0]
-    sent_at = (table.send_time if isinstance(table, Plan) else table.sent_at)[sent]
+    on_clock = (table.send_time if isinstance(table, Plan) else table.sent_at)[sent]
+    sent_at, bought_at = on_clock, sold.time
+    if instants is not None:
+        assert isinstance(messages, MessageHistory)  # noqa: S101 - as the caller knows
+        sent_at, bought_at = instants.sent[messages.sent_at < end], instants.ordered[in_time]
     log = Log(
         whom=whom[sent],
         sent_at=sent_at,
+        sent_on_clock=on_clock,
         cell=cell[sent],
         code=table.code[sent],
         who=who,
-        time=sold.time,
+        time=bought_at,
+        time_on_clock=sold.time,
         order_code=sold.code,
         by_time=np.lexsort((sent_at, whom[sent])),
         days=days,
@@ -240,7 +272,7 @@ def journey_results(
     given = _credit(log, credit, used, [revenue, margin, benefit], n_cells, n_customers)
     outcome = (cell * len(DECISIONS) + decision)[is_last]
     n_by_decision = np.bincount(outcome, minlength=n_cells * len(DECISIONS))
-    reactions, n_late, n_unmatched = _reactions(responses, table, sent, log, end, n_cells)
+    reactions, n_late, n_unmatched = _reactions(responses, table, sent, log, end, n_cells, instants)
     redeemed = np.bincount(log.cell[np.unique(used[used >= 0])], minlength=n_cells)
     found = None
     if isinstance(table, Plan) and _has_control(table, decision, keys):
@@ -270,15 +302,28 @@ def journey_results(
         all_revenue=int(revenue.sum()) / unit,
         credited_revenue=int(given.money[0].sum()) / unit,
         n_later=n_later + n_late,
-        n_open=int(np.count_nonzero(sent_at + np.timedelta64(days, "D") >= end)),
+        n_open=int(np.count_nonzero(on_clock + np.timedelta64(days, "D") >= end)),
         n_unmatched=n_unmatched,
-        n_copies=_copies(sold, who),
+        n_copies=_copies(sold, who, bought_at),
     )
 
 
-def _copies(sold: Orders, who: Integers) -> int:
+def _check_kinds(messages: Any, responses: Any, orders: Any) -> None:
+    kinds: tuple[tuple[str, object, tuple[type, ...]], ...]
+    kinds = (
+        ("messages", messages, (Plan, MessageHistory)),
+        ("responses", responses, (Responses, type(None))),
+        ("orders", orders, (Orders,)),
+    )
+    for name, value, allowed in kinds:
+        if not isinstance(value, allowed):
+            words = " or ".join("None" if kind is type(None) else kind.__name__ for kind in allowed)
+            raise InputError(name, words, type(value).__name__)
+
+
+def _copies(sold: Orders, who: Integers, time: Dates) -> int:
     """Count the orders that equal another one in all columns."""
-    columns = [who, sold.time.astype(np.int64), sold.revenue, sold.margin, sold.benefit]
+    columns = [who, time.astype(np.int64), sold.revenue, sold.margin, sold.benefit]
     if sold.code is not None:
         columns.append(codes_of(sold.code)[1])
     key = row_keys(*(np.asarray(column, dtype=np.float64) for column in columns))
@@ -422,20 +467,27 @@ def _credit(log: Log, rule: str, used: Integers, money: list[Integers], n_cells:
         return credit_by_model(log, rule, money, n_cells)
     chosen = used
     if rule != "code":
-        chosen = latest_before(log.whom, log.sent_at, log.by_time, log.who, log.time, log.days)
+        chosen = by_last(log)
         if rule == "code or last":
             chosen = np.where(used >= 0, used, chosen)
     return credit_by_message(log, chosen, money, n_cells, n_customers)
 
 
 def _reactions(
-    responses: Responses | None, table: Any, sent: Integers, log: Log, end: np.datetime64, n_cells: int
+    responses: Responses | None,
+    table: Any,
+    sent: Integers,
+    log: Log,
+    end: np.datetime64,
+    n_cells: int,
+    instants: Instants | None,
 ) -> tuple[dict[str, Any], int, int]:
     """Count the messages with each reaction; also the reactions that are too late, and those to no known message."""
     if responses is None:
         return {}, 0, 0
     whole = len(sent) == len(table)
-    place = responded_to(responses, table if whole else take(table, sent), log.sent_at)
+    moments = responses.time if instants is None or instants.responded is None else instants.responded
+    place = responded_to(responses, table if whole else take(table, sent), log.sent_at, moments)
     late = responses.time >= end
     seen = {}
     for word in REACTIONS:
