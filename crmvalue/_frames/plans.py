@@ -313,6 +313,8 @@ def _texts(name: str, column: Any) -> Any:
     if isinstance(column.dtype, nw.Categorical | nw.Enum):
         known = column.drop_nulls().unique().to_list()
         column = column.cast(nw.String) if all(isinstance(value, str) for value in known) else column
+    if column.implementation is nw.Implementation.PYARROW and column.dtype == nw.String:
+        column = column.cast(nw.String)  # Arrow cannot fill views of texts
     if not isinstance(column.dtype, nw.String | nw.Object):
         rule = f"text in column {column.name!r}"
         raise InputError(name, rule, str(column.dtype), hint="cast the column to text first")

@@ -551,11 +551,12 @@ class TestResults:
         [
             (pa.array([None, "A1"]), None),
             (pa.array([None, "A1"]).dictionary_encode(), None),
+            (pa.array([None, "A1"], pa.string_view()), None),
             (pa.array([None, None], pa.float64()), None),
             (pa.array([None, 12], pa.int64()), "text in column 'code'"),
             (pa.array([None, 12]).dictionary_encode(), "text in column 'code'"),
         ],
-        ids=["text", "categories", "none", "numbers", "categories of numbers"],
+        ids=["text", "categories", "views", "none", "numbers", "categories of numbers"],
     )
     def test_codes_are_text_of_any_type(self, name, codes, problem):
         """Categories of pandas stopped the call with an error of their own, and engines wrote numbers differently."""
