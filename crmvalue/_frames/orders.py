@@ -208,7 +208,18 @@ def require_ids(column: str, kind: Any, name: str = "customer") -> None:
     """Refuse a column of customers whose type is none of identifiers."""
     import narwhals as nw
 
-    no_ids = (nw.Boolean, nw.Date, nw.Datetime, nw.Duration, nw.Time, nw.List, nw.Array, nw.Struct, nw.Binary)
+    no_ids = (
+        nw.Boolean,
+        nw.Date,
+        nw.Datetime,
+        nw.Duration,
+        nw.Time,
+        nw.List,
+        nw.Array,
+        nw.Struct,
+        nw.Binary,
+        nw.Object,
+    )
     if isinstance(kind, no_ids):
         raise InputError(name, f"whole numbers or text in column {column!r}", str(kind))
     if isinstance(kind, nw.Decimal):  # as arrays of them are: Decimal("1.00") and 1 are one number, but two texts

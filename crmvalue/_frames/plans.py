@@ -315,7 +315,8 @@ def _texts(name: str, column: Any) -> Any:
         column = column.cast(nw.String) if all(isinstance(value, str) for value in known) else column
     if column.implementation is nw.Implementation.PYARROW and column.dtype == nw.String:
         column = column.cast(nw.String)  # Arrow cannot fill views of texts
-    if not isinstance(column.dtype, nw.String | nw.Object):
+    has_objects = isinstance(column.dtype, nw.Object) and column.implementation is nw.Implementation.PANDAS
+    if column.dtype != nw.String and not has_objects:
         rule = f"text in column {column.name!r}"
         raise InputError(name, rule, str(column.dtype), hint="cast the column to text first")
     return column.fill_null("").to_native()

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -305,6 +307,26 @@ class TestOrders:
         ):
             assert found.name == "customer"
             assert "whole numbers or" in found.rule
+
+    @pytest.mark.parametrize("call", ["retention", "summarise", "funnel", "journey_results"])
+    def test_objects_of_polars_are_no_identifiers_and_no_texts(self, call):
+        """Polars keeps UUIDs as objects, and broke off with a panic."""
+        odd = pl.Series([uuid.UUID(int=1)] * 2, dtype=pl.Object)
+        rows = {"customer": odd, "event": ["a", "b"], "date": [dt.date(2024, 1, 1)] * 2, "amount": [1.0, 2.0]}
+        sent = pl.DataFrame({"customer": [1], "journey": ["a"], "channel": ["a"], "sent_at": [dt.date(2024, 1, 1)]})
+        frame, end = pl.DataFrame(rows), {"as_of": "2024-02-01"}
+        calls = {
+            "retention": lambda: frames.retention(frame, period="week", **end),
+            "summarise": lambda: frames.summarise(frame.lazy(), **end),
+            "funnel": lambda: frames.funnel(frame.lazy(), steps=["a", "b"], time="date", **end),
+            "journey_results": lambda: frames.journey_results(
+                sent, None, frame.with_columns(pl.lit(1).alias("customer")), margin=1, code="code", **end
+            ),
+        }
+        if call == "journey_results":
+            frame = frame.with_columns(odd.alias("code"))
+        with pytest.raises(InputError, match=r"text in column '(customer|code)'; got 'Object'"):
+            calls[call]()
 
     def test_decimals_of_arrow_are_no_identifiers_in_dask(self):
         """Decimals among the objects of pandas are texts by the time that Dask hands them over."""
