@@ -296,10 +296,10 @@ class StepAlarms(Columns):
     @property
     def conclusion(self) -> str:
         """Name each step below its least share, the certain ones as such."""
-        lines = []
+        lines, is_certain = [], self.is_beyond_chance
         for i in np.nonzero(self.is_below)[0].tolist():
             group = f"{self.group[i]}: " if self.group[i] else ""
-            shown = "beyond chance" if self.is_beyond_chance[i] else "which may be chance"
+            shown = "beyond chance" if is_certain[i] else "which may be chance"
             share, least = float(self.n_passed[i] / self.n_at[i]), float(self.least[i])
             digits, digits_of_least = decimals(100 * share, 100 * least, 1), 1
             if abs(round(100 * least, 1) - 100 * least) > 1e-9:  # a limit that one decimal does not give

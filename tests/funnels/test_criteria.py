@@ -168,6 +168,14 @@ class TestStepAlarms:
         few = funnel_conversion([5, 0, 0])
         assert step_alarms(few, 0.1).conclusion.endswith("which may be chance.")
 
+    def test_sentences_of_many_groups(self, monkeypatch):
+        """The rows beyond chance are found once, not once for each sentence."""
+        found = step_alarms(funnel_conversion([[50, 9]] * 40, by=range(40)), 0.5)
+        asked, is_beyond = [], StepAlarms.is_beyond_chance.fget
+        monkeypatch.setattr(StepAlarms, "is_beyond_chance", property(lambda a: (asked.append(a), is_beyond(a))[1]))
+        assert found.conclusion.count("beyond chance") == 40
+        assert len(asked) == 1
+
     def test_small_shares_keep_their_digits(self):
         result = funnel_conversion([100_000, 30], funnel=Funnel(["impression", "click"]))
         assert "30 of 100,000 pass (0.03%), below 0.05%" in step_alarms(result, 0.0005).conclusion

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
 from fractions import Fraction
 
@@ -329,6 +330,19 @@ class TestMigration:
             size = size @ prob + moved.n_new
         with np.errstate(all="raise"):
             assert moved.project(n_periods).tolist() == pytest.approx(size.astype(float).tolist(), rel=1e-11)
+
+    def test_projection_of_many_groups_takes_no_powers_of_the_table(self):
+        """All customers of a group move to the next one in a ring; powers of the table took 7 seconds."""
+        k = 2_000
+        moved = Migration(
+            states=[str(i) for i in range(k)],
+            counts=np.diag(np.arange(1, k), 1) + np.diag([k], 1 - k),
+            n_new=np.zeros(k, dtype=int),
+            n_gone=np.zeros(k, dtype=int),
+        )
+        begun = time.process_time()
+        assert moved.project(9_999).tolist() == np.roll(moved.size_now, 9_999).tolist()
+        assert time.process_time() - begun < 2
 
     @pytest.mark.parametrize("n_periods", [-1, 0.5, np.nan, "1", None, 10_001, [1]])
     def test_projection_rejects(self, n_periods):

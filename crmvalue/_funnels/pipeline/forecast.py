@@ -40,6 +40,15 @@ from crmvalue._core.values import (
     stay_frozen,
     whole_table,
 )
+from crmvalue._funnels.pipeline.work import (
+    BLOCK,
+    FEW_DEALS,
+    GRID,
+    LARGE_DEALS,
+    MOST_DEALS,
+    MOST_UNITS,
+    require_little_work,
+)
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -54,18 +63,11 @@ __all__ = ["PipelineForecast", "PipelineTable", "distribution_of_total", "foreca
 
 ForecastMethod: TypeAlias = Literal["auto", "exact", "grid"]
 
-_MOST_UNITS = 2**20  # steps of an exact lattice
-_MOST_DEALS = 20_000  # on an exact lattice
-_MOST_ROWS = 3_000  # with a distribution of many deals, which takes some 3 ms
-_FEW_DEALS = 16  # so few deals have at most 2**16 totals, which are counted one by one
-_GRID = 2**16  # steps of the approximate lattice
-_LARGE_DEALS = 4096  # deals that stand on it one by one; the others join as one normal amount
 _RARE = 0.05  # probability below which wins, or losses, are rare
 _TERMS = 6  # of the series for rare ones
 _GAP = 100.0  # deals that are so many times as large as all smaller deals together stay off the lattice of the others
 _NORMAL = 0.01  # sum of absolute third moments over the variance to 3/2, below which a total is taken as normal
 _FINER = 4.0  # rare wins go together if this makes the lattice so many times finer, even with room for each
-_BLOCK = 64  # neighbouring deals that are added one by one before two such sums are convolved
 _MOST_PAIRS = 2**22  # pairs of a total above and a total below a gap
 _REACH = 9.0  # standard deviations of a normal amount that the lattice covers on each side
 _MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
@@ -318,7 +320,8 @@ def forecast_pipeline(
     InputError
         If the columns differ in length or are empty, a value is missing or outside its range, or `method` is "exact"
         for amounts whose exact distribution is too large. Also if more than 3,000 months, or groups, have more than 16
-        open deals each: their distributions would take more than 10 s.
+        open deals each, or their distributions would take more than some 10 s, such as those of 3,000 groups with 100
+        deals each, 800 with 1,000, or 80 with 1,000 on an exact lattice of a million units.
 
     Notes
     -----
@@ -432,10 +435,7 @@ def _deviation(a: Floats, p: Floats) -> float:
 
 def _table(name: str, labels: Any, code: Any, a: Floats, p: Floats, level: float, method: str) -> PipelineTable:
     k = len(labels)
-    n_large = int(np.count_nonzero(np.bincount(code[(a > 0) & (p > 0) & (p < 1)], minlength=k) > _FEW_DEALS))
-    if n_large > _MOST_ROWS:
-        rule = f"at most {_MOST_ROWS:,} months or groups with more than {_FEW_DEALS} open deals each"
-        raise InputError(name, rule, n_large, hint="forecast them in parts")
+    require_little_work(name, code, a, p, method)
     order = np.argsort(code, kind="stable")
     n_deals = np.bincount(code, minlength=k)
     ends = n_deals.cumsum()
@@ -474,14 +474,14 @@ def distribution_of_total(a: Floats, p: Floats, method: str) -> Distribution:
         return Distribution(np.array([sure]), np.ones(1), "grid" if method == "grid" else "exact")
     if method != "grid":
         units, unit = _units(a)
-        if units is not None and len(a) <= _FEW_DEALS and 2 ** len(a) < units.sum():
+        if units is not None and len(a) <= FEW_DEALS and 2 ** len(a) < units.sum():
             steps, prob = _all_totals(units.astype(np.float64), p, 0.0)
             steps, place = np.unique(steps, return_inverse=True)
             return _trim(steps * unit + sure, np.bincount(place, prob).astype(np.float64), "exact")
-        if units is not None and len(a) <= _MOST_DEALS:
+        if units is not None and len(a) <= MOST_DEALS:
             prob = _convolve_deals(units, p)
             return _trim(np.arange(len(prob), dtype=np.float64) * unit + sure, prob, "exact")
-        if len(a) <= _FEW_DEALS:
+        if len(a) <= FEW_DEALS:
             return _trim(*_all_totals(a, p, sure), "exact")
         if method == "exact":
             hint = "'exact' takes up to 16 deals, or up to 20,000 with 1,048,576 common units of at least 0.01"
@@ -497,7 +497,7 @@ def _units(a: Floats) -> tuple[Integers | None, float]:
     whole = hundredths.astype(np.int64)
     unit = int(np.gcd.reduce(whole))
     units = whole // unit
-    return (units, unit / 100) if units.sum() <= _MOST_UNITS else (None, 0.0)
+    return (units, unit / 100) if units.sum() <= MOST_UNITS else (None, 0.0)
 
 
 def _trim(total: Floats, prob: Floats, method: str) -> Distribution:
@@ -533,8 +533,8 @@ def _blocks(steps: Floats, p: Floats) -> list[Floats]:
     share = steps - below
     places = below + (share > 0)
     blocks = []
-    for begin in range(0, len(steps), _BLOCK):
-        block = slice(begin, begin + _BLOCK)
+    for begin in range(0, len(steps), BLOCK):
+        block = slice(begin, begin + BLOCK)
         prob, size = np.zeros(int(places[block].sum()) + 1), 1
         prob[0] = 1.0
         deals = zip(
@@ -592,14 +592,14 @@ def _on_grid(a: Floats, p: Floats, sure: float) -> Distribution:
     reach = [_reach(a[is_win], p[is_win]), _reach(a[is_loss], 1 - p[is_loss])]
     is_rare = is_win | is_loss
     n_alone, alone = np.count_nonzero(~is_small), float(a[~is_small].sum())
-    if n_alone <= _LARGE_DEALS and alone <= _FINER * (float(a[~is_small & ~is_rare].sum()) + sum(reach)):
+    if n_alone <= LARGE_DEALS and alone <= _FINER * (float(a[~is_small & ~is_rare].sum()) + sum(reach)):
         is_win = is_loss = is_rare = np.zeros(len(a), dtype=bool)
         reach = [0.0, 0.0]
     common = np.nonzero(~is_rare & ~is_small)[0]
     common = common[np.argsort(-(a[common] ** 2) * p[common] * (1 - p[common]), kind="stable")]
-    large, small = common[:_LARGE_DEALS], np.append(common[_LARGE_DEALS:], np.nonzero(is_small)[0])
+    large, small = common[:LARGE_DEALS], np.append(common[LARGE_DEALS:], np.nonzero(is_small)[0])
     mean, deviation = float(a[small] @ p[small]), _deviation(a[small], p[small])
-    step = (float(a[large].sum()) + 2 * _REACH * deviation + sum(reach)) / _GRID
+    step = (float(a[large].sum()) + 2 * _REACH * deviation + sum(reach)) / GRID
 
     by_size = large[::-1][np.argsort(a[large[::-1]], kind="stable")]
     parts = _blocks(a[by_size] / step, p[by_size])

@@ -516,3 +516,21 @@ def test_too_many_large_groups_are_refused_before_the_work():
         forecast_pipeline(**columns, by=np.arange(n) % 3001)
     with pytest.raises(InputError, match="`month`"):
         forecast_pipeline(**columns, month=np.datetime64("1900-01") + np.arange(n) % 3001)
+
+
+@pytest.mark.parametrize(
+    ("n_groups", "n_deals", "amount"),
+    [  # 13 seconds to a minute
+        (1_000, 1_000, math.pi),
+        (300, 1_000, 967.0),  # nearly a million units of an exact lattice; with a deal of 1
+        (10_000, 16, math.pi),
+    ],
+)
+def test_the_work_of_all_groups_is_limited_not_only_their_number(n_groups, n_deals, amount):
+    n = n_groups * n_deals
+    columns = {"amount": np.full(n, amount), "prob_won": np.full(n, 0.5)}
+    columns["amount"][:n_groups] = amount if amount == math.pi else 1.0
+    begun = time.process_time()
+    with pytest.raises(InputError, match="`by` must be months or groups whose distributions take some 10 seconds"):
+        forecast_pipeline(**columns, by=np.arange(n) % n_groups)
+    assert time.process_time() - begun < 2.0
