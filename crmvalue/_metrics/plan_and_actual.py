@@ -475,7 +475,7 @@ def _daily(sales: _Sales, key: Integers, begin: Dates, last: Dates, working: Any
     n_days = np.maximum(working(begin, last + _DAY), 0)
     low, high = sales.rows(key, begin, np.where(n_days > 0, last, begin - _DAY))
     for n in np.unique(n_days).tolist():
-        alike = np.flatnonzero(n_days == n)
+        alike = np.flatnonzero(n_days == n).astype(np.int64)
         cells = np.cumsum((high - low)[alike] + n)
         for some in np.split(alike, np.flatnonzero(np.diff(cells // _CELLS)) + 1):
             count = (high - low)[some]
