@@ -482,7 +482,8 @@ def _daily(sales: _Sales, key: Integers, begin: Dates, last: Dates, working: Any
             of = np.repeat(np.arange(len(some)), count)
             row = np.arange(len(of)) + np.repeat(low[some] - np.cumsum(count) + count, count)
             place = np.minimum(working(begin[some][of], sales.date[row]), n - 1)
-            yield some, np.bincount(of * n + place, sales.amount[row], len(some) * n).reshape(len(some), n)
+            days = np.bincount(of * n + place, sales.amount[row], len(some) * n).astype(np.float64)
+            yield some, days.reshape(len(some), n)
 
 
 def _forecast(days: Floats, came: Floats, left: Integers, target: Floats, level: float) -> Floats:
