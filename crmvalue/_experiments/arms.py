@@ -18,13 +18,13 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.comparisons import holm, p_text
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.labels import figure, in_percent, listed, name_text
 from crmvalue._core.values import array_field, hand_over, read_only
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     import numpy.typing as npt
 
@@ -35,6 +35,7 @@ __all__ = [
     "Correction",
     "adjusted",
     "against_control",
+    "arm_columns",
     "arm_names",
     "as_control",
     "as_correction",
@@ -56,7 +57,6 @@ __all__ = [
     "require_same_arms",
     "require_variation",
     "rows_by_arm",
-    "variant_columns",
     "variant_lines",
     "variant_names",
     "variants_of",
@@ -342,10 +342,17 @@ def columns(**inputs: ArrayLike) -> list[Floats]:
     return list(found.values())
 
 
-def variant_columns(comparison: Any, control: int) -> dict[str, Floats]:
-    """Give the columns that compare each arm with the control; they are NaN in the row of the control."""
+def arm_columns(
+    comparison: Any, own: dict[str, npt.NDArray[Any]], choose: Callable[[], tuple[Floats, Floats]] | None
+) -> dict[str, npt.NDArray[Any]]:
+    """Give the table of the arms: what is known of each, of the choice, and of each against the control.
+
+    `choose` computes `prob_best` and `expected_loss`. What compares with the control is NaN in the row of the control.
+    """
+    choice = {} if choose is None else dict(zip(("prob_best", "expected_loss"), choose(), strict=True))
     low, high = comparison.difference_interval
     found = {"difference": comparison.difference, "low": low, "high": high}
     p = comparison.p_value
     found |= {"p_value": p, "adjusted_p_value": adjusted(p, comparison.correction)}
-    return {name: np.insert(np.asarray(column, dtype=np.float64), control, np.nan) for name, column in found.items()}
+    against = {n: np.insert(np.asarray(x, dtype=np.float64), comparison.control, np.nan) for n, x in found.items()}
+    return {"arm": text_array(comparison.names), **own, **choice, **against}

@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["best_of_betas", "best_of_means"]
 
-_TAILS = np.concatenate((10.0 ** np.arange(-24, -1), np.linspace(0.02, 0.5, 13)))
+_TAILS = np.concatenate((10.0 ** np.arange(-24, -1, 0.5), np.linspace(0.04, 0.5, 13)))
 _ORDER = 24
-_MANY = 12  # number of arms from which on fewer quantiles of each arm are enough
 _NODES = 2**18  # of all arms, in memory at a time
 _NORMAL = 2.0**34  # counts for which beta variables are normal to 1e-5, and scipy's quantiles begin to lose digits
 _POINT = 1e-9  # spread of a mean without error, as a share of the largest error
@@ -35,7 +34,7 @@ def best_of_betas(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     if min(a.min(), b.min()) >= _NORMAL:
         n = a + b
         return best_of_means(a / n, np.sqrt(a / n * (b / n) / (n + 1)), n)
-    a, b, tails = a[:, None], b[:, None], _tails(len(a))
+    a, b = a[:, None], b[:, None]
 
     def lower(x: Floats) -> tuple[Floats, Floats, Floats]:
         return stats.beta.pdf(x, a, b), special.betainc(a, b, x), special.betaincc(a, b, x)
@@ -45,8 +44,9 @@ def best_of_betas(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 
     halves = []
     for one, other, distribution in ((a, b, lower), (b, a, upper)):
-        quantiles = np.concatenate((special.betaincinv(one, other, tails), special.betainccinv(one, other, tails)))
-        halves.append(_best(distribution, np.concatenate((quantiles[quantiles < 0.5], [0.0, 0.5]))))
+        quantiles = special.betaincinv(one, other, _TAILS), special.betainccinv(one, other, _TAILS)
+        ends = _ends_of_panels(np.minimum(np.concatenate(quantiles, axis=1), 0.5))
+        halves.append(_best(distribution, np.concatenate(([0.0], ends, [0.5]))))
     best, loss = np.sum(halves, axis=0)
     return best, loss
 
@@ -68,14 +68,24 @@ def best_of_means(mean: Floats, error: Floats, n: Floats) -> tuple[Floats, Float
         z = (x - loc) / scale
         return stats.t.pdf(z, degrees) / scale, special.stdtr(degrees, z), special.stdtr(degrees, -z)
 
-    tail = special.stdtrit(degrees, _tails(len(n))) * scale
-    best, loss = _best(student, np.concatenate(((loc + tail).ravel(), (loc - tail).ravel())))
+    tail = special.stdtrit(degrees, _TAILS) * scale
+    best, loss = _best(student, _ends_of_panels(np.concatenate((loc + tail, loc - tail), axis=1)))
     return best, loss if n.min() > 2 else np.full(len(n), np.inf)
 
 
-def _tails(n_arms: int) -> Floats:
-    """Probabilities whose quantiles are the ends of panels; many arms need fewer of them."""
-    return _TAILS[:: 1 if n_arms < _MANY else 3]
+def _ends_of_panels(quantiles: Floats) -> Floats:
+    """Choose so many of the quantiles, arms by probabilities, that a panel has at most one of each arm inside."""
+    quantiles = np.sort(quantiles, axis=1)
+    order = np.argsort(quantiles, axis=None, kind="stable")
+    place = np.empty(quantiles.shape, dtype=np.int64)
+    place.flat[order] = np.arange(order.size)
+    following = np.full(order.size, order.size - 1)
+    following[place[:, :-1]] = place[:, 1:]
+    farthest = np.minimum.accumulate(following[::-1])[::-1].tolist()
+    chosen = [0]
+    while chosen[-1] < order.size - 1:
+        chosen.append(farthest[chosen[-1]])
+    return np.unique(quantiles.flat[order[chosen]])
 
 
 def _best(distribution: Distribution, ends: Floats) -> tuple[Floats, Floats]:

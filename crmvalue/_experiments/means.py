@@ -18,7 +18,6 @@ from crmvalue._core.comparisons import (
     p_text,
     rounding_part,
 )
-from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, figure, percent
@@ -29,6 +28,7 @@ from crmvalue._experiments.arms import (
     Correction,
     adjusted,
     against_control,
+    arm_columns,
     arm_names,
     as_correction,
     as_level,
@@ -47,7 +47,6 @@ from crmvalue._experiments.arms import (
     require_same_arms,
     require_variation,
     rows_by_arm,
-    variant_columns,
     variant_lines,
     variant_names,
 )
@@ -254,9 +253,8 @@ class MeanComparison(Columns, Pictured):
             One row for each arm. The columns that compare an arm with the control are NaN for the control. `prob_best`
             and `expected_loss` are left out of a table of more than 200 arms.
         """
-        names = ("mean", "standard_error", "n", "prob_best", "expected_loss")
-        arms = {name: getattr(self, name) for name in names[: None if few_enough(len(self.names)) else -2]}
-        return {"arm": text_array(self.names), **arms, **variant_columns(self, self.control)}
+        own = {name: getattr(self, name) for name in ("mean", "standard_error", "n")}
+        return arm_columns(self, own, self._bayes if few_enough(len(self.names)) else None)
 
     def to_json(self) -> str:
         """Write means, errors, names and settings as JSON text."""

@@ -9,7 +9,6 @@ import numpy as np
 
 from crmvalue._core.checks import as_counts, require
 from crmvalue._core.comparisons import few_expected, newcombe, rates_p, rates_z
-from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, percents, points
@@ -19,6 +18,7 @@ from crmvalue._experiments.arms import (
     Correction,
     adjusted,
     against_control,
+    arm_columns,
     arm_names,
     as_correction,
     as_level,
@@ -33,7 +33,6 @@ from crmvalue._experiments.arms import (
     require_arms,
     require_each_arm,
     require_few_arms,
-    variant_columns,
     variant_lines,
     variant_names,
     variants_of,
@@ -220,9 +219,8 @@ class ProportionComparison(Columns, Pictured):
             One row for each arm. The columns that compare an arm with the control are NaN for the control. `prob_best`
             and `expected_loss` are left out of a table of more than 200 arms.
         """
-        names = ("successes", "trials", "rate", "prob_best", "expected_loss")
-        arms = {name: getattr(self, name) for name in names[: None if few_enough(len(self.names)) else -2]}
-        return {"arm": text_array(self.names), **arms, **variant_columns(self, self.control)}
+        own = {name: getattr(self, name) for name in ("successes", "trials", "rate")}
+        return arm_columns(self, own, self._bayes if few_enough(len(self.names)) else None)
 
     def to_json(self) -> str:
         """Write counts, names and settings as JSON text."""

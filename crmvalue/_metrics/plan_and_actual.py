@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 import numpy as np
@@ -49,6 +49,8 @@ from crmvalue._metrics.pictures import targets_parts
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
 
     from crmvalue._core.clock.business_hours import BusinessHours
@@ -69,6 +71,8 @@ _CERTAIN = 0.995  # a probability that is written as 100 %
 _FEWEST_DAYS = 5  # of which a pace can be told
 _ROUNDING = 1e-12  # of the largest day: less is what binary arithmetic leaves of nothing
 _DAY = np.timedelta64(1, "D")
+_KEY = 1 << 24  # more than the days from year 1 to 9999, and as many before them
+_CELLS = 1 << 20  # targets times days in memory at a time
 
 
 def _dimensions(name: str, value: Any) -> FixedMapping[str, tuple[str, ...]]:
@@ -368,27 +372,22 @@ def plan_and_actual(
     date, amount, key = date[known], amount[known], key[known]
     first_day = date.min() if len(date) else now
     order = np.lexsort((date, key))
-    date, amount, key = date[order], amount[order], key[order]
-    found = np.full((6, n), np.nan)
-    over, left = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-    counted_rows = np.zeros(len(date), dtype=bool)
-    for i in range(n):
-        rows = slice(*np.searchsorted(key, [key_of_plan[i], key_of_plan[i] + 1]))
-        own_date, own_amount, own_counted = date[rows], amount[rows], counted_rows[rows]
-        inside = _between(own_date, start[i], end[i])
-        own_counted[inside] = True
-        last = min(end[i], now)
-        n_days = int(working(start[i], end[i] + _DAY))
-        if not n_days:
-            raise InputError("plan", "periods with a working day", str(start[i]), index=i)
-        over[i] = working(start[i], last + _DAY) if last >= start[i] else 0
-        left[i] = n_days - over[i]
-        came = math.fsum(own_amount[inside].tolist())
-        if abs(came - target[i]) <= _ROUNDING * target[i]:  # whole cents met to the cent, as floats
-            came = float(target[i])
-        begin = max(first_day, start[i] - (end[i] - start[i] + _DAY))
-        days = _daily(own_date, own_amount, begin, last, working) if last >= begin else np.zeros(0)
-        found[:, i] = target[i], came, *_forecast(days, came, int(left[i]), float(target[i]), coverage)
+    sales = _Sales(key[order], date[order], amount[order])
+    last = np.minimum(end, now)
+    n_days, over = working(start, end + _DAY), np.maximum(working(start, last + _DAY), 0)
+    if not n_days.all():
+        i = int(np.argmin(n_days))
+        raise InputError("plan", "periods with a working day", str(start[i]), index=i)
+    left = n_days - over
+    rows = sales.rows(key_of_plan, start, end)
+    came = np.array([math.fsum(sales.amount[i:j].tolist()) for i, j in np.column_stack(rows).tolist()])
+    came = np.where(np.abs(came - target) <= _ROUNDING * target, target, came)  # whole cents met to the cent, as floats
+    begun, ended = (np.bincount(edge, minlength=len(date) + 1) for edge in rows)
+    unplanned = np.cumsum(begun - ended)[:-1] == 0
+    begin = np.maximum(first_day, start - (end - start + _DAY))
+    found = np.vstack([target, came, np.full((4, n), np.nan)])
+    for some, days in _daily(sales, key_of_plan, begin, last, working):
+        found[2:, some] = _forecast(days, came[some], left[some], target[some], coverage)
     return PlanAndActual(
         dimensions={name: _texts(name, planned[name]) for name in names},
         start=start,
@@ -398,8 +397,8 @@ def plan_and_actual(
         days_left=hand_over(left),
         level=coverage,
         as_of=now,
-        n_unplanned=int((~counted_rows).sum()),
-        unplanned=math.fsum(amount[~counted_rows].tolist()),
+        n_unplanned=int(unplanned.sum()),
+        unplanned=math.fsum(sales.amount[unplanned].tolist()),
         n_unlabelled=int((~np.isin(key, key_of_plan)).sum()),
         n_later=int((~known).sum()),
     )
@@ -450,59 +449,84 @@ def _working_days(office: BusinessHours | None) -> Any:
     return count
 
 
-def _between(date: Dates, first: np.datetime64, last: np.datetime64) -> slice:
-    """Find the rows from one day to another; dates ascend."""
-    return slice(*np.searchsorted(date, np.array([first, last + _DAY])))
+class _Sales(NamedTuple):
+    """Sales in ascending order of their key and, for each key, of their day."""
+
+    key: Integers
+    date: Dates
+    amount: Floats
+
+    def rows(self, key: Integers, first: Dates, last: Dates) -> tuple[Integers, Integers]:
+        """Give the first row of each key from one day to another, and the row after the last one."""
+        place = _in_one(self.key, self.date)
+        return np.searchsorted(place, _in_one(key, first)), np.searchsorted(place, _in_one(key, last + _DAY))
 
 
-def _daily(date: Dates, amount: Floats, begin: np.datetime64, last: np.datetime64, working: Any) -> Floats:
-    """Sum up each working day; what came in on another day counts for the next one. Dates ascend."""
-    n_days = int(working(begin, last + _DAY))
-    if n_days <= 0:
-        return np.zeros(0)
-    inside = _between(date, begin, last)
-    place = np.minimum(working(begin, date[inside]), n_days - 1).astype(np.int64)
-    return np.bincount(place, amount[inside], n_days).astype(np.float64)
+def _in_one(key: Integers, date: Dates) -> Integers:
+    """Write key and day as one number that ascends as they do."""
+    return key * _KEY + date.astype(np.int64)
 
 
-def _forecast(days: Floats, came: float, left: int, target: float, level: float) -> tuple[float, float, float, float]:
-    """Foretell the sum at the end, with its interval, and the chance that it reaches the target."""
+def _daily(sales: _Sales, key: Integers, begin: Dates, last: Dates, working: Any) -> Iterator[tuple[Integers, Floats]]:
+    """Sum up the working days of each target, shape (targets, days), for targets of as many days at a time.
+
+    What came in on another day counts for the next one.
+    """
+    n_days = np.maximum(working(begin, last + _DAY), 0)
+    low, high = sales.rows(key, begin, np.where(n_days > 0, last, begin - _DAY))
+    for n in np.unique(n_days).tolist():
+        alike = np.flatnonzero(n_days == n).astype(np.int64)
+        cells = np.cumsum((high - low)[alike] + n)
+        for some in np.split(alike, np.flatnonzero(np.diff(cells // _CELLS)) + 1):
+            count = (high - low)[some]
+            of = np.repeat(np.arange(len(some)), count)
+            row = np.arange(len(of)) + np.repeat(low[some] - np.cumsum(count) + count, count)
+            place = np.minimum(working(begin[some][of], sales.date[row]), n - 1)
+            days = np.bincount(of * n + place, sales.amount[row], len(some) * n).astype(np.float64)
+            yield some, days.reshape(len(some), n)
+
+
+def _forecast(days: Floats, came: Floats, left: Integers, target: Floats, level: float) -> Floats:
+    """Foretell the sums at the end, with their intervals, and the chances to reach the targets; a row of days each."""
     from scipy import special
 
-    if left == 0:
-        return came, came, came, float(came >= target)
-    n = len(days)
-    done = 1.0 if came >= target and not (days < 0).any() else math.nan
+    n = days.shape[1]
+    done = np.where((came >= target) & ~(days < 0).any(axis=1), 1.0, np.nan)
+    found = np.vstack([np.full((3, len(came)), np.nan), done])
+    over = left == 0
+    found[:, over] = np.vstack([came, came, came, came >= target])[:, over]
     if n < _FEWEST_DAYS:
-        return math.nan, math.nan, math.nan, done
-    rest = float(days.mean()) * left
-    if float(np.ptp(days)) <= _ROUNDING * float(np.abs(days).max()):  # nothing shows how days vary that are all alike
-        return came + rest, math.nan, math.nan, done
-    spread = float(days.std(ddof=1))
-    error = spread * math.sqrt(left + left * left / n)
-    share = np.abs(days) / np.abs(days).max()
-    degrees = max(float(share.sum()) ** 2 / float(share @ share) - 1.0, 1.0)  # a few large days tell little
-    below, above = _slopes(days, spread, left)
-    t, few = (-float(special.stdtrit(df, (1.0 - level) / 2.0)) for df in (n - 1.0, degrees))
-    low, high = (max(few * error, t * error / (1.0 - t * c) if t * c < 1 else math.inf) for c in (below, above))
-    ends = came + rest, came + rest - low, came + rest + high
-    if not math.isnan(done):
-        return *ends, done
-    short = target - came - rest
-    away = abs(short)
-    own = away / (error + (above if short > 0 else below) * away)
-    tail = max(float(special.stdtr(degrees, -away / error)), float(special.stdtr(n - 1.0, -own)))
-    return *ends, tail if short > 0 else 1.0 - tail
+        return found
+    top = np.abs(days).max(axis=1)
+    found[0] = came + days.mean(axis=1) * left
+    varies = ~over & (np.ptp(days, axis=1) > _ROUNDING * top)  # nothing shows how days vary that are all alike
+    days, left, rest, done = days[varies], left[varies], (found[0] - target)[varies], done[varies]
+    spread = days.std(axis=1, ddof=1)
+    error = spread * np.sqrt(left + left * left / n)
+    share = np.abs(days) / top[varies, np.newaxis]
+    counted_as = share.sum(axis=1) ** 2 / (share * share).sum(axis=1)
+    degrees = np.maximum(counted_as - 1.0, 1.0)  # a few large days tell little
+    slopes = _slopes(days, spread, left)
+    t, few = (-special.stdtrit(df, (1.0 - level) / 2.0) for df in (n - 1.0, degrees))
+    with np.errstate(divide="ignore"):
+        low, high = (np.maximum(few * error, t * error / np.maximum(1.0 - t * c, 0.0)) for c in slopes)
+    found[1, varies], found[2, varies] = found[0, varies] - low, found[0, varies] + high
+    away = np.abs(rest)
+    own = away / (error + np.where(rest < 0, slopes[1], slopes[0]) * away)
+    tail = np.maximum(special.stdtr(degrees, -away / error), special.stdtr(n - 1.0, -own))
+    found[3, varies] = np.where(np.isnan(done), np.where(rest < 0, tail, 1.0 - tail), done)
+    return found
 
 
-def _slopes(days: Floats, spread: float, left: int) -> tuple[float, float]:
-    """Give how fast the error of the rest grows with the distance below and above the forecast.
+def _slopes(days: Floats, spread: Floats, left: Integers) -> tuple[Floats, Floats]:
+    """Give how fast the errors of the rest grow with the distance below and above the forecasts.
 
     If the days to come bring more, by D in all, the mean is probably higher by D / (n + left), and the spread higher by
     so much times its relation to the mean, at most the skewness. On the side of the short tail it does not grow.
     """
-    n, mean = len(days), float(days.mean())
-    skewness = float((((days - mean) / spread) ** 3).sum()) / (n - 1)
-    relation = spread / abs(mean) if abs(mean) > _ROUNDING * spread else math.inf
-    slope = min(relation, abs(skewness)) * math.sqrt(left / (n * (n + left)))
-    return (0.0, slope) if skewness > 0 else (slope, 0.0)
+    n, mean = days.shape[1], days.mean(axis=1)
+    skewness = (((days - mean[:, np.newaxis]) / spread[:, np.newaxis]) ** 3).sum(axis=1) / (n - 1)
+    known = np.abs(mean) > _ROUNDING * spread
+    relation = np.divide(spread, np.abs(mean), out=np.full(len(mean), np.inf), where=known)
+    slope = np.minimum(relation, np.abs(skewness)) * np.sqrt(left / (n * (n + left)))
+    return np.where(skewness > 0, 0.0, slope), np.where(skewness > 0, slope, 0.0)

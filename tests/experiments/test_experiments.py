@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from crmvalue._experiments import best_arm
 from crmvalue.errors import InputError
 from crmvalue.experiments import (
     CovariateAdjustment,
@@ -354,6 +355,19 @@ class TestCompareMeans:
         fixed = MeanComparison(mean=[3, 5], standard_error=[0.5, 0], n=[16, 16], names=("A", "B"))
         np.testing.assert_allclose(fixed.prob_best[0], stats.t(15, 3, 0.5).sf(5), atol=1e-9)
         assert np.isinf(compare_means_from_summary([3, 5], [2, 1], [16, 2]).expected_loss).all()
+
+    def test_many_arms_of_two_customers_each(self):
+        """Their means have Cauchy's heavy tails."""
+        alike = compare_means_from_summary([3] * 40, [2] * 40, [2] * 40)
+        np.testing.assert_allclose(alike.prob_best, 1 / 40, rtol=1e-12)
+
+    def test_the_work_of_a_table_does_not_grow_with_the_square_of_the_arms(self, monkeypatch):
+        """Arms that are nearly alike share the panels of the integrals, which one table computes once."""
+        n, panels, integrate = 200, [], best_arm._best
+        monkeypatch.setattr(best_arm, "_best", lambda f, ends: panels.append(len(ends)) or integrate(f, ends[::20]))
+        result = compare_means_from_summary(np.linspace(10, 10.5, n), [4] * n, [200] * n)
+        result.to_columns()
+        assert panels == [pytest.approx(400, abs=200)]
 
     def test_an_arm_whose_values_are_all_equal_has_the_spread_of_the_others(self):
         """Five customers without an order do not show that nobody of their arm would order."""

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from crmvalue._metrics import plan_and_actual as module
 from crmvalue.errors import InputError
 from crmvalue.metrics import BusinessHours, PlanAndActual, plan_and_actual
 
@@ -261,6 +262,23 @@ class TestPlanAndActual:
             times.append(time.process_time() - before)
             assert found.actual.sum() + found.unplanned == len(sales["date"])
         assert times[1] < 4 * times[0] + 0.2
+
+    def test_many_targets_are_foretold_at_once(self, monkeypatch):
+        """Periods of 31 and 28 days: two calls, however many targets; each target is as it is alone."""
+        calls, foretell = [], module._forecast
+        monkeypatch.setattr(module, "_forecast", lambda days, *rest: calls.append(days.shape) or foretell(days, *rest))
+        rng, n = np.random.default_rng(5), 200
+        start = np.where(np.arange(n) % 4 > 0, np.datetime64("2025-03-01"), np.datetime64("2025-02-01"))
+        plan = {"who": np.arange(n), "start": start, "end": (start.astype("M8[M]") + 1).astype("M8[D]") - 1}
+        plan["target"] = rng.uniform(0, 3000, n)
+        who, day = rng.integers(0, n, 6000), np.datetime64("2025-01-01") + rng.integers(0, 80, 6000)
+        sales = {"who": who, "date": day, "amount": rng.lognormal(3, 1, 6000)}
+        found = plan_and_actual(plan, sales, as_of="2025-03-15")
+        assert calls == [(150, 46), (50, 56)]
+        first = {name: column[:1] for name, column in plan.items()}
+        alone = plan_and_actual(first, sales, as_of="2025-03-15")
+        for name in ("actual", "forecast", "forecast_low", "forecast_high", "prob_reached"):
+            assert getattr(found, name)[0] == pytest.approx(getattr(alone, name)[0], rel=1e-12)
 
     @pytest.mark.parametrize("unit", ["D", "us", "ns"])
     def test_a_day_is_one_label_in_every_form(self, unit):

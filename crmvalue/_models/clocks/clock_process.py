@@ -14,17 +14,37 @@ if TYPE_CHECKING:
     from crmvalue._models.clocks.clock import Clock
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["ClockProcess", "RecallingClockProcess", "clocked"]
+__all__ = ["ClockProcess", "ProcessWithClock", "RecallingClockProcess", "clocked"]
 
 _CELLS = 1 << 18  # customers times moments at a time in the discounted sum
 
 
 @attrs.frozen
-class ClockProcess(ContinuousProcess):
-    """A process in operational time and the clock that gives it."""
+class ProcessWithClock(ContinuousProcess):
+    """A process without a clock, and the clock by which its customers buy, however they leave."""
 
     inner: ContinuousProcess
     clock: Clock
+
+    def operational(self, ahead: Floats) -> Floats:
+        """Sum of the levels of the days ahead."""
+        return self.clock.ahead(ahead)
+
+    def ordinary(self, operational: Floats, longest: float) -> Floats:
+        """Moments at which the levels add up to so much."""
+        return self.clock.time_ahead(operational, longest)
+
+    def of_rows(self, rows: Any) -> Self:
+        """Give the parameters of some rows."""
+        return attrs.evolve(self, inner=self.inner.of_rows(rows))
+
+    def _own(self) -> dict[str, Floats]:
+        return self.inner._own()  # noqa: SLF001 - a process too
+
+
+@attrs.frozen
+class ClockProcess(ProcessWithClock):
+    """A process that runs in operational time alone."""
 
     closed_form: ClassVar[bool] = True
 
@@ -76,21 +96,6 @@ class ClockProcess(ContinuousProcess):
         until = float(self.clock.ahead(np.array([end]))[0])
         future = self.inner.draw_future(self._past(past), owner, until, rng)
         return future._replace(stay=np.minimum(self.clock.time_ahead(future.stay, end), end))
-
-    def operational(self, ahead: Floats) -> Floats:
-        """Sum of the levels of the days ahead."""
-        return self.clock.ahead(ahead)
-
-    def ordinary(self, operational: Floats, longest: float) -> Floats:
-        """Moments at which the levels add up to so much."""
-        return self.clock.time_ahead(operational, longest)
-
-    def of_rows(self, rows: Any) -> Self:
-        """Give the parameters of some rows."""
-        return attrs.evolve(self, inner=self.inner.of_rows(rows))
-
-    def _own(self) -> dict[str, Floats]:
-        return self.inner._own()  # noqa: SLF001 - a process too
 
     def _past(self, past: Past) -> Past:
         return Past(past.x, *self.clock.past(past.t_x, past.age))

@@ -8,17 +8,18 @@ cut where the clock changes its pace.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
 
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
+from crmvalue._models.clocks.clock_process import ProcessWithClock
 from crmvalue._models.clocks.pieces import blocks, count_pieces, cut
 from crmvalue._models.repeat.pareto_nbd_likelihood import log_died_to_alive
 from crmvalue._models.repeat.pareto_nbd_predictions import time_as_customer
 from crmvalue._models.shared.numerics import count_tails, gauss_legendre, log_rising
-from crmvalue._models.shared.process import ContinuousProcess, Future, Past
+from crmvalue._models.shared.process import Future, Past
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +43,7 @@ _MOST_HALVINGS = 64
 
 
 @attrs.frozen
-class ParetoClockProcess(ContinuousProcess):
+class ParetoClockProcess(ProcessWithClock):
     """The process in ordinary time and the clock of its purchases; alpha is in operational time."""
 
     inner: ParetoNbdProcess
@@ -162,21 +163,6 @@ class ParetoClockProcess(ContinuousProcess):
         expected = rate * self.clock.ahead(stay)
         n_before = rng.poisson(np.minimum(expected, _MOST_EXPECTED)).astype(np.float64)
         return Future(stay, n_before, np.zeros(n))
-
-    def operational(self, ahead: Floats) -> Floats:
-        """Sum of the levels of the days ahead."""
-        return self.clock.ahead(ahead)
-
-    def ordinary(self, operational: Floats, longest: float) -> Floats:
-        """Moments at which the levels add up to so much."""
-        return self.clock.time_ahead(operational, longest)
-
-    def of_rows(self, rows: Any) -> Self:
-        """Give the parameters of some rows."""
-        return attrs.evolve(self, inner=self.inner.of_rows(rows))
-
-    def _own(self) -> dict[str, Floats]:
-        return self.inner._own()  # noqa: SLF001 - a process too
 
     def _even(self, pace: float) -> ParetoNbdProcess:
         """Give the process without a clock for days that all have one level."""

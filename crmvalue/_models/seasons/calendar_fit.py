@@ -35,7 +35,7 @@ from crmvalue._models.seasons.pareto_likelihood import SeasonalParetoLikelihood
 from crmvalue._models.seasons.seasonal_fit import SeasonalFit
 from crmvalue._models.seasons.seasonal_model import SeasonalModel
 from crmvalue._models.seasons.shrinkage import Found, search, unheld
-from crmvalue._models.shared.purchase_fit import grade_fit
+from crmvalue._models.shared.purchase_fit import ABOUT_THE_LOG, grade_fit
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT
 
@@ -402,9 +402,9 @@ def _climb(log: DayLog, dated: DatedPurchases, terms: Terms, levels: Levels, fla
 
 
 def _with_limit(diagnosis: Diagnosis, flat: Diagnosis) -> Diagnosis:
-    """Say that nobody can be shown to have left, where the fit without a calendar says it and this one is in doubt."""
+    """Say what the fit without a calendar says of the log, such as that nobody left, where this one is in doubt."""
     in_doubt = {*diagnosis.boundary, *diagnosis.flat} & {"a", "b", "s", "beta"}
-    simpler = tuple(message for message in flat.messages if "`fit_nbd`" in message)
+    simpler = tuple(message for message in flat.messages if message in ABOUT_THE_LOG)
     return attrs.evolve(diagnosis, messages=diagnosis.messages + simpler) if in_doubt else diagnosis
 
 

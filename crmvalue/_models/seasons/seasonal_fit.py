@@ -188,7 +188,7 @@ class SeasonalFit(Columns, Pictured):
             return np.minimum(self.data_level / half, self.level), np.maximum(self.data_level * half, self.level)
 
     def horizon_messages(self, horizon: ArrayLike) -> tuple[str, ...]:
-        """Say which part of a horizon lies in a season that the data have not seen.
+        """Say which part of a horizon lies in a season that the data have not seen, and which covariates end in it.
 
         Parameters
         ----------
@@ -198,7 +198,7 @@ class SeasonalFit(Columns, Pictured):
         Returns
         -------
         tuple of str
-            Sentences; empty if all levels of the horizon were seen.
+            Sentences; empty if all levels of the horizon were seen, and all covariates are known until its end.
 
         Raises
         ------
@@ -219,11 +219,18 @@ class SeasonalFit(Columns, Pictured):
             raise InputError("horizon", "such that it ends by the year 9999", horizon)
         first, last = self.end + 1, self.end + max(round(days), 1)
         unseen = self.calendar.unseen_between(self.end, last)
-        if not unseen:
-            return ()
-        some = "lies" if set(self._met(first, last)) <= set(unseen) else "lies in part"
-        listed = ", ".join(unseen)
-        return (f"the horizon ({first} to {last}) {some} in a season that the data have not seen: {listed}",)
+        said = []
+        if unseen:
+            some = "lies" if set(self._met(first, last)) <= set(unseen) else "lies in part"
+            listed = ", ".join(unseen)
+            said.append(f"the horizon ({first} to {last}) {some} in a season that the data have not seen: {listed}")
+        ends = {effect.name: effect.date.max() for effect in self.calendar.days if effect.value is not None}
+        said.extend(
+            f"the horizon ends on {last}, but {name} has no value after {known}: it is 0 then"
+            for name, known in ends.items()
+            if known < last
+        )
+        return tuple(said)
 
     def _met(self, first: np.datetime64, last: np.datetime64) -> tuple[str, ...]:
         """Names of all levels of a period that the calendar tells apart by season."""

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import TimeUnit
     from crmvalue.typing import Floats
 
-__all__ = ["CUSTOMERS_TO_GRADE", "Search", "few_rows", "fit_purchases", "grade_by", "grade_fit"]
+__all__ = ["ABOUT_THE_LOG", "CUSTOMERS_TO_GRADE", "Search", "few_rows", "fit_purchases", "grade_by", "grade_fit"]
 
 _REACH = 2.0  # how far an undetermined direction is followed, in logarithms
 _WEAK = 2.0  # a larger standard error of a log-parameter leaves it undetermined
@@ -49,6 +49,8 @@ _NOBODY = math.log(1e-4)  # a smaller chance to leave moves no forecast
 _BETA_GEOMETRIC = ("r", "alpha", "a", "b")
 _SHOWN = 2.0  # gain in log-likelihood by customers who leave that chance gives in about one log of twenty
 _NOBODY_LEFT = "no customer can be shown to have left within this log: `fit_nbd` is the model for that"
+_NOBODY_AGAIN = "nobody bought again: nothing shows how often customers buy, or whether they have left"
+ABOUT_THE_LOG = (_NOBODY_LEFT, _NOBODY_AGAIN)  # messages that are true of every model of it
 _EXTREME = 0.01  # shapes of a beta distribution, or less, whose chances are nearly all 0 or 1
 _SOME = 1_000  # from this many distinct rows on, three other starts are enough
 _MANY = 20_000  # from this many distinct rows on, the search begins on merged ones
@@ -126,7 +128,6 @@ def fit_purchases(
         raise InputError("history", "a PurchaseHistory where there are covariates", "UniquePurchases")
     if penalty:
         raise InputError("l2", "0 without covariates, since it holds their coefficients", penalty)
-    names = search.kind.names
     likelihood = search.likelihood(rows)
     units = np.array(search.kind.units(likelihood.ruler))
     given = [search.kind.searched(model, likelihood.ruler) for model in models]
@@ -147,10 +148,7 @@ def fit_purchases(
         rough=search.likelihood(_merge(rows)) if len(rows.weight) >= _MANY else None,
         limit=limit.end if limit and not given and len(rows.weight) < _MANY else None,
     )
-    if limit is not None and {*fit.diagnosis.boundary, *fit.diagnosis.flat} & set(names[2:]):
-        gain = fit.log_likelihood - limit.peak[1]
-        fit = _name_limit(fit, _limit_in_words(fit, fit.estimates / units, gain))
-    return _graded(fit, rows)
+    return _graded(_in_words(fit, limit, units), rows)
 
 
 class _Limit:
@@ -181,8 +179,13 @@ def _n_more(likelihood: Likelihood, end: Floats, n_rows: int) -> int | None:
     return None if n_rows < _SOME else 3
 
 
-def _name_limit(fit: Fit[Any], words: str) -> Fit[Any]:
+def _in_words(fit: Fit[Any], limit: _Limit | None, units: Floats) -> Fit[Any]:
     """Say in words what the boundary, or the flat direction, means."""
+    words = ""
+    if not fit.priors and not fit.n_events:
+        words = _NOBODY_AGAIN
+    elif limit is not None and {*fit.diagnosis.boundary, *fit.diagnosis.flat} & set(fit.names[2:]):
+        words = _limit_in_words(fit, fit.estimates / units, fit.log_likelihood - limit.peak[1])
     messages = (*fit.diagnosis.messages, words)
     return attrs.evolve(fit, diagnosis=attrs.evolve(fit.diagnosis, messages=messages)) if words else fit
 

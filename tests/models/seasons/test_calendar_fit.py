@@ -467,6 +467,15 @@ class TestMessages:
         with pytest.raises(InputError, match="horizon"):
             cdnow.horizon_messages(0)
 
+    def test_a_covariate_that_ends_within_the_horizon(self):
+        """Its value is 0 on later days, which for a price index of 100 is a level of another world."""
+        days = np.arange("2023-12-20", "2024-03-11", dtype="datetime64[D]")
+        log = [1, 1, 2, 1, 2], ["2023-12-20", "2023-12-28", "2024-01-09", "2024-02-10", "2024-02-20"]
+        found = fit_calendar(*log, as_of="2024-03-03", by=(), covariates={"rain": (days, np.arange(82) % 3)})
+        assert found.horizon_messages(1) == ()
+        ended = "the horizon ends on 2024-03-17, but rain has no value after 2024-03-10: it is 0 then"
+        assert found.horizon_messages(2) == (ended,)
+
     def test_a_season_that_was_seen_once(self, cdnow, season):
         assert "0.7 years" in cdnow.messages[1]
         assert season.messages == ()

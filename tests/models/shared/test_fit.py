@@ -30,6 +30,7 @@ from crmvalue.models import (
     fit_beta_discrete_weibull,
     fit_bg_bb,
     fit_bg_nbd,
+    fit_calendar,
     fit_gamma_gamma,
     fit_mbg_nbd,
     fit_nbd,
@@ -150,6 +151,19 @@ class TestNobodyLeaves:
         found = fit(few)
         assert found.log_likelihood > fit_nbd(few).log_likelihood + 2.0
         assert not any(self.WORDS in message for message in found.diagnosis.messages)
+
+    @pytest.mark.parametrize("fit", [fit_bg_nbd, fit_pareto_nbd, fit_nbd])
+    def test_a_log_in_which_nobody_bought_again_says_so(self, fit):
+        """The NBD, which the words above name, cannot be fitted to it either."""
+        once = PurchaseHistory(
+            frequency=np.zeros(30), recency=np.zeros(30), age=np.arange(22.0, 52.0), time_unit="week"
+        )
+        found = fit(once).diagnosis
+        assert found.grade == "not usable"
+        assert found.messages[-1].startswith("nobody bought again")
+        assert not any(self.WORDS in message for message in found.messages)
+        dates = np.datetime64("2024-01-01") + np.arange(30)
+        assert found.messages[-1] in fit_calendar(np.arange(30), dates, as_of="2024-12-31").fit.diagnosis.messages
 
     def test_not_under_a_prior(self):
         history = in_days(Nbd(0.385, 12.07, "week"), 300, 1)
