@@ -128,9 +128,10 @@ def require_each_arm(ok: Any, name: str, value: Any, names: tuple[str, ...], rul
 def require_comparable(name: str, n: Integers | Floats, names: tuple[str, ...], control: int) -> None:
     """Check that the control and at least one variant have two customers; others are kept, but not compared."""
     enough = n >= 2
+    ok = np.full(len(n), np.delete(enough, control).any())
+    ok[control] = enough[control]
     rule = "of at least 2 customers in the control and in at least one variant"
-    require(enough[control], name, int(n[control]), rule, hint=f"the control is {names[control]}")
-    require(np.delete(enough, control).any(), name, int(np.delete(n, control).max()), rule)
+    require(ok, name, n, rule, hint=f"the control is {names[control]}")
 
 
 def require_variation(
