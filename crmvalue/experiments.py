@@ -32,9 +32,9 @@ from crmvalue._experiments.means import (
     adjust_by_covariate,
     compare_means,
     compare_means_from_summary,
-    compare_ratios,
 )
 from crmvalue._experiments.proportions import ProportionComparison, compare_proportions
+from crmvalue._experiments.ratios import compare_ratios
 from crmvalue._experiments.sequential import SequentialTest, sequential_test, sequential_test_from_stream
 from crmvalue._experiments.sequential_means import SequentialMeans, sequential_test_means
 from crmvalue._experiments.size import (

@@ -287,8 +287,11 @@ class CohortComparison(Columns, Pictured):
 
     @property
     def differs(self) -> npt.NDArray[np.bool_]:
-        """Whether each pair differs after the correction; the level of the test holds for all pairs together."""
-        return self.pair_p_value < 1 - self.level
+        """Whether each pair differs after the correction, and all cohorts together do.
+
+        The level of the test holds for all pairs and for all cohorts at once.
+        """
+        return np.asarray(np.maximum(self.pair_p_value, self.p_value) < 1 - self.level)
 
     @property
     def conclusion(self) -> str:

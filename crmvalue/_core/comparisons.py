@@ -152,12 +152,13 @@ def errors_of_means(
 
     A group whose values are all equal takes the spread of the other one: a few customers who all bought nothing do not
     show that nobody of their kind ever buys. One of the two errors must be above 0, and each group have two customers.
+    NaN for an unknown error makes the answer NaN.
     """
     n, other_n = np.asarray(n, dtype=np.float64), np.asarray(other_n, dtype=np.float64)
     error, other_error = np.asarray(error, dtype=np.float64), np.asarray(other_error, dtype=np.float64)
     with np.errstate(under="ignore"):
-        own = np.where(error > 0, error, other_error * np.sqrt(other_n / n))
-        other = np.where(other_error > 0, other_error, error * np.sqrt(n / other_n))
+        own = np.where(error == 0, other_error * np.sqrt(other_n / n), error)
+        other = np.where(other_error == 0, error * np.sqrt(n / other_n), other_error)
         size = np.maximum(own, other)  # squares of errors leave the range of floats
         a, b = (own / size) ** 2, (other / size) ** 2
         degrees = np.asarray(welch_degrees(a, n, b, other_n))

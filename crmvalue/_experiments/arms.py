@@ -52,6 +52,7 @@ __all__ = [
     "ratio_to_control",
     "read_names",
     "require_arms",
+    "require_comparable",
     "require_each_arm",
     "require_few_arms",
     "require_same_arms",
@@ -124,12 +125,21 @@ def require_each_arm(ok: Any, name: str, value: Any, names: tuple[str, ...], rul
     require(ok, name, value, rule, hint=f"leave out {_arms(wrong)}, which cannot be compared")
 
 
+def require_comparable(name: str, n: Integers | Floats, names: tuple[str, ...], control: int) -> None:
+    """Check that the control and at least one variant have two customers; others are kept, but not compared."""
+    enough = n >= 2
+    ok = np.full(len(n), np.delete(enough, control).any())
+    ok[control] = enough[control]
+    rule = "of at least 2 customers in the control and in at least one variant"
+    require(ok, name, n, rule, hint=f"the control is {names[control]}")
+
+
 def require_variation(
     name: str, spread: Any, names: tuple[str, ...], control: int, *, rule: str = _VARIES, value: Any = None
 ) -> None:
     """Check that the control or each variant varies; the error names the variants that stand beside it as constants."""
     variant, base = against_control(spread, control)
-    varies = variant + base > 0
+    varies = ~(variant + base == 0)  # NaN of an arm that is not compared passes
     wrong = [names[k] for k in variants_of(len(names), control)[~varies]]
     hint = f"leave out {_arms(wrong)}: nothing varies there, nor in the control"
     require(varies if value is None else varies.all(), name, variant if value is None else value, rule, hint=hint)
@@ -220,12 +230,15 @@ def ratio_to_control(values: Any, control: int) -> Floats:
 
 
 def adjusted(p: Floats, correction: str) -> Floats:
-    """Correct p-values for several variants, so that each can be compared with the level."""
+    """Correct p-values for several variants, so that each can be compared with the level; NaN are left out."""
     if correction == "none":
         return p
+    known = ~np.isnan(p)
     if correction == "bonferroni":
-        return np.minimum(1.0, p * len(p))
-    return holm(p)
+        return np.minimum(1.0, p * np.count_nonzero(known))
+    corrected = np.full(len(p), np.nan)
+    corrected[known] = holm(p[known])
+    return corrected
 
 
 def interval_level(level: float, n_variants: int, correction: str) -> float:
@@ -253,9 +266,12 @@ def variant_lines(
         np.asarray(column).tolist()
         for column in (*comparison.difference_interval, comparison.adjusted_p_value, comparison.difference)
     )
-    correction = _correction_text(comparison.correction, len(p))
+    correction = _correction_text(comparison.correction, int(np.count_nonzero(~np.isnan(p))))
     lines = []
     for k, (name, (found, interval, test)) in enumerate(zip(variant_names(comparison), told, strict=True)):
+        if np.isnan(p[k]):
+            lines.append(f"{name} is not compared: fewer than two customers do not show how their values vary.")
+            continue
         shown, covers_zero = p[k] < 1 - comparison.level, low[k] <= 0 <= high[k]
         verdict = _verdict(name, difference[k], shown=shown, covers_zero=covers_zero)
         lines.append(
@@ -317,7 +333,7 @@ class ArmRows(NamedTuple):
     n: Integers
 
 
-def rows_by_arm(arm: ArrayLike, control: Any, n_rows: int, *, at_least: int) -> ArmRows:
+def rows_by_arm(arm: ArrayLike, control: Any, n_rows: int) -> ArmRows:
     """Code the arm of each row; all arms, with the control, are in ascending order of their labels."""
     if isinstance(control, np.generic):
         control = control.item()
@@ -330,9 +346,7 @@ def rows_by_arm(arm: ArrayLike, control: Any, n_rows: int, *, at_least: int) -> 
     if not place:
         raise InputError("control", "one of the labels in `arm`", control)
     n = np.bincount(code, minlength=len(labels))
-    names = tuple(str(label) for label in labels.tolist())
-    require_each_arm(n >= at_least, "arm", n, names, f"with at least {at_least} rows in each arm")
-    return ArmRows(names, place[0], code, n)
+    return ArmRows(tuple(str(label) for label in labels.tolist()), place[0], code, n)
 
 
 def columns(**inputs: ArrayLike) -> list[Floats]:

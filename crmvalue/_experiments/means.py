@@ -1,4 +1,4 @@
-"""Two or more variants by a mean or by a ratio of sums, with or without an earlier covariate."""
+"""Two or more variants by a mean, with or without an earlier covariate."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from crmvalue._experiments.arms import (
     ratio_to_control,
     read_names,
     require_arms,
-    require_each_arm,
+    require_comparable,
     require_few_arms,
     require_same_arms,
     require_variation,
@@ -67,10 +67,9 @@ __all__ = [
     "adjust_by_covariate",
     "compare_means",
     "compare_means_from_summary",
-    "compare_ratios",
 ]
 
-_NOISE = 1e-12  # a spread below this part of the largest value is rounding, if the values themselves may be rounded
+NOISE = 1e-12  # a spread below this part of the largest value is rounding, if the values themselves may be rounded
 
 
 @stay_frozen
@@ -83,11 +82,14 @@ class MeanComparison(Columns, Pictured):
     Parameters
     ----------
     mean : ndarray
-        Mean, or ratio of sums, of each arm [its unit].
+        Mean, or ratio of sums, of each arm [its unit]; NaN only for an arm that is not compared.
     standard_error : ndarray
-        Standard error of each mean, >= 0, in the same unit. It must not be 0 in both the control and a variant.
+        Standard error of each mean, >= 0, in the same unit. It must not be 0 in both the control and a variant, and is
+        NaN where `n` is below 2.
     n : ndarray of int
-        Customers of each arm, at least 2.
+        Customers of each arm; for ratios those with a numerator or denominator. A variant with fewer than 2 is not
+        compared: what compares it is NaN, and it does not count for the correction. The control needs 2, as one
+        variant does.
     names : tuple of str
         Names of the arms.
     control : int, default 0
@@ -106,8 +108,8 @@ class MeanComparison(Columns, Pictured):
     (array([2.]), array([0.0001]))
     """
 
-    mean: Floats = number_column("mean")
-    standard_error: Floats = number_column("standard_error")
+    mean: Floats = number_column("mean", missing=True)
+    standard_error: Floats = number_column("standard_error", missing=True)
     n: Integers = counts_field("n")
     names: tuple[str, ...] = attrs.field(converter=arm_names)
     control: int = 0
@@ -120,13 +122,15 @@ class MeanComparison(Columns, Pictured):
         for name in ("standard_error", "n"):
             if getattr(self, name).shape != (k,):
                 raise InputError(name, f"one for each of the {k} arms", getattr(self, name))
-        error = self.standard_error
+        error, few = self.standard_error, self.n < 2
         rule = "0 or of a magnitude from 1e-110 to 1e100"  # the root of a count may divide the smallest deviation
-        require(error >= 0, "standard_error", error, ">= 0")
-        require((error == 0) | ((error >= 1e-110) & (error <= 1e100)), "standard_error", error, rule)
-        require(np.abs(self.mean) <= 1e100, "mean", self.mean, "at most 1e100")
         fix_control(self, k)
-        require_each_arm(self.n >= 2, "n", self.n, self.names, ">= 2 in each arm")
+        require_comparable("n", self.n, self.names, self.control)
+        require(np.isnan(error) == few, "standard_error", error, "NaN where, and only where, `n` is below 2")
+        require(few | (error >= 0), "standard_error", error, ">= 0")
+        require(few | (error == 0) | ((error >= 1e-110) & (error <= 1e100)), "standard_error", error, rule)
+        require(few | ~np.isnan(self.mean), "mean", self.mean, "a finite number where `n` is at least 2")
+        require(~(np.abs(self.mean) > 1e100), "mean", self.mean, "at most 1e100")
         require_variation("standard_error", self.standard_error, self.names, self.control)
 
     def _parts(self) -> Parts:
@@ -240,8 +244,9 @@ class MeanComparison(Columns, Pictured):
         ]
         if not few_enough(len(self.names)) or self.too_few.any():
             return "\n".join(variant_lines(self, told, self.too_few))
-        best, loss = self._bayes()
-        choice = choice_text(self.names, self.quantity, best, loss, size=float(np.abs(self.mean).max()))
+        best, loss = (column[self._known] for column in self._bayes())
+        names = tuple(np.array(self.names)[self._known].tolist())
+        choice = choice_text(names, self.quantity, best, loss, size=float(np.nanmax(np.abs(self.mean))))
         return "\n".join([*variant_lines(self, told), choice])
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
@@ -272,16 +277,23 @@ class MeanComparison(Columns, Pictured):
             alike, base, _ = self._ways()[1]
             error[own] = np.where(few, np.maximum(error[own], alike), error[own])
             error[self.control] = max(error[self.control], base[few].max())
-        return best_of_means(self.mean, error, self.n.astype(np.float64))
+        found, known = np.full((2, len(self.names)), np.nan), self._known
+        found[:, known] = best_of_means(self.mean[known], error[known], self.n[known].astype(np.float64))
+        return found[0], found[1]
 
     def _ways(self) -> tuple[MeanErrors, MeanErrors]:
         """Errors of each variant and the control with the degrees of freedom, by Welch and for arms that vary alike."""
-        (s1, s0), (n1, n0) = against_control(self.standard_error, self.control), against_control(self.n, self.control)
+        n = np.where(self._known, self.n, 2)  # the NaN of the errors goes on
+        (s1, s0), (n1, n0) = against_control(self.standard_error, self.control), against_control(n, self.control)
         return errors_of_means(s1, n1, s0, n0)
 
     @property
+    def _known(self) -> npt.NDArray[np.bool_]:
+        return self.n >= 2
+
+    @property
     def _level_of_interval(self) -> float:
-        return interval_level(self.level, len(self.names) - 1, self.correction)
+        return interval_level(self.level, int(np.count_nonzero(self._known)) - 1, self.correction)
 
 
 @stay_frozen
@@ -355,7 +367,8 @@ def compare_means(
     Parameters
     ----------
     value : array_like
-        One value for each customer [its unit], 0 for a customer without a purchase; at least two customers in each arm.
+        One value for each customer [its unit], 0 for a customer without a purchase. A variant of one customer is kept
+        in the result, but not compared.
     arm : array_like
         Label of the arm of each customer: text or whole numbers.
     control : str or int
@@ -373,8 +386,8 @@ def compare_means(
     Raises
     ------
     InputError
-        If a value is NaN or infinite, no arm is the control, nothing varies, or an arm has fewer than two rows: the
-        error names such arms, and which arms are compared is for you to say.
+        If a value is NaN or infinite, no arm is the control, the control or all variants have fewer than two rows, or
+        nothing varies: the error names such arms, and which arms are compared is for you to say.
 
     Notes
     -----
@@ -405,11 +418,12 @@ def compare_means(
     level, correction = as_level("level", level), as_correction(correction)
     require_same_index(value=value, arm=arm)
     (x,) = columns(value=value)
-    rows = rows_by_arm(arm, control, len(x), at_least=2)
+    rows = rows_by_arm(arm, control, len(x))
+    require_comparable("arm", rows.n, rows.names, rows.control)
     mean, within = _within(x, rows)
-    error = _error_of_mean(within, rows)
-    _require_spread(error, rows, x, "value")
-    return _comparison(mean, error, rows, level, correction, "mean")
+    error = error_of_mean(within, rows)
+    require_spread(error, rows, x, "value")
+    return comparison(mean, error, rows, level, correction, "mean")
 
 
 def compare_means_from_summary(
@@ -433,7 +447,7 @@ def compare_means_from_summary(
         Standard deviation within each arm, with the denominator n - 1, >= 0, in the same unit. An arm of 0 gets the
         spread of the others, as in :func:`compare_means`.
     n : array_like of int
-        Customers of each arm, at least 2.
+        Customers of each arm; a variant with fewer than 2 is not compared, and its deviation may be NaN.
     names : list of str, optional
         Names of the arms; by default A, B, C and so on.
     control : int or str, default 0
@@ -452,7 +466,8 @@ def compare_means_from_summary(
     Raises
     ------
     InputError
-        If a number is NaN or infinite, a deviation is negative, a count is below 2, or neither arm of a pair varies.
+        If a number is NaN or infinite, a deviation is negative, the control or all variants have fewer than two
+        customers, or neither arm of a pair varies.
 
     Examples
     --------
@@ -463,101 +478,26 @@ def compare_means_from_summary(
     """  # noqa: E501 - the conclusion is one line
     level, correction = as_level("level", level), as_correction(correction)
     names, (mean, std, n) = by_name(names, mean=mean, std=std, n=n)
-    m, deviation, count = as_column("mean", mean), as_column("std", std), as_counts(n=n)[0]
+    m, deviation, count = as_column("mean", mean), as_column("std", std, allow_missing=True), as_counts(n=n)[0]
     k = require_arms("mean", m)
     for name, array in (("std", deviation), ("n", count)):
         if array.shape != (k,):
             raise InputError(name, f"one for each of the {k} arms", array.shape)
-    require(deviation >= 0, "std", deviation, ">= 0")
+    few = count < 2
+    require((deviation >= 0) | few, "std", deviation, ">= 0")
+    deviation = np.where(few, np.nan, deviation)
     words, place = read_names(names, control, k)
-    require_each_arm(count >= 2, "n", count, words, ">= 2 in each arm")
+    require_comparable("n", count, words, place)
     require_variation("std", deviation, words, place)
     return MeanComparison(
         mean=m,
-        standard_error=_with_spread(deviation / np.sqrt(count), count),
+        standard_error=_with_spread(deviation / np.sqrt(np.maximum(count, 1)), count),
         n=count.astype(np.int64),
         names=words,
         control=place,
         level=level,
         correction=correction,
     )
-
-
-def compare_ratios(
-    numerator: ArrayLike,
-    denominator: ArrayLike,
-    arm: ArrayLike,
-    *,
-    control: Any,
-    level: float = 0.95,
-    correction: Correction = "holm",
-) -> MeanComparison:
-    r"""Compare two or more variants by a ratio of sums, such as revenue per order.
-
-    The arms were chosen by customer, so the orders of one customer are not independent observations. Give the sums of
-    each customer, one row for each customer.
-
-    Parameters
-    ----------
-    numerator, denominator : array_like
-        Sums of each customer [their units], such as revenue and orders. The denominators of an arm must not sum to 0.
-    arm : array_like
-        Label of the arm of each customer: text or whole numbers.
-    control : str or int
-        Label of the arm that the others are compared with. The arms of the result are in ascending order of labels.
-    level : float, default 0.95
-        Level of the intervals, and one minus the level of the tests, in (0, 1).
-    correction : {"holm", "bonferroni", "none"}, default "holm"
-        Correction for several variants, as in :func:`compare_proportions`.
-
-    Returns
-    -------
-    MeanComparison
-        Its `mean` is ``sum(numerator) / sum(denominator)`` of each arm.
-
-    Raises
-    ------
-    InputError
-        If a number is NaN or infinite, an arm has fewer than two rows or its denominators do not sum to more
-        than 0, or nothing varies.
-
-    Notes
-    -----
-    Delta method [1]_: with the ratio :math:`R` of an arm and residuals :math:`r_i = x_i - R y_i`,
-
-    .. math:: \operatorname{se}(R)^2 = \frac{1}{n \bar y^2} \cdot \frac{\sum_i r_i^2}{n - 1}
-
-    The rest is as for means. Use it for hundreds of customers: 40, of whom 30 % order, err in 8 of 100 worlds.
-
-    .. [1] Deng, A., Knoblich, U. and Lu, J. (2018). Applying the delta method in metric analytics. Proceedings of KDD
-       2018, 233-242.
-
-    Examples
-    --------
-    >>> revenue, orders = [10, 30, 25, 12, 40, 36], [1, 3, 2, 1, 3, 3]
-    >>> result = compare_ratios(revenue, orders, ["A", "A", "A", "B", "B", "B"], control="A")
-    >>> result.mean.round(3), result.difference.round(3)
-    (array([10.833, 12.571]), array([1.738]))
-    """
-    level, correction = as_level("level", level), as_correction(correction)
-    require_same_index(numerator=numerator, denominator=denominator, arm=arm)
-    x, y = columns(numerator=numerator, denominator=denominator)
-    rows = rows_by_arm(arm, control, len(x), at_least=2)
-    k = len(rows.names)
-    total = np.bincount(rows.arm, y, k)
-    rounding = _NOISE * np.bincount(rows.arm, np.abs(y), k)
-    rule = "of a sum above 0 in each arm, and not of rounding alone"
-    require_each_arm(total > rounding, "denominator", total, rows.names, rule)
-    first = np.bincount(rows.arm, x, k) / total  # it has the rounding of a long sum, which the second step takes off
-    residual = x - first[rows.arm] * y
-    step = np.bincount(rows.arm, residual, k) / total
-    ratio = first + step
-    residual -= step[rows.arm] * y
-    noise = max(rounding_part(x), rounding_part(y), 2 * np.finfo(float).eps)
-    residual = _without_noise(residual, noise * (np.abs(x) + np.abs(ratio[rows.arm] * y)), rows)
-    error = np.sqrt(np.bincount(rows.arm, residual**2, k) / (rows.n - 1) * rows.n) / np.abs(total)
-    _require_spread(error, rows, ratio, "numerator")
-    return _comparison(ratio, error, rows, level, correction, "ratio")
 
 
 def adjust_by_covariate(
@@ -574,7 +514,7 @@ def adjust_by_covariate(
     Parameters
     ----------
     value : array_like
-        One value for each customer [its unit], at least two customers in each arm.
+        One value for each customer [its unit]. A variant of one customer is kept in the result, but not compared.
     covariate : array_like
         A number known for each customer before the experiment began, such as the spend of the months before. The
         experiment must not be able to change it, otherwise the comparison is biased.
@@ -595,7 +535,8 @@ def adjust_by_covariate(
     Raises
     ------
     InputError
-        If a number is NaN or infinite, an arm has fewer than two rows, or value or covariate do not vary in the arms.
+        If a number is NaN or infinite, the control or all variants have fewer than two rows, or value or covariate do
+        not vary in the arms.
 
     Notes
     -----
@@ -619,7 +560,8 @@ def adjust_by_covariate(
     level, correction = as_level("level", level), as_correction(correction)
     require_same_index(value=value, covariate=covariate, arm=arm)
     y, x = columns(value=value, covariate=covariate)
-    rows = rows_by_arm(arm, control, len(y), at_least=2)
+    rows = rows_by_arm(arm, control, len(y))
+    require_comparable("arm", rows.n, rows.names, rows.control)
     (mean_x, within_x), (mean_y, within_y) = _within(x, rows), _within(y, rows)
     squares, total = within_x @ within_x, within_y @ within_y
     if squares == 0:
@@ -627,7 +569,7 @@ def adjust_by_covariate(
     if total == 0:
         raise InputError("value", "different for different customers of an arm", float(y[0]))
     theta = float(within_x @ within_y / squares)
-    left = _without_noise(within_y - theta * within_x, _NOISE * np.abs(within_y).max(), rows)
+    left = without_noise(within_y - theta * within_x, NOISE * np.abs(within_y).max(), rows)
     if not left.any():
         raise InputError("covariate", "not a linear function of `value`, which leaves no variance", theta)
     reduction = float(np.clip(1 - (left @ left) / total, 0.0, 1.0))
@@ -635,9 +577,9 @@ def adjust_by_covariate(
     changed = mean_y - theta * (mean_x - mean_x @ rows.n / len(x))
     parts = ("value", y, changed, left), ("value", y, mean_y, within_y), ("covariate", x, mean_x, within_x)
     for name, column, mean, within in parts:
-        error = _error_of_mean(within, rows)
-        _require_spread(error, rows, column, name)
-        made.append(_comparison(mean, error, rows, level, correction, "mean"))
+        error = error_of_mean(within, rows)
+        require_spread(error, rows, column, name)
+        made.append(comparison(mean, error, rows, level, correction, "mean"))
     return CovariateAdjustment(
         theta=theta, variance_reduction=reduction, adjusted=made[0], unadjusted=made[1], covariate=made[2]
     )
@@ -657,18 +599,23 @@ def _within(x: Floats, rows: ArmRows) -> tuple[Floats, Floats]:
     return first + step, np.where(equal[rows.arm], 0.0, deviation)
 
 
-def _without_noise(residual: Floats, noise: Floats, rows: ArmRows) -> Floats:
+def without_noise(residual: Floats, noise: Floats, rows: ArmRows) -> Floats:
     """Set the residuals of an arm to 0 if all of them are nothing but rounding."""
     silent = np.ones(len(rows.names), dtype=bool)
     silent[rows.arm[np.abs(residual) > noise]] = False
     return np.where(silent[rows.arm], 0.0, residual)
 
 
-def _error_of_mean(within: Floats, rows: ArmRows) -> Floats:
-    return np.sqrt(np.bincount(rows.arm, within**2, len(rows.n)) / (rows.n - 1.0) / rows.n)
+def error_of_mean(within: Floats, rows: ArmRows) -> Floats:
+    """Compute the standard error of each arm's mean from deviations; NaN where there are fewer than two."""
+    squares = np.bincount(rows.arm, within**2, len(rows.n))
+    n = np.where(rows.n < 2, np.nan, rows.n)
+    error: Floats = np.sqrt(squares / (n - 1) / n)
+    return error
 
 
-def _require_spread(error: Floats, rows: ArmRows, x: Floats, name: str) -> None:
+def require_spread(error: Floats, rows: ArmRows, x: Floats, name: str) -> None:
+    """Check that the control or each variant that is compared varies."""
     rule = "different for different customers of the control or of each variant"
     require_variation(name, error, rows.names, rows.control, rule=rule, value=float(x[0]))
 
@@ -677,15 +624,16 @@ def _with_spread(error: Floats, n: Floats | Integers) -> Floats:
     """Give an arm whose values are all equal the spread of the others: a few equal values do not show that all are."""
     varies = error > 0
     freedom = (n - 1.0)[varies]
-    scale = float(np.max(error * np.sqrt(n)))  # squares of errors leave the range of floats
+    scale = float(np.nanmax(error * np.sqrt(n)))  # squares of errors leave the range of floats
     with np.errstate(under="ignore"):
         squares = ((error[varies] / scale) ** 2 * n[varies]) @ freedom / freedom.sum()
-    return np.where(varies, error, scale * np.sqrt(squares / n))
+    return np.where(error == 0, scale * np.sqrt(squares / np.maximum(n, 1)), error)
 
 
-def _comparison(
+def comparison(
     mean: Floats, error: Floats, rows: ArmRows, level: float, correction: Correction, quantity: str
 ) -> MeanComparison:
+    """Make the comparison; an arm whose values are all equal gets the spread of the others."""
     return MeanComparison(
         mean=mean,
         standard_error=_with_spread(error, rows.n),

@@ -350,7 +350,7 @@ def sequential_test_from_stream(
     level, prior_successes, prior_failures = as_prior(level, prior_successes, prior_failures)
     require_same_index(converted=converted, arm=arm)
     y = as_outcomes("converted", converted)
-    rows = rows_by_arm(arm, control, len(y), at_least=1)
+    rows = rows_by_arm(arm, control, len(y))
     require_few_arms("arm", len(rows.names))
     places = looks_of(looks, len(y))
     k = len(rows.names)

@@ -269,7 +269,7 @@ def sequential_test_means(
     level, effect_scale, min_n = as_mean_plan(level, effect_scale, min_n)
     require_same_index(value=value, arm=arm)
     (x,) = columns(value=value)
-    rows = rows_by_arm(arm, control, len(x), at_least=1)
+    rows = rows_by_arm(arm, control, len(x))
     require_few_arms("arm", len(rows.names))
     places = looks_of(looks, len(x))
     require_few_looks(len(places), len(rows.names))

@@ -20,9 +20,9 @@ from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
-    from crmvalue.typing import ArrayLike, Floats
+    from crmvalue.typing import ArrayLike, FloatOrArray, Floats
 
-__all__ = ["mean_interval", "normal_quantile", "proportion_interval", "ratio_interval"]
+__all__ = ["mean_interval", "normal_quantile", "proportion_interval", "ratio_interval", "wilson"]
 
 RatioMethod: TypeAlias = Literal["fieller", "bootstrap"]
 
@@ -73,13 +73,16 @@ def proportion_interval(successes: ArrayLike, n: ArrayLike, *, level: float = 0.
     x, n_all = as_counts(successes=successes, n=n)
     require(n_all > 0, "n", n_all, "> 0")
     require(x <= n_all, "successes", x, "at most `n`")
-    z = normal_quantile(level)
+    return wilson(x / n_all, n_all, level)
 
-    p = x / n_all
-    middle = p + z**2 / (2 * n_all)
-    half = z * np.sqrt(p * (1 - p) / n_all + (z / (2 * n_all)) ** 2)
+
+def wilson(p: FloatOrArray | float, n: FloatOrArray | float, level: float) -> Interval:
+    """Wilson's interval of shares of so many independent cases, whole or not, such as cases over a design effect."""
+    z = normal_quantile(level)
+    middle = p + z**2 / (2 * n)
+    half = z * np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
     low = p**2 / (middle + half)  # equals (middle - half) / (1 + z^2 / n), without its cancellation
-    high = np.where(x == n_all, 1.0, (middle + half) / (1 + z**2 / n_all))
+    high = np.where(p == 1.0, 1.0, (middle + half) / (1 + z**2 / n))
     return Interval(np.minimum(low, p)[()], np.clip(high, p, 1.0)[()])  # rounding may leave the order
 
 

@@ -841,6 +841,13 @@ class TestCompareRetention:
         assert found.differs.tolist() == [False, True, False]
         assert "1 of 3 pairs of cohorts differs at the 5 % level after correction" in found.conclusion
 
+    def test_no_pair_differs_where_all_cohorts_may_be_equal(self):
+        """Two tests at 5 %, of all cohorts and of pairs, would together show one in 6 to 7 of 100 worlds."""
+        found = compare_retention(self.two((255, 1000), (345, 1000), *[(300, 1000)] * 18), 1)
+        assert (found.pair_p_value.min() < 0.05, found.p_value > 0.05) == (True, True)
+        assert not found.differs.any()
+        assert "no difference among the 20 cohorts is shown" in found.conclusion
+
     def test_no_pair_of_many(self):
         found = compare_retention(self.two((10, 100), (10, 100), (21, 100), (21, 100)), 1)
         assert found.p_value < 0.05

@@ -579,6 +579,25 @@ class TestCompareRatios:
         np.testing.assert_allclose(ratio.standard_error, mean.standard_error)
         np.testing.assert_allclose(ratio.p_value, mean.p_value)
 
+    def test_customers_without_both_say_nothing(self):
+        """They are no part of `n`: with them, 40 an arm of whom 30 % order err in 8 to 10 of 100 worlds."""
+        x, y, arm = [10, 30, 25, 12, 40, 36], [1, 3, 2, 1, 3, 3], list("aaabbb")
+        alone = compare_ratios(x, y, arm, control="a")
+        beside = compare_ratios(x + [0] * 94, y + [0] * 94, arm + ["a", "b"] * 47, control="a")
+        assert (beside.n.tolist(), beside.p_value[0]) == ([3, 3], pytest.approx(alone.p_value[0]))
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize(("n", "ordering"), [(20, 0.3), (40, 0.3), (200, 0.03), (40, 1.0)])
+    def test_few_customers_show_no_difference_that_is_not_there(self, n, ordering):
+        rng, arm = np.random.default_rng(n), np.repeat([0, 1], n)
+        shown = 0
+        for _ in range(500):
+            orders = np.where(rng.random(2 * n) < ordering, 1 + rng.poisson(1.0, 2 * n), 0)
+            spend = rng.gamma(np.maximum(orders, 1), 50.0) * (orders > 0)
+            if min(np.count_nonzero(orders[:n]), np.count_nonzero(orders[n:])) > 1:
+                shown += compare_ratios(spend, orders, arm, control=0).p_value[0] < 0.05
+        assert shown <= 35  # 5 in 100 of all worlds, and two standard errors more
+
     def test_error_by_the_textbook_formula(self):
         rng = np.random.default_rng(1)
         y = rng.poisson(3, 200) + 1.0

@@ -8,6 +8,7 @@ import pytest
 
 from crmvalue.errors import InputError
 from crmvalue.experiments import (
+    MeanComparison,
     adjust_by_covariate,
     compare_means,
     compare_means_from_summary,
@@ -63,12 +64,13 @@ def test_the_ratio_to_a_mean_next_to_nothing_is_infinite():
     ("compare", "name", "named"),
     [
         (lambda: compare_proportions([1, 2, 0], [9, 9, 0], names=["x", "y", "z"]), "trials", "leave out the arm z,"),
-        (lambda: compare_means([1, 2, 3, 4, 5], list("AABBC"), control="A"), "arm", "leave out the arm C,"),
-        (lambda: compare_means([1, 2, 3, 4], list("AABC"), control="A"), "arm", "leave out the arms B, C,"),
+        (lambda: compare_means([1, 2, 3, 4], list("AABC"), control="A"), "arm", "in at least one variant; got 1"),
+        (lambda: compare_means([1, 2, 3, 4], list("ABBB"), control="A"), "arm", "the control is A"),
+        (lambda: compare_ratios([1, 2, 3, 0], [1, 1, 1, 0], list("AABB"), control="A"), "denominator", "one variant"),
         (lambda: compare_means([1, 1, 3, 3, 5, 6], list("AABBCC"), control="A"), "value", "leave out the arm B: noth"),
         (lambda: compare_ratios([1, 2, 3, 4], [1, 1, 0, 0], list("AABB"), control="A"), "denominator", "the arm B,"),
         (lambda: compare_means_from_summary([1, 2, 3], [0, 0, 1], [4, 4, 4]), "std", "leave out the arm B: nothing"),
-        (lambda: compare_means_from_summary([1, 2, 3], [1, 1, 1], [4, 4, 1]), "n", "leave out the arm C,"),
+        (lambda: compare_means_from_summary([1, 2], [1, 1], [4, 1]), "n", "in at least one variant"),
         (lambda: sequential_test([[1, 0]], [[3, 0]]), "trials", "leave out the arm B,"),
     ],
 )
@@ -77,3 +79,39 @@ def test_an_arm_that_cannot_be_compared_is_named(compare, name, named):
     with pytest.raises(InputError, match=named) as caught:
         compare()
     assert caught.value.name == name
+
+
+class TestArmsOfOneCustomer:
+    """One odd arm does not stop a comparison: it is kept, named, and no part of the correction."""
+
+    @pytest.mark.parametrize("correction", ["holm", "bonferroni", "none"])
+    def test_the_others_are_compared_as_without_it(self, correction):
+        x, y, arm = np.arange(1.0, 13) ** 2, np.resize([1.0, 2, 1], 12), np.array(list("AAAABBBBCCCC"))
+        more = {"control": "A", "correction": correction}
+        odd = np.append(x, 7.0), np.append(arm, "Bx")
+        pairs = [
+            (compare_means(x, arm, **more), compare_means(*odd, **more)),
+            (compare_ratios(x, y, arm, **more), compare_ratios(np.append(x, 0.0), np.append(y, 0.0), odd[1], **more)),
+            (
+                adjust_by_covariate(x, y, arm, **more).unadjusted,
+                adjust_by_covariate(odd[0], np.append(y, 3.0), odd[1], **more).unadjusted,
+            ),
+        ]
+        for alone, beside in pairs:
+            assert beside.names == ("A", "B", "Bx", "C")
+            assert beside.mean[2] == 7 or np.isnan(beside.mean[2])
+            columns, own = beside.to_columns(), alone.to_columns()
+            for name in ("standard_error", "prob_best", "expected_loss", "low", "high", "p_value", "adjusted_p_value"):
+                assert np.isnan(columns[name][2])
+                np.testing.assert_allclose(np.delete(columns[name], 2), own[name], rtol=1e-9)
+            lines = beside.conclusion.split("\n")
+            assert lines.pop(1) == "Bx is not compared: fewer than two customers do not show how their values vary."
+            assert "\n".join(lines) == alone.conclusion
+            assert MeanComparison.from_json(beside.to_json()) == beside
+            assert np.isnan(beside.plot_data()["low"][1])
+            assert beside.to_vega()
+
+    def test_a_summary_may_have_no_deviation_there(self):
+        found = compare_means_from_summary([10, 12, 5], [4, np.nan, 6], [200, 1, 200])
+        alone = compare_means_from_summary([10, 5], [4, 6], [200, 200])
+        assert found.adjusted_p_value.tolist() == pytest.approx([np.nan, *alone.adjusted_p_value], nan_ok=True)

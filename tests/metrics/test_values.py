@@ -45,6 +45,7 @@ def a_value(name, **changes):
         ("OpenTickets", {"row": [1, 2], "hours_left": [5, -1], "at_risk": [False] * 2}, "hours_left.*ascending"),
         ("OpenTickets", {"at_risk": [True]}, "at_risk.*False where the target is missed"),
         ("ServiceLevel", {"n_missed": [0]}, "open.*at most as many tickets as"),
+        ("ServiceLevel", {"design_effect": [0.5]}, "design_effect.*>= 1"),
         ("PlanAndActual", {"end": ["2023-12-31"]}, "start.*at most `end`"),
         ("PlanAndActual", {"end": np.array(["NaT"], "datetime64[D]")}, "end.*a day"),
         ("PlanAndActual", {"target": [-100.0]}, "target.*>= 0"),

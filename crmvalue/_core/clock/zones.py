@@ -13,9 +13,9 @@ from crmvalue._core.checks import as_text
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from crmvalue.typing import Integers
+    from crmvalue.typing import Dates, Integers
 
-__all__ = ["as_zone", "offsets_of_years"]
+__all__ = ["as_zone", "local_days", "offsets_of_years"]
 
 _FIRST_YEAR, _LAST_YEAR = 2, 9998  # zones need room at both ends of Python's calendar
 _LOOK = timedelta(hours=6)  # no zone changes its clocks twice within this time
@@ -43,6 +43,14 @@ def offsets_of_years(name: str, years: Integers) -> tuple[Integers, Integers]:
     starts, offsets = np.array(changes, dtype=np.int64).T.copy()
     starts[0] = -(2**62)
     return starts, offsets
+
+
+def local_days(name: str, times: Dates) -> Integers:
+    """Days since 1970 by the clock of a zone, of moments in UTC."""
+    seconds = times.astype("datetime64[s]").astype(np.int64)
+    starts, offsets = offsets_of_years(name, np.unique(times.astype("datetime64[Y]").astype(np.int64)) + 1970)
+    days: Integers = (seconds + offsets[np.searchsorted(starts, seconds, side="right") - 1]) // 86_400
+    return days
 
 
 @lru_cache(maxsize=4096)
