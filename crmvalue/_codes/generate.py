@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._codes.check_character import check_characters, ends_well
-from crmvalue._codes.policy import NOT_SHOWN, CodePolicy
+from crmvalue._codes.policy import NOT_SHOWN, CodePolicy, normal_code
 from crmvalue._core.checks import as_items, as_whole_number
 from crmvalue.errors import InputError
 
@@ -78,15 +78,17 @@ def generate_codes(
         raise InputError("n", f"at most {most:,} codes of {width} characters", n, hint=hint)
     rng = as_source(rng)
 
-    return draw_codes(policy, n, places_of(policy, existing), rng)
+    return draw_codes("n", policy, n, places_of(policy, existing), rng)
 
 
-def draw_codes(policy: CodePolicy, n: int, existing: Places, rng: np.random.Generator | None) -> npt.NDArray[np.str_]:
+def draw_codes(
+    name: str, policy: CodePolicy, n: int, existing: Places, rng: np.random.Generator | None
+) -> npt.NDArray[np.str_]:
     """Draw codes; the existing ones are given as the places of their characters in the alphabet."""
     taken = _rows(existing[:, :-1])
     if len(taken) + n > policy.n_possible // 2:
         most = policy.n_possible // 2
-        raise InputError("n", f"at most {most} with the existing codes", len(taken) + n, hint="raise n_random")
+        raise InputError(name, f"at most {most} with the existing codes", len(taken) + n, hint="raise n_random")
     size, draw = len(policy.alphabet), secrets.token_bytes if rng is None else rng.bytes
     places = np.zeros((0, policy.n_random), dtype=np.uint8)
     while len(places) < n:
@@ -145,23 +147,23 @@ def places_of(policy: CodePolicy, codes: Any, *, skip_others: bool = False) -> P
         raise InputError("existing", "a list of codes", NOT_SHOWN)
     places, others = _usual_places(policy, texts)
     read = []
-    for text in others:
+    for place, text in others.items():
         with suppress(InputError) if skip_others else nullcontext():
-            read.append([policy.alphabet.index(sign) for sign in policy.normalise(text)])
+            read.append([policy.alphabet.index(sign) for sign in normal_code(f"existing[{place}]", text, policy)])
     return np.concatenate([places, np.array(read, dtype=np.uint8).reshape(len(read), places.shape[1])])
 
 
-def _usual_places(policy: CodePolicy, texts: list[str]) -> tuple[Places, list[str]]:
-    """Read the codes that are in the form in which they are generated, and give the other texts."""
+def _usual_places(policy: CodePolicy, texts: list[str]) -> tuple[Places, dict[int, str]]:
+    """Read the codes that are in the form in which they are generated, and give the other texts by their places."""
     kept = _places(policy)
     width = kept[-1] + 1
-    usual = [text for text in texts if len(text) == width and text.isascii()]
-    others = [text for text in texts if len(text) != width or not text.isascii()]
+    is_usual = np.array([len(text) == width and text.isascii() for text in texts], dtype=np.bool_)
+    usual = [texts[place] for place in np.flatnonzero(is_usual).tolist()]
     signs = np.array(usual, dtype=f"U{width}").view(np.uint32).reshape(len(usual), width)
     table = np.full(128, 255, dtype=np.uint8)
     table[[ord(sign) for sign in policy.alphabet]] = range(len(policy.alphabet))
     places = table[signs[:, kept]]
     good = (places != 255).all(axis=1)
     good[good] = ends_well(places[good], len(policy.alphabet))
-    others += [text for text, is_good in zip(usual, good.tolist(), strict=True) if not is_good]
-    return places[good], others
+    is_usual[is_usual] = good
+    return places[good], {place: texts[place] for place in np.flatnonzero(~is_usual).tolist()}

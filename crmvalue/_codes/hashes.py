@@ -11,7 +11,7 @@ import re
 import secrets
 from typing import Any
 
-from crmvalue._codes.policy import NOT_SHOWN, CodePolicy, optional_policy, plain_form
+from crmvalue._codes.policy import NOT_SHOWN, CodePolicy, normal_code, optional_policy, plain_form
 from crmvalue.errors import InputError
 
 __all__ = ["as_digest", "as_key", "as_pin_hash", "code_digest", "hash_pin", "is_same_text", "pin_matches", "secret_of"]
@@ -71,7 +71,7 @@ def code_digest(code: str, *, key: bytes, policy: CodePolicy | None = None) -> s
     checked = optional_policy("policy", policy)
     if not isinstance(code, str):
         raise InputError("code", "text", f"a {type(code).__name__}")
-    plain = plain_form(code) if checked is None else checked.normalise(code)
+    plain = plain_form(code) if checked is None else normal_code("code", code, checked)
     if not plain:
         raise InputError("code", "a text with letters or digits", NOT_SHOWN)
     return _keyed(as_key(key), "code", plain).hex()

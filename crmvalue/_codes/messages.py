@@ -177,7 +177,7 @@ def codes_for_messages(
     if not new:
         return earlier
     existing = places_of(checked, earlier.code, skip_others=True)  # what is no code of this policy cannot come again
-    codes = draw_codes(checked, len(new), existing, source)
+    codes = draw_codes("keys", checked, len(new), existing, source)
     return MessageCodes(
         key=hand_over(np.concatenate([earlier.key, np.array(new, dtype=np.str_)])),
         code=hand_over(np.concatenate([earlier.code, codes])),

@@ -16,7 +16,7 @@ from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field
 from crmvalue.errors import InputError
 
-__all__ = ["ALPHABET", "NOT_SHOWN", "CodePolicy", "optional_policy", "plain_form"]
+__all__ = ["ALPHABET", "NOT_SHOWN", "CodePolicy", "normal_code", "optional_policy", "plain_form"]
 
 ALPHABET = "2346789CDFGHJKMNPQRTVWX"
 """The 23 characters of codes, by default."""
@@ -166,18 +166,7 @@ class CodePolicy:
 
         It raises :class:`~crmvalue.errors.InputError` if the text is no code. The error does not show the text.
         """
-        if not isinstance(text, str):
-            raise InputError("code", "text", f"a {type(text).__name__}")
-        plain = "".join(self._similar(sign) for sign in plain_form(text))
-        if len(plain) != self.n_random + 1:
-            raise InputError("code", f"{self.n_random + 1} characters", f"{len(plain)} characters")
-        places = [self.alphabet.find(sign) for sign in plain]
-        if -1 in places:
-            place = places.index(-1)
-            raise InputError("code", f"of the characters {self.alphabet}", NOT_SHOWN, index=place)
-        if not ends_well(np.array([places], dtype=np.uint8), len(self.alphabet))[0]:
-            raise InputError("code", "typed without a wrong or swapped character", NOT_SHOWN)
-        return plain
+        return normal_code("text", text, self)
 
     def format(self, text: str) -> str:
         """Give a code as it is shown to a customer, in groups."""
@@ -194,12 +183,29 @@ class CodePolicy:
         """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
         return from_json(cls, text)
 
-    def _similar(self, sign: str) -> str:
-        """Give the only sign of the alphabet that looks like this one, or the sign itself."""
-        if sign in self.alphabet:
-            return sign
-        alike = [other for signs in _LOOK_ALIKES if sign in signs for other in signs if other in self.alphabet]
-        return alike[0] if len(alike) == 1 else sign
+
+def normal_code(name: str, text: Any, policy: CodePolicy) -> str:
+    """Give a code as it is stored; errors name the argument, and do not show it."""
+    if not isinstance(text, str):
+        raise InputError(name, "text", f"a {type(text).__name__}")
+    plain = "".join(_similar(sign, policy.alphabet) for sign in plain_form(text))
+    if len(plain) != policy.n_random + 1:
+        raise InputError(name, f"{policy.n_random + 1} characters", f"{len(plain)} characters")
+    places = [policy.alphabet.find(sign) for sign in plain]
+    if -1 in places:
+        place = places.index(-1)
+        raise InputError(name, f"of the characters {policy.alphabet}", NOT_SHOWN, index=place)
+    if not ends_well(np.array([places], dtype=np.uint8), len(policy.alphabet))[0]:
+        raise InputError(name, "typed without a wrong or swapped character", NOT_SHOWN)
+    return plain
+
+
+def _similar(sign: str, alphabet: str) -> str:
+    """Give the only sign of the alphabet that looks like this one, or the sign itself."""
+    if sign in alphabet:
+        return sign
+    alike = [other for signs in _LOOK_ALIKES if sign in signs for other in signs if other in alphabet]
+    return alike[0] if len(alike) == 1 else sign
 
 
 def optional_policy(name: str, value: Any) -> CodePolicy | None:

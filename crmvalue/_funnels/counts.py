@@ -76,10 +76,10 @@ def _is_whole(item: object) -> bool:
     return isinstance(item, int | np.integer) and not isinstance(item, bool | np.timedelta64)
 
 
-def _stages(value: Any) -> tuple[str, ...]:
-    names = as_names("stages", value)
+def _stages(value: Any, name: str = "stages") -> tuple[str, ...]:
+    names = as_names(name, value)
     if len(names) < 2:
-        raise InputError("stages", "at least two", names)
+        raise InputError(name, "at least two", names)
     return names
 
 
@@ -416,7 +416,7 @@ def funnel_conversion(
     120 of 500 reached stage 3 (24.0%, 95 % interval 20.5% to 27.9%). The weakest step is stage 2 to stage 3: 120 of 300 (40.0%): lower than the step before it (p < 0.0001).
     """  # noqa: E501 - the conclusion is one line
     if funnel is not None and not isinstance(funnel, Funnel):
-        funnel = Funnel(funnel)
+        funnel = Funnel(_stages(funnel, "funnel"))
     funnel, groups, counts = _by_stage(funnel, by, counts)
     checked = _counts(counts)
     names = None if groups is None else _group_names("by", groups)

@@ -245,7 +245,7 @@ class LoyaltyProgramme:
         far after all others. `joined` is the day of
         joining, the same in all rows of a member; by default the day of their first row.
         """
-        people, log, end = self._log(member, day, amount, as_of, joined)
+        people, log, end = self._log("day", member, day, amount, as_of, joined)
         walk = self._walk(log, end, each_row=False)
         needs = self._needs()
         top = np.append(needs[1:], needs[-1])
@@ -275,8 +275,7 @@ class LoyaltyProgramme:
         level and stands one second before the day of joining. Arguments are those of :meth:`member_levels`, with the
         moment in place of the day.
         """
-        moment = as_time_column("time", time)
-        people, log, end = self._log(member, moment.astype("datetime64[D]"), amount, as_of, joined, moment)
+        people, log, end = self._log("time", member, time, amount, as_of, joined)
         walk = self._walk(log, end, each_row=True)
         number, _, _, begin, moments = log
         up = np.nonzero(walk.after > walk.before)[0]
@@ -370,15 +369,17 @@ class LoyaltyProgramme:
         return walk_levels(scheme, member, day, amount, joined, end, each_row=each_row)
 
     def _log(
-        self, member: Any, day: Any, amount: Any, as_of: Any, joined: Any, moment: Any = None
+        self, name: str, member: Any, when: Any, amount: Any, as_of: Any, joined: Any
     ) -> tuple[npt.NDArray[Any], tuple[Any, ...], np.datetime64]:
-        """Check a log of what counts for levels; give the members, its rows in the order of time, and the last day."""
-        require_same_index(member=member, day=day, amount=amount, **({} if joined is None else {"joined": joined}))
+        """Check a log of what counts for levels; give the members, its rows ("time" orders them), and the last day."""
+        others = {} if joined is None else {"joined": joined}
+        require_same_index(member=member, **{name: when}, amount=amount, **others)
         self._needs()
         people, number = encode_customers("member", member)
-        days = as_day_column("day", day)
+        moment = (as_time_column if name == "time" else as_day_column)(name, when)
+        days = moment.astype("datetime64[D]")
         count = as_counts(amount=as_column("amount", amount))[0].astype(np.int64)
-        require_same_length(member=number, day=days, amount=count)
+        require_same_length(member=number, **{name: days}, amount=count)
         if float(count.sum(dtype=np.float64)) > 2**52:
             raise InputError("amount", "at most 2**52 together", float(count.sum(dtype=np.float64)))
         begin = np.full(len(people), np.datetime64("9999-12-31", "D"))
@@ -395,7 +396,7 @@ class LoyaltyProgramme:
         if late.all():
             raise InputError("as_of", "not before all rows", str(end))
         begin = np.minimum(begin, end)
-        if moment is None:  # the order of rows does not matter
+        if name == "day":  # the order of rows does not matter
             if late.any():
                 number, days, count = number[~late], days[~late], count[~late]
             return people, (number, days, count, begin, days), end

@@ -42,6 +42,7 @@ Keep: TypeAlias = Literal["total", "each"]
 _STEPS = 200  # halvings of the range of the marginal ratio at most: more than float64 can tell
 _ROUNDING = 1e-12  # of a logarithm
 _CENT = 0.01
+_JUST_ABOVE = 1.001  # times a ratio that whole cents miss
 _LARGEST = 690.0  # logarithm of the largest spend that is still a number
 _FEW_CHANNELS = 1_000  # whose exact sums take no time; the rounding of others is below `_ROUNDING`
 _MOST_ROWS = 14  # of a picture
@@ -120,9 +121,16 @@ class BudgetSplit(Columns, Pictured):
             return f"No channel reaches the ratio of {as_given(self.target_ratio)}. Spend nothing, or lower the target."
         moves = f"Change: {', '.join(more)}." if more else "Leave all channels as they are."
         text = f"{moves} LTV:CAC is then {self.total_ratio:z.2f}."
-        left = f"{self.unspent:z,.2f} of the budget is left"
-        rest = f" {left}: no channel can spend more at the ratio of {as_given(self.target_ratio)}."
+        rest = f" {self.unspent:z,.2f} of the budget is left: {self._why_left()}."
         return text + (rest if round(self.unspent, 2) else "")
+
+    def _why_left(self) -> str:
+        """Say why no more is spent: for the ratio, for what channels can take, or for what more would bring."""
+        loses = self.next_ratio <= _JUST_ABOVE
+        if self.total_ratio <= _JUST_ABOVE * self.target_ratio or not loses.any():
+            return f"no channel can spend more at the ratio of {as_given(self.target_ratio)}"
+        more = "more would bring less than it costs"
+        return more if loses.all() else f"channels can take no more, or {more}"
 
     def _parts(self) -> Parts:
         return _split_parts(self)

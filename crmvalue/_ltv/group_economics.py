@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast, get_args
@@ -59,6 +60,7 @@ __all__ = ["GroupEconomics", "cash_flows_by_age", "group_economics"]
 AgePeriod: TypeAlias = Literal["week", "month", "quarter", "year"]
 
 _ROUNDING = 1e-12  # of the largest amount: less is what binary arithmetic leaves of nothing
+_PERIOD = re.compile(r"\d{4}-\d\d(-\d\d)?", re.ASCII)  # of a cohort
 _ALL, _ALL_NAME = "all", "all customers"
 _MOST_ROWS = 15  # of the picture
 _WIDE = 3.0  # times the largest ratio or target, where ends of intervals in the picture are cut
@@ -188,7 +190,11 @@ class GroupEconomics(Columns, Pictured):
 
     @property
     def moves(self) -> tuple[str, ...]:
-        """Say for each dimension where to take money from, and where to put it."""
+        """Say for each dimension where to take money from, and where to put it.
+
+        The money of the past is spent. So of a dimension whose groups are all months or days, such as "2024-05" or
+        "2024-05-31", it says only which ones are clearly above or below the target.
+        """
         advice = np.array(self.advice)
         rows: dict[str, dict[str, list[int]]] = {name: {"less": [], "more": []} for name in self.by[1:]}
         for word, order in (("less", self.ratio), ("more", -self.ratio)):
@@ -196,14 +202,19 @@ class GroupEconomics(Columns, Pictured):
             for i in clear[np.argsort(order[clear], kind="stable")].tolist():
                 rows[self.by[i]][word].append(i)
         found, target = [], as_given(self.target_ratio)
+        open_ = {by for by, group in zip(self.by, self.group, strict=True) if not _PERIOD.fullmatch(group)}
         for name, of_name in rows.items():
             give, take = of_name["less"], of_name["more"]
-            if not give and not take:
+            is_past = name not in open_
+            if not give and not take and not is_past:
                 found.append(f"{name}: no group is clearly above or below {target}. Leave the budget as it is.")
                 continue
             from_ = ", ".join(self._written(i, "at most", self.ratio_high[i]) for i in give)
             to = ", ".join(self._written(i, "at least", self.ratio_low[i]) for i in take)
-            if not give:
+            if is_past:
+                parts = [f"clearly {word} {target}: {rows}" for word, rows in (("above", to), ("below", from_)) if rows]
+                found.append(f"{name}: {'; '.join(parts) or f'no group is clearly above or below {target}'}.")
+            elif not give:
                 found.append(f"{name}: spend more on {to}. No group is clearly below {target}.")
             elif not take:
                 found.append(f"{name}: spend less on {from_}. No group is clearly above {target}.")

@@ -55,8 +55,8 @@ __all__ = ["IdentityEvents", "MergeStep", "Profiles", "RefusedKeys", "resolve_pr
 _REASONS = {TOO_LARGE: "too many records in one profile", KEPT_APART: "would join a pair that stays apart"}
 
 
-def _words_of(value: Any) -> npt.NDArray[np.str_]:
-    items = [as_text("keys", item) for item in as_items("keys", value, "a column of texts")]
+def _words_of(value: Any, name: str = "keys") -> npt.NDArray[np.str_]:
+    items = [as_text(name, item) for item in as_items(name, value, "a column of texts")]
     return np.array(items, dtype=np.str_) if items else np.zeros(0, dtype="U1")
 
 
@@ -667,7 +667,7 @@ def resolve_profiles(
         require_choice("kinds", name, columns)
     all_kinds = {name: kind_of(name, given) for name in columns}
     listed = {
-        name: normal_values(_words_of(values), all_kinds.get(name, "text"), region or None, **policy)
+        name: normal_values(_words_of(values, "never"), all_kinds.get(name, "text"), region or None, **policy)
         for name, values in columns_of("never", {} if never is None else never).items()
     }
     pairs = [as_items("apart", pair, "pairs of records") for pair in as_items("apart", apart, "pairs of records")]

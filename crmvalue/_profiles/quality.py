@@ -155,6 +155,7 @@ def contact_quality(
     n = np.bincount(of, minlength=len(sources))
     counts = {}
     for name, column in columns.items():
+        as_text("keys", name)
         values, _ = normal_keys(name, column, kind_of(name, given), **policy)
         if len(values) != len(of):
             raise InputError(name, f"as long as `source` ({len(of)} rows)", len(values))

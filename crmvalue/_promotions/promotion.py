@@ -278,7 +278,7 @@ class Promotion:
     @classmethod
     def n_for_m(cls, id: str, n: int, m: int, **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
         """Sell n units for the price of the m dearest of them."""
-        n, m = as_whole_number("n", n, low=2), as_whole_number("m", m, low=1)
+        n, m = as_whole_number("n", n, low=2, high=_MOST_BUNDLE), as_whole_number("m", m, low=1)
         if m >= n:
             raise InputError("m", f"below n, which is {n}", m)
         return cls.buy_get(id, m, n - m, **rules)
@@ -302,7 +302,8 @@ class Promotion:
             raise InputError("sets", "given, or `quantity`, or `total`: one of the three", sets)
         if quantity is not None:
             sets = (given.get("items", Items()),) * as_whole_number("quantity", quantity, low=1, high=_MOST_BUNDLE)
-        return cls(id=id, benefit="bundle", sets=() if sets is None else sets, bundle_total=total, **given)
+        least = None if total is None else _money_above_0("total", total)
+        return cls(id=id, benefit="bundle", sets=() if sets is None else sets, bundle_total=least, **given)
 
     @classmethod
     def threshold(cls, id: str, steps: Any, steps_in: Any = "percent", **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
@@ -313,7 +314,8 @@ class Promotion:
     def gift(cls, id: str, product: str, value: Any, **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
         """Give a product with the purchase; `value` is what it counts when promotions are compared."""
         given = {"on": "order", **_rules(rules)}
-        return cls(id=id, benefit="gift", gift_product=product, gift_value=value, **given)
+        worth = _money_above_0("value", value)
+        return cls(id=id, benefit="gift", gift_product=as_name("product", product), gift_value=worth, **given)
 
     @classmethod
     def free_delivery(cls, id: str, **rules: Any) -> Promotion:  # noqa: A002 - the name of the field
@@ -343,6 +345,13 @@ def _rules(rules: dict[str, Any]) -> dict[str, Any]:
     if "items" in others:
         raise InputError("items", "left out where its conditions are given one by one", sorted(words))
     return {**others, "items": Items(**words)}
+
+
+def _money_above_0(name: str, value: Any) -> int | Decimal:
+    amount = as_money(name, value)
+    if amount <= 0:
+        raise InputError(name, "above 0", value)
+    return amount
 
 
 def _require(promotion: Promotion, name: str, *, above: int | None = None) -> None:

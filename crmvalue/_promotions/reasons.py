@@ -103,6 +103,8 @@ def _takes_without_caps(pricer: Pricer, active: Active, wanted: dict[int, int], 
 def _instead(pricer: Pricer, choice: Choice, active: Active, budget: Budget) -> Choice:
     """Put a promotion in the place of those that it does not combine with."""
     chosen = choice.promotions()
+    if active.bit & chosen:  # and rounded to nothing
+        return choice
     in_choice = [one for one in pricer.problem.active if one.bit & chosen]
     if active.ready.promotion.alone or any(one.ready.promotion.alone for one in in_choice):
         return together(pricer, [active], budget)

@@ -60,13 +60,17 @@ def write_receipt(pricer: Pricer, choice: Choice) -> Receipt:
 def line_discounts(pricer: Pricer, choice: Choice, wanted: list[dict[int, int]] | None = None) -> list[dict[int, int]]:
     """Give what each promotion takes off each line, by its bit [minor units], without writing a receipt.
 
-    A promotion that takes nothing off a line is left out; one whose part was rounded to 0 beside others is there.
-    `wanted` are the discounts without caps, where they are known.
+    A promotion that takes nothing off a line is left out; one whose part was rounded to 0 beside others is there, where
+    the order may be dearer without it. `wanted` are the discounts without caps, where they are known.
     """
     wanted = wanted_discounts(pricer, choice) if wanted is None else wanted
     granted = _granted(pricer, choice, wanted)
     whole = _in_minor_units(pricer.problem, granted)
-    return [{bit: off for bit, off in part.items() if before[bit]} for part, before in zip(whole, granted, strict=True)]
+    idle = _without_effect(pricer.problem, granted, whole)
+    return [
+        {bit: off for bit, off in part.items() if before[bit] and not bit & idle}
+        for part, before in zip(whole, granted, strict=True)
+    ]
 
 
 def wanted_discounts(pricer: Pricer, choice: Choice) -> list[dict[int, int]]:
@@ -253,6 +257,20 @@ def _by_remainder(amount: int, sizes: Sequence[int], scale: int) -> list[int]:
     return shares
 
 
+def _without_effect(problem: Problem, granted: list[dict[int, int]], whole: list[dict[int, int]]) -> int:
+    """Give the promotions, as bits, that are rounded to nothing and without which the order costs the same."""
+    if problem.scale == 1:
+        return 0
+    given, off = _by_promotion(granted), _by_promotion(whole)
+    left, least, idle = sum(given.values()), sum(off.values()), 0
+    for active in reversed(problem.active):
+        part = 0 if off.get(active.bit) else given.get(active.bit, 0)
+        if part and divide_rounded(left - part, problem.scale, problem.rounding) >= least:
+            left -= part
+            idle |= active.bit
+    return idle
+
+
 def _line(problem: Problem, i: int, parts: dict[int, int], ids: dict[int, str]) -> PricedLine:
     line = problem.cart.lines[i]
     paid = problem.amount[i] // problem.scale - sum(parts.values())
@@ -299,14 +317,15 @@ def _applied(
 ) -> list[Applied]:
     """Give the promotions that took something off, in the order in which they did.
 
-    `before` are the discounts before the caps, and before they are rounded. What is rounded with others to nothing has
-    still changed the sum.
+    `before` are the discounts before the caps, and before they are rounded. What is rounded with others to nothing may
+    still have changed the sum.
     """
     problem = pricer.problem
     found = []
     chosen = choice.promotions()
     off = _by_promotion(whole)
     asked_for, given = map(_by_promotion, before)
+    idle = _without_effect(problem, before[1], whole)
     times: dict[int, int] = {}
     for grouping in choice.groupings:
         times.update(grouping.times)
@@ -314,7 +333,7 @@ def _applied(
         if not active.bit & chosen:
             continue
         amount = off.get(active.bit, 0) + off_delivery.get(active.bit, 0)
-        took = amount or given.get(active.bit, 0)
+        took = amount or (not active.bit & idle and given.get(active.bit, 0))
         if not took and active.ready.kind != "gift":
             continue
         asked = asked_for.get(active.bit, 0) // problem.scale

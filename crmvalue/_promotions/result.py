@@ -177,7 +177,7 @@ class Applied:
         Name of the promotion.
     amount : int
         What it takes off lines and delivery [minor units], after caps. 0 for a gift, and where only the order is
-        rounded and the rest of it went to other promotions.
+        rounded, the rest of it went to other promotions, and the order may be dearer without it.
     times : int
         How often it applied: groups of units, or 1.
     blocked_amount : int

@@ -67,15 +67,15 @@ def _no_truth(self: object) -> NoReturn:
     )  # fmt: skip
 
 
-def as_rule(value: object) -> Rule:
+def as_rule(value: object, name: str = "rule") -> Rule:
     """Take a rule; the error for anything else shows one."""
     if not isinstance(value, Condition | AllOf | AnyOf | Not):
-        raise InputError("rule", "a condition such as columns['age'] >= 18", value, hint="put each in parentheses")
+        raise InputError(name, "a condition such as columns['age'] >= 18", value, hint="put each in parentheses")
     return value
 
 
 def _rules(value: Iterable[Rule]) -> tuple[Rule, ...]:
-    rules = tuple(as_rule(rule) for rule in as_ordered_items("rules", value, "a sequence of rules"))
+    rules = tuple(as_rule(rule, "rules") for rule in as_ordered_items("rules", value, "a sequence of rules"))
     if not rules:
         raise InputError("rules", "at least one rule", 0)
     return rules

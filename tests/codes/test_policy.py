@@ -141,7 +141,7 @@ class TestNormalise:
     def test_refusals(self, wrong, rule):
         with pytest.raises(InputError, match=rule) as caught:
             CodePolicy().normalise(wrong)
-        assert caught.value.name == "code"
+        assert caught.value.name == "text"
         assert "9C-D" not in str(caught.value)
 
 
@@ -342,3 +342,4 @@ class TestGenerateCodes:
         with pytest.raises(InputError) as caught:
             generate_codes(CodePolicy(), 1, existing=["2346-789C-DFG4"])
         assert "789C" not in str(caught.value)
+        assert caught.value.name == "existing[0]"

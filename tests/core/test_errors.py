@@ -13,10 +13,17 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
+from crmvalue.codes import CodePolicy, codes_for_messages, generate_codes
 from crmvalue.errors import ConvergenceError, DataWarning, InputError
 from crmvalue.frames import migrate
+from crmvalue.funnels import funnel_conversion
 from crmvalue.journeys import BusinessHours, Cascade, Technician, assign_visits
-from crmvalue.segmentation import Segment, SegmentColumns, evaluate_segments
+from crmvalue.metrics import retention_by_worst_ticket
+from crmvalue.models import BgNbd, compare_models
+from crmvalue.profiles import contact_quality, resolve_profiles
+from crmvalue.promotions import Promotion
+from crmvalue.purchases import split_purchases
+from crmvalue.segmentation import AllOf, Segment, SegmentColumns, evaluate_segments
 
 
 @pytest.mark.parametrize(
@@ -175,12 +182,37 @@ CALLS = {
     "second segment": ("second", lambda: membership().overlap("rich", 1)),
     "groups before": ("before", lambda: migrate(None, FRAME, group="group")),
     "groups now": ("now", lambda: migrate(FRAME, None, group="group")),
+    "existing codes": ("existing[1]", lambda: generate_codes(FEW, 1, existing=[FEW_CODE, "a"])),
+    "messages without codes": ("keys", lambda: codes_for_messages([f"{i}" for i in range(5001)], FEW)),
+    "a typed code": ("text", lambda: FEW.format("a")),
+    "names of models": ("fits", lambda: compare_models(SPLIT, {1: BgNbd(0.2, 4.4, 0.8, 2.4, "day")})),
+    "names of keys": ("keys", lambda: contact_quality(["web"], {1: ["7"]})),
+    "values that never join": (
+        "never",
+        lambda: resolve_profiles([1], CARD, [["card"]], never={"card": [7]}),
+    ),
+    "tickets": ("ticket_time", lambda: worst(["2024-01-02"])),
+    "stages": ("funnel", lambda: funnel_conversion([2, 1], funnel="ab")),
+    "parts of a rule": ("rules", lambda: AllOf([1])),
+    "total of a bundle": ("total", lambda: Promotion.bundle("a", total=0, amount_off=5)),
+    "units to pay": ("n", lambda: Promotion.n_for_m("a", 21, 1)),
 }
+FEW = CodePolicy(alphabet="0123456789", n_random=4)
+FEW_CODE = "57240"
+CARD = {"card": ["7"]}
+SPLIT = split_purchases([1, 1, 2], ["2024-01-01", "2024-02-01", "2024-01-05"], calibration_end="2024-01-20")
 FRAME = pd.DataFrame({"customer": [1, 2], "group": ["a", "b"]})
 
 
 def visits(dates, as_of):
     return assign_visits(dates, ["north"], [Technician("Ivan", hours=OFFICE, districts=["north"])], as_of=as_of)
+
+
+def worst(times):
+    return retention_by_worst_ticket(
+        [1, 2], ["2023-01-01"] * 2, [None] * 2, [1, 2], times, ["minor"] * 2, order=["minor"], as_of="2024-06-01",
+        landmark_days=90, horizon_days=365,
+    )  # fmt: skip
 
 
 def zoned():

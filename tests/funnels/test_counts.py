@@ -241,7 +241,7 @@ class TestConversion:
             ({"counts": [[[10, 5]]]}, "counts", None),
             ({"counts": [10, np.nan]}, "counts", 1),
             ({"counts": [10, 5, 2], "funnel": Funnel(["a", "b"])}, "counts", None),
-            ({"counts": [10, 5], "funnel": ["a", "a"]}, "stages", 1),
+            ({"counts": [10, 5], "funnel": ["a", "a"]}, "funnel", 1),
             ({"counts": [10, 5], "by": ["a"]}, "by", None),
             ({"counts": [[10, 5]]}, "by", None),
             ({"counts": [[10, 5]], "by": ["a", "b"]}, "by", None),

@@ -158,6 +158,13 @@ class TestMemberLevels:
             one = programme(window).member_levels(member, day, amount)
             assert one == programme(window).member_levels(member[mixed], day[mixed], amount[mixed])
 
+    def test_moments_are_not_matched_by_position(self):
+        time = pd.Series(["2024-05-01", "2024-06-01"], index=["b", "a"])
+        with pytest.raises(InputError, match="`time` must be with the same index as `member`"):
+            programme().level_history(pd.Series(["ann", "bob"], index=["a", "b"]), time, [30, 3])
+        with pytest.raises(InputError, match="`time` must be as long as `member`"):
+            programme().level_history(["ann", "bob"], ["2024-05-01"], [30, 3])
+
     def test_changes_become_events_of_journeys(self):
         made = programme(soft_landing=True)
         history = made.level_history(["ann", "bob"], ["2024-05-01", "2024-06-01"], [30, 3], as_of="2027-01-01")

@@ -145,6 +145,20 @@ class TestSplitBudget:
         assert (split.next_ratio[0], split.unspent) == (10, 500)
         assert split.conclusion.endswith("500.00 of the budget is left: no channel can spend more at the ratio of 3.")
 
+    @pytest.mark.parametrize(
+        ("most", "why"),
+        [
+            (10_000, "more would bring less than it costs."),
+            ([3000, 9000], "channels can take no more, or more would bring less than it costs."),
+        ],
+    )
+    def test_what_is_left_is_not_for_a_ratio_that_is_exceeded(self, most, why):
+        """40 customers of 100 for 1,000, and twice as many for four times as much: the ratio is 2 at 4,000."""
+        world = {"spend": [1000] * 2, "n_new": [40] * 2, "value": 100, "elasticity": 0.5, "most": most}
+        split = split_budget(10_000, **world, target_ratio=1.5, keep="total")
+        assert split.spend.tolist() == [4000 if most == 10_000 else 3000, 4000]
+        assert split.conclusion.endswith(f"of the budget is left: {why}")
+
     def test_a_title_names_no_change_of_nothing(self):
         split = split_budget(100, spend=[50, 1e-4], n_new=[10, 1e-9], value=[100, 1e-9], target_ratio=1, keep="each")
         assert split.spend[1] == 0

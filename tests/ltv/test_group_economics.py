@@ -246,6 +246,13 @@ class TestGroupEconomics:
         for i in rows_of(found, "channel"):
             assert found.value[i] == pytest.approx(exact[found.group[i]], abs=0.011, rel=1e-12)
 
+    def test_no_money_is_moved_to_a_month_that_is_over(self):
+        cohort = np.repeat(["2024-01", "2024-02", "2024-03"], 40)
+        found = group_economics({"cohort": cohort}, np.repeat([90, 60, 30], 40) + [-1, 1] * 60, acquisition_cost=20)
+        assert found.moves == (
+            "cohort: clearly above 3: 2024-01 (4.50, at least 4.48); clearly below 3: 2024-03 (1.50, at most 1.52).",
+        )
+
     def test_days_of_cohorts_are_written_as_days(self):
         """Python knows no nanoseconds: such a day was written as 1735689600000000000, and a missing one was a group."""
         cohort = np.array(["2025-01-01", "2025-02-01"], "datetime64[ns]")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.promotions import Caps, Cart, CartLine, Items, PricedCart, Promotion, best_price
+from crmvalue.promotions import Caps, Cart, CartLine, Items, PricedCart, Promotion, best_price, compare_promotions
 from tests.promotions.carts import caps, carts, promotions
 from tests.promotions.references import Reference, cheapest
 
@@ -313,6 +313,14 @@ class TestReasons:
         assert priced.total == 122
         assert [(one.promotion, one.amount) for one in priced.applied] == [("A", 7), ("B", 0)]
         assert priced.rejected == ()
+
+    def test_what_is_rounded_away_and_changes_nothing_was_not_applied(self):
+        half = Promotion.percent("A", "49.995")
+        one = Cart(lines=[CartLine(id="1", product="a", unit_price=1)], currency="UAH")
+        priced = best_price(one, [half], rounded_per="order")
+        assert priced.applied == ()
+        assert [(no.kind, no.reason) for no in priced.rejected] == [("no_benefit", "takes nothing more off this cart")]
+        assert "promotion" not in compare_promotions([one], [], [half], rounded_per="order").by
 
     def test_cap_that_binds_is_counted(self):
         limits = Caps(brand_percent={"b0": 10})

@@ -540,8 +540,7 @@ def _tickets(
     owners, owner = encode_customers("ticket_customer", customer)
     moment = as_time_column("ticket_time", time)
     words, word = as_words("severity", severity)
-    if not len(owner) == len(moment) == len(word):
-        raise InputError("severity", f"as long as `ticket_customer` ({len(owner)} rows)", len(word))
+    require_same_length(ticket_customer=owner, ticket_time=moment, severity=word)
     if len(owner) == 0:
         return owner, moment, word
     places = {name: place for place, name in enumerate(names)}

@@ -354,6 +354,7 @@ def _read_models(
     refuse_unused(time_varying, *fits.values())
     models = {}
     for name, given in fits.items():
+        as_text("fits", name)
         models[name] = as_model_of(f"fits[{name!r}]", given, history, time_varying)
         if name in NAIVE_RULES:
             raise InputError("fits", "names other than those of the naive rules", name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 
 import numpy as np
@@ -80,6 +81,9 @@ class TestComparePromotions:
             applied = [one for p in priced for one in p.applied]
             for name in {one.promotion for one in applied}:
                 assert got[f"promotion {name}"][1] == sum(one.amount for one in applied if one.promotion == name)
+            counted = {key: n for key, (n,) in rows(found, f"n_carts_{when}").items() if key.startswith("promotion ")}
+            times = Counter(f"promotion {one.promotion}" for one in applied)
+            assert {key: n for key, n in counted.items() if n} == dict(times)
         assert found.n_distinct == len(set(bought))
 
     @given(CARTS, promotions(most=4), st.randoms())
