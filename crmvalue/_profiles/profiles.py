@@ -18,6 +18,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_index,
     require_same_length,
+    to_array,
 )
 from crmvalue._core.encoding.customers import are_texts, encode_customers
 from crmvalue._core.frames import Columns
@@ -56,22 +57,15 @@ _REASONS = {TOO_LARGE: "too many records in one profile", KEPT_APART: "would joi
 
 
 def _words_of(value: Any) -> npt.NDArray[np.str_]:
-    items = [as_text("keys", item) for item in as_items("keys", value, "a column of texts")]
+    if getattr(getattr(value, "dtype", None), "kind", "") == "U":
+        return to_array("keys", value, "a column of texts")[0]
+    items = [as_text("keys", item) for item in as_ordered_items("keys", value, "a column of texts")]
     return np.array(items, dtype=np.str_) if items else np.zeros(0, dtype="U1")
 
 
 def _key_columns(value: Any) -> FixedMapping[str, npt.NDArray[np.str_]]:
-    made = {
-        as_text("keys", name): read_only(
-            hand_over(
-                column
-                if getattr(getattr(column, "dtype", None), "kind", "") == "U"
-                else _words_of(as_ordered_items("keys", column, "a column of texts"))
-            )
-        )
-        for name, column in columns_of("keys", value).items()
-    }
-    return FixedMapping(made)
+    columns = columns_of("keys", value).items()
+    return FixedMapping({as_text("keys", name): read_only(_words_of(column)) for name, column in columns})
 
 
 def _same_columns(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
