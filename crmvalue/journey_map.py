@@ -115,13 +115,14 @@ def _sequence(name: str, value: object, kind: type[_T]) -> tuple[_T, ...]:
     rule = f"a list of {'text' if kind is str else kind.__name__}"
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise InputError(name, rule, value)
-    for i, item in enumerate(value):
+    items = tuple(value)
+    for i, item in enumerate(items):
         if not isinstance(item, kind):
             raise InputError(name, rule, item, index=i)
         if kind is str:
             _text(name, item, i)
-    _require_different(name, value)
-    return tuple(value)
+    _require_different(name, items)
+    return items
 
 
 def _emotion(name: str, value: ArrayLike) -> float:

@@ -187,6 +187,42 @@ class TestNumbersThatVanish:
         with np.errstate(all="raise"):
             assert plain(VANISHING[name]()) == usual
 
+    def test_a_value_with_a_bound_next_to_0(self):
+        """The error is that of the value, not of numpy."""
+        curve = survival_curve([1, 2, 2], [True, False, True])
+        with np.errstate(all="raise"), pytest.raises(InputError, match="`low` must be at most `high`"):
+            attrs.evolve(curve, high=np.full_like(curve.high, 5e-324))
+
+    @pytest.mark.slow
+    def test_any_value_with_a_number_next_to_0(self):
+        """Each field of each class: the value is refused, or its properties and picture are the same."""
+        for value, changes in values_next_to_0():
+            usual = shown(value, changes)
+            with np.errstate(all="raise"):
+                assert shown(value, changes) == usual, (type(value).__name__, list(changes))
+
+
+def values_next_to_0():
+    """Give each public value and, for each of its fields of floats, the field with its first number next to 0."""
+    for value in importlib.import_module("tests.core.public_values").VALUES:
+        for field in attrs.fields(type(value)):
+            part = getattr(value, field.name)
+            if field.init and isinstance(part, float):
+                yield value, {field.alias: 5e-324}
+            elif field.init and isinstance(part, np.ndarray) and part.dtype.kind == "f" and part.size:
+                yield value, {field.alias: np.where(np.arange(part.size).reshape(part.shape) == 0, 5e-324, part)}
+
+
+def shown(value, changes):
+    """Give the properties and the picture of a changed value, or None where it is refused."""
+    try:
+        changed = attrs.evolve(value, **changes)
+        names = [name for name, part in vars(type(changed)).items() if isinstance(part, property)]
+        properties = [plain(getattr(changed, name, None)) for name in names]
+        return properties, plain(changed.to_vega()) if hasattr(changed, "to_vega") else None
+    except InputError:
+        return None
+
 
 class TestThreads:
     """Eight threads at once: the same answers, and the state of the process is as before."""

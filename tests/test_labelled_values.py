@@ -456,6 +456,14 @@ class TestColumnsBesideCustomers:
         with pytest.raises(InputError, match="without 10, 20, 30 and 1 more"):
             HISTORY.with_covariates({"income": frame["income"]}, customer=frame["id"].tolist())
 
+    def test_row_numbers_of_a_filtered_table(self):
+        """They hold all customers by accident, and others; of customers, the index has a name, or those alone."""
+        rows = pd.Series(np.arange(50.0), index=range(1, 51))
+        with pytest.raises(InputError, match=r"may be row numbers of a filtered table; .* rename_axis\('customer'\)"):
+            HISTORY.with_covariates({"income": rows})
+        for column in (rows.rename_axis("id"), rows[[10, 20, 30]], rows[::-1]):
+            assert HISTORY.with_covariates({"income": column}).covariate("income").tolist() == [29, 9, 19]
+
     def test_chosen_customers(self):
         assert HISTORY[by_customer([True, False, True])].customer.tolist() == [30, 20]
         assert HISTORY[labelled([2, 0], "ab")].customer.tolist() == [20, 30]

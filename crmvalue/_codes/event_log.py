@@ -62,6 +62,12 @@ def _refusal(name: str, value: Any) -> str:
     return as_text(name, value)
 
 
+def _code_value(name: str, value: Any) -> Any:
+    if value is not None and not attrs.has(type(value)):
+        raise InputError(name, "a code, a certificate or a ledger", value)
+    return value
+
+
 @attrs.frozen(kw_only=True)
 class Outcome(Generic[_T]):
     """The answer to a request: the code, certificate or ledger as it is now, and the reason of a refusal.
@@ -83,7 +89,7 @@ class Outcome(Generic[_T]):
     (False, 'the code or certificate has expired')
     """
 
-    value: _T
+    value: _T = checked_field("value", _code_value)
     refusal: str = checked_field("refusal", _refusal, default="")
     is_duplicate: bool = checked_field("is_duplicate", as_flag, default=False)
 

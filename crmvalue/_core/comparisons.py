@@ -63,6 +63,7 @@ def leaders(x: Floats, *, size: float | None = None) -> Integers:
     return np.nonzero(x >= x.max(initial=-np.inf) - _ROUNDED * size)[0]
 
 
+@np.errstate(under="ignore")
 def just_below(threshold: FloatOrArray | float) -> FloatOrArray:
     """Give the smallest number that counts as the threshold: 0.15 / 0.05 is a little below 3 by rounding alone."""
     lowest: FloatOrArray = threshold * (1.0 - np.copysign(_ROUNDED, threshold))

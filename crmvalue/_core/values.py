@@ -134,9 +134,13 @@ def stay_frozen(cls: type[_T]) -> type[_T]:
     """Keep the arrays of a class read-only in its copies and pickles, and make its values unhashable.
 
     Its columns of pandas must have one index, those of other lengths another one: rows are matched by position.
+    Numbers next to 0 become 0 in its checks and properties, whatever the caller's `np.errstate` says of underflow.
     """
     made: Any = cls
-    init, restore = made.__init__, made.__setstate__  # attrs wrote them
+    init, restore = np.errstate(under="ignore")(made.__init__), made.__setstate__  # attrs wrote them
+    for name, part in list(vars(made).items()):
+        if isinstance(part, property) and part.fget is not None:
+            setattr(made, name, property(np.errstate(under="ignore")(part.fget)))
 
     @wraps(init)
     def init_of_columns(self: _T, *args: Any, **named: Any) -> None:
@@ -511,6 +515,7 @@ def require_columns(value: Any, n: int, names: Iterable[str], what: str, *, leas
             raise InputError(name, f"one for each of the {n} {what}", len(column))
 
 
+@np.errstate(under="ignore")
 def require_at_most(value: Any, *names: str) -> None:
     """Check that the named numbers, columns or days of a value do not fall from one to the next, but for rounding.
 

@@ -184,6 +184,7 @@ def _shares(matured: Integers) -> tuple[Floats, tuple[Floats, Floats]]:
     return share, (low, high)
 
 
+@np.errstate(under="ignore")
 def forecast_parts(
     n_deals: Integers, n_won: Integers, expected: Floats, interval: Interval, off: Collection[str]
 ) -> Parts:

@@ -19,6 +19,7 @@ __all__ = ["costs_parts", "liability_parts", "matched_parts", "rates_parts", "si
 _MOST_DATES, _MOST_MONTHS, _MOST_SIMULATED, _MOST_PERIODS = 10, 12, 24, 18
 
 
+@np.errstate(under="ignore")
 def liability_parts(points: float, liability: Floats) -> Parts:
     """Draw what is owed for points at each reporting date, and at some of many."""
     owed = np.array([points, *liability])

@@ -18,6 +18,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_index,
     require_same_length,
+    to_array,
 )
 from crmvalue._core.encoding.customers import are_texts, encode_customers
 from crmvalue._core.frames import Columns
@@ -46,7 +47,7 @@ from crmvalue._profiles.scores import ScoredPairs
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
@@ -55,23 +56,18 @@ __all__ = ["IdentityEvents", "MergeStep", "Profiles", "RefusedKeys", "resolve_pr
 _REASONS = {TOO_LARGE: "too many records in one profile", KEPT_APART: "would join a pair that stays apart"}
 
 
-def _words_of(value: Any, name: str = "keys") -> npt.NDArray[np.str_]:
-    items = [as_text(name, item) for item in as_items(name, value, "a column of texts")]
+def _words_of(value: Any, name: str = "keys", take: Callable[..., list[Any]] = as_items) -> npt.NDArray[np.str_]:
+    if getattr(getattr(value, "dtype", None), "kind", "") == "U":
+        return to_array(name, value, "a column of texts")[0]
+    items = [as_text(name, item) for item in take(name, value, "a column of texts")]
     return np.array(items, dtype=np.str_) if items else np.zeros(0, dtype="U1")
 
 
 def _key_columns(value: Any) -> FixedMapping[str, npt.NDArray[np.str_]]:
-    made = {
-        as_text("keys", name): read_only(
-            hand_over(
-                column
-                if getattr(getattr(column, "dtype", None), "kind", "") == "U"
-                else _words_of(as_ordered_items("keys", column, "a column of texts"))
-            )
-        )
-        for name, column in columns_of("keys", value).items()
-    }
-    return FixedMapping(made)
+    columns = columns_of("keys", value).items()
+    return FixedMapping(
+        {as_text("keys", name): read_only(_words_of(column, take=as_ordered_items)) for name, column in columns}
+    )
 
 
 def _same_columns(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:

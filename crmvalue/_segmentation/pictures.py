@@ -54,6 +54,7 @@ def lorenz_parts(customer_share: Floats, value_share: Floats) -> Parts:
     )
 
 
+@np.errstate(under="ignore")
 def summary_parts(names: tuple[str, ...], n_customers: Integers, value: Floats) -> Parts:
     """Draw the value of each group, with its shares of the value and of the customers."""
     order = np.argsort(-value, kind="stable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import json
+from collections import deque
 from datetime import date
 
 import attrs
@@ -325,6 +326,10 @@ class TestJson:
 
 
 class TestThePersonaAndTheEvidence:
+    @pytest.mark.parametrize("kind", [list, tuple, deque])
+    def test_any_sequence_is_taken(self, kind):
+        assert Persona("a", needs=kind(["time", "rest"])).needs == ("time", "rest")
+
     """Values of their own; a text stands for a persona of whom only the name is known."""
 
     def test_a_text_is_a_name(self):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from itertools import chain, pairwise
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -302,6 +303,19 @@ class TestProfiles:
     def test_a_record_that_occurs_twice_is_named(self):
         with pytest.raises(InputError, match="got 'a'"):
             resolve_profiles(["a", "a"], {"card": ["1", "2"]}, ["card"])
+
+    def test_keys_of_the_caller_are_copied(self):
+        card = np.array(["a", "a"])
+        again = attrs.evolve(resolve_profiles([1, 2], {"card": card}, ["card"]), keys={"card": card})
+        card[1] = "b"
+        assert again.keys["card"].tolist() == ["a", "a"]
+
+    def test_masked_keys_are_refused(self):
+        """A log may miss keys; a value says of each record what it is."""
+        made = resolve_profiles([1, 2], {"card": np.ma.array(["a", "b"], mask=[False, True])}, ["card"])
+        assert made.keys["card"].tolist() == ["A", ""]
+        with pytest.raises(InputError, match="without masked values"):
+            attrs.evolve(made, keys={"card": np.ma.array(["a", "b"], mask=[False, True])})
 
     def test_questions_about_unknown_records_are_refused(self):
         profiles = resolve_profiles([1, 2], {"card": ["a", "a"]}, ["card"])

@@ -631,15 +631,14 @@ def has_priors(priors: object) -> bool:
 
 def read_priors(priors: Any, parameters: Parameters) -> dict[str, tuple[float, float]]:
     """Check priors: of a positive parameter median and log-scale spread, of a coefficient mean and deviation."""
-    if not has_priors(priors):
-        return {}
     checked = {}
-    for name, prior in priors.items():
+    for name, prior in priors.items() if has_priors(priors) else ():
         if name not in parameters.names:
             raise InputError("priors", f"for parameters of the model ({', '.join(parameters.names)})", name)
-        pair = np.asarray(prior, dtype=object)
+        rule = "a pair: median and log-scale spread"
+        pair, _ = to_array(f"priors[{name!r}]", prior, rule, as_objects=True)
         if pair.shape != (2,):
-            raise InputError(f"priors[{name!r}]", "a pair: median and log-scale spread", prior)
+            raise InputError(f"priors[{name!r}]", rule, prior)
         centre = as_float(f"median of priors[{name!r}]", pair[0])
         if parameters.positive[parameters.names.index(name)]:
             as_positive(f"median of priors[{name!r}]", centre)

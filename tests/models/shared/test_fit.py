@@ -69,7 +69,17 @@ class TestPriors:
     @FITS
     @pytest.mark.parametrize(
         "priors",
-        [5, "r", {"r": 1.0}, {"r": (1, 1, 1)}, {"r": ("a", 1)}, {"r": (None, 1)}, {"r": (1, 0)}, {"x": (1, 1)}],
+        [
+            5,
+            "r",
+            {"r": 1.0},
+            {"r": (1, 1, 1)},
+            {"r": ("a", 1)},
+            {"r": (None, 1)},
+            {"r": (1, 0)},
+            {"x": (1, 1)},
+            {"r": np.ma.array([1.0, 1.0], mask=[False, True])},
+        ],
     )
     def test_rejections(self, fit, priors):
         with pytest.raises(InputError, match="priors"):
