@@ -112,12 +112,14 @@ def imports_of(tree, package):
                     found.extend((f"crmvalue.{name}", runs) for name in names)
                 else:
                     found.append((module, runs))
-            elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            elif isinstance(child, ast.If) and any(
+                isinstance(part, ast.Name) and part.id == "TYPE_CHECKING" for part in ast.walk(child.test)
+            ):
                 visit(ast.Module(child.body, []), runs=False)
                 visit(ast.Module(child.orelse, []), runs=runs)
-            elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            elif isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
                 visit(child, runs=False)  # the decorators and defaults, which do run, import nothing
-            else:
+            elif not isinstance(child, ast.expr):  # no expression holds an import
                 visit(child, runs=runs)
 
     visit(tree, runs=True)

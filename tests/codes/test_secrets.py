@@ -22,10 +22,9 @@ from crmvalue.codes import (
     generate_codes,
 )
 from crmvalue.errors import InputError
-from tests.codes.makers import KEY, PHONE, PIN, SECRET_CODE, make_code, make_gift, pay, reserve
+from tests.codes.makers import KEY, PHONE, PIN, SECRET_CODE, fast_hashes, make_code, make_gift, pay, reserve
 
 NOW = "2026-03-02T12:00"
-CODE = make_code(SECRET_CODE, policy=CodePolicy(), phone=PHONE, pin=PIN)
 GIFTS = [make_gift(text=SECRET_CODE, policy=CodePolicy(), one_time_by=kind) for kind in ("time", "counter")]
 PASSWORDS = [gift.password(time=NOW, key=KEY) for gift in GIFTS]
 SECRETS = [
@@ -53,14 +52,17 @@ def shown(value):
     return "\n".join([repr(value), str(value), f"{value}", "%s %r" % (value, value)])  # noqa: UP031 - as a log does it
 
 
-OUTCOMES = [
-    reserve(CODE, text=SECRET_CODE, phone=PHONE, pin=PIN),
-    reserve(CODE, text=SECRET_CODE, phone=PHONE, pin="0000"),
-    *(pay(gift, code=SECRET_CODE, time=NOW) for gift in GIFTS),
-    *(pay(gift, code=SECRET_CODE, time=NOW, password="0") for gift in GIFTS),  # noqa: S106 - a wrong one
-    GIFTS[0].reissue("n", time=NOW, code=SECRET_CODE, phone=PHONE, key=KEY),
-    CertificateLedger().store(GIFTS[0]),
-]
+with pytest.MonkeyPatch.context() as patch:
+    fast_hashes(patch)
+    CODE = make_code(SECRET_CODE, policy=CodePolicy(), phone=PHONE, pin=PIN)
+    OUTCOMES = [
+        reserve(CODE, text=SECRET_CODE, phone=PHONE, pin=PIN),
+        reserve(CODE, text=SECRET_CODE, phone=PHONE, pin="0000"),
+        *(pay(gift, code=SECRET_CODE, time=NOW) for gift in GIFTS),
+        *(pay(gift, code=SECRET_CODE, time=NOW, password="0") for gift in GIFTS),  # noqa: S106 - a wrong one
+        GIFTS[0].reissue("n", time=NOW, code=SECRET_CODE, phone=PHONE, key=KEY),
+        CertificateLedger().store(GIFTS[0]),
+    ]
 VALUES = [CODE, *GIFTS, *OUTCOMES, *(outcome.value for outcome in OUTCOMES)]
 
 

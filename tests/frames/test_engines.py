@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -27,9 +28,11 @@ from crmvalue.models import (
 )
 from crmvalue.purchases import split_purchases, summarise_purchases
 from tests.frames.engines import ENGINES, LOCAL_SPARK, needs, read, without_local_spark
-from tests.frames.logs import AMOUNTS, DATES, IDS, assert_close, compare, few, make_log, table_of
+from tests.frames.logs import AMOUNTS, DATES, IDS, assert_close, compare, make_log, table_of
 
-each_engine = pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.name)
+each_engine = pytest.mark.parametrize(
+    "engine", [pytest.param(e, id=e.name, marks=pytest.mark.slow if e.is_slowest else ()) for e in ENGINES]
+)
 each_fast_engine = pytest.mark.parametrize(
     "engine", [engine for engine in ENGINES if not engine.is_slow], ids=lambda engine: engine.name
 )
@@ -52,13 +55,18 @@ def cdnow(refunds):
     return pa.table({"customer_id": names, "order_date": log.date.astype("datetime64[s]"), "amount": amount})
 
 
-def check_cdnow(engine, refunds):
-    """Go from the orders of CDNOW to values, in the frame of an engine and on arrays."""
+@functools.cache
+def cdnow_on_arrays(refunds):
+    """Go from the orders of CDNOW to values on arrays, once for all engines."""
     table = cdnow(refunds)
     history = summarise_purchases(*(table[name] for name in table.column_names), as_of="1997-09-30", refunds=refunds)
     fit, spend_fit = fit_bg_nbd(history), fit_gamma_gamma(history, zeros="drop")
-    values = customer_values(history, fit, spend_fit, **TERMS)
+    return table, history, fit, spend_fit, customer_values(history, fit, spend_fit, **TERMS)
 
+
+def check_cdnow(engine, refunds):
+    """Go from the orders of CDNOW to values, in the frame of an engine and on arrays."""
+    table, history, fit, spend_fit, values = cdnow_on_arrays(refunds)
     orders = engine.make(table)
     customers = frames.summarise(orders, as_of="1997-09-30", refunds=refunds)
     found = frames.fit(customers, "bg_nbd"), frames.fit(customers, "gamma_gamma")
@@ -206,7 +214,7 @@ class TestSearched:
 
     @pytest.mark.parametrize("engine", SEARCHES)
     def test_summarise(self, engine):
-        @few(engine)
+        @settings(max_examples=12)
         @given(tables(), OPTIONS)
         def search(table, options):
             compare(engine, table, **options)

@@ -9,7 +9,7 @@ former. `early` is 0 for BG/NBD and 1 for MBG/NBD: tosses of the coin before the
 from __future__ import annotations
 
 import itertools
-from functools import cache
+from functools import cache, lru_cache
 
 import mpmath
 import mpmath as mp
@@ -54,12 +54,11 @@ def likelihood_by_integration(r, alpha, a, b, x, t_x, age, *, early, digits):
     with mp.workdps(digits):
         r, alpha, a, b, t_x, age = _numbers(r, alpha, a, b, t_x, age)
         tosses = x + early
+        buys_until = {end: _gamma_mean(r, alpha, lambda u, end=end: u**x * mp.exp(-u * end)) for end in (age, t_x)}
 
         def of_p(p):
-            alive = (1 - p) ** tosses * _gamma_mean(r, alpha, lambda u: u**x * mp.exp(-u * age))
-            lost = (
-                p * (1 - p) ** (tosses - 1) * _gamma_mean(r, alpha, lambda u: u**x * mp.exp(-u * t_x)) if tosses else 0
-            )
+            alive = (1 - p) ** tosses * buys_until[age]
+            lost = p * (1 - p) ** (tosses - 1) * buys_until[t_x] if tosses else 0
             return (alive + lost) * p ** (a - 1) * (1 - p) ** (b - 1) / mp.beta(a, b)
 
         return mp.quad(of_p, [0, 1])
@@ -309,14 +308,20 @@ def average_over_beta(function, a, b):
     top = share**a * (1 - share) ** b  # `quad` looks at absolute errors, so the integrand is about 1
 
     def integrand(y):
-        p, rest = 1 / (1 + mpmath.exp(-y)), 1 / (1 + mpmath.exp(y))
-        return p**a * rest**b * function(p, rest) / top
+        p, rest, density = _logistic_beta(a, b, y, mpmath.mp.prec)
+        return density * function(p, rest) / top
 
     left, right = -130 / min(a, mpf(1)), 130 / min(b, mpf(1))
     middle, width = mpmath.log(a / b), mpmath.sqrt(1 / a + 1 / b)
     points = [middle + k * width for k in (-20, -8, -3, 0, 3, 8, 20)] + [middle - 40, middle + 40]
     points = sorted({left, right, *(point for point in points if left < point < right)})
     return top * mpmath.quad(integrand, points) / mpmath.beta(a, b)
+
+
+@lru_cache(maxsize=20_000)  # many means over one distribution look at the same points
+def _logistic_beta(a, b, y, _prec):
+    p, rest = 1 / (1 + mpmath.exp(-y)), 1 / (1 + mpmath.exp(y))
+    return p, rest, p**a * rest**b
 
 
 def contract_survival(alpha, beta, c, t):
