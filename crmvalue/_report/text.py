@@ -88,6 +88,12 @@ def format_groups(summary: GroupSummary) -> str:
     lines += _wrap(f"Due in a first win-back run on {summary.as_of}: {_due(summary)}.")
     actions = dict(zip(summary.groups.names, summary.groups.actions, strict=True))
     if summary.attention:
+        n_active, *silent = summary.stages.n_customers.tolist()
+        if n_active and not any(silent):
+            lines += _wrap(
+                "The groups rank the customers of this log: nobody in it has been silent for 9 months yet, so names of "
+                "groups that follow mean silent beside the others, not lost."
+            )
         lines.append("  Groups to act on, most urgent first:")
         for name in summary.attention:
             lines += _wrap(f"{name}: {actions[name]}", indent=4)
