@@ -506,6 +506,10 @@ class TestSides:
             written = p_text(p, alpha)
             assert (float(written.split()[-1]) < alpha or "<" in written) == (p < alpha)
 
+    def test_one_day(self):
+        results = known("JourneyResults", within_days=1, n_by_decision=[[1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]])
+        assert "in one row whose 1 day is over." in results.conclusion
+
     def test_in_sentences(self):
         score = known("LeadScoreFit", auc=0.5601, auc_interval=Interval(np.float64(0.50031), np.float64(0.6)))
         assert "tells buyers from others: AUC 0.560 (95 % interval 0.5003 to 0.600)" in score.conclusion
