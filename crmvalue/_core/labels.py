@@ -187,9 +187,9 @@ def _differ_alike(texts: list[str], shares: Sequence[float]) -> bool:
 
 def decimals_apart(x: float, y: float, digits: int) -> tuple[str, str]:
     """Write two numbers with so many decimals, or more where different ones would look the same."""
-    enough = (n for n in range(digits, 10) if f"{x:z.{n}f}" != f"{y:z.{n}f}")
+    enough = (n for n in range(digits, 10) if f"{x:z,.{n}f}" != f"{y:z,.{n}f}")
     digits = next(enough, digits) if x != y else digits
-    return f"{x:z.{digits}f}", f"{y:z.{digits}f}"
+    return f"{x:z,.{digits}f}", f"{y:z,.{digits}f}"
 
 
 def on_its_side(x: Any, limit: float, digits: int = 2, form: str = "z", kind: str = "f") -> str:

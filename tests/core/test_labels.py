@@ -31,6 +31,7 @@ from crmvalue._core.labels import (
     span,
     times,
 )
+from crmvalue._models.seasons.calendar_fit import _compared
 from crmvalue.attribution import Paths, attribute, channel_returns
 from crmvalue.cohorts import cohort_ltv, retention_triangle
 from crmvalue.errors import InputError
@@ -498,6 +499,7 @@ class TestSides:
         assert on_its_side(0.50031, 0.5, 3) == "0.5003"
         assert on_its_side(np.float64(-0.02), 0, 1, "+z") == "-0.02"
         assert on_its_side(1234.5, 0, 0, "z,") == "1,234"
+        assert _compared(-17_080.851, -17_080.854).endswith("-17,080.851 with the calendar, -17,080.854 without it")
         assert [fraction(x) for x in (0, 0.003, 0.456, 0.9997, 1)] == ["0.00", "0.003", "0.46", "0.9997", "1.00"]
 
     @hypothesis.given(st.floats(0, 1), st.sampled_from([0.01, 0.05, 0.1]))

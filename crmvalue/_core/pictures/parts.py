@@ -245,7 +245,7 @@ def _signed(text: str) -> str:
 
 def tick(value: float, form: Form) -> str:
     """Write a number at an axis; shares with all their digits, so that those of near ticks differ."""
-    return _signed(f"{100 * value:.3g} %") if form == "share" else shown(value, form)
+    return _signed(f"{decimal(100 * value, 3)} %") if form == "share" else shown(value, form)
 
 
 def cut(text: str, longest: int = LONGEST_LABEL) -> str:
