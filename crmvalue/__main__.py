@@ -399,7 +399,7 @@ def _means(options: argparse.Namespace, log: Log, terms: CustomerTerms | None) -
 
 def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | None) -> list[str]:
     """Say which terms differ by customer, and whose service is expected to cost more than they bring."""
-    from crmvalue._core.labels import counted
+    from crmvalue._core.labels import counted, money
 
     if terms is None:
         return []
@@ -411,7 +411,7 @@ def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | No
         return lines
     loss = columns["clv"] < 0
     if loss.any():
-        cost = f"{-columns['clv'][loss].sum():z,.2f}"
+        cost = money(-columns["clv"][loss].sum())
         n, are = int(loss.sum()), "is" if loss.sum() == 1 else "are"
         of_all = counted(len(loss), "customer")
         lines.append(f"  {n:,} of {of_all} {are} expected to cost {cost} more than they bring.")
@@ -421,22 +421,23 @@ def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | No
 
 def _describe_unmatched(options: argparse.Namespace, terms: CustomerTerms | None) -> list[str]:
     """Say which terms are of no use, how many customers are in one file only, and how many rows are of no customer."""
+    from crmvalue._core.labels import as_given, counted
+
     lines: list[str] = []
     if terms is None:
         return lines
     if terms.acquisition_cost is not None and not terms.mean("acquisition_cost"):
         lines.append("  No LTV:CAC: the acquisition cost of all customers is 0.")
+    of_all = counted(len(terms.customer), "customer")
     for name, n in terms.n_filled:
         column = f"the column {name} of the file of --terms"
         if isinstance(getattr(options, name), dict):
             lines.append(f"  {_OPTIONS[name]} is used for all customers, and {column} for none.")
         else:
-            used = (
-                f"{_OPTIONS[name]} {getattr(options, name):.12g} is used for {n:,} of {len(terms.customer):,} customers"
-            )
-            lines.append(f"  {used}, {column} for the others.")
+            number = as_given(getattr(options, name))
+            lines.append(f"  {_OPTIONS[name]} {number} is used for {n:,} of {of_all}, {column} for the others.")
     if terms.n_absent:
-        lines.append(f"  Not in the file of --terms: {terms.n_absent:,} of {len(terms.customer):,} customers.")
+        lines.append(f"  Not in the file of --terms: {terms.n_absent:,} of {of_all}.")
         lines.append("  They have the numbers that the options give for all.")
     if terms.n_unknown:
         rows = "1 customer" if terms.n_unknown == 1 else f"{terms.n_unknown:,} customers"
@@ -464,7 +465,9 @@ def _refuse(options: argparse.Namespace, arguments: Sequence[str], without: str)
 
 def _describe_table(ahead: ModelSummary, path: str, n_guarded: int) -> list[str]:
     """Say what was written, and which customers were changed."""
-    lines = [f"Wrote the table of {ahead.n_customers:,} customers to {path}."]
+    from crmvalue._core.labels import counted
+
+    lines = [f"Wrote the table of {counted(ahead.n_customers, 'customer')} to {path}."]
     if ahead.value is None:
         lines.append("Its column clv is empty, because the value is not known.")
     else:
@@ -637,6 +640,8 @@ def _describe_gap(orders: OrderFile) -> list[str]:
 
 def _describe_copies(orders: OrderFile, duplicates: str) -> list[str]:
     """Say how many rows are copies, in which columns, and what was done with them."""
+    from crmvalue._core.labels import counted
+
     n = orders.n_duplicates
     if n is None:
         why = "a column that is not used is not UTF-8"
@@ -647,7 +652,9 @@ def _describe_copies(orders: OrderFile, duplicates: str) -> list[str]:
     done = "Left out" if duplicates == "drop" else "Counted like the others; --duplicates drop leaves them out"
     files = "files" if orders.n_files > 1 else "file"
     lines = [f"{n:,} {what} of another row, in all {orders.n_columns} columns of the {files}."]
-    lines += [f"In {other!r}: {n_both:,} rows that {first!r} has too." for first, other, n_both in orders.copied[:3]]
+    lines += [
+        f"In {other!r}: {counted(n_both, 'row')} that {first!r} has too." for first, other, n_both in orders.copied[:3]
+    ]
     if len(orders.copied) > 3:
         lines.append(f"{len(orders.copied) - 3:,} more pairs of files share rows.")
     lines.append(f"{done}.")

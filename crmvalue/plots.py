@@ -44,7 +44,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.comparisons import leaders
 from crmvalue._core.labels import as_given, by_name
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, Style, as_cells, cut, evenly, shown, stretch
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, Style, as_cells, cut, evenly, shown, shown_beside, stretch
 from crmvalue._core.pictures.pictured import Picture
 from crmvalue._plots.cascade import cascade_timeline
 from crmvalue._plots.rates import as_model, leaving_rates, purchase_rates
@@ -439,8 +439,8 @@ def compare_ltv_to_cac(
     rest = f": {len(order):,} of {len(ratio):,}, best and worst" if len(order) < len(ratio) else ""
     rest += f"; {free:,} without a cost left out" if free else ""
     if ratio.min() < 1:
-        title = f"{worst} loses money: a customer brings {shown(ratio.min())} times their cost"
-    said = [shown(one) for one in ratio[order]]
+        title = f"{worst} loses money: a customer brings {shown_beside(float(ratio.min()), 1)} times their cost"
+    said = [shown_beside(one, 1) for one in ratio[order].tolist()]
     healthy = next(band.low for band in LTV_TO_CAC_BANDS.bands if band.name == "healthy")
     return Picture(
         Parts(

@@ -296,26 +296,25 @@ class CohortComparison(Columns, Pictured):
     @property
     def conclusion(self) -> str:
         """The clearest difference in words, or that no difference is shown."""
-        level = f"at the {100 * (1 - self.level):.3g} % level"
+        alpha = 1 - self.level
+        level, p = f"at the {100 * alpha:.3g} % level", p_text(self.p_value, alpha)
         k = len(self.names)
         what = f"{self.measure[:1].upper()}{self.measure[1:]}"
         clearest = self._clearest()
         if clearest is None:
-            if self.p_value < 1 - self.level:
-                return (
-                    f"{what} differs among the {k} cohorts {level} ({p_text(self.p_value)}), but no single pair does."
-                )
+            if self.p_value < alpha:
+                return f"{what} differs among the {k} cohorts {level} ({p}), but no single pair does."
             return (
-                f"{what}: no difference among the {k} cohorts is shown {level} ({p_text(self.p_value)}). "
+                f"{what}: no difference among the {k} cohorts is shown {level} ({p}). "
                 "This does not prove that they are equal."
             )
         said = f"{clearest[0]} keeps its customers better than {clearest[1]}"
         if k == 2:
-            return f"{what}: {said} ({p_text(self.p_value)}).{self._older(clearest[0])}"
+            return f"{what}: {said} ({p}).{self._older(clearest[0])}"
         n = int(self.differs.sum())
         return (
             f"{what}: {n} of {counted(len(self.first), 'pair')} of cohorts {'differs' if n == 1 else 'differ'} {level} "
-            f"after correction; most clearly, {said} ({p_text(self.pair_p_value[self.differs].min())})."
+            f"after correction; most clearly, {said} ({p_text(self.pair_p_value[self.differs].min(), alpha)})."
             f"{self._older(clearest[0])}"
         )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from crmvalue._core.labels import as_given, on_its_side
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
@@ -225,9 +226,13 @@ def lengths_of_skewed(
     return ends[0], ends[1]
 
 
-def p_text(p: float) -> str:
-    """Write a p-value with two digits."""
-    return "p < 0.0001" if p < 0.0001 else f"p {p:.2g}"
+def p_text(p: float, alpha: float) -> str:
+    """Write a p-value with two digits, or more where it would not be on its side of `alpha`: "p 0.0496"."""
+    least = min(0.0001, round(alpha, 12))
+    if p < least:
+        return f"p < {as_given(least)}"
+    text = on_its_side(p, alpha, 2, kind="g")
+    return f"p {as_given(text) if 'e' in text else text}"
 
 
 def rates_z(x1: Integers, n1: Integers, x0: Integers | int, n0: Integers | int) -> Floats:

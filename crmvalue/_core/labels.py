@@ -25,14 +25,17 @@ __all__ = [
     "by_name",
     "columns_of",
     "counted",
+    "decimal",
     "decimals_apart",
     "figure",
+    "fraction",
     "has_columns",
     "in_percent",
     "labelled",
     "listed",
     "money",
     "name_text",
+    "on_its_side",
     "percent",
     "percents",
     "points",
@@ -40,6 +43,8 @@ __all__ = [
     "span",
     "times",
 ]
+
+_LEAST_WRITTEN = 1e-9  # a smaller number is written in words
 
 HINT_OF_CATEGORIES = "for a category, give a 0/1 column for each value but one"
 
@@ -175,15 +180,34 @@ def percents(*shares: float) -> list[str]:
 def _differ_alike(texts: list[str], shares: Sequence[float]) -> bool:
     """Whether each text differs from the next one as the shares do, to half of the difference."""
     meant = [100 * (x - y) for x, y in pairwise(shares)]
-    shown = [float(x[:-1]) - float(y[:-1]) for x, y in pairwise(texts)]
+    written = [float(text[:-1].replace(",", "")) for text in texts]
+    shown = [x - y for x, y in pairwise(written)]
     return all(abs(x - y) <= 0.5 * abs(y) for x, y in zip(shown, meant, strict=True))
 
 
 def decimals_apart(x: float, y: float, digits: int) -> tuple[str, str]:
     """Write two numbers with so many decimals, or more where different ones would look the same."""
-    enough = (n for n in range(digits, 10) if f"{x:z.{n}f}" != f"{y:z.{n}f}")
+    enough = (n for n in range(digits, 10) if f"{x:z,.{n}f}" != f"{y:z,.{n}f}")
     digits = next(enough, digits) if x != y else digits
-    return f"{x:z.{digits}f}", f"{y:z.{digits}f}"
+    return f"{x:z,.{digits}f}", f"{y:z,.{digits}f}"
+
+
+def on_its_side(x: Any, limit: float, digits: int = 2, form: str = "z", kind: str = "f") -> str:
+    """Write a number with so many decimals, or more where it would be on the other side of a limit, or on it.
+
+    For `kind` "g" the digits are significant ones. Beside 0.5, 0.50031 is "0.5003".
+    """
+    x, limit = float(x), round(float(limit), 12)
+    texts = (f"{x:{form}.{n}{kind}}" for n in range(digits, 18))
+    sides = ((text, float(text.replace(",", "")) - limit) for text in texts)
+    return next((text for text, y in sides if np.sign(y) == np.sign(x - limit)), f"{x:{form}.{digits}{kind}}")
+
+
+def fraction(share: Any, *beside: Any) -> str:
+    """Write a share as a number with two decimals, or with more where it or one `beside` it would be 0 or 1."""
+    known = [x for x in map(float, (share, *beside)) if 1e-9 < x < 1 - 1e-9]
+    digits = next((n for n in range(2, 12) if all(0 < round(x, n) < 1 for x in known)), 2)
+    return f"{float(share):z.{digits}f}"
 
 
 def times(factor: Any) -> str:
@@ -200,7 +224,7 @@ def points(difference: Any) -> str:
 def _hundredths(share: Any, digits: int, sign: str) -> str:
     x = 100 * float(share)
     if not 1e-12 < abs(x) < 1:
-        return f"{x:{sign}z.{digits}f}"
+        return f"{x:{sign}z,.{digits}f}"
     whole, decimals = f"{x:{sign}.{max(digits, 1 - math.floor(math.log10(abs(x))))}f}".split(".")
     decimals = decimals.rstrip("0").ljust(digits, "0")
     return f"{whole}.{decimals}" if decimals else whole
@@ -222,16 +246,32 @@ def money(amount: Any, *beside: Any, form: str = "z,") -> str:
 
 def figure(x: Any, *, sign: bool = False, digits: int = 4) -> str:
     """Write a quantity of any size with so many significant digits, and with all whole ones: "0.1235", "+123,457"."""
-    form = ",.0f" if 10.0 ** (digits - 1) <= abs(x) < 1e15 else f",.{digits}g"  # :g alone writes 1.2e+05
-    return format(float(x), f"{'+' if sign else ''}z{form}")
+    if 10.0 ** (digits - 1) <= abs(x) < 1e15:  # :g alone writes 1.2e+05
+        return f"{float(x):{'+' if sign else ''}z,.0f}"
+    return decimal(x, digits, "+" if sign else "")
+
+
+def decimal(x: Any, digits: int, sign: str = "") -> str:
+    """Write a number with so many significant digits, a small one without an exponent: "0.00000046", "almost 0"."""
+    x = float(x)
+    if not 0 < abs(x) < 1e-4:
+        return f"{x:{sign}z,.{digits}g}"
+    if abs(x) < _LEAST_WRITTEN:
+        return "almost 0"
+    return f"{x:{sign}.{digits - 1 - math.floor(math.log10(abs(x)))}f}".rstrip("0")
 
 
 def as_given(x: Any) -> str:
-    """Write a number as it was given, with all of its digits: "1234567", "33.3333333", "1e-05"."""
-    return f"{float(x):.15g}"
+    """Write a number as it was given, with all of its digits: "1234567", "33.3333333", "0.00001".
+
+    From 1e-15 on, the smallest amount that is taken, it has no exponent; below, different numbers stay different.
+    """
+    text = f"{float(x):.15g}"
+    return np.format_float_positional(float(text), trim="-") if 1e-15 <= abs(float(x)) < 1e-4 else text
 
 
 def in_percent(level: Any) -> str:
     """Write the level of an interval in percent, with the digits that tell it from 100: "95", "99.999"."""
     texts = [f"{100 * float(level):.{digits}g}" for digits in range(4, 18)]
-    return next((text for text in texts if text != "100"), texts[-1])
+    text = next((text for text in texts if text != "100"), texts[-1])
+    return as_given(text) if "e" in text else text

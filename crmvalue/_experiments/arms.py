@@ -274,8 +274,9 @@ def variant_lines(
             continue
         shown, covers_zero = p[k] < 1 - comparison.level, low[k] <= 0 <= high[k]
         verdict = _verdict(name, difference[k], shown=shown, covers_zero=covers_zero)
+        p_value = p_text(p[k], 1 - comparison.level)
         lines.append(
-            f"{found} ({in_percent(comparison.level)} % interval {interval}), {p_text(p[k])} ({test}{correction}): "
+            f"{found} ({in_percent(comparison.level)} % interval {interval}), {p_value} ({test}{correction}): "
             f"{_TOO_FEW if too_few is not None and too_few[k] else verdict}"
         )
     return lines

@@ -117,7 +117,7 @@ def look_sentences(test: Any, told: list[tuple[str, str]], ends: tuple[Floats, F
     for k, (name, (difference, interval)) in enumerate(zip(test.variants, told, strict=True)):
         text = (
             f"{name} against {test.names[test.control]} after {n_looks} look{'s' * (n_looks > 1)}: {difference} "
-            f"({in_percent(test.level)} % interval {interval}), {p_text(p[k])}: "
+            f"({in_percent(test.level)} % interval {interval}), {p_text(p[k], 1 - test.level)}: "
         )
         if decided[k] >= 0:
             side, look = ("higher" if first[k] > 0 else "lower"), f"decided at look {decided[k] + 1}"

@@ -338,7 +338,7 @@ class CovariateAdjustment:
         p = self.covariate.adjusted_p_value
         if p.min() < 0.01:
             text += (
-                f" It differs between the arms ({p_text(float(p.min()))}). Check that it "
+                f" It differs between the arms ({p_text(float(p.min()), 0.01)}). Check that it "
                 "was measured before the experiment, and that the arms were chosen at random. If not, the adjusted "
                 "comparison is biased."
             )

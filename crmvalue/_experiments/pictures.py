@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.labels import decimal
 from crmvalue._core.pictures.parts import Axis, Form, Layer, Mark, Parts, as_cells, cut, shown
 
 if TYPE_CHECKING:
@@ -145,4 +146,4 @@ def _bounded(ends: Floats) -> Floats:
 
 def _said(number: float, form: Form) -> str:
     """Write a difference; that of two shares in percentage points."""
-    return f"{100 * number:.3g} percentage points" if form == "share" else shown(number)
+    return f"{decimal(100 * number, 3)} percentage points" if form == "share" else shown(number)

@@ -484,7 +484,7 @@ class SplitCheck(Columns):
         counts, shares = self._pooled()
         n_pooled = len(self.counts) - len(counts) + 1
         pooled = f" with the {n_pooled} smallest arms taken together" if n_pooled > 1 else ""
-        text = f"The shares are {found}, by design {meant}, {p_text(self.p_value)}{pooled}: "
+        text = f"The shares are {found}, by design {meant}, {p_text(self.p_value, self.significance_level)}{pooled}: "
         if self.is_wrong:
             return (
                 f"{text}chance hardly explains this split. Before you compare the arms, find out how customers were "

@@ -353,8 +353,9 @@ class FunnelConversion(Columns, Pictured):
         if np.isnan(p).all():
             return f"{said}; there is no other step to compare it with."
         alpha = 1 - self.level
+        words = {False: "no difference shown from", True: "lower than"}
         parts = [
-            f"{'lower than' if value < alpha else 'no difference shown from'} the step {side} it ({p_text(value)})"
+            f"{words[bool(value < alpha)]} the step {side} it ({p_text(value, alpha)})"
             for value, side in zip(p, ("before", "after"), strict=True)
             if not np.isnan(value)
         ]

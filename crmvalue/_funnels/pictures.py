@@ -17,6 +17,7 @@ from crmvalue._core.pictures.parts import (
     cut,
     nothing,
     shown,
+    shown_things,
     stretch,
 )
 from crmvalue.metrics import proportion_interval
@@ -239,7 +240,7 @@ def times_parts(steps: tuple[str, ...], prob: Floats, days: Floats, counts: tupl
     part = "half" if abs(share[middle] - 0.5) < _SAME else shown(share[middle], "share")
     length = np.where(n_at[:-1] > 0, usual[:-1], -1.0)
     slowest = int(np.argmax(length))
-    title = f"The longest step, {cut(steps[slowest])}: {part} went on within {shown(usual[slowest])} days"
+    title = f"The longest step, {cut(steps[slowest])}: {part} went on within {shown_things(usual[slowest], 'day')}"
     if not np.isfinite(usual[slowest]):
         title = f"Fewer than {part} were seen to go on from {cut(steps[slowest], 2 * LONGEST_LABEL)}"
     kept = np.arange(len(steps))
@@ -250,7 +251,7 @@ def times_parts(steps: tuple[str, ...], prob: Floats, days: Floats, counts: tupl
     ends = np.where(np.isfinite(first), np.minimum(last, end), np.nan)[kept]  # what was not seen goes to the edge
     said = []
     for k in kept:
-        seen = f"{shown(usual[k])} days" if np.isfinite(usual[k]) else "not seen"
+        seen = shown_things(usual[k], "day") if np.isfinite(usual[k]) else "not seen"
         said.append(f"{seen}; {n_on[k]:,} of {n_at[k]:,} went on")
     labels = apart(np.array(steps)[kept].tolist())
     wide = stretch(labels, said) * end

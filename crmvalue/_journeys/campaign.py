@@ -29,7 +29,7 @@ from crmvalue._core.comparisons import (
     rounding_part,
 )
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import in_percent, money, percents, points, span
+from crmvalue._core.labels import in_percent, money, on_its_side, percents, points, span
 from crmvalue._core.values import checked_field, count_field, interval_field, number_field
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -211,7 +211,9 @@ class CampaignEffect:
         p, shown = self.response_p_value, self.response_p_value < 1 - self.level
         test = "exact test" if few_expected(*self._counts)[0] else "z test"
         way = "raised" if self.response_difference > 0 else "lowered"
-        said = f"{p_text(p)} ({test}): " + (f"the campaign {way} it." if shown else "no effect on it is shown.")
+        said = f"{p_text(p, 1 - self.level)} ({test}): " + (
+            f"the campaign {way} it." if shown else "no effect on it is shown."
+        )
         if self.test_agrees:
             return said
         unlike = "includes 0" if shown else "leaves 0 out"
@@ -229,7 +231,9 @@ class CampaignEffect:
         if min(self.n_treated, self.n_control) < _FEWEST:
             alike = f"groups of fewer than {_FEWEST} customers do not show whether they were alike"
         more = "more than" if self.before_difference > 0 else "less than"
-        apart = f"{self.balance:+z.2f} standard deviations" if math.isfinite(self.balance) else "all of a group alike"
+        limit = math.copysign(_ALIKE, self.balance)
+        deviations = f"{on_its_side(self.balance, limit, 2, '+z')} standard deviations"
+        apart = deviations if math.isfinite(self.balance) else "all of a group alike"
         before = money(abs(self.before_difference), form="z")
         brought = "as much as" if before == "0.00" else f"{before} {more}"
         text = (

@@ -95,7 +95,7 @@ def steps_parts(gain: Floats, n_paying: Integers) -> Parts:
     counts = np.ravel(n_paying)
     return Parts(
         title=title,
-        x=Axis(title=f"Step of the cascade: for how many of {n:,} customers it pays", form="name"),
+        x=Axis(title=f"Step of the cascade: for how many of {counted(n, 'customer')} it pays", form="name"),
         y=Axis(title="Gain over no offer [money]", form="money"),
         columns={
             "step": [f"{step + 1}: {counts[step]:,}" for step in kept],

@@ -456,7 +456,7 @@ def _size_of(gap: float) -> str:
     return (
         "nothing"
         if gap == 0
-        else f"up to {gap:,.2g} standard deviations"
+        else f"up to {figure(gap, digits=2)} standard deviations"
         if gap >= 0.01
         else "less than 0.01 standard deviations"
     )

@@ -30,9 +30,9 @@ from crmvalue._core.encoding.copies import treat_copies
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import as_given, counted, money
+from crmvalue._core.labels import as_given, counted, money, on_its_side
 from crmvalue._core.per_customer import Rows, as_per_customer, as_segments
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, shown, shown_beside
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -186,7 +186,9 @@ class GroupEconomics(Columns, Pictured):
     def _written(self, i: int, word: str, end: float) -> str:
         """Write a group with its ratio and the end of its interval that decides."""
         ratio = self.ratio[i]
-        return f"{self.group[i]} ({money(ratio, end, form='z')}, {word} {money(end, ratio, form='z')})"
+        digits = len(money(end, ratio, form="z").rpartition(".")[2])
+        limit = on_its_side(end, self.target_ratio, digits)
+        return f"{self.group[i]} ({money(ratio, end, form='z')}, {word} {limit})"
 
     @property
     def moves(self) -> tuple[str, ...]:
@@ -278,8 +280,8 @@ class GroupEconomics(Columns, Pictured):
         best = [(row, name) for row, name in groups if low[row] >= self.target_ratio]
         if losing:
             row, name = losing[-1]
-            most = shown(self.ratio_high[row])
-            return f"{cut(name)} loses money: {shown(self.ratio[row])} times its cost, at most {most}"
+            most = shown_beside(self.ratio_high[row], 1)
+            return f"{cut(name)} loses money: {shown_beside(self.ratio[row], 1)} times its cost, at most {most}"
         by = text_array(self.by)
         if best:
             row, name = best[0]
@@ -289,7 +291,7 @@ class GroupEconomics(Columns, Pictured):
                 verb, whose = ("is", "its") if n_clear == 1 else ("are", "their")
                 of_all = f"{n_clear} of {counted(len(by) - 1, 'group')}"
                 return f"{of_all} {verb} clearly above {as_given(self.target_ratio)} times {whose} cost"
-            least = shown(self.ratio_low[row])
+            least = shown_beside(self.ratio_low[row], self.target_ratio)
             return f"{cut(name)} earns most for its cost: {shown(self.ratio[row])} times it, at least {least}"
         return f"No group is clearly above {as_given(self.target_ratio)} or below 1 times its cost"
 

@@ -27,7 +27,7 @@ from crmvalue._core.clock.business_hours import as_business_hours
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of, counted
+from crmvalue._core.labels import columns_of, counted, percent
 from crmvalue._core.per_customer import Segments, as_segments, plain_moments
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -233,7 +233,7 @@ class PlanAndActual(Columns, Pictured):
         known = may & ~np.isnan(self.prob_reached)
         lowest = float(np.min(self.prob_reached, where=known, initial=1.0))
         one = may.sum() == 1
-        least = f"{lowest:z.0%}" if one else f"at least {math.floor(100 * lowest)}%"
+        least = percent(lowest, digits=0) if one else f"at least {math.floor(100 * lowest)}%"
         where = "" if known.sum() == may.sum() else ", where it is known,"
         chance = f" (probability to end at or above it{where} {least})" if lowest < _CERTAIN else ""
         who = "has days left: returns may still take it" if one else "have days left: returns may still take them"

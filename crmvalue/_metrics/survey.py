@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -20,7 +21,7 @@ from crmvalue._core.comparisons import holm, leaders, p_text, rates_p, welch_deg
 from crmvalue._core.encoding.customers import as_words, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import as_given, columns_of, counted, in_percent, listed, money, percent, span
+from crmvalue._core.labels import as_given, columns_of, counted, in_percent, listed, money, on_its_side, percent, span
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -124,10 +125,13 @@ class NpsChange:
     def conclusion(self) -> str:
         """Say the change, its interval and whether it is beyond chance."""
         low, high = self.interval
+        change = partial(on_its_side, limit=0, digits=1, form="+z")
         shown = "a change is shown" if self.is_beyond_chance else "no change is shown"
+        before, after = (on_its_side(wave.score, 0, 1) for wave in (self.before, self.after))
+        p = p_text(self.p_value, 1 - self.level)
         return (
-            f"NPS {self.before.score:z.1f} before and {self.after.score:z.1f} after, {self.change:+z.1f} points "
-            f"({in_percent(self.level)} % interval {span(low, high, '+z.1f')}), {p_text(self.p_value)}: {shown}."
+            f"NPS {before} before and {after} after, {change(self.change)} points "
+            f"({in_percent(self.level)} % interval {span(low, high, change)}), {p}: {shown}."
         )
 
     def to_json(self) -> str:

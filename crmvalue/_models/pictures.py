@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.labels import in_percent
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, cut, evenly, nothing, shown, stretch
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, cut, evenly, nothing, shown, shown_things, stretch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -137,7 +137,7 @@ def tracking_parts(end: Dates, actual: Floats, expected: Floats, *, cumulative: 
 def _off(said: float, bought: float) -> str:
     """Say how far a model is off in all."""
     if bought <= 0:
-        return f"No customer bought again; the model expects {shown(said)} purchases"
+        return f"No customer bought again; the model expects {shown_things(said, 'purchase')}"
     off = said / bought - 1
     if abs(off) < 0.005:
         return "The model expects as many purchases as customers made"

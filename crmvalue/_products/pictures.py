@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, apart, cut, nothing, shown, stretch
+from crmvalue._core.labels import counted
+from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, apart, cut, nothing, shown, shown_things, stretch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,8 +45,10 @@ def offers_parts(
     if total.min() >= 0 and total[best] > 0:
         title += f", {shown(total[best] / total.sum(), 'share')} of the expected {unit}"
     if len(names) == 1:
-        amount = f"{shown(total[best], what)} {'of ' if has_margin else ''}{unit}"
+        amount = f"{shown(total[best], 'money')} of margin" if has_margin else shown_things(total[best], "purchase")
         title = f"Offers of {cut(str(names[best]))} may bring {amount}"
+    if total[best] <= 0:
+        title = f"No offer is expected to bring any {'margin' if has_margin else 'purchase'}"
     rows = [column[order] for column in by_kind]
     counts = n_offers[order]
     if len(order) > _MOST_ROWS:
@@ -69,7 +72,7 @@ def offers_parts(
     return Parts(
         title=title,
         x=Axis(
-            title=f"Expected {unit} in {horizon_days:,} days{' [money]' if has_margin else ''}",
+            title=f"Expected {unit} in {counted(horizon_days, 'day')}{' [money]' if has_margin else ''}",
             form=what,
             low=0 if ends.min() >= 0 else None,
             high=wide,

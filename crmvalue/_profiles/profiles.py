@@ -23,7 +23,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import are_texts, encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of
+from crmvalue._core.labels import columns_of, on_its_side
 from crmvalue._core.values import (
     FixedMapping,
     array_columns,
@@ -397,7 +397,7 @@ class Profiles(Columns):
         return [
             (str(self.rules[rule]), self._value(self.rules[rule], first))
             if rule < len(self.rules)
-            else ("a score of", f"{prob[min(first, second), max(first, second)]:.3f}")
+            else ("a score of", on_its_side(prob[min(first, second), max(first, second)], 1, 3))
             for rule, first, second in zip(index, one, other, strict=True)
         ]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, nothing, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, nothing, shown_beside
 
 if TYPE_CHECKING:
     from crmvalue.typing import Floats
@@ -26,12 +26,12 @@ def regularity_parts(shape: float, error: float, n_customers: int) -> Parts:
         few = "The times between purchases are too few, or too short, to tell how regular they are"
         return nothing(few if n_customers else "No customer has two times between purchases")
     least, most = max(shape - _NORMAL * error, _LEAST), shape + _NORMAL * error
-    known = f"shape {shown(shape)} ({shown(least)} to {shown(most)})"
+    known = "shape {} ({} to {})".format(*(shown_beside(x, 1) for x in (shape, least, most)))
     title = f"No difference from purchases at random is shown: {known}"
     if math.isinf(shape):
         title = "Customers buy like a clock: the times of each are as good as equal"
     elif math.isnan(error):
-        title = f"The times between purchases have the shape {shown(shape)}; 1 is at random"
+        title = f"The times between purchases have the shape {shown_beside(shape, 1)}; 1 is at random"
     elif least > 1 or most < 1:
         how = "more regularly than" if least > 1 else "in bursts, less regularly than"
         title = f"Customers buy {how} at random: {known}"

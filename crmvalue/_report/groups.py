@@ -144,7 +144,9 @@ def summarise_groups(
 
     Notes
     -----
-    Customers are scored by rank on days since the last purchase, number of purchases and spend. Table A of
+    Customers are scored by rank on days since the last purchase, number of purchases and spend. Ranks compare the
+    customers of this log with each other: in a log of one month, the longest silence of three weeks is the worst score,
+    and "Can't Lose Them" are frequent buyers who are silent beside the others, not lost. Table A of
     :class:`crmvalue.segmentation.SegmentTable` turns the scores into groups; without amounts it is table D.
 
     Purchases of all time can only grow, and so would the best groups. So the change in three months compares equal

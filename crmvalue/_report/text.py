@@ -6,7 +6,7 @@ import math
 import textwrap
 from typing import TYPE_CHECKING
 
-from crmvalue._core.labels import counted, decimals_apart, money, percent
+from crmvalue._core.labels import as_given, counted, decimals_apart, figure, fraction, money, percent, points
 from crmvalue._report.base_summary import BaseSummary, Estimate, LastPeriod, decimals_of_ratio
 from crmvalue._report.groups import GroupSummary
 from crmvalue._report.models import ModelSummary, reason_of_error
@@ -14,6 +14,8 @@ from crmvalue._report.newcomers import FEWEST_NEWCOMERS
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crmvalue.models import HoldoutError, ModelScore
 
 __all__ = ["fit_lines", "format_groups", "format_models", "format_summary"]
@@ -86,6 +88,12 @@ def format_groups(summary: GroupSummary) -> str:
     lines += _wrap(f"Due in a first win-back run on {summary.as_of}: {_due(summary)}.")
     actions = dict(zip(summary.groups.names, summary.groups.actions, strict=True))
     if summary.attention:
+        n_active, *silent = summary.stages.n_customers.tolist()
+        if n_active and not any(silent):
+            lines += _wrap(
+                "The groups rank the customers of this log: nobody in it has been silent for 9 months yet, so names of "
+                "groups that follow mean silent beside the others, not lost."
+            )
         lines.append("  Groups to act on, most urgent first:")
         for name in summary.attention:
             lines += _wrap(f"{name}: {actions[name]}", indent=4)
@@ -122,10 +130,10 @@ def format_models(summary: ModelSummary) -> str:
         return "\n".join([*lines, *_wrap(f"not known: {summary.problem}"), *_about_serving(summary)])
     lines += _choice_lines(summary)
     note = "of all customers in the next 52 weeks"
-    lines.append(_line("expected purchases", f"{summary.expected_purchases:,.0f}", note=note))
+    lines.append(_line("expected purchases", figure(summary.expected_purchases, digits=2), note=note))
     if summary.share_alive is not None:
         note = f"expected share of the {counted(summary.n_customers, 'customer')}"
-        lines.append(_line("still active", f"{summary.share_alive:.2f}", note=note))
+        lines.append(_line("still active", fraction(summary.share_alive), note=note))
     lines += _forecast_value_lines(summary)
     for text in summary.warnings:
         lines += _wrap(f"Note: {text}")
@@ -145,8 +153,8 @@ def _fit_line(line: str, width: int) -> list[str]:
     most = 2 * width // 5  # of indentation, so that a word has room
     margin = min(len(line) - len(inner), most)
     indent = " " * min(margin + 4, most)
-    figure, gap, note = inner.rpartition("  ")
-    first = _break(" " * margin + (figure.rstrip() if gap else inner), width=width, indent=indent)
+    front, gap, note = inner.rpartition("  ")
+    first = _break(" " * margin + (front.rstrip() if gap else inner), width=width, indent=indent)
     return first + (_break(indent + note, width=width, indent=indent) if gap else [])
 
 
@@ -204,7 +212,12 @@ def _base_lines(summary: BaseSummary) -> list[str]:
 def _figure_lines(summary: BaseSummary) -> list[str]:
     lines = [
         "KEY FIGURES with 95 % intervals",
-        _estimate("repeat purchase rate", summary.repeat_purchase_rate, note="customers with more than one purchase"),
+        _estimate(
+            "repeat purchase rate",
+            summary.repeat_purchase_rate,
+            note="customers with more than one purchase",
+            form=fraction,
+        ),
         _estimate("purchases per customer", summary.purchases_per_customer),
         _estimate("time between purchases", summary.time_between_purchases, note="days"),
         _estimate("average order value", summary.average_order_value),
@@ -218,7 +231,7 @@ def _figure_lines(summary: BaseSummary) -> list[str]:
         lines.append(_line("retention rate", "not known", note=f"no customer bought in the previous {period.name}"))
     else:
         note = f"of the {counted(period.n_before, 'customer')} of the previous {period.name}"
-        lines.append(_estimate("retention rate", period.retention_rate, note=note))
+        lines.append(_estimate("retention rate", period.retention_rate, note=note, form=fraction))
         note = f"of the {counted(period.n_active, 'customer')} of the last {period.name}"
         lines.append(_estimate("ARPU", period.arpu, note=note))
     return [line for line in lines if line]
@@ -238,8 +251,16 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         )
     lines += [
         _estimate("active, in revenue", value.ltv_revenue, note="order value x purchases x lifetime"),
-        _estimate("active, in margin", value.ltv_margin, note=f"ARPU x margin {summary.margin} / churn{serving}"),
-        _estimate("active, discounted", value.ltv_discounted, note=f"at {summary.discount_rate} a year{serving}"),
+        _estimate(
+            "active, in margin",
+            value.ltv_margin,
+            note=f"ARPU x margin {as_given(summary.margin or 0.0)} / churn{serving}",
+        ),
+        _estimate(
+            "active, discounted",
+            value.ltv_discounted,
+            note=f"at {as_given(summary.discount_rate or 0.0)} a year{serving}",
+        ),
     ]
     lines += _newcomer_lines(summary, period)
     if value.band is not None and value.ltv_to_cac is not None:
@@ -247,7 +268,7 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         if value.lowest_band is not None and value.lowest_band.name != value.band.name:
             note += f" But at the lower end: {value.lowest_band.name}."
         lines.append(
-            _estimate("LTV:CAC", value.of_newcomer(value.ltv_to_cac), note=note, digits=decimals_of_ratio(value))
+            _estimate("LTV:CAC", value.of_newcomer(value.ltv_to_cac), note=note, form=f"z,.{decimals_of_ratio(value)}f")
         )
     if value.max_acquisition_cost is not None:
         cost = value.of_newcomer(value.max_acquisition_cost)
@@ -288,7 +309,7 @@ def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
         else:
             note = f"known customers spend no less than {counted(period.months_kept, 'month')} earlier"
         return [_line("newcomer, in margin", "not known", note=note)]
-    note = f"first {period.name}; a share of {period.newcomer_retention_rate:.2f} buys again in the second"
+    note = f"first {period.name}; a share of {fraction(period.newcomer_retention_rate)} buys again in the second"
     note += _before_serving(summary)
     measured = f"Measured on {counted(period.n_newcomers, 'newcomer')}, first seen from {period.newcomers_from} to "
     said = [f"{measured}{period.newcomers_to}. It holds for newcomers like them."]
@@ -299,7 +320,7 @@ def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
     said.append(
         f"{beyond} of the value lies beyond their first two {period.name}s. For it, "
         f"spending is taken to go on as that of {counted(period.n_known, 'known customer')}: times "
-        f"{period.money_kept.value:.2f} in {counted(period.months_kept, 'month')}."
+        f"{fraction(period.money_kept.value)} in {counted(period.months_kept, 'month')}."
     )
     if period.months_kept < _YEAR:
         said.append("The log is too short to tell a season from customers who leave.")
@@ -329,9 +350,9 @@ def _concentration_lines(summary: BaseSummary) -> list[str]:
         return []
     return [
         "CONCENTRATION of revenue",
-        _line("best 10 % hold", f"{held.top_decile_share:.2f}", note="of the revenue"),
-        _line("best 20 % hold", f"{held.top_fifth_share:.2f}"),
-        _line("Gini", f"{held.gini:.2f}", note="0: all spend the same; 1: one customer spends everything"),
+        _line("best 10 % hold", fraction(held.top_decile_share), note="of the revenue"),
+        _line("best 20 % hold", fraction(held.top_fifth_share)),
+        _line("Gini", fraction(held.gini), note="0: all spend the same; 1: one customer spends everything"),
     ]
 
 
@@ -346,9 +367,9 @@ def _group_table(summary: GroupSummary) -> list[str]:
         groups.value_share.tolist(), groups.mean_value.tolist(), strict=True,
     )  # fmt: skip
     for name, n, share, value, value_share, mean in rows:
-        row = f"  {name:<19} {n:>9,} {share:>7.1%}"
+        row = f"  {name:<19} {n:>9,} {percent(share):>7}"
         if summary.has_money:
-            row += f" {money(value):>15}" + (f"{'-':>8}" if math.isnan(value_share) else f" {value_share:>7.1%}")
+            row += f" {money(value):>15}" + (f"{'-':>8}" if math.isnan(value_share) else f" {percent(value_share):>7}")
             row += f" {money(mean):>11}" if n else f"{'-':>12}"
         lines.append(row + "".join(f" {size[name]:>17,}" for size in sizes))
     if compared:
@@ -448,16 +469,16 @@ def _choice_note(summary: ModelSummary, name: str) -> str:
     scores = summary.log_scores or {}
     by_score = name in scores
 
-    def figure(one: str) -> str:
+    def score_of(one: str) -> str:
         if by_score:
             return f"{scores[one]:.4f}" if one in scores else "not usable there"
         return f"{summary.score(one).aic or 0.0:z,.1f}"
 
     others = [score for score in summary.scores if score.aic is not None and score.name != name]
-    beside = ", ".join(f"{one.name} {figure(one.name)}{' (doubtful)' if one.warnings else ''}" for one in others)
+    beside = ", ".join(f"{one.name} {score_of(one.name)}{' (doubtful)' if one.warnings else ''}" for one in others)
     said = f"AIC {summary.score(name).aic or 0.0:z,.1f}"
     if by_score:
-        said = f"log score {figure(name)} on the last quarter of the calibration, {said}"
+        said = f"log score {score_of(name)} on the last quarter of the calibration, {said}"
     return said + (f"; others: {beside}" if beside else "")
 
 
@@ -483,8 +504,8 @@ def _about_serving(summary: ModelSummary) -> list[str]:
 
 
 def _forecast_value_lines(summary: ModelSummary) -> list[str]:
-    basis = "revenue" if summary.margin is None else f"margin at {summary.margin}"
-    rate = "" if not summary.discount_rate else f", discounted at {summary.discount_rate} a year"
+    basis = "revenue" if summary.margin is None else f"margin at {as_given(summary.margin)}"
+    rate = "" if not summary.discount_rate else f", discounted at {as_given(summary.discount_rate)} a year"
     serving = f", less {money(summary.service_cost)} a year for serving each" if summary.service_cost else ""
     note = f"of the base, in {basis}{serving}{rate}"
     if summary.value is None:
@@ -504,17 +525,18 @@ def _forecast_value_lines(summary: ModelSummary) -> list[str]:
 
 def _line(label: str, value: str, *, interval: str = "", note: str = "") -> str:
     """Write a figure after its name; behind it its interval and a note, which may take more lines."""
-    figure = f"  {label:<24}{value:>12}  {interval:<16}  " if note else f"  {label:<24}{value:>12}  {interval}"
-    return "\n".join(_break((figure + note).rstrip(), width=_WIDTH, indent=" " * _NOTE))
+    front = f"  {label:<24}{value:>12}  {interval:<16}  " if note else f"  {label:<24}{value:>12}  {interval}"
+    return "\n".join(_break((front + note).rstrip(), width=_WIDTH, indent=" " * _NOTE))
 
 
-def _estimate(label: str, estimate: Estimate | None, *, note: str = "", digits: int = 2) -> str:
+def _estimate(label: str, estimate: Estimate | None, *, note: str = "", form: str | Callable[..., str] = money) -> str:
+    """Write a figure and its interval by a format, or by a function of a number and those beside it."""
     if estimate is None:
         return ""
     known = [x for x in (estimate.value, estimate.low, estimate.high) if x is not None]
 
     def written(x: float | None) -> str:
-        return "?" if x is None else money(x, *known) if digits == 2 else f"{x:z,.{digits}f}"
+        return "?" if x is None else form(x, *known) if callable(form) else format(x, form)
 
     low, high = written(estimate.low), written(estimate.high)
     interval = "" if low == high == "?" else f"{low} to {high}"
@@ -534,7 +556,7 @@ def _break(line: str, *, width: int, indent: str) -> list[str]:
 
 
 def _percent(error: HoldoutError) -> str:
-    return "not known" if math.isinf(error.bias) else f"{100.0 * error.bias:+z,.1f} %"
+    return "not known" if math.isinf(error.bias) else f"{points(error.bias)} %"
 
 
 def _mean_error(error: HoldoutError) -> str:

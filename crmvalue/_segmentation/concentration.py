@@ -10,7 +10,7 @@ import numpy as np
 from crmvalue._core.checks import as_floats, as_fraction, require, require_same_length
 from crmvalue._core.comparisons import decimals, just_below
 from crmvalue._core.frames import Columns
-from crmvalue._core.labels import as_given
+from crmvalue._core.labels import as_given, decimal
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import array_columns, number_column, number_field, optional, require_at_most, stay_frozen
 from crmvalue._segmentation.labels import as_shares_of_a_sum
@@ -314,7 +314,7 @@ def _as_given(share: float) -> str:
 def _percent(share: float, *, below: float = 1.0) -> str:
     """Write whole percent, and less than 1 % with two digits; what is below a limit is not written as the limit."""
     digits = decimals(100 * share, 100 * below, 0)
-    return f"{share:z.{digits}%}" if share >= 0.01 else f"{100 * share:.2g}%"
+    return f"{share:z.{digits}%}" if share >= 0.01 else f"{decimal(100 * share, 2)}%"
 
 
 def _sorted_values(value: ArrayLike) -> Floats:

@@ -320,6 +320,8 @@ def fit_rfm(
 
     .. math:: 1 + \lfloor k (\bar r - 1/2) / n \rfloor
 
+    Ranks compare these customers with each other: in a log of one month, a silence of three weeks may be the worst.
+
     Equal customers get equal scores, whatever the order of the rows. If all are equal, they score in the middle. A new
     value between two fitted ones gets the score of the better one; a value beyond the best gets k.
 

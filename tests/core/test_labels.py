@@ -16,18 +16,22 @@ import polars as pl
 import pytest
 from hypothesis import strategies as st
 
+from crmvalue._core.comparisons import p_text
 from crmvalue._core.labels import (
     as_given,
     decimals_apart,
     figure,
+    fraction,
     in_percent,
     money,
+    on_its_side,
     percent,
     percents,
     points,
     span,
     times,
 )
+from crmvalue._models.seasons.calendar_fit import _compared
 from crmvalue.attribution import Paths, attribute, channel_returns
 from crmvalue.cohorts import cohort_ltv, retention_triangle
 from crmvalue.errors import InputError
@@ -50,6 +54,8 @@ from crmvalue.funnels import (
 )
 from crmvalue.journeys import Offer
 from crmvalue.loyalty import referred_value
+from crmvalue.metrics import NpsCounts
+from crmvalue.typing import Interval
 from tests.core.public_values import VALUES
 
 PATHS = Paths.from_lists([["ads"], ["mail", "search"], ["search"]], [1, 1, 1], value=[10, 20, 30])
@@ -76,6 +82,9 @@ class TestFigure:
             (9999.7, "10,000", "+10,000"),
             (-123456.7, "-123,457", "-123,457"),
             (1e20, "1e+20", "+1e+20"),
+            (4.6e-7, "0.00000046", "+0.00000046"),
+            (-9.99996e-5, "-0.0001", "-0.0001"),
+            (4.6e-11, "almost 0", "almost 0"),
             (-0.0, "0", "+0"),
             (np.inf, "inf", "+inf"),
         ],
@@ -98,7 +107,16 @@ class TestNumbersAsGiven:
 
     @pytest.mark.parametrize(
         ("x", "said"),
-        [(3, "3"), (0.1 + 0.2, "0.3"), (1_234_567, "1234567"), (100 / 3, "33.3333333333333"), (1e-5, "1e-05")],
+        [
+            (3, "3"),
+            (0.1 + 0.2, "0.3"),
+            (1_234_567, "1234567"),
+            (100 / 3, "33.3333333333333"),
+            (1e-5, "0.00001"),
+            (4.6e-7, "0.00000046"),
+            (-1.5e-12, "-0.0000000000015"),
+            (2e-15, "0.000000000000002"),
+        ],
     )
     def test_known(self, x, said):
         assert as_given(x) == said
@@ -457,3 +475,49 @@ class TestPercent:
     @hypothesis.given(st.floats(1e-12, 1))
     def test_no_share_is_written_far_from_itself(self, share):
         assert float(percent(share)[:-1]) / 100 == pytest.approx(share, rel=0.051)
+
+
+class TestSides:
+    """What is written is on the same side of a limit as the number that was judged."""
+
+    @pytest.mark.parametrize(
+        ("p", "alpha", "said"),
+        [
+            (0.0496, 1 - 0.95, "p 0.0496"),
+            (0.0503, 1 - 0.95, "p 0.0503"),
+            (0.04123, 1 - 0.95, "p 0.041"),
+            (0.05, 0.05, "p 0.05"),
+            (5e-5, 0.05, "p < 0.0001"),
+            (5e-5, 1e-5, "p 0.00005"),
+            (5e-7, 1 - 0.99999, "p < 0.00001"),
+        ],
+    )
+    def test_p_values(self, p, alpha, said):
+        assert p_text(p, alpha) == said
+
+    def test_known(self):
+        assert on_its_side(0.50031, 0.5, 3) == "0.5003"
+        assert on_its_side(np.float64(-0.02), 0, 1, "+z") == "-0.02"
+        assert on_its_side(1234.5, 0, 0, "z,") == "1,234"
+        assert _compared(-17_080.851, -17_080.854).endswith("-17,080.851 with the calendar, -17,080.854 without it")
+        assert [fraction(x) for x in (0, 0.003, 0.456, 0.9997, 1)] == ["0.00", "0.003", "0.46", "0.9997", "1.00"]
+
+    @hypothesis.given(st.floats(0, 1), st.sampled_from([0.01, 0.05, 0.1]))
+    def test_every_p_value(self, p, alpha):
+        if abs(p - alpha) > 1e-12:
+            written = p_text(p, alpha)
+            assert (float(written.split()[-1]) < alpha or "<" in written) == (p < alpha)
+
+    def test_one_day(self):
+        results = known("JourneyResults", within_days=1, n_by_decision=[[1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0]])
+        assert "in one row whose 1 day is over." in results.conclusion
+
+    def test_in_sentences(self):
+        score = known("LeadScoreFit", auc=0.5601, auc_interval=Interval(np.float64(0.50031), np.float64(0.6)))
+        assert "tells buyers from others: AUC 0.560 (95 % interval 0.5003 to 0.600)" in score.conclusion
+        before, after = (NpsCounts(n_promoters=n, n_passives=6000 - n, n_detractors=4000) for n in (4000, 4003))
+        ends = Interval(np.float64(0.01), np.float64(0.1))
+        found = known("NpsChange", before=before, after=after, interval=ends, p_value=0.0496).conclusion
+        change = "NPS 0.0 before and 0.03 after, +0.03 points (95 % interval +0.01 to +0.1), p 0.0496: a change is"
+        assert found.startswith(change)
+        assert "(p 0.0496)" in known("CohortComparison", p_value=0.0496, pair_p_value=[0.0496]).conclusion

@@ -88,6 +88,13 @@ class TestSummariseGroups:
         day = np.datetime64("2024-04-30") - np.arange(n_days)
         assert summarise_groups(np.arange(n_days) % 40, day, np.ones(n_days)).window == window
 
+    def test_ranks_in_a_short_log_are_no_silence(self):
+        """A month of a grocer: whoever did not come for 26 days is the longest silent of all, and not lost."""
+        day = np.datetime64("2024-04-30") - np.arange(30)
+        said = "nobody in it has been silent for 9 months yet"
+        assert said in " ".join(format_groups(summarise_groups(np.arange(30) % 25, day, np.ones(30))).split())
+        assert said not in " ".join(format_groups(SUMMARY).split())
+
     def test_a_silent_window_is_not_compared(self):
         """Nobody bought in the 180 days until three months before."""
         summary = summarise_groups([1, 2], ["2020-01-01", "2024-02-01"], [1, 2])

@@ -511,6 +511,12 @@ class TestFormatModels:
             assert fact in text
         assert max(map(len, text.splitlines())) <= 120
 
+    def test_what_is_not_0_is_not_written_as_0(self, found):
+        few = format_models(attrs.evolve(found, expected_purchases=0.3, share_alive=0.0004, discount_rate=1e-5))
+        for name, said in {"expected purchases": "0.3", "still active": "0.0004"}.items():
+            assert next(line.split()[len(name.split())] for line in few.splitlines() if name in line) == said
+        assert "discounted at 0.00001 a year" in " ".join(few.split())
+
     @pytest.mark.parametrize("summary", [None, 5, "{}"])
     def test_refuses(self, summary):
         with pytest.raises(InputError, match="`summary` must be a ModelSummary"):

@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from crmvalue._core.labels import decimal, on_its_side
 from crmvalue._core.values import FixedMapping, read_only, stay_frozen
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ __all__ = [
     "labels_of",
     "nothing",
     "shown",
+    "shown_beside",
+    "shown_things",
     "slants",
     "stretch",
     "tick",
@@ -208,14 +211,27 @@ def shown(value: float, form: Form = "number") -> str:
             return _signed(f"{float(f'{value / unit:.3g}'):,.15g}{name}")
     if form == "count" or abs(value) >= 99.95:
         return _signed(f"{value:,.0f}")
-    if form == "money" and not 1e-4 <= abs(value) < 0.005:
+    if form == "money" and not 1e-9 <= abs(value) < 0.005:
         return _signed(f"{round(value, 2):.3g}")
-    return _signed(f"{value:.3g}" if abs(value) >= 1e-4 or value == 0 else f"{value:.1e}")
+    return _signed(decimal(value, 3))
+
+
+def shown_beside(value: float, limit: float) -> str:
+    """Write a number near a limit with the digits that show on which side of it the number is."""
+    return _signed(on_its_side(value, limit, 3, kind="g")) if abs(value - limit) < 0.01 * limit else shown(value)
+
+
+def shown_things(value: float, thing: str) -> str:
+    """Write a number with its thing: "1 day", "1.5 days"."""
+    text = shown(value)
+    return f"{text} {thing}" if text == "1" else f"{text} {thing}s"
 
 
 def _percent(percent: float) -> str:
     if 0 < percent < 0.05:
         return "<0.1 %"
+    if -0.05 < percent < 0:
+        return ">−0.1 %"  # noqa: RUF001 - a minus
     if 99.95 <= percent < 100 - 1e-9:
         return ">99.9 %"
     whole = 9.95 <= abs(percent) < 99.5 or abs(percent) > 100 - 1e-9 or percent == round(percent)
@@ -229,7 +245,7 @@ def _signed(text: str) -> str:
 
 def tick(value: float, form: Form) -> str:
     """Write a number at an axis; shares with all their digits, so that those of near ticks differ."""
-    return _signed(f"{100 * value:.3g} %") if form == "share" else shown(value, form)
+    return _signed(f"{decimal(100 * value, 3)} %") if form == "share" else shown(value, form)
 
 
 def cut(text: str, longest: int = LONGEST_LABEL) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -23,7 +24,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of, counted, decimals_apart, has_columns, in_percent, span
+from crmvalue._core.labels import columns_of, counted, decimals_apart, has_columns, in_percent, on_its_side, span
 from crmvalue._core.logistic import expit, solve_logistic, standardise
 from crmvalue._core.values import (
     FixedMapping,
@@ -133,14 +134,15 @@ class LeadScoreFit(Columns):
             told = "tells buyers from others"
         elif high < 0.5:
             told = "puts buyers behind others, so do not use it"
+        auc = partial(on_its_side, limit=0.5, digits=3)
         gain = "no better"
         if self.brier_score < self.brier_score_constant:  # a score that tells nothing apart may be so by chance
             gain = "better" if low > 0.5 else "not shown to be better"
         slope = f"{self.calibration_slope:z.2f}" if math.isfinite(self.calibration_slope) else "not known"
         brier, constant = decimals_apart(self.brier_score, self.brier_score_constant, 4)
         return (
-            f"On {counted(self.n_holdout, 'held-out lead')} the score {told}: AUC {self.auc:.3f} "
-            f"({in_percent(self.level)} % interval {span(low, high, '.3f')}). Its probabilities are {gain} "
+            f"On {counted(self.n_holdout, 'held-out lead')} the score {told}: AUC {auc(self.auc)} "
+            f"({in_percent(self.level)} % interval {span(low, high, auc)}). Its probabilities are {gain} "
             f"than one share for all (Brier score {brier} against {constant}, "
             f"calibration slope {slope})."
         )

@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted, figure
+from crmvalue._core.labels import counted, figure, on_its_side
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -153,9 +153,9 @@ class ForecastCalibration(Columns, Pictured):
                 f"chance explains ({self._p(self.p_value_amount, of_amount)}). "
             )
         return (
-            f"{money}Of {counted(n, 'deal')}, {expected:z,.1f} were expected to be won and "
+            f"{money}Of {counted(n, 'deal')}, {on_its_side(expected, 0, 1, 'z,')} were expected to be won and "
             f"{counted(won, 'was won', 'were won')}, {total} ({self._p(self.p_value_total, of_total)}). "
-            f"{single}Brier score {self.brier_score:.3f})."
+            f"{single}Brier score {on_its_side(self.brier_score, 0, 3)})."
         )
 
     def _adjusted(self) -> tuple[float, float, float]:
@@ -169,9 +169,10 @@ class ForecastCalibration(Columns, Pictured):
 
     def _p(self, p_value: float, adjusted: float) -> str:
         """Write a p-value, and the corrected one where it alone says that chance is enough."""
-        if p_value < 1 - self.level <= adjusted:
-            return f"{p_text(p_value)}, {p_text(adjusted)[2:]} corrected for several tests"
-        return p_text(p_value)
+        alpha = 1 - self.level
+        if p_value < alpha <= adjusted:
+            return f"{p_text(p_value, alpha)}, {p_text(adjusted, alpha)[2:]} corrected for several tests"
+        return p_text(p_value, alpha)
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind.

@@ -56,12 +56,15 @@ _REASONS = {
     "suppressed": "the customer is on the suppression list",
     "control group": "the customer is in the control group",
     "no consent": "no channel of the journey has the customer's consent",
-    "cool-down": "the journey has written to the customer a short while ago, or writes now with another message",
+    "cool-down": "the journey wrote a short while ago, may write only once, or writes now with another message",
     "outranked": "another journey on the same date has a higher priority",
     "capped": "on every channel the customer has got as many messages as a frequency cap allows",
     "over budget": "the budget of the day goes to messages of higher priority, or to those drawn first",
 }
-_MOVED = "the message is due; it goes out later than planned: after quiet hours, a missed run or a clock change"
+_MOVED = (
+    "the message is due; it goes out later than planned: after quiet hours, in contact hours, at the hour of sending, "
+    "after a missed run or a clock change"
+)
 
 
 def _decision_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:

@@ -24,7 +24,7 @@ from crmvalue._core.comparisons import MeanErrors, errors_of_means, half_width, 
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted, money, span
+from crmvalue._core.labels import counted, figure, money, span
 from crmvalue._core.logistic import expit, solve_logistic, standardise
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -173,7 +173,8 @@ class ObservedEffect(Columns, Pictured):
     @property
     def conclusion(self) -> str:
         """What may be concluded, and what not."""
-        others = f"others who were as likely to be chosen ({self.n_effective:,.0f} of {self.n_control:,} in effect)"
+        n = figure(self.n_effective, digits=2)
+        others = f"others who were as likely to be chosen ({n} of {self.n_control:,} in effect)"
         text = (
             f"{counted(self.n_compared, 'treated customer')} against {others}: "
             f"{money(self.effect, *self.interval, form='+z,')} each ({_range(self.effect, self.interval)}). "

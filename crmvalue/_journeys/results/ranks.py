@@ -214,7 +214,9 @@ def _without_error(value: Floats, most: int) -> Floats:
 
 
 def _percent(prob: float) -> str:
-    """Write a probability in whole percent; what is not certain is not said to be."""
+    """Write a probability in whole percent; what is not certain, or impossible, is not said to be."""
     if 0.995 <= prob < 1 - 1e-9:
         return "more than 99 %"
+    if 1e-9 < prob < 0.005:
+        return "less than 1 %"
     return f"{100 * prob:.0f} %"

@@ -383,7 +383,8 @@ class JourneyResults(Columns, Pictured):
         if not np.isfinite(self.revenue_effect).any():
             if "control group" not in self.n_not_sent:
                 return f"{text} Without a control group nothing shows that."
-            needs = f"customers of both groups in one row whose {self.within_days} days are over"
+            days = "day is" if self.within_days == 1 else "days are"
+            needs = f"customers of both groups in one row whose {self.within_days} {days} over"
             if "channel" in self.by:
                 needs += ", and a plan that knows the first channel of each message"
             return f"{text} The control group cannot show it here: that needs {needs}."

@@ -367,7 +367,7 @@ class WorstTicketRetention(Columns):
         if math.isnan(self.p_value):
             return text
         shown = "the groups differ beyond chance" if self.p_value < 1 - self.level else "no difference is shown"
-        return f"{text} Log-rank test: {p_text(self.p_value)}, {shown}."
+        return f"{text} Log-rank test: {p_text(self.p_value, 1 - self.level)}, {shown}."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give the table column by column, for a dataframe of any kind."""

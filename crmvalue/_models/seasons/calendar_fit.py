@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_index,
 )
+from crmvalue._core.labels import decimals_apart, on_its_side
 from crmvalue._core.values import optional
 from crmvalue._models.regular.bg_cnbd import BgCnbd, MbgCnbd, fit_bg_cnbd, fit_mbg_cnbd
 from crmvalue._models.repeat.bg_nbd import BgNbd, fit_bg_nbd
@@ -328,7 +329,8 @@ def _another(dated: DatedPurchases, terms: Terms, flat: Fit[Any]) -> Floats:
 
 
 def _compared(reached: float, flat: float) -> str:
-    return f"log-likelihoods of the times of all purchases: {reached:z,.2f} with the calendar, {flat:z,.2f} without it"
+    with_it, without = decimals_apart(reached, flat, 2)
+    return f"log-likelihoods of the times of all purchases: {with_it} with the calendar, {without} without it"
 
 
 def fit_levels(log: DayLog, dated: DatedPurchases, terms: Terms) -> SeasonalFit:
@@ -452,13 +454,14 @@ def _chosen(log: DayLog, terms: Terms, found: SeasonalFit) -> SeasonalFit:
     )
     gain = flat_scores - scores
     error = float(gain.std()) / math.sqrt(len(gain))
+    with_it, without = decimals_apart(float(scores.mean()), float(flat_scores.mean()), 4)
     words = (
-        f"log score of the last quarter (from {cut + 1} on; lower is better): {scores.mean():.4f} with the calendar, "
-        f"{flat_scores.mean():.4f} without it"
+        f"log score of the last quarter (from {cut + 1} on; lower is better): {with_it} with the calendar, "
+        f"{without} without it"
     )
     if gain.mean() > max(error, _SAME):
         return attrs.evolve(found, fit=attrs.evolve(found.fit, comparison=f"{found.fit.comparison}; {words}"))
     plain = _fit_known(log, terms, Calendar())
     if gain.mean() > 0:
-        words += f"; the difference is no larger than its standard error, {max(error, _SAME):.4f}"
+        words += f"; the difference is no larger than its standard error, {on_its_side(max(error, _SAME), 0, 4)}"
     return attrs.evolve(plain, messages=(f"the calendar was left out: {words}",))

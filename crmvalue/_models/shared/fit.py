@@ -16,7 +16,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_float, as_fraction, as_positive, as_text, as_whole_number, require, to_array
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import as_given
+from crmvalue._core.labels import as_given, decimal
 from crmvalue._core.values import (
     FixedMapping,
     Given,
@@ -683,7 +683,7 @@ def _diagnose(
     at_edge = tuple(name for name, hit in zip(names, edge, strict=True) if hit)
     messages = []
     if not best.converged:
-        messages.append(f"{NOT_SETTLED} (slope {gradient_norm:.2g}): {ADVICE}")
+        messages.append(f"{NOT_SETTLED} (slope {decimal(gradient_norm, 2)}): {ADVICE}")
     if at_edge:
         messages.append(f"{', '.join(at_edge)} ran to the boundary of the search: {ADVICE}")
     if undetermined:

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_flag, require_choice
+from crmvalue._core.labels import counted
 from crmvalue._models.shared.common import check_history
 from crmvalue._models.shared.covariate_fit import read_names, standardise
 from crmvalue._models.shared.covariates import CovariateEffect, season_of
@@ -173,8 +174,8 @@ def diagnosed(fit: Fit[Any], task: Task) -> Fit[Any]:
         return fit
     what = " and ".join(["the drift"] * task.has_drift + ["the season"] * bool(task.months))
     message = (
-        f"{what} {'rests' if what.count(' and ') == 0 else 'rest'} on {span} days, less than a year: growth and season "
-        "cannot be told apart, and months that were not seen count as average ones"
+        f"{what} {'rests' if what.count(' and ') == 0 else 'rest'} on {counted(span, 'day')}, less than a year: growth "
+        "and season cannot be told apart, and months that were not seen count as average ones"
     )
     was = fit.diagnosis
     grade: Grade = "not usable" if was.messages and was.grade == "not usable" else "usable"

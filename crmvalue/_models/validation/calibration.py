@@ -22,10 +22,11 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.comparisons import p_text
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, on_its_side
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     array_columns,
@@ -512,7 +513,8 @@ def measure_independence(history: PurchaseHistory) -> SpendIndependence:
 
 
 def _conclusion(correlation: float, p_value: float, n: int, *, broken: bool) -> str:
-    numbers = f"(correlation {correlation:z.2f}, p {p_value:.2g}, {counted(n, 'customer')} with a repeat purchase)"
+    r, p = on_its_side(correlation, 0), p_text(p_value, _SIGNIFICANT)
+    numbers = f"(correlation {r}, {p}, {counted(n, 'customer')} with a repeat purchase)"
     more = "more" if correlation > 0 else "less"
     if broken:
         return f"Frequent buyers spend {more} on a purchase {numbers}: a spend model misjudges their value."

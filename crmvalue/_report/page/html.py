@@ -147,7 +147,7 @@ def _tiles(report: Report, _: Words) -> list[Figure]:
         tiles.append(Figure(_("Still active"), _.share(models.share_alive), note=_("expected share of the customers")))
     if models.expected_purchases is not None:
         tiles.append(
-            Figure(_("Expected purchases"), _.count(models.expected_purchases), note=_("in the next 52 weeks"))
+            Figure(_("Expected purchases"), _.figure(models.expected_purchases, 2), note=_("in the next 52 weeks"))
         )
     if base.value.ltv_newcomer is not None:
         new = base.value.ltv_newcomer

@@ -67,7 +67,7 @@ def _errors(error: HoldoutError | None, words: Words) -> tuple[str, str]:
     if error is None:
         return "", ""
     bias = error.bias
-    return words.error(bias) if abs(bias) < float("inf") else "–", words.number(error.mean_absolute_error)  # noqa: RUF001 - a dash
+    return words.error(bias) if abs(bias) < float("inf") else "–", words.money(error.mean_absolute_error)  # noqa: RUF001 - a dash
 
 
 def _of_data(report: Report, orders: OrderFile | None, _: Words) -> Iterator[tuple[str, str]]:
@@ -141,12 +141,12 @@ def _of_models(report: Report, _: Words) -> Iterator[tuple[str, str]]:
     if models.expected_purchases is None:
         return
     if models.model is not None:
-        parameters = ", ".join(f"{name} = {_.number(value, 3)}" for name, value in (models.parameters or {}).items())
+        parameters = ", ".join(f"{name} = {_.figure(value)}" for name, value in (models.parameters or {}).items())
         yield _("Model of purchases"), f"{models.model} ({parameters})"
     elif models.rule is not None:
         yield _("Naive rule"), rule_name(models.rule, _)
     if models.spend_parameters is not None:
-        parameters = ", ".join(f"{name} = {_.number(value, 3)}" for name, value in models.spend_parameters.items())
+        parameters = ", ".join(f"{name} = {_.figure(value)}" for name, value in models.spend_parameters.items())
         yield _("Model of spend"), f"gamma-gamma ({parameters})"
     if models.calibration_end is not None and models.holdout_length is not None:
         yield (

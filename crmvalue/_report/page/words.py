@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 import attrs
 
 from crmvalue._core.checks import require_choice
-from crmvalue._core.labels import money
+from crmvalue._core.labels import decimal, figure, money
 
 if TYPE_CHECKING:
     import numpy as np
@@ -81,6 +81,10 @@ class Words:
             return "∞" if number > 0 else "−∞"  # noqa: RUF001 - a minus
         return self._written(f"{number:,.{digits}f}")
 
+    def figure(self, number: float, digits: int = 4) -> str:
+        """Write a number with so many significant digits, and all whole ones."""
+        return self._in_words(figure(number, digits=digits))
+
     def money(self, amount: float) -> str:
         """Write an amount: from 1,000 on without its cents, from 100 million on in millions or more.
 
@@ -99,6 +103,8 @@ class Words:
             return f">{self.number(99.9, 1)}{_FIXED}%"
         if 0 < percent < 0.05:
             return f"<{self.number(0.1, 1)}{_FIXED}%"
+        if -0.05 < percent < 0:
+            return f">{self.number(-0.1, 1)}{_FIXED}%"
         return f"{self.number(percent, digits)}{_FIXED}%"
 
     def error(self, share: float) -> str:
@@ -117,10 +123,13 @@ class Words:
                 return self._written(f"{float(f'{value / unit:.3g}'):,.15g}") + _FIXED + name
         if form == "count" or abs(value) >= 99.95:
             return self._written(f"{value:,.0f}")
-        return self._written(f"{value:.3g}")
+        return self._in_words(decimal(value, 3))
 
     def _scales(self) -> tuple[tuple[float, str], ...]:
         return (1e9, self("bn")), (1e6, self("M")), (1e3, self("k"))
+
+    def _in_words(self, text: str) -> str:
+        return self("almost 0") if text == "almost 0" else self._written(text)
 
     def _written(self, number: str) -> str:
         """Write a number of Python in the form of the language; a sign before nothing but zeros says nothing."""

@@ -333,8 +333,11 @@ class TestShown:
             (0, "number", "0"),
             (-0.0, "money", "0"),
             (0.166, "number", "0.166"),
-            (0.00001, "number", "1.0e-05"),
-            (0.00001, "money", "0"),
+            (0.00001, "number", "0.00001"),
+            (0.00001, "money", "0.00001"),
+            (4.56e-11, "number", "almost 0"),
+            (1e-17, "money", "0"),
+            (-0.0003, "share", ">−0.1 %"),  # noqa: RUF001 - a minus
             (0.0026, "money", "0.0026"),
             (-106.4, "money", "−106"),  # noqa: RUF001 - a minus
             (float("nan"), "number", ""),

@@ -53,6 +53,10 @@ class TestNextProducts:
         empty = {"customer": [], "product": [], "kind": [], "prob": [], "expected_margin": [], "reason": []}
         assert parts(self.offers(**empty, because_of=[]))[0] == "There is no product to offer"
         assert parts(self.offers(product=["tea"] * 5))[0] == "Offers of tea may bring 20 of margin"
+        nothing = {"product": ["tea"] * 5, "prob": [0.0] * 5, "expected_margin": [np.nan] * 5}
+        assert parts(self.offers(**nothing))[0] == "No offer is expected to bring any purchase"
+        once = nothing | {"prob": [0.5, 0.5, 0, 0, 0]}
+        assert parts(self.offers(**once))[0] == "Offers of tea may bring 1 purchase"
 
     def test_of_many_products_the_rest_is_one(self):
         n = 100

@@ -851,8 +851,12 @@ class TestWhatIsKept:
         made = plan([trigger()], base, events, None, Policy(quiet_hours=(22, 6)), TODAY)
         assert explain(made, "ann") == (
             "2024-05-31 visit, message: send on email at 2024-06-01T06:00:00 "
-            "(the message is due; it goes out later than planned: after quiet hours, a missed run or a clock change)"
+            "(the message is due; it goes out later than planned: after quiet hours, in contact hours, at the hour of "
+            "sending, after a missed run or a clock change)"
         )
+        later = Events(customer=["ann"], name=["visit"], time=["2026-05-31T12:00"])
+        again = plan([trigger(once=True)], base, later, made.history(), Policy(), "2026-05-31")
+        assert "may write only once" in explain(again, "ann")
         assert "no consent" in explain(made, "bob")
         assert explain(made, "eve") == "no message was due to eve"
         for wrong in (5, True):
