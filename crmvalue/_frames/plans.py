@@ -187,9 +187,10 @@ def journey_results(
     Notes
     -----
     All times are local times of the customers. Those with a time zone count as its clock shows them. Where messages
-    that were sent, reactions and orders all have one, their moments tell what came first, and for a model of `credit` a
-    day of `within_days` is 24 hours. Without a zone, and for a plan, nothing tells the two moments apart at which a
-    clock that goes back shows the same: in that hour, an order may seem to come before the message that it followed.
+    that were sent and orders have one, their moments tell what came first, as do those of reactions that have one; for
+    a model of `credit`, a day of `within_days` is then 24 hours. Without a zone, and for a plan, nothing tells the two
+    moments apart at which a clock that goes back shows the same: in that hour, an order or a reaction may seem to come
+    before the message that it followed.
 
     Examples
     --------
@@ -237,7 +238,7 @@ def journey_results(
         period=period,
         level=level,
         **owner,
-        instants=_instants(sent, reactions, times),
+        instants=_instants(sent, times),
     )
     table = from_columns(found.to_columns(), frame)
     columns_of_roles, guessed = {**roles.columns, **guesses}, (*roles.guessed, *guesses)
@@ -334,12 +335,11 @@ def _margin(frame: Any, margin: Any) -> Any:
     return share
 
 
-def _instants(sent: Any, reactions: Any, times: dict[str, Any]) -> Instants | None:
-    """Give the moments of a history, of reactions and of orders, if all of them have a zone."""
+def _instants(sent: Any, times: dict[str, Any]) -> Instants | None:
+    """Give the moments of a history and of orders, if both have a zone, and those of reactions that have one."""
     moments = {name: instants_of(column) for name, column in times.items()}
     found = {name: moment.astype("datetime64[s]") for name, moment in moments.items() if moment is not None}
-    needed = {"sent_at", "orders"} if reactions is None else {"sent_at", "orders", "responses"}
-    if not isinstance(sent, MessageHistory) or not needed <= set(found):
+    if not isinstance(sent, MessageHistory) or not {"sent_at", "orders"} <= set(found):
         return None
     return Instants(found["sent_at"], found.get("responses"), found["orders"])
 

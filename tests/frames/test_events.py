@@ -540,10 +540,12 @@ class TestResults:
         log = pa.table({**sent, "sent_at": at("27T00:50", "27T01:10", "26T12:00")})
         seen = pa.table({"customer": [1, 2], "name": ["opened"] * 2, "time": at("27T01:10", "27T00:50")})
         sold = {"customer": [1, 2, 3], "date": at("27T01:10", "27T00:50", "27T13:00"), "amount": [5.0, 7.0, 9.0]}
-        tables = [engine.make(table) for table in (log, seen, pa.table(sold))]
-        found = frames.journey_results(*tables, as_of="2024-11-30", margin=1, within_days=1).result
-        assert (found.revenue.tolist(), found.n_converted.tolist()) == ([14.0], [2])
-        assert (found.n_opened.tolist(), found.n_unmatched) == ([1], 1)
+        local = pa.table({"customer": [1], "name": ["opened"], "time": [dt.datetime(2024, 10, 27, 2, 55)]})
+        for reactions, n_unmatched in ((seen, 1), (local, 0)):
+            tables = [engine.make(table) for table in (log, reactions, pa.table(sold))]
+            found = frames.journey_results(*tables, as_of="2024-11-30", margin=1, within_days=1).result
+            assert (found.revenue.tolist(), found.n_converted.tolist()) == ([14.0], [2])
+            assert (found.n_opened.tolist(), found.n_unmatched) == ([1], n_unmatched)
 
     @pytest.mark.parametrize("name", ["pandas", "Polars", "PyArrow"])
     @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ CreditRule: TypeAlias = Literal[
 
 
 class Instants(NamedTuple):
-    """Moments in UTC of the rows of a history, of responses (None without them) and of orders, as `datetime64[s]`.
+    """Moments in UTC of the rows of a history, of responses (None if not known) and of orders, as `datetime64[s]`.
 
     In the hour that comes twice, local times do not tell what came first.
     """
@@ -486,8 +486,9 @@ def _reactions(
     if responses is None:
         return {}, 0, 0
     whole = len(sent) == len(table)
-    moments = responses.time if instants is None or instants.responded is None else instants.responded
-    place = responded_to(responses, table if whole else take(table, sent), log.sent_at, moments)
+    moments = None if instants is None else instants.responded
+    sent_at, time = (log.sent_on_clock, responses.time) if moments is None else (log.sent_at, moments)
+    place = responded_to(responses, table if whole else take(table, sent), sent_at, time)
     late = responses.time >= end
     seen = {}
     for word in REACTIONS:
