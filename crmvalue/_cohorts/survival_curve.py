@@ -28,7 +28,7 @@ from crmvalue._core.comparisons import holm, log_rank, p_text
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import as_given, counted
+from crmvalue._core.labels import as_given, counted, decimal
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -297,7 +297,7 @@ class CohortComparison(Columns, Pictured):
     def conclusion(self) -> str:
         """The clearest difference in words, or that no difference is shown."""
         alpha = 1 - self.level
-        level, p = f"at the {100 * alpha:.3g} % level", p_text(self.p_value, alpha)
+        level, p = f"at the {decimal(100 * alpha, 3)} % level", p_text(self.p_value, alpha)
         k = len(self.names)
         what = f"{self.measure[:1].upper()}{self.measure[1:]}"
         clearest = self._clearest()

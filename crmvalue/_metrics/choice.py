@@ -13,6 +13,7 @@ from crmvalue._core.checks import as_float, as_text
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import money
 from crmvalue._core.values import hand_over, number_column, number_table, require_columns, stay_frozen, words_field
 from crmvalue.errors import InputError
 
@@ -99,7 +100,7 @@ class WeightedChoice(Columns):
         tied = [name for i, name in enumerate(self.options) if i != best and same_score[i]]
         if tied:
             *first, last = [self.winner, *tied]
-            same = f"{', '.join(first)} and {last} have the same score of {score[best]:z.2f}"
+            same = f"{', '.join(first)} and {last} have the same score of {money(score[best], form='z')}"
             return f"{same}: the marks do not decide."
         low, high = self._ends()
         changes = []
@@ -112,7 +113,7 @@ class WeightedChoice(Columns):
                 )
             if most < 1:
                 changes.append((most - weight, f"above {_apart(most, weight)} for {name} (now {_apart(weight, most)})"))
-        text = f"{self.winner} wins with {score[best]:z.2f}"
+        text = f"{self.winner} wins with {money(score[best], form='z')}"
         if not changes:
             return f"{text}, whatever the weight of one criterion."
         return f"{text}. The nearest change of a weight that ends this: {min(changes)[1]}."

@@ -520,4 +520,6 @@ class TestSides:
         found = known("NpsChange", before=before, after=after, interval=ends, p_value=0.0496).conclusion
         change = "NPS 0.0 before and 0.03 after, +0.03 points (95 % interval +0.01 to +0.1), p 0.0496: a change is"
         assert found.startswith(change)
+        assert known("AgentScores", overall=0.003).conclusion.startswith("Typical agent 0.0030.")
+        assert "score of 0.0020" in known("WeightedChoice", marks=[[0.002, 0.002], [0.002, 0.002]]).conclusion
         assert "(p 0.0496)" in known("CohortComparison", p_value=0.0496, pair_p_value=[0.0496]).conclusion

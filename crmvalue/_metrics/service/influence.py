@@ -22,7 +22,7 @@ from crmvalue._core.comparisons import FEW_LOST, holm, log_rank, p_text
 from crmvalue._core.encoding.customers import as_words, encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted, percent, span
+from crmvalue._core.labels import counted, money, percent, span
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -131,7 +131,7 @@ class AgentScores(Columns):
     def conclusion(self) -> str:
         """Name the agents who are above and below a typical one beyond chance."""
         above, below = (", ".join(map(str, names)) or "nobody" for names in (self.best, self.agent[self.is_below]))
-        return f"Typical agent {self.overall:z.2f}. Beyond chance above it: {above}; below it: {below}."
+        return f"Typical agent {money(self.overall, form='z')}. Beyond chance above it: {above}; below it: {below}."
 
     def to_json(self) -> str:
         """Write the scores as JSON text."""

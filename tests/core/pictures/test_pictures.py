@@ -24,7 +24,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from crmvalue._core.pictures.parts import BLUES, COLOURS, cut, shown, wrapped
+from crmvalue import plots
+from crmvalue._core.pictures.parts import BLUES, COLOURS, cut, shown, shown_beside, shown_things, wrapped
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue.experiments import compare_proportions, sequential_test
 from crmvalue.models import BgNbd, purchase_tracking
@@ -346,6 +347,14 @@ class TestShown:
     )
     def test_known(self, value, form, text):
         assert shown(value, form) == text
+
+    def test_beside_a_limit(self):
+        """Who brings 0.9996 times their cost loses money, and "1 times" would not."""
+        values = ((0.9996, 1), (1.0, 1), (1.2, 1), (2.9999, 3), (12_345, 1))
+        assert [shown_beside(*pair) for pair in values] == ["0.9996", "1", "1.2", "2.9999", "12.3 k"]
+        assert [shown_things(x, "day") for x in (1, 1.0004, 1.5, 0)] == ["1 day", "1 day", "1.5 days", "0 days"]
+        title = plots.compare_ltv_to_cac(["a", "b"], [0.9996, 3], [1, 1]).title
+        assert title == "a loses money: a customer brings 0.9996 times their cost"
 
     def test_cut(self):
         assert cut("short") == "short"

@@ -122,6 +122,12 @@ class TestNumbers:
         assert words_of("en").short(3.4e6) == "3.4\u00a0M"
         assert words_of("uk").short(12_500) == f"12,5\u00a0{words_of('uk')('k')}"
 
+    def test_small_numbers_are_no_0(self):
+        assert [words_of("en").figure(x, 2) for x in (0.3, 463.2, 4.6e-7)] == ["0.3", "463", "0.00000046"]
+        assert (words_of("en").short(4.6e-7), words_of("uk").short(4.6e-7)) == ("0.00000046", "0,00000046")
+        assert [words_of(language).short(1e-12) for language in ("en", "uk")] == ["almost 0", "майже 0"]
+        assert words_of("en").share(-0.0003) == ">−0.1\u00a0%"  # noqa: RUF001 - a minus
+
     def test_another_language_is_refused(self):
         with pytest.raises(InputError, match="language"):
             words_of("de")
