@@ -187,11 +187,11 @@ def next_purchases(
     of 95 % hold the share of all customers in 74 to 81 of 100 cases; with a sum of 30 in 93.
 
     The p-value is the chance of at least `n_next` among `n_bought` at the share of all purchases (a binomial tail).
-    Customers with large purchases have large ones next too, which hold much of everything: where more is to be expected of how many items follow the
-    one item, and of the share of the other among all that follow, it takes the place. The counts are divided by how
-    many cases stand for one customer: with :math:`w` cases of each customer, :math:`\sum w^2 / \sum w` (Kish 1965).
-    It is never less than that without the customer who has most of the cases. `q_value` is its correction by Benjamini
-    and Hochberg for all pairs of items with `min_count` purchases each.
+    Customers with large purchases have large ones next too, which hold much of everything: where more is to be expected
+    of how many items follow the one item, and of the share of the other among all that follow, it takes the place. The
+    counts are divided by how many cases stand for one customer: with :math:`w` cases of each customer, :math:`\sum w^2
+    / \sum w` (Kish 1965). It is never less than that without the customer who has most of the cases. `q_value` is its
+    correction by Benjamini and Hochberg for all pairs of items with `min_count` purchases each.
 
     Examples
     --------
