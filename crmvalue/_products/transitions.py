@@ -189,9 +189,9 @@ def next_purchases(
     The p-value is the chance of at least `n_next` among `n_bought` at the share of all purchases (a binomial tail).
     Customers with large purchases have large ones next too, which hold much of everything: where more is to be expected
     of how many items follow the one item, and of the share of the other among all that follow, it takes the place. The
-    counts are divided by how many cases stand for one customer: with :math:`w` cases of each customer, :math:`\sum w^2
-    / \sum w` (Kish 1965). It is never less than that without the customer who has most of the cases. `q_value` is its
-    correction by Benjamini and Hochberg for all pairs of items with `min_count` purchases each.
+    counts are divided by how many cases stand for one customer: with :math:`w` cases of each customer,
+    :math:`\sum w^2 / \sum w` (Kish 1965). It is never less than that without the customer who has most of the cases.
+    `q_value` is its correction by Benjamini and Hochberg for all pairs of items with `min_count` purchases each.
 
     Examples
     --------
