@@ -335,10 +335,10 @@ class CovariateAdjustment:
     def conclusion(self) -> str:
         """How much the covariate explains, a warning if it differs between arms, and the adjusted conclusion."""
         text = f"The covariate explains {percent(self.variance_reduction)} of the variance within the arms."
-        p = self.covariate.adjusted_p_value
-        if p.min() < 0.01:
+        p = float(np.nanmin(self.covariate.adjusted_p_value))
+        if p < 0.01:
             text += (
-                f" It differs between the arms ({p_text(float(p.min()), 0.01)}). Check that it "
+                f" It differs between the arms ({p_text(p, 0.01)}). Check that it "
                 "was measured before the experiment, and that the arms were chosen at random. If not, the adjusted "
                 "comparison is biased."
             )

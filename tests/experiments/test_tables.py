@@ -111,6 +111,11 @@ class TestArmsOfOneCustomer:
             assert np.isnan(beside.plot_data()["low"][1])
             assert beside.to_vega()
 
+    def test_a_covariate_that_differs_between_the_others_is_named(self):
+        x, arm = [1.0, 2, 3, 2, 11, 12, 13, 12, 5], list("AAAABBBBC")
+        found = adjust_by_covariate([1.0, 2, 1, 3, 5, 4, 7, 5, 2], x, arm, control="A")
+        assert "It differs between the arms (p < 0.0001)" in found.conclusion
+
     def test_a_summary_may_have_no_deviation_there(self):
         found = compare_means_from_summary([10, 12, 5], [4, np.nan, 6], [200, 1, 200])
         alone = compare_means_from_summary([10, 5], [4, 6], [200, 200])

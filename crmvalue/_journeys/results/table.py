@@ -289,6 +289,9 @@ class JourneyResults(Columns, Pictured):
     def share(self, name: str) -> tuple[Floats, Interval]:
         """Share of the messages sent with a reaction or an order, with Wilson's interval.
 
+        The interval takes messages as independent. It is too narrow where customers get several messages, and some of
+        them react to most and others to none.
+
         Parameters
         ----------
         name : {"delivered", "opened", "clicked", "replied", "converted"}
