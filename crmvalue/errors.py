@@ -16,6 +16,9 @@ __all__ = ["ConvergenceError", "DataWarning", "InputError"]
 _LONGEST = 1000
 """A longer rule or hint is shown without its middle."""
 
+_MOST_SHOWN = 81
+"""Items of a list that are looked at: so many are longer than what is shown of a value."""
+
 
 def broken_rule(subject: str, rule: str, *, got: str = "", hint: str | None = None) -> str:
     """Write the sentence of an :class:`InputError`; the command writes its own with the names of its options."""
@@ -111,7 +114,9 @@ def _of_rows(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Give a number or text of numpy as one of Python, whose repr says nothing of numpy."""
+    """Give a number or text of numpy as one of Python, whose repr says nothing of numpy; so for those in a list."""
+    if type(value) in {list, tuple}:
+        return type(value)(map(_plain, value[:_MOST_SHOWN]))
     kind = str(getattr(value, "dtype", ""))
     is_scalar = type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
     return value.item() if is_scalar and not kind.startswith(("datetime64", "timedelta64")) else value

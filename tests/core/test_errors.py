@@ -57,6 +57,8 @@ class TestInputError:
             (InputError("x", "finite", 1.5, count=2), "`x` must be finite; got 1.5 (1 more)"),
             (InputError("kind", "one of 'a', 'b'", "c"), "`kind` must be one of 'a', 'b'; got 'c'"),
             (InputError("x", "numeric", "y" * 100), "`x` must be numeric; got '" + "y" * 76 + "..."),
+            (InputError("x", "in order", [np.float64(1.5), (np.int64(2),)]), "`x` must be in order; got [1.5, (2,)]"),
+            (InputError("x", "short", [0] * 10**6), f"`x` must be short; got [{'0, ' * 24}0, ..."),
             (InputError("x", "numeric", "y" * 78), "`x` must be numeric; got '" + "y" * 78 + "'"),
         ],
     )

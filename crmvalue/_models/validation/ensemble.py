@@ -13,6 +13,7 @@ from crmvalue._core.json import from_json
 from crmvalue._core.values import number_column, stay_frozen, words_field
 from crmvalue._models.seasons.seasonal_model import SeasonalModel
 from crmvalue._models.shared.common import check_history
+from crmvalue._models.shared.covariates import read_covariates
 from crmvalue._models.shared.fit import Fit, read_model
 from crmvalue._models.shared.process import ContinuousProcess, Future, Past
 from crmvalue._models.shared.purchase_model import ContinuousModel, as_purchase_model, process_of
@@ -249,11 +250,10 @@ class Ensemble(ContinuousModel):
 
     def for_covariates(self, covariates: Mapping[str, float]) -> Self:
         """Give the ensemble of the models of customers whose covariates are known: see :meth:`BgNbd.for_covariates`."""
-        models = []
+        read, models = read_covariates(self, covariates), []
         for model in self.models:
-            needed = {effect.name for effect in (*model.purchase_effects, *model.dropout_effects)}
-            own = {name: value for name, value in covariates.items() if name in needed} if needed else {}
-            models.append(model.for_covariates(own))
+            names = {effect.name for effect in (*model.purchase_effects, *model.dropout_effects)}
+            models.append(model.for_covariates({name: float(read[name]) for name in names}))
         return attrs.evolve(self, models=models)
 
     @classmethod

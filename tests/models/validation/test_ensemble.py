@@ -105,6 +105,11 @@ class TestEnsemble:
         np.testing.assert_allclose(pool.expected_purchases(known, horizon=39.0), np.mean(each, axis=0), rtol=1e-12)
         plain = pool.for_covariates({"vip": 1})
         assert plain.models[0] == moved.for_covariates({"vip": 1})
+        for wrong in (None, "vip", {}, {"vip": 1, "town": 2}, {"vip": "yes"}):
+            with pytest.raises(InputError, match="covariates"):
+                pool.for_covariates(wrong)
+        with pytest.raises(InputError, match=r"those of the model \(none\)"):
+            POOL.for_covariates({"vip": 1})
 
     def test_json_and_other_fits(self):
         assert repr(POOL).startswith("Ensemble(0.5 a: BgNbd(r=0.243, ")
