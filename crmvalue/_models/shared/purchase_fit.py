@@ -181,13 +181,13 @@ def _n_more(likelihood: Likelihood, end: Floats, n_rows: int) -> int | None:
 
 def _in_words(fit: Fit[Any], limit: _Limit | None, units: Floats) -> Fit[Any]:
     """Say in words what the boundary, or the flat direction, means."""
-    words = ""
+    messages = fit.diagnosis.messages
     if not fit.priors and not fit.n_events:
-        words = _NOBODY_AGAIN
+        messages = (_NOBODY_AGAIN, *messages)
     elif limit is not None and {*fit.diagnosis.boundary, *fit.diagnosis.flat} & set(fit.names[2:]):
         words = _limit_in_words(fit, fit.estimates / units, fit.log_likelihood - limit.peak[1])
-    messages = (*fit.diagnosis.messages, words)
-    return attrs.evolve(fit, diagnosis=attrs.evolve(fit.diagnosis, messages=messages)) if words else fit
+        messages = (*messages, words) if words else messages
+    return attrs.evolve(fit, diagnosis=attrs.evolve(fit.diagnosis, messages=messages))
 
 
 def _limit_in_words(fit: Fit[Any], scaled: Floats, gain: float) -> str:
