@@ -224,7 +224,8 @@ class SeasonalFit(Columns, Pictured):
             some = "lies" if set(self._met(first, last)) <= set(unseen) else "lies in part"
             listed = ", ".join(unseen)
             said.append(f"the horizon ({first} to {last}) {some} in a season that the data have not seen: {listed}")
-        ends = {effect.name: effect.date.max() for effect in self.calendar.days if effect.value is not None}
+        figures = (effect for effect in self.calendar.days if effect.value is not None and len(effect.date))
+        ends = {effect.name: effect.date.max() for effect in figures}
         said.extend(
             f"the horizon ends on {last}, but {name} has no value after {known}: it is 0 then"
             for name, known in ends.items()

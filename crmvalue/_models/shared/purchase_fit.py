@@ -49,7 +49,7 @@ _NOBODY = math.log(1e-4)  # a smaller chance to leave moves no forecast
 _BETA_GEOMETRIC = ("r", "alpha", "a", "b")
 _SHOWN = 2.0  # gain in log-likelihood by customers who leave that chance gives in about one log of twenty
 _NOBODY_LEFT = "no customer can be shown to have left within this log: `fit_nbd` is the model for that"
-_NOBODY_AGAIN = "nobody bought again: nothing shows how often customers buy, or whether they have left"
+_NOBODY_AGAIN = "nobody bought again, so nothing shows how often customers buy: give a prior, or get more data"
 ABOUT_THE_LOG = (_NOBODY_LEFT, _NOBODY_AGAIN)  # messages that are true of every model of it
 _EXTREME = 0.01  # shapes of a beta distribution, or less, whose chances are nearly all 0 or 1
 _SOME = 1_000  # from this many distinct rows on, three other starts are enough
@@ -181,13 +181,13 @@ def _n_more(likelihood: Likelihood, end: Floats, n_rows: int) -> int | None:
 
 def _in_words(fit: Fit[Any], limit: _Limit | None, units: Floats) -> Fit[Any]:
     """Say in words what the boundary, or the flat direction, means."""
-    words = ""
+    messages = fit.diagnosis.messages
     if not fit.priors and not fit.n_events:
-        words = _NOBODY_AGAIN
+        messages = (_NOBODY_AGAIN, *messages)
     elif limit is not None and {*fit.diagnosis.boundary, *fit.diagnosis.flat} & set(fit.names[2:]):
         words = _limit_in_words(fit, fit.estimates / units, fit.log_likelihood - limit.peak[1])
-    messages = (*fit.diagnosis.messages, words)
-    return attrs.evolve(fit, diagnosis=attrs.evolve(fit.diagnosis, messages=messages)) if words else fit
+        messages = (*messages, words) if words else messages
+    return attrs.evolve(fit, diagnosis=attrs.evolve(fit.diagnosis, messages=messages))
 
 
 def _limit_in_words(fit: Fit[Any], scaled: Floats, gain: float) -> str:

@@ -170,10 +170,10 @@ class TestNobodyLeaves:
         )
         found = fit(once).diagnosis
         assert found.grade == "not usable"
-        assert found.messages[-1].startswith("nobody bought again")
+        assert found.messages[0].startswith("nobody bought again")
         assert not any(self.WORDS in message for message in found.messages)
         dates = np.datetime64("2024-01-01") + np.arange(30)
-        assert found.messages[-1] in fit_calendar(np.arange(30), dates, as_of="2024-12-31").fit.diagnosis.messages
+        assert found.messages[0] in fit_calendar(np.arange(30), dates, as_of="2024-12-31").fit.diagnosis.messages
 
     def test_not_under_a_prior(self):
         history = in_days(Nbd(0.385, 12.07, "week"), 300, 1)
