@@ -254,8 +254,8 @@ class MeanComparison(Columns, Pictured):
             One row for each arm. The columns that compare an arm with the control are NaN for the control. `prob_best`
             and `expected_loss` are left out of a table of more than 200 arms.
         """
-        names = ("mean", "standard_error", "n", "prob_best", "expected_loss")
-        arms = {name: getattr(self, name) for name in names[: None if few_enough(len(self.names)) else -2]}
+        best = zip(("prob_best", "expected_loss"), self._bayes(), strict=True) if few_enough(len(self.names)) else ()
+        arms = {name: getattr(self, name) for name in ("mean", "standard_error", "n")} | dict(best)
         return {"arm": text_array(self.names), **arms, **variant_columns(self, self.control)}
 
     def to_json(self) -> str:
