@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.keys import distinct_days
 from crmvalue._journeys.data import rows_among
 from crmvalue._journeys.fields import SEND_HOUR
 from crmvalue._journeys.moments import NEVER, at_hour, moment
@@ -195,8 +196,8 @@ class Context:
         """Find customers whose date may have its anniversary on one of some days; leap days are let through."""
         if name not in self._month_days:
             date = self.date(name)
-            month_day = _month_day(np.where(np.isnat(date), np.datetime64("1970-01-01"), date))
-            self._month_days[name] = np.where(np.isnat(date), 0, month_day)
+            distinct, place = distinct_days(np.where(np.isnat(date), np.datetime64("1970-01-01"), date))
+            self._month_days[name] = np.where(np.isnat(date), 0, _month_day(distinct)[place])
         wanted = np.zeros(12 * 32 + 32, dtype=bool)
         wanted[_month_day(days)] = True
         if wanted[[_FEBRUARY + 28, _FEBRUARY + 29, _FEBRUARY + 32 + 1]].any():

@@ -120,3 +120,17 @@ class TestArmsOfOneCustomer:
         found = compare_means_from_summary([10, 12, 5], [4, np.nan, 6], [200, 1, 200])
         alone = compare_means_from_summary([10, 5], [4, 6], [200, 200])
         assert found.adjusted_p_value.tolist() == pytest.approx([np.nan, *alone.adjusted_p_value], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    "result", [compare_proportions([1, 2], [9, 9]), compare_means_from_summary([1, 2], [1, 1], [9, 9])]
+)
+def test_the_integrals_of_a_table_are_computed_once(monkeypatch, result):
+    """For 200 arms they take seconds."""
+    best, loss = result.prob_best, result.expected_loss
+    asked, bayes = [], type(result)._bayes
+    monkeypatch.setattr(type(result), "_bayes", lambda self: asked.append(self) or bayes(self))
+    columns = result.to_columns()
+    assert len(asked) == 1
+    assert columns["prob_best"].tolist() == best.tolist()
+    assert columns["expected_loss"].tolist() == loss.tolist()

@@ -11,11 +11,11 @@ from crmvalue._core.encoding.threads import in_halves
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.typing import Floats, Integers
+    from crmvalue.typing import Dates, Floats, Integers
 
     Unsigned = npt.NDArray[np.uint64]
 
-__all__ = ["distinct_keys", "in_order", "row_keys"]
+__all__ = ["distinct_days", "distinct_keys", "in_order", "row_keys"]
 
 _MOST_RANKS = 1 << 22  # whole numbers with a smaller span are their own ranks
 _CELLS_A_ROW = 16  # counting in a table of so many cells a row is cheaper than sorting the rows
@@ -50,6 +50,13 @@ def distinct_keys(key: Integers) -> tuple[Integers, Integers, Integers]:
     place = np.empty(n_keys, dtype=np.int64)
     place[present] = np.arange(len(present))
     return first[present], place[key], weight[present]
+
+
+def distinct_days(day: Dates) -> tuple[Dates, Integers]:
+    """Give each distinct day once, ascending, and the place of each row's day among them; no day is missing."""
+    number = day.astype(np.int64)
+    first, place, _ = distinct_keys(number - number.min(initial=np.iinfo(np.int64).max))
+    return day[first], place
 
 
 def in_order(number: Unsigned, n_bits: int, *, stable: bool = True) -> tuple[Integers, Unsigned]:

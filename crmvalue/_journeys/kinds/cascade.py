@@ -18,6 +18,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_index,
 )
+from crmvalue._core.encoding.keys import distinct_days
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -306,10 +307,9 @@ class Cascade:
         late = self.catch_up_days
         if late is None and (context.history.group == self.group).any():
             late = CATCH_UP_DAYS  # not the first run
-        due = self.due(last[rows], context.today, most_days_late=late)
+        place, step, date = self._due(last[rows], context.today, late)
         months = np.array(self.months, dtype=np.int64)
-        step = np.searchsorted(months, due.month)
-        row = rows[due.row]
+        row = rows[place]
         anchor = last[row]
         ends = add_months(anchor, np.append(months[1:], self.given_up_month)[step])
         # A purchase of the day has moved the anchor; one of the night after it comes before a message that waits there.
@@ -319,7 +319,7 @@ class Cascade:
             exited = np.fmin(exited, reacted)
         return Candidates(
             row, step, tuple(f"month {month}" for month in self.months), anchor.astype("datetime64[s]"),
-            at_hour(due.date, context.hour_of_day(self.send_hour, row)), at_hour(ends, 0) - _SECOND, exited,
+            at_hour(date, context.hour_of_day(self.send_hour, row)), at_hour(ends, 0) - _SECOND, exited,
             tuple(self.offer_of(i) for i in range(len(months))),
         )  # fmt: skip
 
@@ -481,20 +481,9 @@ class Cascade:
         today = as_day("as_of", as_of)
         anchor = as_day_column("last_purchase", last_purchase)
         require(anchor <= today, "last_purchase", anchor, f"no later than as_of ({today})")
-        months = np.array(self.months, dtype=np.int64)
-        # Only customers whose silence reaches the first step matter from here on.
-        # Short months move a day by 3 at most.
-        earliest = add_months(np.asarray(today), -self.first_month) + np.timedelta64(4, "D")
-        rows = np.nonzero(anchor <= earliest)[0]
-        silent = months_between(anchor[rows], np.asarray(today))
-        step = np.searchsorted(months, silent, side="right") - 1
-        keep = (step >= 0) & (silent < self.given_up_month)
-        rows, step = rows[keep], step[keep]
-        date = add_months(anchor[rows], months[step])
+        late = None if most_days_late is None else as_whole_number("most_days_late", most_days_late, low=0)
+        rows, step, date = self._due(anchor, today, late)
         open_ = np.ones(len(rows), dtype=bool)
-        if most_days_late is not None:
-            late = as_whole_number("most_days_late", most_days_late, low=0)
-            open_ &= today - date <= np.timedelta64(late, "D")
         if last_sent is not None:
             sent = self._column("last_sent", last_sent, anchor, today)[rows]
             open_ &= ~(sent >= date)
@@ -504,10 +493,24 @@ class Cascade:
         rows, step, date = rows[open_], step[open_], date[open_]
         return CascadeDue(
             row=hand_over(rows),
-            month=hand_over(months[step]),
+            month=hand_over(np.array(self.months, dtype=np.int64)[step]),
             date=hand_over(date),
             offer=tuple(self.offer_of(i) for i in step.tolist()),
         )
+
+    def _due(self, anchor: Dates, today: np.datetime64, most_days_late: int | None) -> tuple[Integers, Integers, Dates]:
+        """Find customers who have reached a step, and that step and its day; customers of one day share the answer."""
+        months = np.array(self.months, dtype=np.int64)
+        days, place = distinct_days(anchor)
+        silent = months_between(days, np.asarray(today))
+        step = np.searchsorted(months, silent, side="right") - 1
+        date = add_months(days, months[step])
+        is_due = (step >= 0) & (silent < self.given_up_month)
+        if most_days_late is not None:
+            is_due &= today - date <= np.timedelta64(most_days_late, "D")
+        rows = np.nonzero(is_due[place])[0]
+        place = place[rows]
+        return rows, step[place], date[place]
 
     def _column(self, name: str, value: ArrayLike, anchor: Dates, today: np.datetime64) -> Dates:
         column = as_day_column(name, value, allow_missing=True)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from crmvalue._journeys.data import MessageHistory
     from crmvalue._journeys.planning.caps import Past
     from crmvalue._journeys.planning.policy import Policy
-    from crmvalue.typing import Dates, Integers
+    from crmvalue.typing import Dates, Floats, Integers
 
     Bools = npt.NDArray[np.bool_]
     Decisions = npt.NDArray[np.uint8]
@@ -149,8 +149,18 @@ def _suppressed(run: Run, _: Decisions) -> Bools:
     return np.isin(run.ids, run.policy.suppressed)[run.rank]
 
 
-def _in_control_group(run: Run, _: Decisions) -> Bools:
-    return (stable_draw(run.ids, run.policy.salt) < run.policy.control_share)[run.rank]
+def _in_control_group(run: Run, decision: Decisions) -> Bools:
+    if run.policy.control_share == 0:
+        return np.zeros(len(decision), dtype=bool)
+    return _draws(run, decision, run.policy.salt) < run.policy.control_share
+
+
+def _draws(run: Run, decision: Decisions, salt: str) -> Floats:
+    """Draw a number in [0, 1) for the customer of each open message; 1 for the others."""
+    whose = np.unique(run.rank[decision == _OPEN])
+    draw = np.ones(len(run.ids))
+    draw[whose] = stable_draw(run.ids[whose], salt)
+    return draw[run.rank]
 
 
 def _without_consent(run: Run, _: Decisions) -> Bools:
@@ -213,7 +223,7 @@ def _over_budget(run: Run, decision: Decisions) -> Integers:
     rows = np.nonzero(decision == _OPEN)[0]
     if run.policy.budget is None:
         return rows[:0]
-    draw = stable_draw(run.ids, run.policy.salt + " budget")[run.rank[rows]]
+    draw = _draws(run, decision, run.policy.salt + " budget")[rows]
     in_turn = rows[np.lexsort((run.messages.planned[rows], draw, -run.priority[rows]))]
     day, sent_on = run.send[in_turn].astype("datetime64[D]"), run.history.sent_at.astype("datetime64[D]")
     over = [rows[:0]]

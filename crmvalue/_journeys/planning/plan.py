@@ -298,11 +298,12 @@ class Plan(Columns, Pictured):
 
 
 def concatenate(parts: list[Plan]) -> Plan:
-    """Put plans one after the other."""
-    columns = {
-        name: hand_over(np.concatenate([getattr(part, name) for part in parts])) for name in parts[0].to_columns()
-    }
-    return Plan(**columns, n_unknown_events=parts[-1].n_unknown_events, n_unknown_messages=parts[-1].n_unknown_messages)
+    """Put plans one after the other, and empty the list, so that each column of theirs goes once its copy is made."""
+    counts = {name: getattr(parts[-1], name) for name in ("n_unknown_events", "n_unknown_messages")}
+    pieces = {name: [getattr(part, name) for part in parts] for name in parts[0].to_columns()}
+    parts.clear()
+    columns = {name: hand_over(np.concatenate(pieces.pop(name))) for name in tuple(pieces)}
+    return Plan(**columns, **counts)
 
 
 def take(made: Plan, rows: Any) -> Plan:

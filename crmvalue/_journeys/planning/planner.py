@@ -133,7 +133,8 @@ def plan(
     for day in range(n_days):
         made = _plan_day(chosen, customers, events, past, policy, first + np.timedelta64(day, "D"), memory)
         parts.append(made)
-        past = past + made.history() if n_days > 1 else past
+        past = past + made.history() if day < n_days - 1 else past
+    del past  # its memory is needed for the whole plan
     return parts[0] if n_days == 1 else concatenate(parts)
 
 
@@ -314,6 +315,8 @@ def _plan_day(
     memory: Memory,
 ) -> Plan:
     made, goes_on = _decide_day(journeys, customers, events, history, policy, today, memory)
+    if not goes_on.any():
+        return made
     parts, known = [made], made.key
     refused = take(made, made.decision != DECISIONS[SEND])
     while goes_on.any():  # what is sent lets its journey go on, maybe to another message of the same day
@@ -327,8 +330,6 @@ def _plan_day(
         parts.append(take(more, new))
         goes_on = goes_on[new]
         refused = concatenate([refused, take(parts[-1], parts[-1].decision != DECISIONS[SEND])])
-    if len(parts) == 1:
-        return made
     whole = concatenate(parts)
     whole = take(whole, np.argsort(whole.customer, kind="stable"))
     return attrs.evolve(whole, n_unknown_events=made.n_unknown_events, n_unknown_messages=made.n_unknown_messages)

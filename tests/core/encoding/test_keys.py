@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue._core.encoding import keys
-from crmvalue._core.encoding.keys import distinct_keys, in_order, row_keys
+from crmvalue._core.encoding.keys import distinct_days, distinct_keys, in_order, row_keys
 
 WIDEST = keys._MOST_RANKS - 1
 """The largest whole number that is its own rank beside a 0."""
@@ -135,6 +135,13 @@ class TestDistinctKeys:
         key = np.arange(n_rows, dtype=np.int64) % 7 * 3
         key[:1] = n_cells - 1
         self.check(key)
+
+    @given(st.lists(st.integers(-719_000, -718_900) | st.integers(-(2**40), 2**40), max_size=40))
+    def test_of_days(self, day):
+        column = np.array(day, dtype="datetime64[D]")
+        days, place = distinct_days(column)
+        assert days.tolist() == np.unique(column).tolist()
+        np.testing.assert_array_equal(days[place], column)
 
     @given(tables())
     def test_of_rows(self, columns):

@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crmvalue._journeys.kinds import cascade
+from crmvalue._journeys.planning import checks
 from crmvalue.journeys import (
     Branch,
+    Cascade,
     Customers,
     Events,
     FrequencyCap,
@@ -128,3 +131,23 @@ class TestDaysTogether:
         made = simulate_plan([journey], customers, did, Policy(), "2024-01-01", "2024-05-01")
         assert made.n_by_decision == {"send": 60}
         assert len(looked) < 20 * 122
+
+    def test_what_is_the_same_for_many_is_asked_once(self, monkeypatch):
+        """A plan of 60 days of a million customers took twice as long."""
+        dated, drawn = [], []
+        months, draw = cascade.months_between, checks.stable_draw
+        monkeypatch.setattr(cascade, "months_between", lambda day, end: dated.append(len(day)) or months(day, end))
+        monkeypatch.setattr(checks, "stable_draw", lambda ids, salt: drawn.append(len(ids)) or draw(ids, salt))
+        monkeypatch.setattr(Plan, "key", None)  # which only a journey that goes on within a day needs
+        customers = Customers(
+            customer=range(1_000),
+            dates={"last_purchase": np.datetime64("2023-01-31") + np.arange(1_000) % 3},
+            consent={"email": [True] * 1_000},
+        )
+        made = simulate_plan([Cascade()], customers, None, Policy(control_share=0.1), "2023-10-31", "2023-11-09")
+        of_control = checks.stable_draw(customers.customer, Policy().salt) < 0.1
+        assert made.n_by_decision == {"control group": of_control.sum(), "send": (~of_control).sum()}
+        assert dated == [3] * 10
+        assert sum(drawn[:-1]) < 1_000 + 10 * 300  # each customer once, and those of the control group again
+        plan([Cascade()], customers, None, None, Policy(), "2023-10-31")
+        assert len(drawn) == 1 + 10  # nothing is drawn without a control group
