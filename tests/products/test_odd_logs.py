@@ -159,7 +159,7 @@ class TestOneAccountForAll:
         ids=["next_products", "next_purchases"],
     )
     def test_pairs_of_it_alone_are_not_counted(self, find):
-        """Of 40,000 products there are 800 million pairs; all but those of two are of one customer, or of one day."""
+        """Of 40,000 products there are 800 million pairs, nearly all of this account alone."""
         n = 40_000
         day = DAY + np.append(np.arange(n) % 8 * 25, [0, 180])
         lines = OrderLines(customer=[*["till"] * n, "ann", "ann"], date=day, product=[*range(n), 0, 1])
