@@ -111,10 +111,11 @@ def _of_rows(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Give a number or text of numpy as one of Python, whose repr says nothing of numpy."""
+    """Give a number or text of numpy as one of Python, and a date as text; the repr says nothing of numpy."""
     kind = str(getattr(value, "dtype", ""))
-    is_scalar = type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
-    return value.item() if is_scalar and not kind.startswith(("datetime64", "timedelta64")) else value
+    if type(value).__module__ != "numpy" or getattr(value, "shape", None) != ():
+        return value
+    return str(value) if kind.startswith(("datetime64", "timedelta64")) else value.item()
 
 
 class ConvergenceError(RuntimeError):
