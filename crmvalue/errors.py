@@ -114,12 +114,13 @@ def _of_rows(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Give a number or text of numpy as one of Python, whose repr says nothing of numpy; so for those in a list."""
+    """Give a number, text or date of numpy as plain ones, whose repr says nothing of numpy; so for those in a list."""
     if type(value) in {list, tuple}:
         return type(value)(map(_plain, value[:_MOST_SHOWN]))
     kind = str(getattr(value, "dtype", ""))
-    is_scalar = type(value).__module__ == "numpy" and getattr(value, "shape", None) == ()
-    return value.item() if is_scalar and not kind.startswith(("datetime64", "timedelta64")) else value
+    if type(value).__module__ != "numpy" or getattr(value, "shape", None) != ():
+        return value
+    return str(value) if kind.startswith(("datetime64", "timedelta64")) else value.item()
 
 
 class ConvergenceError(RuntimeError):

@@ -151,10 +151,12 @@ def count_together(left: Any, right: Any, *, min_count: int, weight: Floats | No
     """Count the rows in which an item of `left` and one of `right` occur, for all pairs with at least `min_count`.
 
     `weight` is a number of each row; the sum over the rows of a pair is given with its count. Too many pairs raise.
+    Items in fewer rows are in no such pair; in large orders of rare items their pairs would be nearly all.
     """
     from scipy.sparse import diags_array
 
-    by_item = left.T.tocsr()
+    often, also_often = (np.nonzero(np.asarray(part.sum(axis=0)) >= min_count)[0] for part in (left, right))
+    by_item, right = left[:, often].T.tocsr(), right[:, also_often]
     heavy = None if weight is None else (diags_array(weight) @ right).tocsr()
     parts, n_pairs = [], 0
     for begin, end in blocks(additions(by_item, right)):
@@ -176,4 +178,4 @@ def count_together(left: Any, right: Any, *, min_count: int, weight: Floats | No
         return Together(none, none, none, None if weight is None else np.zeros(0))
     row, item, n = (np.concatenate([part[i] for part in parts]) for i in range(3))
     sums = None if weight is None else np.concatenate([part[3] for part in parts])
-    return Together(row, item, n, sums)
+    return Together(often[row], also_often[item], n, sums)

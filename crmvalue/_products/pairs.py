@@ -222,10 +222,9 @@ def product_pairs(
 
     table = incidence(row, item.code, (n, len(item.distinct)))
     n_with = np.asarray(table.sum(axis=0)).astype(np.int64)
-    often = np.nonzero(n_with >= fewest)[0]
-    chosen = table[:, often]
-    found = _apart(count_together(chosen, chosen, min_count=fewest))
-    a, b = often[found.left], often[found.right]
+    n_often = int(np.count_nonzero(n_with >= fewest))
+    found = _apart(count_together(table, table, min_count=fewest))
+    a, b = found.left, found.right
     n_a, n_b, n_both = n_with[a], n_with[b], found.n
     lift = n_both * (n / (n_a * n_b.astype(np.float64)))
     interval = interval_of_ratio(lift, lift_variance(n_both, n_a, n_b, n), level)
@@ -234,7 +233,7 @@ def product_pairs(
     buyers = order_starts(row.astype(np.int64), lines.customer.code) if within == "order" else None
     p_value = _chances(table, (a[once], b[once]), n_both[once], buyers)[both_ways]
     order = np.lexsort((b, a, -lift, -np.asarray(interval.low)))
-    n_directed = len(often) * (len(often) - 1)
+    n_directed = n_often * (n_often - 1)
     columns = {
         "bought": item.distinct[a],
         "also_bought": item.distinct[b],

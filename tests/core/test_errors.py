@@ -167,8 +167,9 @@ class TestDataWarning:
 
 
 def test_numbers_of_numpy_are_shown_as_those_of_python():
-    for value in (np.float64(0.3), np.str_("a"), np.int64(5), np.bool_(True)):
+    for value in (np.float64(0.3), np.str_("a"), np.int64(5), np.bool_(True), np.datetime64("2024-01-31")):
         assert "np." not in str(InputError("x", "another", value))
+    assert str(InputError("x", "later", np.datetime64("2024-01-31"))) == "`x` must be later; got '2024-01-31'"
 
 
 LAST = "9999-12-31"

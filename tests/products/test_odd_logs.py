@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import attrs
 import numpy as np
 import pandas as pd
@@ -169,3 +171,24 @@ def test_lines_after_the_last_day_are_counted(function, options):
     assert found.conclusion.endswith(". Left out, after the last day: 600 lines.")
     assert type(found).from_json(found.to_json()) == found
     assert "Left out, after" not in function(lines, as_of=DAY + 359, **options).conclusion
+
+
+class TestOneAccountForAll:
+    """Sales without a name stand on one account of the till, which has bought nearly every product."""
+
+    @pytest.mark.parametrize(
+        "find",
+        [
+            lambda lines: next_products(lines, as_of=DAY + 180, horizon_days=60, customers=["ann"]),
+            lambda lines: next_purchases(lines, min_count=2),
+        ],
+        ids=["next_products", "next_purchases"],
+    )
+    def test_pairs_of_it_alone_are_not_counted(self, find):
+        """Of 40,000 products there are 800 million pairs, nearly all of this account alone."""
+        n = 40_000
+        day = DAY + np.append(np.arange(n) % 8 * 25, [0, 180])
+        lines = OrderLines(customer=[*["till"] * n, "ann", "ann"], date=day, product=[*range(n), 0, 1])
+        began = time.process_time()
+        find(lines)
+        assert time.process_time() - began < 2

@@ -229,17 +229,24 @@ def ascending_matches(history: History, other: Any) -> Floats:
 
 
 def _speaks_for(had: Any, new: Any, n_had: Floats, base: Floats, speaking: Integers) -> Any:
-    """Find how much more often the customers with one product bought another one, for the most telling pairs."""
+    """Find how much more often the customers with one product bought another one, for the most telling pairs.
+
+    Products that fewer than `_FEWEST` customers had, or bought newly, are in no pair; one account of a till, for sales
+    without a name, may have many thousands of them.
+    """
     from scipy.sparse import csr_array
 
+    speaking = speaking[n_had[speaking] >= _FEWEST]
+    of = np.nonzero(np.asarray(new.sum(axis=0)) >= _FEWEST)[0]
     by_item = had.T.tocsr()[speaking].astype(np.int64)
-    both = had.astype(np.int64) + new.astype(np.int64) * _TWO_32  # two counts by one product, since nobody has both
+    # two counts by one product, since nobody has both
+    both = had[:, of].astype(np.int64) + new[:, of].astype(np.int64) * _TWO_32
 
     def telling(begin: int, end: int) -> tuple[Integers, Integers, Floats]:
         counts = by_item[begin:end] @ both
         place = np.nonzero(counts.data >= _FEWEST * _TWO_32)[0]
         i = np.searchsorted(counts.indptr, place, side="right") - 1
-        j = counts.indices[place].astype(np.int64)
+        j = of[counts.indices[place]]
         n, n_both = np.divmod(counts.data[place], _TWO_32)
         share = (n + _PRIOR * base[j]) / (n_had[speaking[begin + i]] - n_both + _PRIOR)
         better = share > base[j]
