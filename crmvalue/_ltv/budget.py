@@ -127,7 +127,8 @@ class BudgetSplit(Columns, Pictured):
 
     def _why_left(self) -> str:
         """Say why no more is spent: for the ratio, for what channels can take, or for what more would bring."""
-        full, loses = _are_full(self), self.next_ratio <= _JUST_ABOVE
+        full = _are_full(self) & np.isfinite(self.next_ratio)  # not where it would take less than a cent
+        loses = self.next_ratio <= _JUST_ABOVE
         if full.all():
             return "no channel can take more"
         if loses.any() and self.total_ratio > _JUST_ABOVE * self.target_ratio:

@@ -156,6 +156,13 @@ class TestSplitBudget:
         assert split.spend[1] == 10
         assert split.conclusion.endswith("is left: channels can take no more, or not at the ratio of 3.")
 
+    def test_less_than_a_cent_is_no_limit(self):
+        """The first cent of one channel is below the ratio; the other is at its largest spend."""
+        world = {"spend": [100, 100], "n_new": [10, 0.01], "value": [100, 1], "elasticity": [1, 0.5], "most": [50, 500]}
+        split = split_budget(1_000, **world, target_ratio=3, keep="each")
+        assert split.spend.tolist() == [50, 0]
+        assert split.conclusion.endswith("is left: channels can take no more, or not at the ratio of 3.")
+
     @pytest.mark.parametrize(
         ("most", "why"),
         [
