@@ -118,7 +118,8 @@ class BudgetSplit(Columns, Pictured):
             f"{name} {step:+z,.2f}" for name, step in zip(self.channels, change.tolist(), strict=True) if round(step, 2)
         ]
         if not self.spend.any():
-            return f"No channel reaches the ratio of {as_given(self.target_ratio)}. Spend nothing, or lower the target."
+            advice = "Spend nothing." if _are_full(self).any() else "Spend nothing, or lower the target."
+            return f"{_why_nothing(self)}. {advice}"
         moves = f"Change: {', '.join(more)}." if more else "Leave all channels as they are."
         text = f"{moves} LTV:CAC is then {money(self.total_ratio, form='z')}."
         rest = f" {self.unspent:z,.2f} of the budget is left: {self._why_left()}."
@@ -126,11 +127,15 @@ class BudgetSplit(Columns, Pictured):
 
     def _why_left(self) -> str:
         """Say why no more is spent: for the ratio, for what channels can take, or for what more would bring."""
+        full = _are_full(self) & np.isfinite(self.next_ratio)  # not where it would take less than a cent
         loses = self.next_ratio <= _JUST_ABOVE
-        if self.total_ratio <= _JUST_ABOVE * self.target_ratio or not loses.any():
-            return f"no channel can spend more at the ratio of {as_given(self.target_ratio)}"
-        more = "more would bring less than it costs"
-        return more if loses.all() else f"channels can take no more, or {more}"
+        if full.all():
+            return "no channel can take more"
+        if loses.any() and self.total_ratio > _JUST_ABOVE * self.target_ratio:
+            more = "more would bring less than it costs"
+            return more if loses.all() else f"channels can take no more, or {more}"
+        start = "channels can take no more, or not" if full.any() else "no channel can spend more"
+        return f"{start} at the ratio of {as_given(self.target_ratio)}"
 
     def _parts(self) -> Parts:
         return _split_parts(self)
@@ -149,6 +154,19 @@ class BudgetSplit(Columns, Pictured):
         return from_json(cls, text)
 
 
+def _are_full(split: BudgetSplit) -> npt.NDArray[np.bool_]:
+    """Tell which channels the most that they can take holds back, and not the ratio."""
+    bound = np.where(split.spend > 0, _JUST_ABOVE, 1.0) * split.target_ratio
+    full: npt.NDArray[np.bool_] = split.next_ratio >= bound
+    return full
+
+
+def _why_nothing(split: BudgetSplit) -> str:
+    """Say why nothing is spent."""
+    ratio = as_given(split.target_ratio)
+    return f"No channel {'can take a cent at' if _are_full(split).any() else 'reaches'} the ratio of {ratio}"
+
+
 def _split_parts(split: BudgetSplit) -> Parts:
     """Draw the spend of each channel in the split beside that of today, the largest change first."""
     change = split.spend - split.spend_now
@@ -165,7 +183,7 @@ def _split_parts(split: BudgetSplit) -> Parts:
     up, down = int(np.argmax(change)), int(np.argmin(change))
     moves = [(up, "more")] * bool(round(change[up], 2) > 0) + [(down, "less")] * bool(round(change[down], 2) < 0)
     words = [f"{shown(abs(change[k]), 'money')} {word} on {cut(split.channels[k])}" for k, word in moves]
-    title = f"No channel reaches the ratio of {as_given(split.target_ratio)}: spend nothing"
+    title = f"{_why_nothing(split)}: spend nothing"
     if split.spend.any():
         then = f"LTV:CAC is then {shown(split.total_ratio)}"
         title = f"Spend {' and '.join(words)}: {then}" if words else "Leave the spend of all channels as it is"

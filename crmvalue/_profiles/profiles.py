@@ -57,9 +57,13 @@ _REASONS = {TOO_LARGE: "too many records in one profile", KEPT_APART: "would joi
 
 
 def _words_of(value: Any, name: str = "keys", take: Callable[..., list[Any]] = as_items) -> npt.NDArray[np.str_]:
+    rule = "a column of texts"
     if getattr(getattr(value, "dtype", None), "kind", "") == "U":
-        return to_array(name, value, "a column of texts")[0]
-    items = [as_text(name, item) for item in take(name, value, "a column of texts")]
+        column, _ = to_array(name, value, rule)
+        if column.ndim != 1:
+            raise InputError(name, rule, f"the shape {column.shape}")
+        return column
+    items = [as_text(name, item) for item in take(name, value, rule)]
     return np.array(items, dtype=np.str_) if items else np.zeros(0, dtype="U1")
 
 
@@ -81,7 +85,8 @@ def texts_of(name: str, value: Any) -> FixedMapping[str, str]:
 
 def _lists(name: str, value: Any) -> FixedMapping[str, tuple[str, ...]]:
     pairs = columns_of(name, value).items()
-    return FixedMapping({as_text(name, key): tuple(sorted(set(_words_of(words).tolist()))) for key, words in pairs})
+    words = {as_text(name, key): _words_of(column, name).tolist() for key, column in pairs}
+    return FixedMapping({key: tuple(sorted(set(listed))) for key, listed in words.items()})
 
 
 @stay_frozen

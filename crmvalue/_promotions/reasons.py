@@ -37,14 +37,16 @@ def reasons_why_not(pricer: Pricer, choice: Choice, promotions: Iterable[str]) -
     active_of = {active.id: active for active in problem.active}
     work = Budget(_STEPS_OF_ALL)
     found = []
-    for name in sorted(promotions):
+    names = sorted(promotions)
+    idle = sum(active_of[name].bit for name in names if name in active_of)
+    for name in names:
         if name in problem.rejected:
             found.append(problem.rejected[name])
         elif work.is_spent():
             found.append(_not_compared(name))
         else:
             work.work(2 * len(problem.quantity))
-            found.append(_why_not(pricer, choice, active_of[name], work.small(_STEPS)))
+            found.append(_why_not(pricer, choice, active_of[name], idle, work.small(_STEPS)))
     return found
 
 
@@ -52,7 +54,8 @@ def _not_compared(promotion: str) -> Rejected:
     return Rejected(promotion=promotion, kind="not_compared", reason="not compared: the steps for reasons are used up")
 
 
-def _why_not(pricer: Pricer, choice: Choice, active: Active, budget: Budget) -> Rejected:
+def _why_not(pricer: Pricer, choice: Choice, active: Active, idle: int, budget: Budget) -> Rejected:
+    """Say why one promotion is not applied; `idle` are all that are not, as bits, which can beat nothing."""
     problem, promotion = pricer.problem, active.id
     pricer.budget = budget
     try:
@@ -61,7 +64,7 @@ def _why_not(pricer: Pricer, choice: Choice, active: Active, budget: Budget) -> 
         return _not_compared(promotion)
     if not active.bit & other.promotions():
         return Rejected(promotion=promotion, kind="no_benefit", reason="takes nothing off this cart")
-    lost = choice.promotions() & ~other.promotions()
+    lost = choice.promotions() & ~other.promotions() & ~idle
     gone = [one.id for one in problem.active if one.bit & lost]
     difference = (choice.value - other.value) // problem.scale
     if gone:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -143,7 +144,24 @@ class TestSplitBudget:
         """The next unit of money would bring ten times itself, if the channel could take it."""
         split = split_budget(1_000, spend=[100], n_new=[10], value=[100], target_ratio=3, keep="each", most=500)
         assert (split.next_ratio[0], split.unspent) == (10, 500)
-        assert split.conclusion.endswith("500.00 of the budget is left: no channel can spend more at the ratio of 3.")
+        assert split.conclusion.endswith("500.00 of the budget is left: no channel can take more.")
+        none = attrs.evolve(split, spend=[0.0], unspent=1_000.0)
+        assert none.conclusion == "No channel can take a cent at the ratio of 3. Spend nothing."
+        assert none._parts().title == "No channel can take a cent at the ratio of 3: spend nothing"
+
+    def test_a_limit_is_told_beside_the_ratio(self):
+        """One channel takes no more than 10 at a ratio of 15; the other goes down to a ratio of 3."""
+        world = {"spend": [500, 100], "n_new": 10, "value": [200, 150], "elasticity": [0.5, 1], "most": [1_000, 10]}
+        split = split_budget(1_000, **world, target_ratio=3, keep="total")
+        assert split.spend[1] == 10
+        assert split.conclusion.endswith("is left: channels can take no more, or not at the ratio of 3.")
+
+    def test_less_than_a_cent_is_no_limit(self):
+        """The first cent of one channel is below the ratio; the other is at its largest spend."""
+        world = {"spend": [100, 100], "n_new": [10, 0.01], "value": [100, 1], "elasticity": [1, 0.5], "most": [50, 500]}
+        split = split_budget(1_000, **world, target_ratio=3, keep="each")
+        assert split.spend.tolist() == [50, 0]
+        assert split.conclusion.endswith("is left: channels can take no more, or not at the ratio of 3.")
 
     @pytest.mark.parametrize(
         ("most", "why"),

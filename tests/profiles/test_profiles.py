@@ -310,6 +310,17 @@ class TestProfiles:
         card[1] = "b"
         assert again.keys["card"].tolist() == ["a", "a"]
 
+    @pytest.mark.parametrize("listed", [np.array("a"), np.array([["a"]]), [1]])
+    def test_listed_values_are_a_column(self, listed):
+        columns = {"card": ["a", "a"]}
+        with pytest.raises(InputError) as caught:
+            resolve_profiles([1, 2], columns, ["card"], never={"card": listed})
+        assert caught.value.name == "never"
+        profiles = resolve_profiles([1, 2], columns, ["card"])
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(profiles, never={"card": listed})
+        assert caught.value.name == "never"
+
     def test_masked_keys_are_refused(self):
         """A log may miss keys; a value says of each record what it is."""
         made = resolve_profiles([1, 2], {"card": np.ma.array(["a", "b"], mask=[False, True])}, ["card"])

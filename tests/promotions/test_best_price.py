@@ -332,6 +332,18 @@ class TestReasons:
         (rejected,) = best_price(cart(1000), offers).rejected
         assert (rejected.beaten_by, rejected.difference) == (("B",), 100)
 
+    def test_what_is_not_applied_itself_beats_nothing(self):
+        offers = [Promotion.amount("A", 2, on="order"), Promotion.percent("B", 50)]
+        rejected = best_price(cart(9), offers, caps=Caps(order_percent=10)).rejected
+        assert {one.reason for one in rejected} == {"cap of 10 % on the order binds"}
+        offers = [
+            Promotion.percent("A", 50, **STACK),
+            Promotion.percent("B", "0.1", **STACK),
+            Promotion.percent("C", 1),
+        ]
+        small, beaten = best_price(cart(100), offers, rounded_per="order", rounding="down").rejected
+        assert (small.kind, beaten.beaten_by, beaten.reason) == ("no_benefit", ("A",), "beaten by A by 0.49")
+
     def test_ties_are_broken_line_by_line(self):
         offers = [Promotion.percent("A", 10, products=["p0"]), Promotion.percent("B", 10)]
         priced = best_price(cart(1000, 1000), offers)
