@@ -130,7 +130,8 @@ class BudgetSplit(Columns, Pictured):
         if self.total_ratio <= _JUST_ABOVE * self.target_ratio or not loses.any():
             return f"no channel can spend more at the ratio of {as_given(self.target_ratio)}"
         more = "more would bring less than it costs"
-        return more if loses.all() else f"channels can take no more, or {more}"
+        at_ratio = f"channels can spend no more at the ratio of {as_given(self.target_ratio)}"
+        return more if loses.all() else f"{at_ratio}, or {more}"
 
     def _parts(self) -> Parts:
         return _split_parts(self)

@@ -187,8 +187,8 @@ class GroupEconomics(Columns, Pictured):
         """Write a group with its ratio and the end of its interval that decides."""
         ratio = self.ratio[i]
         digits = len(money(end, ratio, form="z").rpartition(".")[2])
-        limit = on_its_side(end, self.target_ratio, digits)
-        return f"{self.group[i]} ({money(ratio, end, form='z')}, {word} {limit})"
+        written, limit = (on_its_side(x, self.target_ratio, digits) for x in (ratio, end))
+        return f"{self.group[i]} ({written}, {word} {limit})"
 
     @property
     def moves(self) -> tuple[str, ...]:

@@ -61,6 +61,10 @@ class TestGroupEconomics:
         assert found.advice[1] == "less"
         assert said in found.conclusion
 
+    def test_a_ratio_below_its_target_is_not_written_as_it(self):
+        found = group_economics({"channel": ["ads"] * 2000}, [2.994, 2.998] * 1000, acquisition_cost=1)
+        assert "ads (2.996, at most 2.996)" in found.conclusion
+
     def test_by_hand(self):
         found = table()
         assert found.group == ("all", "ads", "mail", "north", "south")
