@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.comparisons import leaders
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, cut, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, cut, of_all, shown
 
 if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
@@ -21,14 +21,14 @@ def credit_parts(channels: tuple[str, ...], credit: Floats, n_touches: Integers,
     """Draw the credit of each channel beside its share of the touches."""
     order = np.argsort(-credit, kind="stable")[:_MOST]
     total, touches = float(credit.sum()), int(n_touches.sum())
-    what = "money" if is_money else "conversions"
+    what, rest = "money" if is_money else "conversions", of_all(len(order), len(channels), "channels")
     title = f"No {what} to share out"
     if total > 0:
         title = f"{cut(channels[order[0]])} gets {shown(credit[order[0]] / total, 'share')} of the {what}"
     naive = n_touches[order] / touches * total if touches else np.full(len(order), np.nan)
     return Parts(
         title=title,
-        x=Axis(title=f"Credit [{what}]", form="money" if is_money else "number", low=0),
+        x=Axis(title=f"Credit [{what}]{rest}", form="money" if is_money else "number", low=0),
         y=Axis(title="", form="name"),
         columns={"channel": np.array(channels)[order], "credit": credit[order], "by_touches": naive},
         layers=[
@@ -42,7 +42,9 @@ def returns_parts(channels: tuple[str, ...], cost: Floats, value: Floats) -> Par
     """Draw what each channel brings in beside what it costs."""
     net = value - cost
     order = np.argsort(-net, kind="stable")[:_MOST]
-    n_losing = int((net < 0).sum())
+    n_losing, rest = int((net < 0).sum()), of_all(len(order), len(channels), "channels")
+    if n_losing and int(net.argmin()) not in order:
+        order[-1] = net.argmin()  # of many channels, the one that the title names is drawn in any case
     best = cut(channels[order[0]]) if channels else ""
     more = f"{shown(net.max(initial=0.0), 'money')} more than its cost"
     n_best = len(leaders(net, size=float(max(cost.max(initial=0.0), value.max(initial=0.0)))))
@@ -57,7 +59,7 @@ def returns_parts(channels: tuple[str, ...], cost: Floats, value: Floats) -> Par
         title = f"{name} costs {shown(-net.min(), 'money')} more than it brings{others}"
     return Parts(
         title=title,
-        x=Axis(title="Credited money, and cost [money]", form="money", low=0),
+        x=Axis(title=f"Credited money, and cost [money]{rest}", form="money", low=0),
         y=Axis(title="", form="name"),
         columns={"channel": np.array(channels)[order], "value_credit": value[order], "cost": cost[order]},
         layers=[
@@ -82,7 +84,7 @@ def costs_parts(channels: tuple[str, ...], acquisition_cost: Floats) -> Parts:
             title = f"{best} costs {least}"
     return Parts(
         title=title,
-        x=Axis(title="Cost of a conversion [money]", form="money", low=0),
+        x=Axis(title=f"Cost of a conversion [money]{of_all(len(order), len(known), 'channels')}", form="money", low=0),
         y=Axis(title="", form="name"),
         columns={"channel": np.array(channels, dtype=np.str_)[order], "acquisition_cost": acquisition_cost[order]},
         layers=[Layer(mark="bar", x="acquisition_cost", y="channel")],

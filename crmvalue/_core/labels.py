@@ -28,6 +28,7 @@ __all__ = [
     "decimal",
     "decimals_apart",
     "figure",
+    "figures_apart",
     "fraction",
     "has_columns",
     "in_percent",
@@ -45,6 +46,7 @@ __all__ = [
 ]
 
 _LEAST_WRITTEN = 1e-9  # a smaller number is written in words
+_LARGEST_WRITTEN = 1e15  # a number as large has an exponent
 
 HINT_OF_CATEGORIES = "for a category, give a 0/1 column for each value but one"
 
@@ -174,13 +176,14 @@ def percent(share: Any, *, digits: int = 1) -> str:
 def percents(*shares: float) -> list[str]:
     """Write shares beside each other with at least one decimal, and so many that their differences are about true."""
     written = ([percent(share, digits=digits) for share in shares] for digits in range(1, 8))
-    return next((texts for texts in written if _differ_alike(texts, shares)), [percent(x) for x in shares])
+    of_100 = [100 * share for share in shares]
+    return next((texts for texts in written if _differ_alike(texts, of_100)), [percent(x) for x in shares])
 
 
-def _differ_alike(texts: list[str], shares: Sequence[float]) -> bool:
-    """Whether each text differs from the next one as the shares do, to half of the difference."""
-    meant = [100 * (x - y) for x, y in pairwise(shares)]
-    written = [float(text[:-1].replace(",", "")) for text in texts]
+def _differ_alike(texts: Sequence[str], numbers: Sequence[float]) -> bool:
+    """Whether each text differs from the next one as the numbers do, to half of the difference."""
+    meant = [x - y for x, y in pairwise(numbers)]
+    written = [float(text.rstrip("%").replace(",", "")) for text in texts]
     shown = [x - y for x, y in pairwise(written)]
     return all(abs(x - y) <= 0.5 * abs(y) for x, y in zip(shown, meant, strict=True))
 
@@ -246,16 +249,26 @@ def money(amount: Any, *beside: Any, form: str = "z,") -> str:
 
 def figure(x: Any, *, sign: bool = False, digits: int = 4) -> str:
     """Write a quantity of any size with so many significant digits, and with all whole ones: "0.1235", "+123,457"."""
-    if 10.0 ** (digits - 1) <= abs(x) < 1e15:  # :g alone writes 1.2e+05
+    if 10.0 ** (digits - 1) <= abs(x) < _LARGEST_WRITTEN:  # :g alone writes 1.2e+05
         return f"{float(x):{'+' if sign else ''}z,.0f}"
     return decimal(x, digits, "+" if sign else "")
 
 
+def figures_apart(x: float, y: float) -> tuple[str, str]:
+    """Write two quantities of any size, with so many decimals that their difference is about true."""
+    usual = figure(x), figure(y)
+    if any("e" in text or "almost" in text for text in usual):
+        return usual
+    written = ((f"{x:z,.{n}f}", f"{y:z,.{n}f}") for n in range(1, 10))
+    return next((texts for texts in (usual, *written) if _differ_alike(texts, (x, y))), usual)
+
+
 def decimal(x: Any, digits: int, sign: str = "") -> str:
-    """Write a number with so many significant digits, a small one without an exponent: "0.00000046", "almost 0"."""
+    """Write a number with so many significant digits and no exponent: "0.00000046", "almost 0", "1,250"."""
     x = float(x)
     if not 0 < abs(x) < 1e-4:
-        return f"{x:{sign}z,.{digits}g}"
+        text = f"{x:{sign}z,.{digits}g}"
+        return f"{float(text):{sign}z,.0f}" if "e" in text and abs(x) < _LARGEST_WRITTEN else text
     if abs(x) < _LEAST_WRITTEN:
         return "almost 0"
     return f"{x:{sign}.{digits - 1 - math.floor(math.log10(abs(x)))}f}".rstrip("0")

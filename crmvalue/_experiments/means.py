@@ -20,7 +20,7 @@ from crmvalue._core.comparisons import (
 )
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, figure, percent
+from crmvalue._core.labels import by_name, figure, figures_apart, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, number_column, of_class, stay_frozen
 from crmvalue._experiments.arms import (
@@ -232,15 +232,17 @@ class MeanComparison(Columns, Pictured):
         """
         low, high = map(np.asarray, self.difference_interval)
         values, (base,) = against_control(self.mean, self.control)
-        against = f"against {figure(base)} of {self.names[self.control]}"
+        pairs, control = [figures_apart(value, base) for value in values.tolist()], self.names[self.control]
         tests = np.where(self.p_value > self.welch_p_value, "Student", "Welch").tolist()
         told = [
             (
-                f"{name} has a {self.quantity} of {figure(value)} {against}: {figure(d, sign=True)}",
+                f"{name} has a {self.quantity} of {value} against {base} of {control}: {figure(d, sign=True)}",
                 f"{figure(a, sign=True)} to {figure(b, sign=True)}",
                 test,
             )
-            for name, value, d, a, b, test in zip(self.variants, values, self.difference, low, high, tests, strict=True)
+            for name, (value, base), d, a, b, test in zip(
+                self.variants, pairs, self.difference, low, high, tests, strict=True
+            )
         ]
         if not few_enough(len(self.names)) or self.too_few.any():
             return "\n".join(variant_lines(self, told, self.too_few))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.labels import decimal
-from crmvalue._core.pictures.parts import Axis, Form, Layer, Mark, Parts, as_cells, cut, shown
+from crmvalue._core.pictures.parts import Axis, Form, Layer, Mark, Parts, as_cells, cut, of_all, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +44,10 @@ def differences_parts(
         title = f"{first} is better than {cut(variants[0]) if n == 1 else 'each variant'}"
     order = np.argsort(-difference, kind="stable")[:_MOST] if n > _MOST else np.arange(n)
     difference, low, high = difference[order], low[order], high[order]
+    rest = of_all(len(order), n, "variants")
     return Parts(
         title=title,
-        x=Axis(title=f"Difference of the {what} from {control}", form=form),
+        x=Axis(title=f"Difference of the {what} from {first if rest else control}{rest}", form=form),
         y=Axis(title="", form="name"),
         columns={
             "variant": np.array(variants)[order],

@@ -16,6 +16,7 @@ from crmvalue._core.pictures.parts import (
     as_cells,
     cut,
     nothing,
+    of_all,
     shown,
     shown_things,
     stretch,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["events_parts", "forecast_parts", "groups_parts", "stages_parts", "times_parts"]
 
-_MOST_ROWS, _MOST_STEPS = 24, 14
+_MOST_ROWS, _MOST_STEPS = 16, 14
 _SAME = 1e-12
 
 
@@ -90,6 +91,7 @@ def groups_parts(
     if len(kept) > _MOST_ROWS:  # the weakest steps of all, in the order of the groups
         worst = np.argsort(np.where(np.isnan(flat[kept]), np.inf, flat[kept]), kind="stable")[:_MOST_ROWS]
         kept = kept[np.sort(worst)]
+    rest = of_all(len(kept), len(steps), "steps, the weakest")
     overall = np.where(np.isnan(rate).any(axis=1), 0.0, np.prod(rate, axis=1))
     best = np.nonzero(overall >= overall.max() * (1 - _SAME))[0]
     title = f"{cut(groups[best[0]])} brings the largest share of its prospects to {cut(stages[-1])}"
@@ -101,7 +103,7 @@ def groups_parts(
         title = f"{len(best):,} groups bring the same share of their prospects to {cut(stages[-1])}, the largest"
     return Parts(
         title=title,
-        x=Axis(title="Share that goes on to the stage", form="share", low=0, high=1),
+        x=Axis(title=f"Share that goes on to the stage{rest}", form="share", low=0, high=1),
         y=Axis(title="", form="name"),
         columns={
             "step": np.array(steps)[kept],
@@ -136,7 +138,10 @@ def events_parts(
     if has_window and not known.any():
         are = "is" if n_open == 1 else "are"
         title = f"No window is over yet: {n_open:,} of {counted(n, 'attempt')} {are} still open"
-    if has_window and known.any():
+    if has_window and matured[0] and matured[-1] == matured[0]:
+        of_all = counted(int(matured[0]), "attempt")
+        title = f"{'The' if matured[0] == 1 else 'All'} {of_all} whose window is over converted"
+    elif has_window and known.any():
         weakest = int(np.nanargmin(share))
         rest, start, end = shown(share[weakest], "share"), cut(stages[weakest]), cut(stages[weakest + 1])
         title = f"The weakest step: {rest} go on from {start} to {end}"

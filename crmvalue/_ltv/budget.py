@@ -131,11 +131,12 @@ class BudgetSplit(Columns, Pictured):
         loses = self.next_ratio <= _JUST_ABOVE
         if full.all():
             return "no channel can take more"
+        ratio = f"at the ratio of {as_given(self.target_ratio)}"
         if loses.any() and self.total_ratio > _JUST_ABOVE * self.target_ratio:
             more = "more would bring less than it costs"
-            return more if loses.all() else f"channels can take no more, or {more}"
-        start = "channels can take no more, or not" if full.any() else "no channel can spend more"
-        return f"{start} at the ratio of {as_given(self.target_ratio)}"
+            rest = "channels can take no more" if full[~loses].all() else f"channels can spend no more {ratio}"
+            return more if loses.all() else f"{rest}, or {more}"
+        return f"{'channels can take no more, or not' if full.any() else 'no channel can spend more'} {ratio}"
 
     def _parts(self) -> Parts:
         return _split_parts(self)

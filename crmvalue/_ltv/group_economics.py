@@ -32,7 +32,7 @@ from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import as_given, counted, money, on_its_side
 from crmvalue._core.per_customer import Rows, as_per_customer, as_segments
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, shown, shown_beside
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, of_all, shown, shown_beside
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -187,8 +187,8 @@ class GroupEconomics(Columns, Pictured):
         """Write a group with its ratio and the end of its interval that decides."""
         ratio = self.ratio[i]
         digits = len(money(end, ratio, form="z").rpartition(".")[2])
-        limit = on_its_side(end, self.target_ratio, digits)
-        return f"{self.group[i]} ({money(ratio, end, form='z')}, {word} {limit})"
+        written, limit = (on_its_side(x, self.target_ratio, digits) for x in (ratio, end))
+        return f"{self.group[i]} ({written}, {word} {limit})"
 
     @property
     def moves(self) -> tuple[str, ...]:
@@ -239,6 +239,9 @@ class GroupEconomics(Columns, Pictured):
         if not known.size:
             return nothing("Winning the customers costs nothing, so there is no LTV:CAC")
         largest = known[np.argsort(-self.n_customers[known], kind="stable")][:_MOST_ROWS]
+        named = self._named()
+        if named and named not in largest:  # of many groups, the one that the title names is drawn in any case
+            largest[-1] = named
         rows = largest[np.lexsort((-self.ratio[largest], largest > 0))]  # all customers first, then the best
         is_one = len(set(self.by[1:])) == 1
         names = [
@@ -248,11 +251,13 @@ class GroupEconomics(Columns, Pictured):
         ratio, low, high = self.ratio[rows], self.ratio_low[rows], self.ratio_high[rows]
         most = _WIDE * max(1.0, self.target_ratio, float(np.abs(ratio).max()))
         is_cut = bool((low < -most).any() or (high > most).any())
+        rest = of_all(len(rows) - 1, len(known) - 1, "groups")
+        rest += f"; wide ends {'' if rest else 'are '}cut" * is_cut
         low, high = np.clip(low, -most, None), np.clip(high, None, most)
         return Parts(
-            title=self._title(rows, names),
+            title=self._title(named, names[rows.tolist().index(named)] if named else ""),
             x=Axis(
-                title=f"Lifetime value over acquisition cost{'; wide ends are cut' if is_cut else ''}",
+                title=f"Lifetime value over acquisition cost{rest}",
                 low=min(0.0, np.nanmin([*ratio, *low])),
             ),
             y=Axis(title="", form="name"),
@@ -272,19 +277,24 @@ class GroupEconomics(Columns, Pictured):
             ],
         )
 
-    def _title(self, rows: Integers, names: list[str]) -> str:
-        """Say which group that is drawn is clearly worst, or better than all others of its dimension."""
-        groups = [(row, name) for row, name in zip(rows.tolist(), names, strict=True) if row]
+    def _named(self) -> int:
+        """Give the row of the group that clearly loses most, or else of the best one that is clear, or else 0."""
         low, high = self._ends_together()
-        losing = [(row, name) for row, name in groups if high[row] < 1]
-        best = [(row, name) for row, name in groups if low[row] >= self.target_ratio]
-        if losing:
-            row, name = losing[-1]
+        is_group = (np.arange(len(self.by)) > 0) & np.isfinite(self.ratio)
+        losing = np.nonzero(is_group & (high < 1))[0]
+        best = np.nonzero(is_group & (low >= self.target_ratio))[0]
+        if losing.size:
+            return int(losing[np.argmin(self.ratio[losing])])
+        return int(best[np.argmax(self.ratio[best])]) if best.size else 0
+
+    def _title(self, row: int, name: str) -> str:
+        """Say whether a group is clearly worst, or better than all others of its dimension."""
+        low, high = self._ends_together()
+        if row and high[row] < 1:
             most = shown_beside(self.ratio_high[row], 1)
             return f"{cut(name)} loses money: {shown_beside(self.ratio[row], 1)} times its cost, at most {most}"
         by = text_array(self.by)
-        if best:
-            row, name = best[0]
+        if row:
             others = (by == self.by[row]) & (np.arange(len(by)) != row)
             if not others.any() or not (high[others] < low[row]).all():
                 n_clear = int(np.count_nonzero(low[1:] >= self.target_ratio))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.comparisons import leaders
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, as_cells, cut, nothing, shown, stretch
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, as_cells, cut, nothing, of_all, shown, stretch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,13 +50,13 @@ def drivers_parts(
             title = f"{len(best):,} questions move the score the same, the most"
     kept = order[:_MOST_ROWS]
     said = [f"{shown(part, 'share')} of the variance" for part in importance[kept]]
-    names = [question[k] for k in kept]
+    names, rest = [question[k] for k in kept], of_all(len(kept), len(order), "questions")
     least, most = min(0.0, float(low[kept].min())), max(0.0, float(high[kept].max()))
     wide = (most - least) * stretch(names, said) or 1.0
     return Parts(
         title=title,
         x=Axis(
-            title="Points of the score for one point more of the question",
+            title=f"Points of the score for one point more{rest or ' of the question'}",
             low=least - 0.02 * wide,
             high=least + wide,
         ),
@@ -98,14 +98,14 @@ def level_parts(groups: Sequence[str], n_within: Integers, n_missed: Integers, e
     worst = int(kept[0])
     if len(used) > 1 and float(share.min()) < whole:
         title += f", {shown(float(share.min()), 'share')} in group {cut(groups[worst])}"
-    names = apart(groups[k] for k in kept)
+    names, rest = apart(groups[k] for k in kept), of_all(len(kept), len(used), "groups, the worst")
     said = [f"{n_within[k]:,} of {n[k]:,}" for k in kept]
     low, high = (end[kept] for end in ends)
     wide = stretch(names, said)
     return Parts(
         title=title,
         x=Axis(
-            title="Share resolved within the target, of tickets whose target is over",
+            title=f"Share resolved within the target{rest or ', of tickets whose target is over'}",
             form="share",
             low=0,
             high=wide,

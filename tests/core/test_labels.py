@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.labels import (
     as_given,
+    decimal,
     decimals_apart,
     figure,
+    figures_apart,
     fraction,
     in_percent,
     money,
@@ -455,6 +457,18 @@ class TestPercent:
         assert decimals_apart(0.123401, 0.123449, 4) == ("0.12340", "0.12345")
         assert decimals_apart(0.3, 0.1 + 0.2, 4) == ("0.3000", "0.3000")
         assert decimals_apart(0.25, 0.5, 2) == ("0.25", "0.50")
+
+    def test_quantities_beside_each_other_differ_as_they_do(self):
+        assert figures_apart(1002.31, 1002.44) == ("1,002.3", "1,002.4")
+        assert figures_apart(1002.45, 1002.58) == ("1,002.5", "1,002.6")  # 1,002 and 1,003 differ by much more
+        assert figures_apart(100.021, 100.034) == ("100.02", "100.03")
+        assert figures_apart(52.31, 40) == ("52.31", "40")
+        assert figures_apart(1e20, 1e-20) == ("1e+20", "almost 0")
+        assert figures_apart(0.3, 0.1 + 0.2) == ("0.3", "0.3")
+
+    def test_a_large_number_with_few_digits_has_no_exponent(self):
+        assert [decimal(x, 2) for x in (152.4, -1234, 99.6)] == ["150", "-1,200", "100"]
+        assert decimal(1e15, 2) == "1e+15"
 
     def test_a_factor_above_1_is_not_written_as_1(self):
         assert [times(x) for x in (1.04, 1.0004, 1.05, 2.345, 1234.5)] == ["1.04", "1.0004", "1.1", "2.3", "1,234.5"]

@@ -472,6 +472,12 @@ class TestCompareMeans:
         np.testing.assert_allclose(far.p_value, [max(welch.pvalue, alike.pvalue)], rtol=1e-12)
 
 
+class TestMeansBesideEachOther:
+    def test_means_that_differ_are_not_written_the_same(self):
+        found = compare_means_from_summary([1002.31, 1002.44], [1.0, 1.0], [100_000] * 2)
+        assert found.conclusion.startswith("B has a mean of 1,002.4 against 1,002.3 of A: +0.13 ")
+
+
 class TestSmallArms:
     """A small arm of skewed values beside a large one misses the few large values, and shows no difference by that."""
 

@@ -269,7 +269,9 @@ class TestFunnelFromEvents:
         assert result.conclusion.endswith(
             "All 1,200 attempts whose window is over converted: none was lost at any step."
         )
+        assert result._parts().title == "All 1,200 attempts whose window is over converted"
         one = run(log[:2], ["a", "b"], window=2, as_of=10)
+        assert one._parts().title == "The 1 attempt whose window is over converted"
         assert one.conclusion.endswith("The 1 attempt whose window is over converted: none was lost at any step.")
 
     def test_no_duplicates_unless_said(self):

@@ -167,7 +167,7 @@ class TestSplitBudget:
         ("most", "why"),
         [
             (10_000, "more would bring less than it costs."),
-            ([3000, 9000], "channels can take no more, or more would bring less than it costs."),
+            ([3000, 9000], "channels can spend no more at the ratio of 1.5, or more would bring less than it costs."),
         ],
     )
     def test_what_is_left_is_not_for_a_ratio_that_is_exceeded(self, most, why):
@@ -176,6 +176,13 @@ class TestSplitBudget:
         split = split_budget(10_000, **world, target_ratio=1.5, keep="total")
         assert split.spend.tolist() == [4000 if most == 10_000 else 3000, 4000]
         assert split.conclusion.endswith(f"of the budget is left: {why}")
+
+    def test_a_channel_left_out_for_its_ratio_is_not_said_to_be_full(self):
+        """The first unit in ads brings 2, which is below the ratio of 3, while mail has all that pays."""
+        world = {"spend": [100] * 2, "n_new": 1, "value": [200, 700], "elasticity": [1, 0.3]}
+        split = split_budget(1_000, **world, target_ratio=3, keep="each")
+        assert split.next_ratio[0] == 2
+        assert "channels can spend no more at the ratio of 3, or more would" in split.conclusion
 
     def test_a_title_names_no_change_of_nothing(self):
         split = split_budget(100, spend=[50, 1e-4], n_new=[10, 1e-9], value=[100, 1e-9], target_ratio=1, keep="each")

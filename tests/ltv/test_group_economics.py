@@ -61,6 +61,19 @@ class TestGroupEconomics:
         assert found.advice[1] == "less"
         assert said in found.conclusion
 
+    def test_a_ratio_below_its_target_is_not_written_as_it(self):
+        found = group_economics({"channel": ["ads"] * 2000}, [2.994, 2.998] * 1000, acquisition_cost=1)
+        assert "ads (2.996, at most 2.996)" in found.conclusion
+
+    def test_a_small_group_that_loses_money_is_drawn_and_named(self):
+        """The picture draws the largest groups, and that of the title."""
+        group = [f"g{k:02d}" for k in range(30) for _ in range(60)] + ["small"] * 40
+        value = np.concatenate([np.tile([1.0, 3.0], 900), np.tile([0.09, 0.11], 20)])
+        parts = group_economics({"channel": group}, value, acquisition_cost=1)._parts()
+        assert parts.title.startswith("small loses money: 0.1 times its cost")
+        assert "small" in parts.columns["group"].tolist()
+        assert "; 14 of 31 groups" in parts.x.title
+
     def test_by_hand(self):
         found = table()
         assert found.group == ("all", "ads", "mail", "north", "south")

@@ -41,6 +41,7 @@ __all__ = [
     "is_wide",
     "labels_of",
     "nothing",
+    "of_all",
     "shown",
     "shown_beside",
     "shown_things",
@@ -198,6 +199,11 @@ def nothing(title: str) -> Parts:
 def evenly(n: int, most: int) -> npt.NDArray[np.int64]:
     """Give at most `most` places of `n`, the first and the last among them, in even steps."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.int64)) if n else np.arange(0)
+
+
+def of_all(n_drawn: int, n: int, things: str) -> str:
+    """Say behind the title of an axis how many of all rows are drawn: "; 15 of 200 groups"; nothing if all are."""
+    return f"; {n_drawn:,} of {n:,} {things}" if n_drawn < n else ""
 
 
 def shown(value: float, form: Form = "number") -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.pictures.effects import effect_parts
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, of_all, shown
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -54,7 +54,7 @@ def results_parts(
         if value[0] > 0:
             most = shown(value[0], "money")
             title = f"{cut(names[0])} is followed by most revenue: {most}; only a control group shows what it added"
-        return _revenue(title, columns, layers)
+        return _revenue(title, columns, layers, len(label))
     columns |= {"credited": credited[0][order], "nothing": as_cells(len(order), 0.0)}
     layers = [
         Layer(mark="rule", x="nothing", style="naive"),
@@ -67,12 +67,13 @@ def results_parts(
         title = f"{added_by} of revenue, at least {shown(low[best], 'money')}{by_chance}"
     elif high[worst] < 0:
         title = f"{cut(label[worst])} has cost {shown(-revenue[worst], 'money')} of revenue{by_chance}"
-    return _revenue(title, columns, layers)
+    return _revenue(title, columns, layers, len(label))
 
 
-def _revenue(title: str, columns: dict[str, npt.NDArray[np.generic]], layers: list[Layer]) -> Parts:
+def _revenue(title: str, columns: dict[str, npt.NDArray[np.generic]], layers: list[Layer], n_rows: int) -> Parts:
     is_empty = not np.any([np.nan_to_num(column) for name, column in columns.items() if name != "label"])
-    axis = Axis(title="Revenue [money]", form="money", low=0 if is_empty else None, high=1 if is_empty else None)
+    rest = of_all(len(columns["label"]), n_rows, "rows")
+    axis = Axis(title=f"Revenue [money]{rest}", form="money", low=0 if is_empty else None, high=1 if is_empty else None)
     return Parts(title=title, x=axis, y=Axis(title="", form="name"), columns=columns, layers=layers)
 
 
@@ -89,7 +90,7 @@ def rank_parts(label: npt.NDArray[np.str_], prob_best: Floats, prob_top: Floats,
         layers.append(Layer(mark="points", x="prob_top", y="label", label=f"among the best {top}", style="second"))
     return Parts(
         title=f"{cut(names[best])} is the best by {figure} with a probability of {sure}",
-        x=Axis(title="Probability", form="share", low=0, high=1.04),
+        x=Axis(title=f"Probability{of_all(len(names), len(label), 'rows')}", form="share", low=0, high=1.04),
         y=Axis(title="", form="name"),
         columns={"label": names, "prob_best": first, "prob_top": among},
         layers=layers,

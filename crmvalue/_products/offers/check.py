@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_flag, as_fraction, as_whole_number, require
-from crmvalue._core.labels import counted, percent
+from crmvalue._core.labels import counted, percents
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -129,7 +129,7 @@ class NextProductsCheck(Table, Pictured):
     def conclusion(self) -> str:
         """Say in a sentence whether the products are better than both naive rules."""
         rates = [
-            f"{rule} {percent(rate)}" for rule, rate in zip(self.rule.tolist(), self.hit_rate.tolist(), strict=True)
+            f"{rule} {rate}" for rule, rate in zip(self.rule.tolist(), percents(*self.hit_rate.tolist()), strict=True)
         ]
         naive, low, high = self.rule[1:], self.lead_low[1:], self.lead_high[1:]
         behind, unsure = naive[high < 0].tolist(), naive[(low <= 0) & (high >= 0)].tolist()

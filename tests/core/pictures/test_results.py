@@ -16,6 +16,19 @@ from tests.core.pictures.awkward import attempts, results
 FOUND = {"n_matched": 40, "n_others": 70, "level": 0.95}
 
 
+MONDAY = np.datetime64("2024-01-01")
+
+
+def many_credits():
+    paths = attribution.Paths.from_lists([[f"c{k:02d}"] for k in range(30)], [1] * 30, value=[1] * 30)
+    return attribution.attribute(paths, model="last")
+
+
+def many_returns():
+    """Thirty channels of which the last one alone costs money."""
+    return attribution.channel_returns(many_credits(), [0] * 29 + [501])
+
+
 def member_effect(effect, interval):
     naive = {"naive_difference": 5.0, "naive_interval": (4.0, 6.0), "before_difference": 0.5}
     return MemberEffect(effect=effect, interval=interval, **naive, n_members=50, **FOUND)
@@ -288,14 +301,33 @@ class TestMany:
         assert data["n_customers"][cell].tolist() == [np.count_nonzero((r >= 4) & (r <= 6) & (f >= 49))]
         assert data["n_customers"].sum() == 500
 
+    @pytest.mark.parametrize(
+        ("make", "said"),
+        [
+            (lambda: experiments.compare_proportions([9] * 40, [99] * 40), "; 15 of 39 variants"),
+            (lambda: funnels.funnel_conversion([[9, 6, 3]] * 30, by=range(30)), "; 16 of 60 steps, the weakest"),
+            (many_credits, "; 15 of 30 channels"),
+            (many_returns, "; 15 of 30 channels"),
+            (lambda: metrics.service_level([MONDAY] * 40, [MONDAY] * 40, 4, priority=range(40), as_of=MONDAY + 9),
+             "; 14 of 40 groups, the worst"),
+        ],
+    )  # fmt: skip
+    def test_what_is_not_drawn_is_counted(self, make, said):
+        assert make()._parts().x.title.endswith(said)
+
+    def test_a_channel_of_the_title_is_drawn(self):
+        found = many_returns()._parts()
+        assert found.title.startswith("c29 costs 500 more than it brings")
+        assert "c29" in found.columns["channel"].tolist()
+
     def test_the_weakest_steps_of_groups(self):
         counts = [[100, 50 - k % 40, 10] for k in range(100)]
         found = funnels.funnel_conversion(counts, funnel=["a", "b", "c"], by=[f"g{k}" for k in range(100)])
         _, data = parts(found)
-        assert len(data["step"]) == 24
+        assert len(data["step"]) == 16  # as many labels as have room
         assert (
             np.nanmax(data["weakest"])
-            == np.sort([min((50 - k % 40) / 100, 10 / (50 - k % 40)) for k in range(100)])[23]
+            == np.sort([min((50 - k % 40) / 100, 10 / (50 - k % 40)) for k in range(100)])[15]
         )
 
     def test_runs_of_a_year(self):

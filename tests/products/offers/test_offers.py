@@ -295,6 +295,11 @@ class TestCheckNextProducts:
         assert found.hit_rate[0] > 0.9
         assert found.hit_rate[1] < 0.5
         assert "ahead of each naive rule, beyond chance" in found.conclusion
+        near = {"n_hit": [50123, 50094], "n_found": [60000] * 2, "hit_rate": [0.50123, 0.50094], "lead": [0.0, 0.00029]}
+        close = attrs.evolve(
+            found, **near, hit_low=[0.0] * 2, hit_high=[1.0] * 2, n_customers=100_000, n_purchases=100_000
+        )
+        assert "next_products 50.12%, most popular 50.09%" in close.conclusion
 
     def test_one_customer_shows_no_lead(self):
         log = [(1, 0, 1), (1, 30, 1), (1, 60, 1), (2, 0, 2), (2, 30, 2), (3, 0, 2), (3, 30, 2)]
