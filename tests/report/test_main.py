@@ -704,6 +704,23 @@ class TestAmounts:
         with pytest.raises(InputError, match=r"mixes \$ and €"):
             read_amounts(tmp_path / "orders.csv", ["$5", "€6"])
 
+    @pytest.mark.parametrize(
+        ("values", "said"),
+        [
+            (["5", "6", "0", "", "7 USD"], "Some amounts are in USD; 2 of the rows name none, and count as USD."),
+            (["5 €", "-6", "7 €"], "Some amounts are in €; 1 of the rows names none, and counts as €."),
+            (["5 €", "0", "7 €"], ""),
+            (["5", "6", "0"], ""),
+        ],
+    )
+    def test_says_that_amounts_without_a_currency_count_as_others(self, tmp_path, capsys, values, said):
+        rows = [("", dt.date(2024, 1, 1), "9")]  # of no customer, so it does not count
+        rows += [(str(i % 2), dt.date(2024, 1, 1 + i), value) for i, value in enumerate(values)]
+        write(tmp_path / "orders.csv", rows=rows)
+        assert main([str(tmp_path / "orders.csv")]) == 0
+        lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Some amounts")]
+        assert lines == ([said] if said else [])
+
 
 class TestMain:
     """Prints the overview and returns 0; one clear sentence and 2 for input that cannot be used."""
