@@ -35,6 +35,7 @@ from crmvalue._report.reading.places import FileError, FileProblemsError, find_f
 from crmvalue._report.reading.sources import (
     NUMBERS,
     Union,
+    find_currencies,
     folder_of,
     import_duckdb,
     literal,
@@ -141,6 +142,8 @@ class OrderFile:
         Rows whose date has no time zone, although others have one.
     currency : str or None
         Currency that some amounts name; None if none does.
+    currencies : tuple of str
+        Name of a column of currencies with more than one, and these, the most frequent first; empty without one.
     n_without_currency : int
         Rows whose amount is not 0 and names no currency, although others name one.
     decimal : str or None
@@ -184,6 +187,7 @@ class OrderFile:
     n_without_zone: int = 0
     currency: str | None = None
     n_without_currency: int = 0
+    currencies: tuple[str, ...] = ()
     n_files: int = 1
     notes: tuple[str, ...] = ()
     copied: tuple[tuple[str, str, int], ...] = ()
@@ -270,12 +274,12 @@ def read_orders(
                 raise FileError("--time-zone", f"--time-zone is for dates with a time zone, and {has_none}", time_zone)
             cells = _fetch_cells(database)
             span = _used_span(cells, later=end is not None)
-            n_left_out = found["n_without_customer"] + found["n_without_date"]
-            used = used_rows(cells, span, end, n_left_out)
+            used = used_rows(cells, span, end, found["n_without_customer"] + found["n_without_date"])
             n_duplicates = n_same and count_copies(database, used, n_same, dropped=duplicates == "drop")
             if n_duplicates and duplicates == "raise":
                 raise copies_refused(n_duplicates, len(columns), several=several)
             copied = shared_rows(database, columns, shown, used) if several and n_duplicates else ()
+            currencies = () if n_same is None or "amount" not in chosen else find_currencies(database, columns)
             n_far_copies = count_far_copies(database, span)
             n_infinite = count_infinite(database, span, end)
             names = database.execute("select who from ids order by code").fetchnumpy()["who"]
@@ -308,6 +312,7 @@ def read_orders(
         copied=copied,
         encodings=encodings,
         n_infinite=n_infinite,
+        currencies=currencies,
         **found,
     )
     return _without_far_dates(orders, span, n_far_copies)
