@@ -703,7 +703,11 @@ class TestAmounts:
     @pytest.mark.parametrize(("heading", "second"), [("Currency", "EUR"), ("Код валюти", "EUR"), ("Currency", "usd")])
     def test_says_that_a_column_has_several_currencies(self, tmp_path, capsys, heading, second):
         rows = [("1", dt.date(2024, 1, day), f"5,{second if day == 4 else 'USD'}") for day in range(1, 7)]
-        write(tmp_path / "orders.csv", f"customer,date,amount,{heading}", [*rows, ("2", dt.date(2024, 1, 9), "5,")])
+        write(
+            tmp_path / "orders.csv",
+            f"customer,date,amount,{heading}",
+            [*rows, *(("2", dt.date(2024, 1, 9), f"5,{word}") for word in ("", "n/a"))],
+        )
         assert main([str(tmp_path / "orders.csv")]) == 0
         said = f"Column {heading!r} has 2 currencies, such as USD and EUR."
         assert (said in capsys.readouterr().out.splitlines()) == (second == "EUR")

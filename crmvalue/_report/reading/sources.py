@@ -68,6 +68,7 @@ _CONTROL = r"\\x(0[0-8]|0[EF]|1[0-9A-F]|7F)"  # bytes that no text has, as DuckD
 _CURRENCY_HEADINGS = {
     "currency", "currency code", "order currency", "währung", "валюта", "код валюти", "ვალუტა", "valyuta",
 }  # fmt: skip
+_NO_CURRENCY = "('', 'NA', 'N/A', '#N/A', 'NULL', 'NAN', 'NAT', 'NONE', '<NA>')"
 _MOST_FILES = 5  # files that are named for one missing column
 _SHARE = 0.5  # the rest is for the columns that come out of the database
 _LEAST = 128 << 20  # bytes without which no query runs
@@ -138,9 +139,9 @@ def find_currencies(database: Database, columns: Iterable[Column]) -> tuple[str,
     for column in columns:
         if re.sub(r"[\W_]+", " ", column.name).strip().casefold() in _CURRENCY_HEADINGS:
             value = f"upper(trim(cast({column.sql} as varchar)))"
-            names = f"select {value} as name from file"  # noqa: S608 - our own names
-            counts = f"select name from ({names}) where name <> '' group by name order by count(*) desc, name"  # noqa: S608 - our own names
-            found = [str(name) for (name,) in database.execute(counts).fetchall()]
+            names = f"(select {value} as name from file) where name not in {_NO_CURRENCY}"  # noqa: S608 - our own names
+            by_count = f"select name from {names} group by name order by count(*) desc, name"  # noqa: S608 - our own names
+            found = [str(name) for (name,) in database.execute(by_count).fetchall()]
             if len(found) > 1:
                 return column.name, *found
     return ()
