@@ -500,6 +500,14 @@ def _describe(orders: OrderFile, duplicates: str, as_of: Any, *, asked: bool) ->
             lines.append("For the days of another zone, give --time-zone, such as Europe/Kyiv.")
     if orders.decimal == ",":
         lines.append("Amounts read with a decimal comma. If this is wrong, give --decimal .")
+    if orders.n_without_currency:
+        n, currency = orders.n_without_currency, orders.currency
+        which = "1 of the rows names none, and counts" if n == 1 else f"{n:,} of the rows name none, and count"
+        lines.append(f"Some amounts are in {currency}; {which} as {currency}.")
+    if orders.currencies:
+        name, *found = orders.currencies
+        lines.append(f"Column {name!r} has {len(found):,} currencies, such as {found[0]} and {found[1]}.")
+        lines.append("Amounts are added up as they are: convert them to one currency first, if they differ.")
     if orders.ids_shortened:
         who = orders.customer[0]
         lines.append(f"The customers were decimal numbers: {who}.0 is read as {who}.")

@@ -700,9 +700,38 @@ class TestAmounts:
         assert (caught.value.name, caught.value.value) == ("column amount", bad)
         assert says in str(caught.value)
 
+    @pytest.mark.parametrize(("heading", "second"), [("Currency", "EUR"), ("Код валюти", "EUR"), ("Currency", "usd")])
+    def test_says_that_a_column_has_several_currencies(self, tmp_path, capsys, heading, second):
+        rows = [("1", dt.date(2024, 1, day), f"5,{second if day == 4 else 'USD'}") for day in range(1, 7)]
+        write(
+            tmp_path / "orders.csv",
+            f"customer,date,amount,{heading}",
+            [*rows, *(("2", dt.date(2024, 1, 9), f"5,{word}") for word in ("", "n/a"))],
+        )
+        assert main([str(tmp_path / "orders.csv")]) == 0
+        said = f"Column {heading!r} has 2 currencies, such as USD and EUR."
+        assert (said in capsys.readouterr().out.splitlines()) == (second == "EUR")
+
     def test_rejects_two_currencies(self, tmp_path):
         with pytest.raises(InputError, match=r"mixes \$ and €"):
             read_amounts(tmp_path / "orders.csv", ["$5", "€6"])
+
+    @pytest.mark.parametrize(
+        ("values", "said"),
+        [
+            (["5", "6", "0", "", "7 USD"], "Some amounts are in USD; 2 of the rows name none, and count as USD."),
+            (["5 €", "-6", "7 €"], "Some amounts are in €; 1 of the rows names none, and counts as €."),
+            (["5 €", "0", "7 €"], ""),
+            (["5", "6", "0"], ""),
+        ],
+    )
+    def test_says_that_amounts_without_a_currency_count_as_others(self, tmp_path, capsys, values, said):
+        rows = [("", dt.date(2024, 1, 1), "9")]  # of no customer, so it does not count
+        rows += [(str(i % 2), dt.date(2024, 1, 1 + i), value) for i, value in enumerate(values)]
+        write(tmp_path / "orders.csv", rows=rows)
+        assert main([str(tmp_path / "orders.csv")]) == 0
+        lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("Some amounts")]
+        assert lines == ([said] if said else [])
 
 
 class TestMain:

@@ -35,6 +35,7 @@ from crmvalue._report.reading.places import FileError, FileProblemsError, find_f
 from crmvalue._report.reading.sources import (
     NUMBERS,
     Union,
+    find_currencies,
     folder_of,
     import_duckdb,
     literal,
@@ -139,6 +140,12 @@ class OrderFile:
         Rows with an infinite amount or quantity, of those that are used; they count as rows without an amount.
     n_without_zone : int
         Rows whose date has no time zone, although others have one.
+    currency : str or None
+        Currency that some amounts name; None if none does.
+    currencies : tuple of str
+        Name of a column of currencies with more than one, and these, the most frequent first; empty without one.
+    n_without_currency : int
+        Rows whose amount is not 0 and names no currency, although others name one.
     decimal : str or None
         Decimal sign of the amounts; None for a column that holds numbers, not text, and for a file without amounts.
     ids_shortened : bool
@@ -178,6 +185,9 @@ class OrderFile:
     customer_kind: str
     n_infinite: int = 0
     n_without_zone: int = 0
+    currency: str | None = None
+    n_without_currency: int = 0
+    currencies: tuple[str, ...] = ()
     n_files: int = 1
     notes: tuple[str, ...] = ()
     copied: tuple[tuple[str, str, int], ...] = ()
@@ -264,12 +274,12 @@ def read_orders(
                 raise FileError("--time-zone", f"--time-zone is for dates with a time zone, and {has_none}", time_zone)
             cells = _fetch_cells(database)
             span = _used_span(cells, later=end is not None)
-            n_left_out = found["n_without_customer"] + found["n_without_date"]
-            used = used_rows(cells, span, end, n_left_out)
+            used = used_rows(cells, span, end, found["n_without_customer"] + found["n_without_date"])
             n_duplicates = n_same and count_copies(database, used, n_same, dropped=duplicates == "drop")
             if n_duplicates and duplicates == "raise":
                 raise copies_refused(n_duplicates, len(columns), several=several)
             copied = shared_rows(database, columns, shown, used) if several and n_duplicates else ()
+            currencies = () if n_same is None or "amount" not in chosen else find_currencies(database, columns)
             n_far_copies = count_far_copies(database, span)
             n_infinite = count_infinite(database, span, end)
             names = database.execute("select who from ids order by code").fetchnumpy()["who"]
@@ -302,6 +312,7 @@ def read_orders(
         copied=copied,
         encodings=encodings,
         n_infinite=n_infinite,
+        currencies=currencies,
         **found,
     )
     return _without_far_dates(orders, span, n_far_copies)
@@ -580,7 +591,8 @@ def _aggregate(
                count(*) filter (infinite) as n_infinite,
                count(*) filter ({_BAD_DATE}) as n_bad_dates, count(*) filter ({_BAD_AMOUNT}) as n_bad_amounts,
                count(*) filter ({_BAD_QUANTITY}) as n_bad_quantities,
-               min(currency) as currency, max(currency) as other_currency
+               min(currency) as currency, max(currency) as other_currency,
+               count(*) filter (currency is null and any_money <> 0) as n_without_currency
         from file_rows group by who, day, coalesce(sign(money), 2);
 
         create temp table ids as
@@ -609,6 +621,7 @@ def _check_rows(
                bool_or(zoned) as zoned,
                coalesce(sum(n_without_zone) filter (who is not null and day is not null), 0) as n_without_zone,
                min(currency) as currency, max(other_currency) as other_currency,
+               coalesce(sum(n_without_currency) filter (who is not null and day is not null), 0) as n_without_currency,
                (select bool_and(regexp_full_match(who, '-?\d+\.0')) from ids) as ids_shortened
         from cells
         """
@@ -652,6 +665,8 @@ def _check_rows(
         "n_without_date": int(found["n_without_date"]),
         "zoned": columns["date"].kind in _ZONED_KINDS or in_texts,
         "n_without_zone": int(found["n_without_zone"]) if in_texts else 0,
+        "currency": found["currency"],
+        "n_without_currency": 0 if found["currency"] is None else int(found["n_without_currency"]),
         "ids_shortened": bool(found["ids_shortened"]),
     }
 

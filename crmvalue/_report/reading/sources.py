@@ -33,6 +33,7 @@ __all__ = [
     "Database",
     "Union",
     "available_memory",
+    "find_currencies",
     "folder_of",
     "import_duckdb",
     "literal",
@@ -64,6 +65,10 @@ _UNSEEN_COPIES = (
 )
 _MANY_VALUES = r"\]$|^(STRUCT|MAP|UNION)\b"  # types of a column with a list or a record in each row
 _CONTROL = r"\\x(0[0-8]|0[EF]|1[0-9A-F]|7F)"  # bytes that no text has, as DuckDB writes them
+_CURRENCY_HEADINGS = {
+    "currency", "currency code", "order currency", "währung", "валюта", "код валюти", "ვალუტა", "valyuta",
+}  # fmt: skip
+_NO_CURRENCY = "('', 'NA', 'N/A', '#N/A', 'NULL', 'NAN', 'NAT', 'NONE', '<NA>')"
 _MOST_FILES = 5  # files that are named for one missing column
 _SHARE = 0.5  # the rest is for the columns that come out of the database
 _LEAST = 128 << 20  # bytes without which no query runs
@@ -127,6 +132,19 @@ def unfit_columns(database: Database, columns: Iterable[Column]) -> list[InputEr
                 what = f"column {column.name!r} has bytes that are no text: write it as text or as numbers of 64 bits"
                 problems.append(FileError("FILE", what))
     return problems
+
+
+def find_currencies(database: Database, columns: Iterable[Column]) -> tuple[str, ...]:
+    """Give the name of the column of currencies in the view `file`, and its values, most frequent first; () for one."""
+    for column in columns:
+        if re.sub(r"[\W_]+", " ", column.name).strip().casefold() in _CURRENCY_HEADINGS:
+            value = f"upper(trim(cast({column.sql} as varchar)))"
+            names = f"(select {value} as name from file) where name not in {_NO_CURRENCY}"  # noqa: S608 - our own names
+            by_count = f"select name from {names} group by name order by count(*) desc, name"  # noqa: S608 - our own names
+            found = [str(name) for (name,) in database.execute(by_count).fetchall()]
+            if len(found) > 1:
+                return column.name, *found
+    return ()
 
 
 def _layout(database: Database, place: Path, shown: str) -> _Layout:
