@@ -8,6 +8,7 @@ service can react without reading the message.
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from typing import Any
 
 __all__ = ["ConvergenceError", "DataWarning", "InputError"]
@@ -94,7 +95,8 @@ class InputError(ValueError):
 def _shown(value: object) -> str:
     """Show a value in at most 80 characters, cut between words; one that cannot be shown is named by its type."""
     try:
-        shown = repr(_plain(value))
+        is_long = hasattr(value, "__len__") and len(value) > _MOST_SHOWN
+        shown = (_of_rows(value) if is_long else "") or repr(_plain(value))
         if "\n" in shown:
             shown = _of_rows(value) or " ".join(shown.split())
     except Exception:  # noqa: BLE001 - whatever the value's own code raises, the error of the caller comes first
@@ -114,12 +116,19 @@ def _of_rows(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Give a number, text or date of numpy as plain ones, whose repr says nothing of numpy; so for those in a list."""
+    """Give a number, text or date of numpy as plain ones, whose repr says nothing of numpy; so for those in a list.
+
+    Of what is long, only the beginning is given: numpy and pandas may have been told to show everything.
+    """
     if type(value) in {list, tuple}:
         return type(value)(map(_plain, value[:_MOST_SHOWN]))
-    kind = str(getattr(value, "dtype", ""))
-    if type(value).__module__ != "numpy" or getattr(value, "shape", None) != ():
+    if type(value) is dict:
+        return {key: _plain(part) for key, part in islice(value.items(), _MOST_SHOWN)}
+    kind, shape = str(getattr(value, "dtype", "")), getattr(value, "shape", None)
+    if type(value).__module__ != "numpy" or shape is None:
         return value
+    if shape:
+        return value if value.size <= _MOST_SHOWN else value.flat[:_MOST_SHOWN]
     return str(value) if kind.startswith(("datetime64", "timedelta64")) else value.item()
 
 
