@@ -95,8 +95,8 @@ class InputError(ValueError):
 def _shown(value: object) -> str:
     """Show a value in at most 80 characters, cut between words; one that cannot be shown is named by its type."""
     try:
-        is_long = hasattr(value, "__len__") and len(value) > _MOST_SHOWN
-        shown = (_of_rows(value) if is_long else "") or repr(_plain(value))
+        is_long = hasattr(value, "to_numpy") and hasattr(value, "__len__") and len(value) > _MOST_SHOWN
+        shown = _of_rows(value) if is_long else repr(_plain(value))
         if "\n" in shown:
             shown = _of_rows(value) or " ".join(shown.split())
     except Exception:  # noqa: BLE001 - whatever the value's own code raises, the error of the caller comes first

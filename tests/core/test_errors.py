@@ -172,6 +172,7 @@ def test_numbers_of_numpy_are_shown_as_those_of_python():
     for value in (np.float64(0.3), np.str_("a"), np.int64(5), np.bool_(True), np.datetime64("2024-01-31")):
         assert "np." not in str(InputError("x", "another", value))
     assert str(InputError("x", "later", np.datetime64("2024-01-31"))) == "`x` must be later; got '2024-01-31'"
+    assert str(InputError("x", "a pair", np.array(0.5))) == "`x` must be a pair; got 0.5"
 
 
 @pytest.mark.parametrize(
