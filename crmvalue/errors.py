@@ -100,7 +100,7 @@ def _shown(value: object) -> str:
         if "\n" in shown:
             shown = _of_rows(value) or " ".join(shown.split())
     except Exception:  # noqa: BLE001 - whatever the value's own code raises, the error of the caller comes first
-        return f"a {type(value).__name__} that cannot be shown"
+        return f"{_kind(value)} that cannot be shown"
     if len(shown) <= 80:
         return shown
     start = _whole_words(shown, 76)
@@ -112,7 +112,13 @@ def _of_rows(value: Any) -> str:
     if not hasattr(value, "to_numpy"):
         return ""
     n = len(value)
-    return f"a {type(value).__name__} of {n:,} {'row' if n == 1 else 'rows'}"
+    return f"{_kind(value)} of {n:,} {'row' if n == 1 else 'rows'}"
+
+
+def _kind(value: object) -> str:
+    """Name the type of a value with its article."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'AEIO' else 'a'} {name}"
 
 
 def _plain(value: Any) -> Any:

@@ -173,6 +173,7 @@ def test_numbers_of_numpy_are_shown_as_those_of_python():
         assert "np." not in str(InputError("x", "another", value))
     assert str(InputError("x", "later", np.datetime64("2024-01-31"))) == "`x` must be later; got '2024-01-31'"
     assert str(InputError("x", "a pair", np.array(0.5))) == "`x` must be a pair; got 0.5"
+    assert str(InputError("x", "short", pa.array(range(100)))) == "`x` must be short; got an Int64Array of 100 rows"
 
 
 @pytest.mark.parametrize(
