@@ -8,6 +8,7 @@ service can react without reading the message.
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from typing import Any
 
 __all__ = ["ConvergenceError", "DataWarning", "InputError"]
@@ -94,11 +95,12 @@ class InputError(ValueError):
 def _shown(value: object) -> str:
     """Show a value in at most 80 characters, cut between words; one that cannot be shown is named by its type."""
     try:
-        shown = repr(_plain(value))
+        is_long = hasattr(value, "to_numpy") and hasattr(value, "__len__") and len(value) > _MOST_SHOWN
+        shown = _of_rows(value) if is_long else repr(_plain(value))
         if "\n" in shown:
             shown = _of_rows(value) or " ".join(shown.split())
     except Exception:  # noqa: BLE001 - whatever the value's own code raises, the error of the caller comes first
-        return f"a {type(value).__name__} that cannot be shown"
+        return f"{_kind(value)} that cannot be shown"
     if len(shown) <= 80:
         return shown
     start = _whole_words(shown, 76)
@@ -110,16 +112,29 @@ def _of_rows(value: Any) -> str:
     if not hasattr(value, "to_numpy"):
         return ""
     n = len(value)
-    return f"a {type(value).__name__} of {n:,} {'row' if n == 1 else 'rows'}"
+    return f"{_kind(value)} of {n:,} {'row' if n == 1 else 'rows'}"
+
+
+def _kind(value: object) -> str:
+    """Name the type of a value with its article."""
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'AEIO' else 'a'} {name}"
 
 
 def _plain(value: Any) -> Any:
-    """Give a number, text or date of numpy as plain ones, whose repr says nothing of numpy; so for those in a list."""
+    """Give a number, text or date of numpy as plain ones, whose repr says nothing of numpy; so for those in a list.
+
+    Of what is long, only the beginning is given: numpy and pandas may have been told to show everything.
+    """
     if type(value) in {list, tuple}:
         return type(value)(map(_plain, value[:_MOST_SHOWN]))
-    kind = str(getattr(value, "dtype", ""))
-    if type(value).__module__ != "numpy" or getattr(value, "shape", None) != ():
+    if type(value) is dict:
+        return {key: _plain(part) for key, part in islice(value.items(), _MOST_SHOWN)}
+    kind, shape = str(getattr(value, "dtype", "")), getattr(value, "shape", None)
+    if type(value).__module__ != "numpy" or shape is None:
         return value
+    if shape:
+        return value if value.size <= _MOST_SHOWN else value.flat[:_MOST_SHOWN]
     return str(value) if kind.startswith(("datetime64", "timedelta64")) else value.item()
 
 

@@ -459,10 +459,17 @@ class TestColumnsBesideCustomers:
     def test_row_numbers_of_a_filtered_table(self):
         """They hold all customers by accident, and others; of customers, the index has a name, or those alone."""
         rows = pd.Series(np.arange(50.0), index=range(1, 51))
-        with pytest.raises(InputError, match=r"may be row numbers of a filtered table; .* rename_axis\('customer'\)"):
+        with pytest.raises(InputError, match=r"a filtered or sorted table; .* rename_axis\('customer'\)"):
             HISTORY.with_covariates({"income": rows})
         for column in (rows.rename_axis("id"), rows[[10, 20, 30]], rows[::-1]):
             assert HISTORY.with_covariates({"income": column}).covariate("income").tolist() == [29, 9, 19]
+
+    def test_row_numbers_of_a_sorted_table(self):
+        frame = pd.DataFrame({"id": range(1, 51), "income": np.arange(50.0)}).sort_values("income", ascending=False)
+        with pytest.raises(InputError, match="row numbers of a filtered or sorted table"):
+            HISTORY.with_covariates({"income": frame["income"]})
+        named = frame.set_index("id")["income"]
+        assert HISTORY.with_covariates({"income": named}).covariate("income").tolist() == [29, 9, 19]
 
     def test_chosen_customers(self):
         assert HISTORY[by_customer([True, False, True])].customer.tolist() == [30, 20]

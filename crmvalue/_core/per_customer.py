@@ -156,7 +156,8 @@ def in_order(name: str, value: Any, rows: Rows) -> Any:
 
     An index like that of the other columns says that the rows are the same. The same labels in another order may be
     those of the rows or those of customers: that is refused. Plain row numbers are no labels. Those of a filtered
-    table, rising whole numbers without a name, may hold all customers by accident, and others: that is refused, too.
+    table, rising whole numbers without a name, and those of a sorted one, 0 to n - 1 in any order, may hold all
+    customers by accident, and others: that is refused, too.
     """
     index = index_of(value)
     if index is None:
@@ -179,14 +180,16 @@ def in_order(name: str, value: Any, rows: Rows) -> Any:
         said = f"it is without {', '.join(map(repr, missing[:3]))}{others}: reindex(ids, fill_value=0)"
         raise InputError(name, rule, list(by_label)[:3], hint=said)
     if len(by_label) > len(ids) and _may_number_rows(index):
-        said = "they may be row numbers of a filtered table; if they are customers, rename_axis('customer')"
+        said = "they may be row numbers of a filtered or sorted table; if they are customers, rename_axis('customer')"
         raise InputError(name, f"{rule}, with a name where it holds others too", list(by_label)[:3], hint=said)
     return [by_label[label] for label in ids]
 
 
 def _may_number_rows(index: Any) -> bool:
     labels = np.asarray(index)
-    return index.name is None and labels.dtype.kind in "iu" and bool((labels[1:] > labels[:-1]).all())
+    if index.name is not None or labels.dtype.kind not in "iu":
+        return False
+    return bool((labels[1:] > labels[:-1]).all() or (np.sort(labels) == np.arange(len(labels))).all())
 
 
 def beside(history: object, name: str, value: Any) -> Any:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
+import time
 import traceback
 import warnings
 
@@ -170,6 +172,27 @@ def test_numbers_of_numpy_are_shown_as_those_of_python():
     for value in (np.float64(0.3), np.str_("a"), np.int64(5), np.bool_(True), np.datetime64("2024-01-31")):
         assert "np." not in str(InputError("x", "another", value))
     assert str(InputError("x", "later", np.datetime64("2024-01-31"))) == "`x` must be later; got '2024-01-31'"
+    assert str(InputError("x", "a pair", np.array(0.5))) == "`x` must be a pair; got 0.5"
+    assert str(InputError("x", "short", pa.array(range(100)))) == "`x` must be short; got an Int64Array of 100 rows"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        np.arange(100_000),
+        [np.ones((10, 10_000))],
+        {"spend": np.arange(100_000)},
+        pd.DataFrame({"spend": range(100_000)}),
+    ],
+    ids=["array", "list", "mapping", "frame"],
+)
+def test_long_values_are_not_written_out(value):
+    """Printing options that show everything would make each error take seconds."""
+    with np.printoptions(threshold=sys.maxsize), pd.option_context("display.max_rows", None):
+        begin = time.process_time()
+        error = InputError("spend", "a number", value)
+        assert time.process_time() - begin < 0.05
+    assert len(str(error)) < 150
 
 
 LAST = "9999-12-31"
