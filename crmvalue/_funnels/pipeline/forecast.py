@@ -46,7 +46,9 @@ from crmvalue._funnels.pipeline.work import (
     GRID,
     LARGE_DEALS,
     MOST_DEALS,
+    MOST_PAIRS,
     MOST_UNITS,
+    n_above_gap,
     require_little_work,
 )
 from crmvalue.errors import InputError
@@ -65,10 +67,8 @@ ForecastMethod: TypeAlias = Literal["auto", "exact", "grid"]
 
 _RARE = 0.05  # probability below which wins, or losses, are rare
 _TERMS = 6  # of the series for rare ones
-_GAP = 100.0  # deals that are so many times as large as all smaller deals together stay off the lattice of the others
 _NORMAL = 0.01  # sum of absolute third moments over the variance to 3/2, below which a total is taken as normal
 _FINER = 4.0  # rare wins go together if this makes the lattice so many times finer, even with room for each
-_MOST_PAIRS = 2**22  # pairs of a total above and a total below a gap
 _REACH = 9.0  # standard deviations of a normal amount that the lattice covers on each side
 _MONTH = re.compile(r"\d{4}-\d{2}", re.ASCII)
 _ROUNDING = 1e-12
@@ -321,7 +321,8 @@ def forecast_pipeline(
         If the columns differ in length or are empty, a value is missing or outside its range, or `method` is "exact"
         for amounts whose exact distribution is too large. Also if more than 3,000 months, or groups, have more than 16
         open deals each, or their distributions would take more than some 10 s, such as those of 3,000 groups with 100
-        deals each, 800 with 1,000, or 80 with 1,000 on an exact lattice of a million units.
+        deals each, 800 with 1,000, 80 with 1,000 on an exact lattice of a million units, or 200 with a dozen small
+        deals and ten more than a hundred times as large as those together.
 
     Notes
     -----
@@ -579,12 +580,10 @@ def _on_grid(a: Floats, p: Floats, sure: float) -> Distribution:
     """
     order = np.argsort(-a, kind="stable")
     a, p = a[order], p[order]
-    rest = np.append(a[::-1].cumsum()[::-1][1:], 0.0)
-    gaps = np.nonzero((a > _GAP * rest) & (rest > 0))[0]
-    if len(gaps):
-        n = int(gaps[0]) + 1
+    n = n_above_gap(a)
+    if n:
         up, low = (distribution_of_total(a[part], p[part], "auto") for part in (slice(n), slice(n, None)))
-        if len(up.total) * len(low.total) <= _MOST_PAIRS:
+        if len(up.total) * len(low.total) <= MOST_PAIRS:
             return _combined(up, low, sure)
 
     is_small = np.arange(len(a)) >= len(a) - _n_normal(a, p)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,17 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["BLOCK", "FEW_DEALS", "GRID", "LARGE_DEALS", "MOST_DEALS", "MOST_UNITS", "require_little_work"]
+__all__ = [
+    "BLOCK",
+    "FEW_DEALS",
+    "GRID",
+    "LARGE_DEALS",
+    "MOST_DEALS",
+    "MOST_PAIRS",
+    "MOST_UNITS",
+    "n_above_gap",
+    "require_little_work",
+]
 
 MOST_UNITS = 2**20  # steps of an exact lattice
 MOST_DEALS = 20_000  # on an exact lattice
@@ -19,16 +30,26 @@ FEW_DEALS = 16  # so few deals have at most 2**16 totals, which are counted one 
 GRID = 2**16  # steps of the approximate lattice
 LARGE_DEALS = 4096  # deals that stand on it one by one; the others join as one normal amount
 BLOCK = 64  # neighbouring deals that are added one by one before two such sums are convolved
+MOST_PAIRS = 2**22  # pairs of a total above and a total below a gap
+_GAP = 100.0  # deals that are so many times as large as all smaller deals together stay off the lattice of the others
 _MOST_ROWS = 3_000  # with a distribution of many deals
 _MOST_SECONDS = 10.0
 _ROW, _TOTAL, _STEP, _DEAL = 5e-5, 5e-8, 3.5e-8, 4e-6  # seconds, as measured, within a factor of two
+_GRID_ROW, _PAIR = 4e-4, 2e-8
+
+
+def n_above_gap(a: Floats) -> int:
+    """Count the deals that are much larger than all smaller deals together, where amounts descend; 0 without a gap."""
+    below = np.append(a[::-1].cumsum()[::-1][1:], 0.0)
+    gaps = np.nonzero((a > _GAP * below) & (below > 0))[0]
+    return int(gaps[0]) + 1 if len(gaps) else 0
 
 
 def require_little_work(name: str, code: Integers, a: Floats, p: Floats, method: str) -> None:
     """Check that the distributions of all months or groups take some 10 seconds at most."""
     is_open = (a > 0) & (p > 0) & (p < 1)
     code, a = code[is_open], a[is_open]
-    order = np.argsort(code, kind="stable")
+    order = np.lexsort((-a, code))
     code, a = code[order], a[order]
     start = np.nonzero(np.diff(code, prepend=-1))[0]
     n = np.diff(np.append(start, len(code)))
@@ -39,11 +60,11 @@ def require_little_work(name: str, code: Integers, a: Floats, p: Floats, method:
     seconds = float(_seconds(a, start, n, method).sum()) if len(start) else 0.0
     if seconds > _MOST_SECONDS:
         rule = f"months or groups whose distributions take some {_MOST_SECONDS:.0f} seconds at most"
-        raise InputError(name, rule, f"some {seconds:,.0f} seconds", hint="forecast them in parts")
+        raise InputError(name, rule, f"some {math.ceil(seconds):,} seconds", hint="forecast them in parts")
 
 
 def _seconds(a: Floats, start: Integers, n: Integers, method: str) -> Floats:
-    """Seconds that the distribution of each row takes, whose open deals begin at `start`."""
+    """Seconds that the distribution of each row takes, whose open deals begin at `start` with the largest."""
     hundredths = np.rint(a * 100)
     fits = (hundredths / 100 == a) & (a <= 1e13)
     unit = np.gcd.reduceat(np.where(fits, hundredths, 1).astype(np.int64), start)
@@ -53,4 +74,19 @@ def _seconds(a: Floats, start: Integers, n: Integers, method: str) -> Floats:
     on_lattice = _STEP * steps * np.log2(1 + n / BLOCK) + _DEAL * np.minimum(n, LARGE_DEALS)
     totals = 2.0 ** np.minimum(n, FEW_DEALS)
     counted = (n <= FEW_DEALS) & (method != "grid") & (~exact | (totals < units))
-    return _ROW + np.where(counted, _TOTAL * totals, on_lattice)
+    seconds = _ROW + np.where(counted, _TOTAL * totals, on_lattice + np.where(exact, 0.0, _GRID_ROW))
+    on_grid = np.nonzero(~exact & ~counted)[0]
+    if seconds.sum() <= _MOST_SECONDS:  # so that these rows are few
+        n_pairs = [_pairs_and_totals(a[start[row] : start[row] + n[row]])[0] for row in on_grid.tolist()]
+        seconds[on_grid] += _PAIR * np.array(n_pairs, dtype=np.float64)
+    return seconds
+
+
+def _pairs_and_totals(a: Floats) -> tuple[int, int]:
+    """Count the pairs of totals above and below gaps that deals on the approximate lattice make, and their totals."""
+    n = n_above_gap(a)
+    if not n:
+        return 0, GRID
+    parts = [(0, 2 ** len(part)) if len(part) <= FEW_DEALS else _pairs_and_totals(part) for part in (a[:n], a[n:])]
+    inner, totals = parts[0][0] + parts[1][0], parts[0][1] * parts[1][1]
+    return (inner + totals, totals) if totals <= MOST_PAIRS else (inner, GRID)

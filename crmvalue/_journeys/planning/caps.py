@@ -92,27 +92,30 @@ def apply_caps(
     open_: Bools,
     past: Past,
     lost: Bools,
-) -> Integers:
-    """Choose the channel of each open message under the caps; -1 for none.
+    whose: Integers,
+) -> tuple[Integers, Bools]:
+    """Choose the channel of each open message under the caps, -1 for none; tell also which messages rest.
 
     The messages of a customer are decided one after the other: each round takes the next message of every customer. A
-    message that is lost to another rule does not count for those after it.
+    message that is lost to another rule does not count for those after it. Of messages with one number in `whose`, all
+    after the one that is sent rest; those with -1 do not.
     """
-    used = np.full(len(row), -1, dtype=np.int64)
+    used, rests = np.full(len(row), -1, dtype=np.int64), np.zeros(len(row), dtype=bool)
     free = open_ & (exempt | (not caps))
     for position in range(channels.shape[1]):
         chosen = free & (used < 0)
         used[chosen] = channels[chosen, position]
     bound = np.nonzero(open_ & ~free)[0]
     if len(bound) == 0:
-        return used
+        return used, rests
     counts = [_Counter(cap, names, past) for cap in caps]
     starts = np.r_[True, row[bound][1:] != row[bound][:-1]]
     turn = np.arange(len(bound)) - np.maximum.accumulate(np.where(starts, np.arange(len(bound)), 0))
-    for k in range(int(turn.max()) + 1):
-        lines = bound[turn == k]
+    is_sent = np.zeros(int(whose.max()) + 2, dtype=bool)  # the last one stands for -1, and stays False
+    for lines in np.split(bound[np.argsort(turn, kind="stable")], np.bincount(turn).cumsum()[:-1]):
+        rests[lines] = is_sent[whose[lines]]
         for position in range(channels.shape[1]):
-            trial = lines[(used[lines] < 0) & (channels[lines, position] >= 0)]
+            trial = lines[~rests[lines] & (used[lines] < 0) & (channels[lines, position] >= 0)]
             channel = channels[trial, position]
             room = np.ones(len(trial), dtype=bool)
             for count in counts:
@@ -122,7 +125,9 @@ def apply_caps(
             sent = ~lost[trial]
             for count in counts:
                 count.add(row[trial[sent]], send[trial[sent]], channel[sent], purpose[trial[sent]])
-    return used
+            is_sent[whose[trial[sent]]] = True
+            is_sent[-1] = False
+    return used, rests
 
 
 class _Counter:

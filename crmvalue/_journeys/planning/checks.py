@@ -96,21 +96,28 @@ def decide(run: Run) -> tuple[Decisions, Integers]:
         decision[(decision == _OPEN) & check(run, decision)] = DECISIONS.index(word)
     # Each message depends only on messages before it, so the rounds settle; mostly it takes one or two.
     held, lost, open_ = _held(run), np.zeros(len(decision), dtype=bool), decision == _OPEN
+    # Under a cap, each message of a journey is decided in its turn, after all before it.
+    in_turn = held & ~run.shares_group & ~run.exempt & bool(run.policy.caps)
+    whose = np.full(len(decision), -1)
+    whose[in_turn] = _customer_and_journey(run, in_turn)
     while True:
         decision[open_] = _OPEN
-        decision[_after_another(run, decision, lost)] = DECISIONS.index("cool-down")
+        decision[_after_another(run, (decision == _OPEN) & held & ~in_turn, lost)] = DECISIONS.index("cool-down")
         outranked = _outranked(run, decision)
         decision[outranked] = DECISIONS.index("outranked")
-        used = apply_caps(
+        used, rests = apply_caps(
             run.policy.caps, run.channel_names, run.channels, run.messages.row, run.send, run.exempt, run.purpose,
-            decision == _OPEN, run.past, lost,
+            decision == _OPEN, run.past, lost, whose,
         )  # fmt: skip
+        decision[rests] = DECISIONS.index("cool-down")
         capped = (decision == _OPEN) & (used < 0)
         decision[capped] = DECISIONS.index("capped")
         over = _over_budget(run, decision)
         decision[over] = DECISIONS.index("over budget")
-        now_lost = (outranked | capped) & held
-        now_lost[over] = True
+        now_lost = (outranked | capped) & held & ~in_turn
+        is_over = np.zeros(len(decision), dtype=bool)
+        is_over[over] = True
+        now_lost |= is_over | _later_on_the_day(run, open_ & held, is_over)
         if np.array_equal(now_lost, lost):
             break
         lost = now_lost
@@ -180,15 +187,36 @@ def _cooling_down(run: Run, _: Decisions) -> Bools:
     return soon
 
 
-def _after_another(run: Run, decision: Decisions, lost: Bools) -> Bools:
-    """Tell which messages come after another one of their journey that is sent."""
-    mine = np.nonzero((decision == _OPEN) & _held(run))[0]
+def _customer_and_journey(run: Run, rows: Any) -> Integers:
+    """Give the pair of a customer and a journey of each of some messages, as a number from 0 on."""
     n_journeys = int(run.messages.journey.max(initial=0)) + 1
-    distinct, place = np.unique(run.rank[mine] * n_journeys + run.messages.journey[mine], return_inverse=True)
-    first = np.full(len(distinct), len(decision))
+    pair = run.rank[rows] * n_journeys + run.messages.journey[rows]
+    return np.unique(pair, return_inverse=True)[1].astype(np.int64, copy=False)
+
+
+def _later_on_the_day(run: Run, held: Bools, over: Bools) -> Bools:
+    """Tell which held messages come after one over budget, of the same journey to the same customer on the same day.
+
+    They would be over budget as well, so that none of them has to wait for the one before it to be decided.
+    """
+    found, mine = np.zeros(len(held), dtype=bool), np.nonzero(held)[0]
+    if over[mine].any():
+        pair, day = _customer_and_journey(run, mine), run.send[mine].astype("datetime64[D]")
+        distinct, key = np.unique(row_keys(pair.astype(np.float64), day.astype(np.float64)), return_inverse=True)
+        first = np.full(len(distinct), len(held))
+        np.minimum.at(first, key[over[mine]], mine[over[mine]])
+        found[mine] = mine > first[key]
+    return found
+
+
+def _after_another(run: Run, open_: Bools, lost: Bools) -> Bools:
+    """Tell which of the open messages come after another one of their journey that is sent."""
+    mine = np.nonzero(open_)[0]
+    place = _customer_and_journey(run, mine)
+    first = np.full(int(place.max(initial=-1)) + 1, len(open_))
     sent = ~lost[mine]
     np.minimum.at(first, place[sent], mine[sent])
-    found = np.zeros(len(decision), dtype=bool)
+    found = np.zeros(len(open_), dtype=bool)
     found[mine] = mine > first[place]
     return found
 

@@ -534,3 +534,22 @@ def test_the_work_of_all_groups_is_limited_not_only_their_number(n_groups, n_dea
     with pytest.raises(InputError, match="`by` must be months or groups whose distributions take some 10 seconds"):
         forecast_pipeline(**columns, by=np.arange(n) % n_groups)
     assert time.process_time() - begun < 2.0
+
+
+@pytest.mark.parametrize(
+    ("n_groups", "method"),
+    [
+        (300, "auto"),  # 22 seconds: 12 licences and 10 projects make four million pairs of totals
+        (40_000, "grid"),  # 40 seconds, with a deal each
+    ],
+)
+def test_the_work_of_pairs_and_of_a_lattice_for_few_deals_is_limited(n_groups, method):
+    rng = np.random.default_rng(3)
+    amount = (
+        np.concatenate([rng.uniform(5, 20, 12), rng.uniform(1e5, 9e5, 10)]) if method == "auto" else np.array([7.0])
+    )
+    columns = {"amount": np.tile(amount, n_groups), "by": np.repeat(np.arange(n_groups), len(amount))}
+    begun = time.process_time()
+    with pytest.raises(InputError, match="`by` must be months or groups whose distributions take some 10 seconds"):
+        forecast_pipeline(**columns, prob_won=np.full(len(columns["by"]), 0.5), method=method)
+    assert time.process_time() - begun < 1.0
