@@ -48,6 +48,7 @@ __all__ = [
     "LOG_HIGH",
     "LOG_LOW",
     "NOT_SETTLED",
+    "WITHOUT_PRIORS",
     "Derivatives",
     "Diagnosis",
     "Fit",
@@ -81,7 +82,10 @@ _FLAT = 0.25  # a curvature below this leaves a log-parameter uncertain by a sta
 
 NOT_SETTLED = "the search did not settle"
 
-ADVICE = "give a prior, try a simpler model, or get more data"
+WITHOUT_PRIORS = "try a simpler model, or get more data"
+"""What to do where a fit takes no priors."""
+
+ADVICE = f"give a prior, {WITHOUT_PRIORS}"
 """What each message of a diagnosis ends with."""
 
 _MODELS: dict[str, type[Any]] = {}  # every model that a fit may hold, by name
