@@ -88,9 +88,15 @@ def best_of_means(mean: Floats, error: Floats, n: Floats) -> tuple[Floats, Float
 
     def student(x: Floats) -> tuple[Floats, Floats, Floats]:
         z = (x - loc) / scale
-        return stats.t.pdf(z, degrees) / scale, special.stdtr(degrees, z), special.stdtr(degrees, -z)
+        near = np.abs(z) < reach  # beyond, nothing of the arm is left
+        arm, near_z = np.nonzero(near)[0], z[near]
+        of_arm, density, below, above = degrees[arm, 0], np.zeros(z.shape), (z > 0).astype(float), (z < 0).astype(float)
+        density[near] = stats.t.pdf(near_z, of_arm) / scale[arm, 0]
+        below[near], above[near] = special.stdtr(of_arm, near_z), special.stdtr(of_arm, -near_z)
+        return density, below, above
 
     tail = special.stdtrit(degrees, _TAILS) * scale
+    reach = -_REACH * special.stdtrit(degrees, _TAILS[0])
     best, loss = _best(student, _ends_of_panels(np.concatenate((loc + tail, loc - tail), axis=1)))
     return best, loss if n.min() > 2 else np.full(len(n), np.inf)
 
