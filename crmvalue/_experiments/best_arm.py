@@ -19,6 +19,8 @@ _TAILS = np.concatenate((10.0 ** np.arange(-24, -1, 0.5), np.linspace(0.04, 0.5,
 _ORDER = 24
 _NODES = 2**18  # of all arms, in memory at a time
 _NORMAL = 2.0**34  # counts for which beta variables are normal to 1e-5, and scipy's quantiles begin to lose digits
+_FAR = 0.999  # one minus a probability up to here keeps 13 digits
+_REACH = 6.0  # times the way from the median to the last quantile of the tails: less than 1e-100 is left beyond
 _POINT = 1e-9  # spread of a mean without error, as a share of the largest error
 
 
@@ -29,26 +31,46 @@ def best_of_betas(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     Above one half the integrals run over one minus the variable, because close to 1 the variable has too few digits.
     Variables whose counts are all very large are normal: what this leaves out is less than what rounding costs.
     """
-    from scipy import special, stats
+    from scipy import special
 
     if min(a.min(), b.min()) >= _NORMAL:
         n = a + b
         return best_of_means(a / n, np.sqrt(a / n * (b / n) / (n + 1)), n)
     a, b = a[:, None], b[:, None]
 
-    def lower(x: Floats) -> tuple[Floats, Floats, Floats]:
-        return stats.beta.pdf(x, a, b), special.betainc(a, b, x), special.betaincc(a, b, x)
-
-    def upper(y: Floats) -> tuple[Floats, Floats, Floats]:
-        return stats.beta.pdf(y, b, a), special.betaincc(b, a, y), special.betainc(b, a, y)
-
     halves = []
-    for one, other, distribution in ((a, b, lower), (b, a, upper)):
+    for one, other in ((a, b), (b, a)):
         quantiles = special.betaincinv(one, other, _TAILS), special.betainccinv(one, other, _TAILS)
+        (low, middle), high = quantiles[0].T[[0, -1], :, None], quantiles[1].T[0, :, None]
+        reach = middle - _REACH * (middle - low), middle + _REACH * (high - middle)
+        distribution = _of_betas(one, other, *reach, is_upper=one is b)
         ends = _ends_of_panels(np.minimum(np.concatenate(quantiles, axis=1), 0.5))
         halves.append(_best(distribution, np.concatenate(([0.0], ends, [0.5]))))
     best, loss = np.sum(halves, axis=0)
     return best, loss
+
+
+def _of_betas(a: Floats, b: Floats, low: Floats, high: Floats, *, is_upper: bool) -> Distribution:
+    """Give density and distribution of beta variables, or of one minus them.
+
+    Beyond `low` and `high` of an arm nothing is computed. The upper tail is computed only where one minus
+    the lower one has too few digits.
+    """
+    from scipy import special, stats
+
+    def at(x: Floats) -> tuple[Floats, Floats, Floats]:
+        density = np.zeros((len(a), len(x)))
+        left, right = (x >= high).astype(float), (x <= low).astype(float)
+        arm, node = np.nonzero((x > low) & (x < high))
+        one, other, z = a[arm, 0], b[arm, 0], x[node]
+        density[arm, node] = stats.beta.pdf(z, one, other)
+        inside = special.betainc(one, other, z)
+        rest, far = 1.0 - inside, inside > _FAR
+        rest[far] = special.betaincc(one[far], other[far], z[far])
+        left[arm, node], right[arm, node] = inside, rest
+        return (density, right, left) if is_upper else (density, left, right)
+
+    return at
 
 
 @np.errstate(under="ignore")
@@ -66,9 +88,15 @@ def best_of_means(mean: Floats, error: Floats, n: Floats) -> tuple[Floats, Float
 
     def student(x: Floats) -> tuple[Floats, Floats, Floats]:
         z = (x - loc) / scale
-        return stats.t.pdf(z, degrees) / scale, special.stdtr(degrees, z), special.stdtr(degrees, -z)
+        near = np.abs(z) < reach  # beyond, nothing of the arm is left
+        arm, near_z = np.nonzero(near)[0], z[near]
+        of_arm, density, below, above = degrees[arm, 0], np.zeros(z.shape), (z > 0).astype(float), (z < 0).astype(float)
+        density[near] = stats.t.pdf(near_z, of_arm) / scale[arm, 0]
+        below[near], above[near] = special.stdtr(of_arm, near_z), special.stdtr(of_arm, -near_z)
+        return density, below, above
 
     tail = special.stdtrit(degrees, _TAILS) * scale
+    reach = -_REACH * special.stdtrit(degrees, _TAILS[0])
     best, loss = _best(student, _ends_of_panels(np.concatenate((loc + tail, loc - tail), axis=1)))
     return best, loss if n.min() > 2 else np.full(len(n), np.inf)
 

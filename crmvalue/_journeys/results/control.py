@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.comparisons import errors_of_means, half_width, newcombe
+from crmvalue._core.comparisons import errors_of_means, half_width, newcombe, p_of_means
 from crmvalue._core.encoding.keys import row_keys
 from crmvalue._journeys.moments import moment
 from crmvalue._journeys.planning.plan import DECISIONS
@@ -34,8 +34,8 @@ class Increment(NamedTuple):
     n_treated_converted: Integers
     n_control_converted: Integers
     converted: tuple[Floats, Floats, Floats]  # difference of the shares, low, high
-    revenue: tuple[Floats, Floats, Floats]  # difference per customer in minor units, low, high
-    margin: tuple[Floats, Floats, Floats]
+    revenue: tuple[Floats, Floats, Floats, Floats]  # difference per customer in minor units, low, high, p-value
+    margin: tuple[Floats, Floats, Floats, Floats]
 
 
 def increments(
@@ -103,13 +103,13 @@ def _rates(count: list[Any], bought: list[Any], both: Any, level: float) -> tupl
 
 def _means(
     amount: Integers, of: Integers, arm: Any, n_cells: int, count: list[Any], level: float
-) -> tuple[Floats, Floats, Floats]:
-    """Difference of the means of both arms, with its interval; NaN for an arm of fewer than two customers.
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Difference of the means of both arms, its interval and p-value; NaN for an arm of fewer than two customers.
 
-    The ends are NaN too where no customer differs from another one: nothing shows how the money varies.
+    Ends and p-value are NaN too where no customer differs from another one: nothing shows how the money varies.
     """
     enough = np.minimum(*count) >= 2
-    found = np.full((3, n_cells), np.nan)
+    found = np.full((4, n_cells), np.nan)
     mean, variance = [], []
     for side in (False, True):
         mine = arm == side
@@ -119,10 +119,11 @@ def _means(
         mean.append(middle)
         variance.append(rest / np.maximum(n - 1, 1) / n)
     difference = mean[0] - mean[1]
-    half = np.full(n_cells, np.nan)
+    half, p = np.full((2, n_cells), np.nan)
     varies = enough & (variance[0] + variance[1] > 0)
     if varies.any():
         (e1, n1), (e0, n0) = ((np.sqrt(variance[i][varies]), count[i][varies]) for i in (0, 1))
-        half[varies] = half_width(errors_of_means(e1, n1, e0, n0), level)
-    found[:, enough] = np.stack([difference, difference - half, difference + half])[:, enough]
-    return found[0], found[1], found[2]
+        ways = errors_of_means(e1, n1, e0, n0)
+        half[varies], p[varies] = half_width(ways, level), p_of_means(difference[varies], ways)
+    found[:, enough] = np.stack([difference, difference - half, difference + half, p])[:, enough]
+    return found[0], found[1], found[2], found[3]

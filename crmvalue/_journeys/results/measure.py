@@ -523,9 +523,10 @@ def _effects(found: Increment | None, n_cells: int, unit: float) -> dict[str, An
     none, nan = np.zeros(n_cells, dtype=np.int64), np.full(n_cells, np.nan)
     counts = (none,) * 4 if found is None else found[:4]
     names = ("n_treated", "n_control", "n_treated_converted", "n_control_converted")
-    columns = dict(zip(names, counts, strict=True))
+    columns: dict[str, Any] = dict(zip(names, counts, strict=True))
     for kind, scale in (("converted", 1.0), ("revenue", unit), ("margin", unit)):
-        parts = (nan,) * 3 if found is None else getattr(found, kind)
+        parts = (nan,) * 3 if found is None else getattr(found, kind)[:3]
         for end, part in zip(("", "_low", "_high"), parts, strict=True):
             columns[f"{kind}_effect{end}"] = part / scale
+    columns["revenue_p_value"] = nan if found is None else found.revenue[3]
     return {name: hand_over(column) for name, column in columns.items()}

@@ -24,12 +24,12 @@ def results_parts(
     what: str,
     credited: tuple[Floats, Interval],
     added: tuple[Floats, Interval],
-    by_chance: str = "",
+    is_shown: npt.NDArray[np.bool_],
 ) -> Parts:
     """Draw the revenue of each row: what was credited to it, and what the control group shows that it added.
 
-    Without a control group anywhere, the credited revenue stands alone, with its interval. `by_chance` says how many of
-    several compared rows show a difference by chance alone; it follows a row that the title names.
+    Without a control group anywhere, the credited revenue stands alone, with its interval. `is_shown` says
+    which rows are shown to have an effect; the title names no other.
     """
     if not len(label):
         return nothing("No message was looked at")
@@ -37,9 +37,10 @@ def results_parts(
     revenue, interval = added if is_compared else credited
     low, high = map(np.asarray, interval)
     order = np.argsort(-np.where(np.isfinite(revenue), revenue, -np.inf), kind="stable")[:_MOST]
-    best = int(np.argmax(np.where(np.isfinite(low), low, -np.inf)))
-    worst = int(np.argmin(np.where(np.isfinite(high), high, np.inf)))
-    named = best if is_compared and low[best] > 0 else worst if is_compared and high[worst] < 0 else order[0]
+    best = int(np.argmax(np.where(is_shown, low, -np.inf)))
+    worst = int(np.argmin(np.where(is_shown, high, np.inf)))
+    gains, costs = (bool(is_compared and is_shown.any() and x) for x in (low[best] > 0, high[worst] < 0))
+    named = best if gains else worst if costs else order[0]
     if named not in order:
         order[-1] = named  # of many rows, the one that the title names is drawn in any case
     names, value = label[order], revenue[order]
@@ -62,11 +63,11 @@ def results_parts(
         Layer(mark="points", x="credited", y="label", label="credited: orders after a message", style="naive"),
     ]
     title = f"No {what} is shown to add revenue"
-    if low[best] > 0:
+    if gains:
         added_by = f"{cut(label[best])} has added {shown(revenue[best], 'money')}"
-        title = f"{added_by} of revenue, at least {shown(low[best], 'money')}{by_chance}"
-    elif high[worst] < 0:
-        title = f"{cut(label[worst])} has cost {shown(-revenue[worst], 'money')} of revenue{by_chance}"
+        title = f"{added_by} of revenue, at least {shown(low[best], 'money')}"
+    elif costs:
+        title = f"{cut(label[worst])} has cost {shown(-revenue[worst], 'money')} of revenue"
     return _revenue(title, columns, layers, len(label))
 
 

@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_whole_number, require, require_choice
+from crmvalue._core.comparisons import holm
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted, money
@@ -118,6 +119,8 @@ class JourneyResults(Columns, Pictured):
     converted_effect_low, converted_effect_high, revenue_effect_low, revenue_effect_high : ndarray
         Newcombe's interval of the first, and for the second the wider of Welch's and Student's; NaN where no customer's
         money differs from that of another one.
+    revenue_p_value : ndarray
+        Two-sided p-values of no effect on the revenue, by the same two tests, not corrected; NaN as the interval.
     margin_effect_low, margin_effect_high : ndarray
         The interval of the third, as that of the second.
     n_all_orders, n_credited_orders : int
@@ -179,6 +182,7 @@ class JourneyResults(Columns, Pictured):
     revenue_effect: Floats = _effect_field("revenue_effect")
     revenue_effect_low: Floats = _effect_field("revenue_effect_low")
     revenue_effect_high: Floats = _effect_field("revenue_effect_high")
+    revenue_p_value: Floats = number_column("revenue_p_value", low=0.0, high=1.0, missing=True)
     margin_effect: Floats = _effect_field("margin_effect")
     margin_effect_low: Floats = _effect_field("margin_effect_low")
     margin_effect_high: Floats = _effect_field("margin_effect_high")
@@ -216,13 +220,13 @@ class JourneyResults(Columns, Pictured):
         return len(self.n_by_decision)
 
     def _parts(self) -> Parts:
-        of_message, by_chance = self.revenue_per_message_interval, self._by_chance()
+        of_message = self.revenue_per_message_interval
         return results_parts(
             self.label,
             self.by[0] if self.by else "message",
             (self.revenue, Interval(of_message.low * self.n_sent, of_message.high * self.n_sent)),
             (self.incremental_revenue, self.incremental_revenue_interval),
-            f"; {by_chance}" if by_chance else "",
+            self.is_shown,
         )
 
     @property
@@ -278,6 +282,19 @@ class JourneyResults(Columns, Pictured):
     def incremental_margin(self) -> Floats:
         """Margin of all compared customers that would not have come without the messages [money]; NaN if not known."""
         return self.margin_effect * self.n_treated
+
+    @property
+    def is_shown(self) -> npt.NDArray[np.bool_]:
+        """Whether a row's effect on the revenue is shown at the level, after Holm's correction for all compared rows.
+
+        Where no row has an effect, at most a share of one minus the level of such tables shows one. The intervals are
+        not corrected: each holds by itself.
+        """
+        shown = np.zeros(len(self), dtype=bool)
+        known = np.isfinite(self.revenue_effect_low) & np.isfinite(self.revenue_p_value)
+        shown[known] = holm(self.revenue_p_value[known]) < 1 - self.level
+        low, high = self.revenue_effect_low, self.revenue_effect_high
+        return np.asarray(shown & ((low > 0) | (high < 0)))
 
     @property
     def label(self) -> npt.NDArray[np.str_]:
@@ -401,15 +418,17 @@ class JourneyResults(Columns, Pictured):
         return f"{text} {by_chance[0].upper()}{by_chance[1:]}." if by_chance else text
 
     def _by_chance(self) -> str:
-        """Say how many of several compared rows show a difference by chance alone."""
+        """Say how many intervals of several compared rows leave out 0 by chance alone."""
         n = int(np.isfinite(self.revenue_effect_low).sum())
-        return f"of {n} rows, about {100 * (1 - self.level):.4g} % show a difference by chance alone" if n > 1 else ""
+        share = f"{100 * (1 - self.level):.4g} %"
+        said = f"of {n} rows, about {share} have an interval without 0 by chance alone"
+        return f"{said}; only what holds after Holm's correction is called shown" if n > 1 else ""
 
     def _about_rows(self, known: Integers) -> str:
         """Name up to three rows whose difference is shown, the largest first; otherwise the largest differences."""
         low, high = map(np.asarray, self.incremental_revenue_interval)
         order = known[np.argsort(-np.abs(self.incremental_revenue[known]), kind="stable")]
-        shown = order[(low[order] > 0) | (high[order] < 0)]
+        shown = order[self.is_shown[order]]
         said = []
         for i in (shown if len(shown) else order)[:_MOST_NAMED].tolist():
             ends = (self.incremental_revenue[i], low[i], high[i])

@@ -36,6 +36,7 @@ from crmvalue._models.seasons.pareto_likelihood import SeasonalParetoLikelihood
 from crmvalue._models.seasons.seasonal_fit import SeasonalFit
 from crmvalue._models.seasons.seasonal_model import SeasonalModel
 from crmvalue._models.seasons.shrinkage import Found, search, unheld
+from crmvalue._models.shared.fit import ADVICE, WITHOUT_PRIORS
 from crmvalue._models.shared.purchase_fit import ABOUT_THE_LOG, grade_fit
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT
@@ -280,7 +281,7 @@ def _fit_known(log: DayLog, terms: Terms, calendar: Calendar) -> SeasonalFit:
     reached = fit.log_likelihood + float(dated.n_repeat @ np.log(level)) + log_gaps(dated, clock, terms.k)
     flat_reached = flat.log_likelihood + log_gaps(dated, even, terms.k)
     return SeasonalFit(
-        fit=attrs.evolve(fit, model=seasonal, comparison=_compared(reached, flat_reached)),
+        fit=attrs.evolve(_advised(fit), model=seasonal, comparison=_compared(reached, flat_reached)),
         names=(),
         level=np.zeros(0),
         covariance=np.zeros((0, 0)),
@@ -364,7 +365,7 @@ def fit_levels(log: DayLog, dated: DatedPurchases, terms: Terms) -> SeasonalFit:
     inner = grade_fit(inner, rows_of(dated, clock, terms.time_unit))
     met = levels.design[1:] != 0.0
     return SeasonalFit(
-        fit=attrs.evolve(inner, model=SeasonalModel(inner.model, calendar)),
+        fit=attrs.evolve(_advised(inner), model=SeasonalModel(inner.model, calendar)),
         names=levels.names,
         level=np.exp(scaled.theta[m:]),
         covariance=scaled.covariance[m:, m:],
@@ -408,6 +409,12 @@ def _with_limit(diagnosis: Diagnosis, flat: Diagnosis) -> Diagnosis:
     in_doubt = {*diagnosis.boundary, *diagnosis.flat} & {"a", "b", "s", "beta"}
     simpler = tuple(message for message in flat.messages if message in ABOUT_THE_LOG)
     return attrs.evolve(diagnosis, messages=diagnosis.messages + simpler) if in_doubt else diagnosis
+
+
+def _advised(fit: Fit[Any]) -> Fit[Any]:
+    """Leave the prior out of what the diagnosis advises: a fit with a calendar takes none for its parameters."""
+    messages = tuple(message.replace(ADVICE, WITHOUT_PRIORS) for message in fit.diagnosis.messages)
+    return attrs.evolve(fit, diagnosis=attrs.evolve(fit.diagnosis, messages=messages))
 
 
 def _messages(log: DayLog, levels: Levels, found: Found, n_repeat: int) -> tuple[str, ...]:

@@ -48,6 +48,7 @@ __all__ = [
     "LOG_HIGH",
     "LOG_LOW",
     "NOT_SETTLED",
+    "WITHOUT_PRIORS",
     "Derivatives",
     "Diagnosis",
     "Fit",
@@ -78,10 +79,9 @@ _SLACK = 1e-6  # by which a larger model may fall behind the one nested in it: t
 _WEAK_RIDGE = 1e-11  # curvature of a ridge that is still followed where the rough climb went before
 _FLAT = 0.25  # a curvature below this leaves a log-parameter uncertain by a standard error above 2
 
-
 NOT_SETTLED = "the search did not settle"
-
-ADVICE = "give a prior, try a simpler model, or get more data"
+WITHOUT_PRIORS = "try a simpler model, or get more data"  # where a fit takes no priors
+ADVICE = f"give a prior, {WITHOUT_PRIORS}"
 """What each message of a diagnosis ends with."""
 
 _MODELS: dict[str, type[Any]] = {}  # every model that a fit may hold, by name

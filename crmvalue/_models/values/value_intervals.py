@@ -17,7 +17,7 @@ from crmvalue._core.labels import counted
 from crmvalue._core.values import checked_field, count_field, number_column, number_field, stay_frozen
 from crmvalue._models.seasons.seasonal_model import SeasonalModel
 from crmvalue._models.shared.common import as_rng, take
-from crmvalue._models.shared.fit import ADVICE, Fit
+from crmvalue._models.shared.fit import ADVICE, WITHOUT_PRIORS, Fit
 from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.spend.gamma_gamma import GammaGamma
@@ -308,8 +308,10 @@ def require_fit(name: str, fit: object) -> None:
         rule = "a Fit where `level` is given: only a fit knows the uncertainty of the parameters"
         raise InputError(name, rule, type(fit).__name__)
     if not (fit.diagnosis.trustworthy and np.isfinite(fit.search_covariance).all()):
-        found = [message.removesuffix(f": {ADVICE}") for message in fit.diagnosis.messages]
-        hint = f"{'; '.join(found)}: {ADVICE}" if found else ADVICE
+        messages = fit.diagnosis.messages
+        advice = WITHOUT_PRIORS if any(message.endswith(f": {WITHOUT_PRIORS}") for message in messages) else ADVICE
+        found = [message.removesuffix(f": {advice}") for message in messages]
+        hint = f"{'; '.join(found)}: {advice}" if found else advice
         raise InputError(name, "a trustworthy fit where `level` is given", "one that is not", hint=hint)
 
 

@@ -576,6 +576,8 @@ class TestControlGroup:
         assert found.n_control.tolist() == [control.sum()]
         assert found.revenue_effect[0] == pytest.approx(spend[~control].mean() - spend[control].mean())
         assert found.revenue_effect_low[0] == pytest.approx(min(lows))
+        p_values = [stats.ttest_ind(*two, equal_var=equal).pvalue for equal in (False, True)]
+        assert found.revenue_p_value[0] == pytest.approx(max(p_values))
         assert found.margin_effect[0] == pytest.approx(found.revenue_effect[0] / 2, rel=1e-3)  # cents are rounded
         bought = [np.mean(spend[~control] > 0), np.mean(spend[control] > 0)]
         assert found.converted_effect[0] == pytest.approx(bought[0] - bought[1])
@@ -584,7 +586,7 @@ class TestControlGroup:
         assert "by chance alone" not in found.conclusion
         parts = {"by": "segment", "segment_customer": np.arange(800), "segment": ["a", "b"] * 400}
         split = journey_results(made, None, sold, as_of="2024-07-30", **parts)
-        assert "Of 2 rows, about 5 % show a difference by chance alone." in split.conclusion
+        assert "Of 2 rows, about 5 % have an interval without 0 by chance alone; only what holds" in split.conclusion
         assert split.n_control.sum() == found.n_control.sum()
 
     def test_rows_without_a_shown_difference_brought_nothing_in_words(self):
@@ -595,13 +597,27 @@ class TestControlGroup:
         effects = np.array([1.0, 5, 4, 3, 2, -1, 9, -9])
         width = np.array([0.5, 1, 1, 1, 1, 0.5, 10, 10])
         low, high = effects - width, effects + width
-        known = {"revenue_effect": effects, "revenue_effect_low": low, "revenue_effect_high": high}
+        p = np.array([0.0001] * 6 + [0.5] * 2)
+        known = {
+            "revenue_p_value": p,
+            "revenue_effect": effects,
+            "revenue_effect_low": low,
+            "revenue_effect_high": high,
+        }
         said = attrs.evolve(split, n_treated=np.full(8, 100), **known).conclusion
         assert (
             "Against the control group, b brought +500.00 (+400.00 to +600.00); c brought +400.00 (+300.00 to "
             "+500.00); d brought +300.00 (+200.00 to +400.00); 3 more rows show a difference; 2 rows show none. Of 8"
         ) in said
-        losing = {"revenue_effect": -effects, "revenue_effect_low": -high, "revenue_effect_high": -low}
+        weaker = known | {"revenue_p_value": np.array([0.02] * 6 + [0.5] * 2)}  # 8 * 0.02 > 0.05
+        said = attrs.evolve(split, n_treated=np.full(8, 100), **weaker).conclusion
+        assert "group, no difference is shown: g" in said
+        losing = {
+            "revenue_p_value": p,
+            "revenue_effect": -effects,
+            "revenue_effect_low": -high,
+            "revenue_effect_high": -low,
+        }
         assert (
             "group, b brought -500.00 (-600.00 to -400.00)"
             in attrs.evolve(split, n_treated=np.full(8, 100), **losing).conclusion

@@ -711,3 +711,9 @@ class TestRejections:
         rain = 1e-12 * (np.arange(len(days)) % 7)
         with pytest.raises(InputError, match=r"covariates\['rain'\].*smaller unit"):
             fit_calendar(*LOG, covariates={"rain": (days, rain)})
+
+
+def test_no_prior_is_advised_where_none_is_taken():
+    day = np.datetime64("2022-01-01") + np.random.default_rng(0).integers(0, 700, 120)
+    messages = fit_calendar(np.repeat(np.arange(40), 3), day, calendar=Calendar()).fit.diagnosis.messages
+    assert "r, a, b ran to the boundary of the search: try a simpler model, or get more data" in messages
