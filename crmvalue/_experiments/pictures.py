@@ -37,12 +37,14 @@ def differences_parts(
     first, n = cut(control), len(variants)
     title = f"No variant is shown to be better than {first}"
     better = is_shown & (difference > 0)
+    best = int(np.argmax(np.where(better, difference, -np.inf)))
     if better.any():
-        best = int(np.argmax(np.where(better, difference, -np.inf)))
         title = f"{cut(variants[best])} is better than {first} by {_said(difference[best], form)}"
     elif (is_shown & (difference < 0)).all():
         title = f"{first} is better than {cut(variants[0]) if n == 1 else 'each variant'}"
     order = np.argsort(-difference, kind="stable")[:_MOST] if n > _MOST else np.arange(n)
+    if better.any() and best not in order:
+        order[-1] = best  # of many variants, the one that the title names is drawn in any case
     difference, low, high = difference[order], low[order], high[order]
     rest = of_all(len(order), n, "variants")
     return Parts(

@@ -128,13 +128,14 @@ class BudgetSplit(Columns, Pictured):
     def _why_left(self) -> str:
         """Say why no more is spent: for the ratio, for what channels can take, or for what more would bring."""
         full = _are_full(self) & np.isfinite(self.next_ratio)  # not where it would take less than a cent
-        loses = self.next_ratio <= _JUST_ABOVE
+        loses = self.next_ratio <= _just_above(self)
         if full.all():
             return "no channel can take more"
         ratio = f"at the ratio of {as_given(self.target_ratio)}"
         if loses.any() and self.total_ratio > _JUST_ABOVE * self.target_ratio:
             more = "more would bring less than it costs"
-            rest = "channels can take no more" if full[~loses].all() else f"channels can spend no more {ratio}"
+            rest = f"channels can {'take no more, or not' if full.any() else 'spend no more'} {ratio}"
+            rest = "channels can take no more" if full[~loses].all() else rest
             return more if loses.all() else f"{rest}, or {more}"
         return f"{'channels can take no more, or not' if full.any() else 'no channel can spend more'} {ratio}"
 
@@ -157,9 +158,19 @@ class BudgetSplit(Columns, Pictured):
 
 def _are_full(split: BudgetSplit) -> npt.NDArray[np.bool_]:
     """Tell which channels the most that they can take holds back, and not the ratio."""
-    bound = np.where(split.spend > 0, _JUST_ABOVE, 1.0) * split.target_ratio
-    full: npt.NDArray[np.bool_] = split.next_ratio >= bound
+    above = _just_above(split)
+    bound = np.where(split.spend > 0, above, 1.0) * split.target_ratio
+    kept = split.total_ratio > _JUST_ABOVE * split.target_ratio  # with room for all channels together
+    at_ratio = np.abs(split.ratio / split.target_ratio - 1.0) <= above - 1.0  # so that each has to keep it
+    full: npt.NDArray[np.bool_] = (split.next_ratio >= bound) | (
+        kept & (split.spend > 0) & (split.next_ratio > above) & ~at_ratio
+    )
     return full
+
+
+def _just_above(split: BudgetSplit) -> Floats:
+    """Give the return of the next unit of each channel that is 1, as far as a spend in whole cents tells."""
+    return _JUST_ABOVE + np.divide(_CENT, split.spend, out=np.zeros(len(split.spend)), where=split.spend > 0)
 
 
 def _why_nothing(split: BudgetSplit) -> str:

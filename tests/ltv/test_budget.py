@@ -167,7 +167,7 @@ class TestSplitBudget:
         ("most", "why"),
         [
             (10_000, "more would bring less than it costs."),
-            ([3000, 9000], "channels can spend no more at the ratio of 1.5, or more would bring less than it costs."),
+            ([3000, 9000], "channels can take no more, or more would bring less than it costs."),
         ],
     )
     def test_what_is_left_is_not_for_a_ratio_that_is_exceeded(self, most, why):
@@ -176,6 +176,23 @@ class TestSplitBudget:
         split = split_budget(10_000, **world, target_ratio=1.5, keep="total")
         assert split.spend.tolist() == [4000 if most == 10_000 else 3000, 4000]
         assert split.conclusion.endswith(f"of the budget is left: {why}")
+
+    @pytest.mark.parametrize("keep", ["each", "total"])
+    def test_a_limit_is_told_where_the_next_unit_is_below_the_ratio(self, keep):
+        """120 customers of 100 for 4,000 keep the ratio of 1.5 with room: their channel can take no more."""
+        world = {"spend": [1000], "n_new": [60], "value": 100, "elasticity": 0.5, "most": 4_000}
+        split = split_budget(10_000, **world, target_ratio=1.75, keep=keep)
+        assert (split.spend[0], split.ratio[0], split.next_ratio[0]) == (4000, 3, 1.5)
+        assert split.conclusion.endswith(
+            "LTV:CAC is then 3.00. 6,000.00 of the budget is left: no channel can take more."
+        )
+
+    def test_a_spend_of_cents_is_no_limit(self):
+        """At 0.20 the next unit brings 1.01, and the next cent less than it costs."""
+        world = {"spend": [1000], "n_new": [1], "value": 28.6, "elasticity": 0.5}
+        split = split_budget(10_000, **world, target_ratio=1, keep="total")
+        assert split.spend[0] == 0.2
+        assert split.conclusion.endswith("is left: more would bring less than it costs.")
 
     def test_a_channel_left_out_for_its_ratio_is_not_said_to_be_full(self):
         """The first unit in ads brings 2, which is below the ratio of 3, while mail has all that pays."""

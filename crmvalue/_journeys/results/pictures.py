@@ -82,7 +82,10 @@ def rank_parts(label: npt.NDArray[np.str_], prob_best: Floats, prob_top: Floats,
     """Draw how probable it is that each row is the best, and among the best."""
     if not len(label):
         return nothing("No row has a known figure")
-    names, first, among = label[:_MOST], prob_best[:_MOST], prob_top[:_MOST]
+    order = np.arange(min(len(label), _MOST))
+    if int(prob_best.argmax()) not in order:
+        order[-1] = prob_best.argmax()  # of many rows, the one that the title names is drawn in any case
+    names, first, among = label[order], prob_best[order], prob_top[order]
     best = int(first.argmax())
     figure = rank_by.replace("_", " ")
     sure = shown(first[best], "share")

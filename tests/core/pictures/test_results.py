@@ -323,6 +323,22 @@ class TestMany:
         assert found.title.startswith("c29 costs 500 more than it brings")
         assert "c29" in found.columns["channel"].tolist()
 
+    def test_a_variant_of_the_title_is_drawn(self):
+        """Twenty small arms have larger differences, which chance explains."""
+        found = experiments.compare_proportions([5000] + [3] * 20 + [5600], [50000] + [15] * 20 + [50000])._parts()
+        assert found.title == "V is better than A by 1.2 percentage points"
+        assert "V" in found.columns["variant"].tolist()
+
+    def test_the_most_probable_row_of_a_rank_is_drawn(self):
+        """It has a lower figure than nineteen others, and is known so little that it may well be the best."""
+        value, prob = np.append(10 - 0.01 * np.arange(19), 9.0), np.append([0.40, 0.12] + [0.0] * 17, 0.45)
+        found = journeys.JourneyRank(
+            label=[f"r{k}" for k in range(20)], value=value, error=[0.01] * 19 + [8.0], place=np.arange(1, 21),
+            prob_best=prob, prob_top=prob, top=1, rank_by="revenue",
+        )._parts()  # fmt: skip
+        assert found.title == "r19 is the best by revenue with a probability of 45 %"
+        assert "r19" in found.columns["label"].tolist()
+
     def test_the_weakest_steps_of_groups(self):
         counts = [[100, 50 - k % 40, 10] for k in range(100)]
         found = funnels.funnel_conversion(counts, funnel=["a", "b", "c"], by=[f"g{k}" for k in range(100)])
