@@ -10,6 +10,8 @@ import numpy as np
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue.typing import Floats, Integers
 
 __all__ = [
@@ -32,6 +34,7 @@ LARGE_DEALS = 4096  # deals that stand on it one by one; the others join as one 
 BLOCK = 64  # neighbouring deals that are added one by one before two such sums are convolved
 MOST_PAIRS = 2**22  # pairs of a total above and a total below a gap
 _GAP = 100.0  # deals that are so many times as large as all smaller deals together stay off the lattice of the others
+_MOST_EXACT = 1e13  # sum of amounts that are looked at in hundredths
 _MOST_ROWS = 3_000  # with a distribution of many deals
 _MOST_SECONDS = 10.0
 _ROW, _TOTAL, _STEP, _DEAL = 5e-5, 5e-8, 3.5e-8, 4e-6  # seconds, as measured, within a factor of two
@@ -65,28 +68,41 @@ def require_little_work(name: str, code: Integers, a: Floats, p: Floats, method:
 
 def _seconds(a: Floats, start: Integers, n: Integers, method: str) -> Floats:
     """Seconds that the distribution of each row takes, whose open deals begin at `start` with the largest."""
+    seconds, _, on_grid = _without_gaps(a, start, n, method)
+    if seconds.sum() <= _MOST_SECONDS:  # so that the rows on the approximate lattice are few
+        for row in np.nonzero(on_grid)[0].tolist():
+            seconds[row] += _of_gaps(a[start[row] : start[row] + n[row]])[0]
+    return seconds
+
+
+def _without_gaps(a: Floats, start: Integers, n: Integers, method: str) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    """Seconds and totals of each row if no deal were much larger than others, and which are on the coarse lattice."""
     hundredths = np.rint(a * 100)
-    fits = (hundredths / 100 == a) & (a <= 1e13)
-    unit = np.gcd.reduceat(np.where(fits, hundredths, 1).astype(np.int64), start)
+    fits = hundredths / 100 == a
+    unit = np.gcd.reduceat(np.where(fits & (a <= _MOST_EXACT), hundredths, 1).astype(np.int64), start)
     units = np.add.reduceat(hundredths, start) / unit
-    exact = np.logical_and.reduceat(fits, start) & (units <= MOST_UNITS) & (n <= MOST_DEALS) & (method != "grid")
+    exact = np.logical_and.reduceat(fits, start) & (np.add.reduceat(a, start) <= _MOST_EXACT)
+    exact &= (units <= MOST_UNITS) & (n <= MOST_DEALS) & (method != "grid")
     steps = np.where(exact, units, GRID)
     on_lattice = _STEP * steps * np.log2(1 + n / BLOCK) + _DEAL * np.minimum(n, LARGE_DEALS)
     totals = 2.0 ** np.minimum(n, FEW_DEALS)
     counted = (n <= FEW_DEALS) & (method != "grid") & (~exact | (totals < units))
     seconds = _ROW + np.where(counted, _TOTAL * totals, on_lattice + np.where(exact, 0.0, _GRID_ROW))
-    on_grid = np.nonzero(~exact & ~counted)[0]
-    if seconds.sum() <= _MOST_SECONDS:  # so that these rows are few
-        n_pairs = [_pairs_and_totals(a[start[row] : start[row] + n[row]])[0] for row in on_grid.tolist()]
-        seconds[on_grid] += _PAIR * np.array(n_pairs, dtype=np.float64)
-    return seconds
+    return seconds, np.where(counted, totals, steps), ~exact & ~counted
 
 
-def _pairs_and_totals(a: Floats) -> tuple[int, int]:
-    """Count the pairs of totals above and below gaps that deals on the approximate lattice make, and their totals."""
+def _of_gaps(a: Floats) -> tuple[float, float]:
+    """Seconds that the totals above and below gaps take, of deals on the approximate lattice, and how many there are.
+
+    Where there are too many pairs of both, all deals come onto one lattice after all.
+    """
     n = n_above_gap(a)
     if not n:
-        return 0, GRID
-    parts = [(0, 2 ** len(part)) if len(part) <= FEW_DEALS else _pairs_and_totals(part) for part in (a[:n], a[n:])]
-    inner, totals = parts[0][0] + parts[1][0], parts[0][1] * parts[1][1]
-    return (inner + totals, totals) if totals <= MOST_PAIRS else (inner, GRID)
+        return 0.0, GRID
+    seconds, pairs = 0.0, 1.0
+    for part in (a[:n], a[n:]):
+        own, totals, on_grid = _without_gaps(part, np.zeros(1, dtype=np.int64), np.array([len(part)]), "auto")
+        more, n_totals = _of_gaps(part) if on_grid[0] else (0.0, float(totals[0]))
+        seconds += float(own[0]) + more
+        pairs *= n_totals
+    return (seconds + _PAIR * pairs, pairs) if pairs <= MOST_PAIRS else (seconds, GRID)
