@@ -79,10 +79,10 @@ def proportion_interval(successes: ArrayLike, n: ArrayLike, *, level: float = 0.
 def wilson(p: FloatOrArray | float, n: FloatOrArray | float, level: float) -> Interval:
     """Wilson's interval of shares of so many independent cases, whole or not, such as cases over a design effect."""
     z = normal_quantile(level)
-    middle = p + z**2 / (2 * n)
-    half = z * np.sqrt(p * (1 - p) / n + (z / (2 * n)) ** 2)
-    low = p**2 / (middle + half)  # equals (middle - half) / (1 + z^2 / n), without its cancellation
-    high = np.where(p == 1.0, 1.0, (middle + half) / (1 + z**2 / n))
+    middle = n * p + z**2 / 2
+    half = z * np.sqrt(n * p * (1 - p) + z**2 / 4)
+    low = n * p**2 / (middle + half)  # equals (middle - half) / (n + z^2), without its cancellation
+    high = np.where(p == 1.0, 1.0, (middle + half) / (n + z**2))
     return Interval(np.minimum(low, p)[()], np.clip(high, p, 1.0)[()])  # rounding may leave the order
 
 
