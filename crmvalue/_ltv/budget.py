@@ -161,7 +161,8 @@ def _are_full(split: BudgetSplit) -> npt.NDArray[np.bool_]:
     above = _just_above(split)
     bound = np.where(split.spend > 0, above, 1.0) * split.target_ratio
     kept = split.total_ratio > _JUST_ABOVE * split.target_ratio  # with room for all channels together
-    at_ratio = np.abs(split.ratio / split.target_ratio - 1.0) <= above - 1.0  # so that each has to keep it
+    apart = np.abs(split.ratio - split.target_ratio)
+    at_ratio = apart <= (above - 1.0) * split.target_ratio  # so that each has to keep it
     full: npt.NDArray[np.bool_] = (split.next_ratio >= bound) | (
         kept & (split.spend > 0) & (split.next_ratio > above) & ~at_ratio
     )
