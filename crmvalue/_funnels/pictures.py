@@ -139,8 +139,8 @@ def events_parts(
         are = "is" if n_open == 1 else "are"
         title = f"No window is over yet: {n_open:,} of {counted(n, 'attempt')} {are} still open"
     if has_window and matured[0] and matured[-1] == matured[0]:
-        of_all = counted(int(matured[0]), "attempt")
-        title = f"{'The' if matured[0] == 1 else 'All'} {of_all} whose window is over converted"
+        over = counted(int(matured[0]), "attempt")
+        title = f"{'The' if matured[0] == 1 else 'All'} {over} whose window is over converted"
     elif has_window and known.any():
         weakest = int(np.nanargmin(share))
         rest, start, end = shown(share[weakest], "share"), cut(stages[weakest]), cut(stages[weakest + 1])

@@ -299,8 +299,8 @@ class GroupEconomics(Columns, Pictured):
             if not others.any() or not (high[others] < low[row]).all():
                 n_clear = int(np.count_nonzero(low[1:] >= self.target_ratio))
                 verb, whose = ("is", "its") if n_clear == 1 else ("are", "their")
-                of_all = f"{n_clear} of {counted(len(by) - 1, 'group')}"
-                return f"{of_all} {verb} clearly above {as_given(self.target_ratio)} times {whose} cost"
+                clear = f"{n_clear} of {counted(len(by) - 1, 'group')}"
+                return f"{clear} {verb} clearly above {as_given(self.target_ratio)} times {whose} cost"
             least = shown_beside(self.ratio_low[row], self.target_ratio)
             return f"{cut(name)} earns most for its cost: {shown(self.ratio[row])} times it, at least {least}"
         return f"No group is clearly above {as_given(self.target_ratio)} or below 1 times its cost"

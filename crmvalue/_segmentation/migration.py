@@ -456,9 +456,8 @@ def _after(size: Floats, prob: Floats, new: Floats, n: int) -> Floats:
     while n:
         for _ in range(min(n, n_steps)):
             before, size, n = size, size @ table + new, n - 1
-            with np.errstate(under="ignore"):
-                if n and (np.abs(size - before) <= (_SAME * size + _NOBODY) / n).all():
-                    return size
+            if n and (np.abs(size - before) <= (_SAME * size + _NOBODY) / n).all():
+                return size
         if n > n_steps:  # two periods are one of another kind, so that half as many are left
             if n % 2:
                 size = size @ prob + new

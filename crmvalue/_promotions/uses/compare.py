@@ -217,8 +217,8 @@ def compare_promotions(
     Notes
     -----
     Each cart is priced by itself: uses and budgets that are left are those at the start for every cart. Equal carts
-    share one result; columns that no promotion asks about do not make carts different. With one
-    promotion, each different cart takes some 0.2 ms: 300,000 take a minute in one process.
+    share one result; columns that no promotion asks about do not make carts different. With one promotion,
+    each different cart takes some 0.2 ms: 300,000 take a minute in one process.
 
     Examples
     --------

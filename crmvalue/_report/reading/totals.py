@@ -47,7 +47,10 @@ def find_totals(orders: OrderFile) -> npt.NDArray[np.bool_]:
 
 def end_before_totals(orders: OrderFile) -> np.datetime64 | None:
     """Give the last day of the log where only sums of the table come after it, each in one row; None otherwise."""
-    total = find_totals(orders)[orders.code] & _alone(orders)
+    alone = _alone(orders)
+    if not alone[orders.date == orders.date.max()].all():  # as in nearly every log, without a look at the names
+        return None
+    total = find_totals(orders)[orders.code] & alone
     if total.all():
         return None
     end: np.datetime64 = orders.date[~total].max()
