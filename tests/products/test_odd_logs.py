@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from crmvalue._products.offers.learning import bought_in, history_of, learn, purchase_days
 from crmvalue.errors import InputError
 from crmvalue.products import (
     FirstProducts,
@@ -192,3 +193,34 @@ class TestOneAccountForAll:
         began = time.process_time()
         find(lines)
         assert time.process_time() - began < 2
+
+    def test_two_accounts_with_the_same_products(self):
+        """They share 900 million pairs: tills of two shops."""
+        n = 30_000
+        day = DAY + np.append(np.tile(np.arange(n) % 8 * 25, 2), [0, 180])
+        customer = [*["till a"] * n, *["till b"] * n, "ann", "ann"]
+        lines = OrderLines(customer=customer, date=day, product=[*range(n), *range(n), 0, 1])
+        began = time.process_time()
+        next_products(lines, as_of=DAY + 180, horizon_days=60, customers=["ann"])
+        assert time.process_time() - began < 2
+
+    @pytest.mark.parametrize(
+        ("n", "share"), [(1_997, (20 + 10 * 25 / 203) / (53 + 10)), (1_998, (20 + 10 * 25 / 203) / (50 + 10))]
+    )
+    def test_who_teaches_pairs(self, n, share):
+        """Three wholesalers count among those with a lamp if they have 2,000 products: lamp, oil, new wick and others.
+
+        Of 203 customers, 25 bought ink: 20 of the 50 or, with the wholesalers, 53 with a lamp. The overall share counts
+        as 10 more.
+        """
+        people = [(i, 0, "lamp" if i < 50 else "mug") for i in range(200)]
+        people += [(i, 130, "ink") for i in [*range(20), *range(50, 55)]]
+        trade = [(i, 0, p) for i in (900, 901, 902) for p in ("lamp", "oil", *range(n))]
+        trade += [(i, 130, "wick") for i in (900, 901, 902)]
+        customer, day, product = zip(*people, *trade, strict=True)
+        lines = OrderLines(customer=customer, date=DAY + np.array(day), product=[str(p) for p in product])
+        days = purchase_days(lines)
+        lessons = learn(history_of(days, DAY + 120), bought_in(days, DAY + 120, DAY + 180))
+        lamp, ink = (lines.product.distinct.tolist().index(name) for name in ("lamp", "ink"))
+        assert lessons.base[ink] == 25 / 203
+        assert lessons.base[ink] + lessons.more[lamp, ink] == pytest.approx(share, rel=1e-12)

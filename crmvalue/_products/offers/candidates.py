@@ -197,9 +197,10 @@ def next_products(
     .. math:: p_j = a \left(b_j + \frac{\sum_i (s_{ij} - b_j)}{k + 3}\right)
 
     over the :math:`k` products i that they had bought, where :math:`a` is the activity of customers who bought as
-    often and as lately. Only the 20 products j with the largest shares :math:`s_{ij}` count for each i. A product that
-    was bought before has the share of those bought as often and as lately that were bought again, times a factor of
-    the product.
+    often and as lately. Only the 20 products j with the largest shares :math:`s_{ij}` count for each i. Customers with
+    more than 2,000 products by :math:`t` or new after it count in :math:`b_j` but in no :math:`s_{ij}`: such an account
+    is a till or a reseller, and the work grows with the square of its products. A product that was bought before has
+    the share of those bought as often and as lately that were bought again, times a factor of the product.
 
     These probabilities are too high for what is offered: the best of many are chosen, and fashions pass. So the same
     rule is applied one horizon earlier, at :math:`t`, learnt from the horizon before it. What came after :math:`t`

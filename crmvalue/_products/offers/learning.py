@@ -49,6 +49,9 @@ _NEIGHBOURS = 20
 _FEWEST = 2
 """Fewest customers who bought one product after another."""
 
+_MOST_PRODUCTS = 2_000
+"""Most products of a customer who teaches pairs: the work grows with their square, and a till is no person."""
+
 _BLOCK = 1 << 22
 """Additions of one block of a product; few enough for fast memory."""
 
@@ -185,7 +188,8 @@ def learn(history: History, bought: Any, products: Integers | None = None) -> Le
     seen = np.bincount(of, weights=n_new, minlength=_N_CELLS) + _EVENTS
     active = seen / (np.bincount(of, minlength=_N_CELLS) * mean_new + _EVENTS)
     speaking = np.arange(had.shape[1]) if products is None else products
-    return Lessons(base, _speaks_for(had, new, n_had, base, speaking), again, activity_again, factor, active)
+    few = np.nonzero(np.diff(had.indptr) + np.diff(new.indptr) <= _MOST_PRODUCTS)[0]
+    return Lessons(base, _speaks_for(had[few], new[few], base, speaking), again, activity_again, factor, active)
 
 
 def _again(history: History, got: Floats) -> tuple[Floats, Floats, Floats]:
@@ -228,7 +232,7 @@ def ascending_matches(history: History, other: Any) -> Floats:
     return is_among(key, np.sort(wanted[rows.data != 0])).astype(np.float64)
 
 
-def _speaks_for(had: Any, new: Any, n_had: Floats, base: Floats, speaking: Integers) -> Any:
+def _speaks_for(had: Any, new: Any, base: Floats, speaking: Integers) -> Any:
     """Find how much more often the customers with one product bought another one, for the most telling pairs.
 
     Products that fewer than `_FEWEST` customers had, or bought newly, are in no pair; one account of a till, for sales
@@ -236,6 +240,7 @@ def _speaks_for(had: Any, new: Any, n_had: Floats, base: Floats, speaking: Integ
     """
     from scipy.sparse import csr_array
 
+    n_had = np.asarray(had.sum(axis=0))
     speaking = speaking[n_had[speaking] >= _FEWEST]
     of = np.nonzero(np.asarray(new.sum(axis=0)) >= _FEWEST)[0]
     by_item = had.T.tocsr()[speaking].astype(np.int64)
