@@ -27,6 +27,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -171,10 +172,11 @@ class RewardCatalogue:
 def _obstacle(reward: Reward, points: float, tier: str | None) -> str:
     """Say why a member cannot have a reward; an empty text if they can."""
     if reward.levels and tier not in reward.levels:
-        return f"it is for the levels {', '.join(reward.levels)}"
+        word = "level" if len(reward.levels) == 1 else "levels"
+        return f"it is for the {word} {', '.join(reward.levels)}"
     if reward.stock == 0:
         return "none is left"
-    return f"it costs {reward.price} points" if points < reward.price else ""
+    return f"it costs {counted(reward.price, 'point')}" if points < reward.price else ""
 
 
 @stay_frozen

@@ -53,12 +53,21 @@ class TestRewardCatalogue:
         [
             ("car", 100, None, "name of a reward"),
             ("mug", 79, None, "costs 80"),
-            ("box", 100, "base", "levels gold"),
+            ("box", 100, "base", "it is for the level gold$"),
         ],
     )
     def test_what_cannot_be_is_refused(self, name, points, level, reason):
         with pytest.raises(InputError, match=reason):
             CATALOGUE.redeem(name, points, tier=level)
+
+    def test_one_point_and_two_levels(self):
+        catalogue = RewardCatalogue(
+            rewards=[Reward(name="sticker", price=1), Reward(name="trip", price=9, levels=["gold", "silver"])]
+        )
+        with pytest.raises(InputError, match="it costs 1 point$"):
+            catalogue.redeem("sticker", 0)
+        with pytest.raises(InputError, match="it is for the levels gold, silver$"):
+            catalogue.redeem("trip", 9, tier="base")
 
     def test_two_rewards_of_one_name_are_refused(self):
         with pytest.raises(InputError, match="different names"):
