@@ -64,9 +64,9 @@ class TestRewardCatalogue:
         catalogue = RewardCatalogue(
             rewards=[Reward(name="sticker", price=1), Reward(name="trip", price=9, levels=["gold", "silver"])]
         )
-        with pytest.raises(InputError, match="it costs 1 point$"):
+        with pytest.raises(InputError, match=r"it costs 1 point$"):
             catalogue.redeem("sticker", 0)
-        with pytest.raises(InputError, match="it is for the levels gold, silver$"):
+        with pytest.raises(InputError, match=r"it is for the levels gold, silver$"):
             catalogue.redeem("trip", 9, tier="base")
 
     def test_two_rewards_of_one_name_are_refused(self):
