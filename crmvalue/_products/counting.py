@@ -29,9 +29,11 @@ __all__ = [
     "customers_behind",
     "distinct",
     "each_block",
+    "first_of_each",
     "incidence",
     "is_among",
     "items_of",
+    "may_lead",
     "order_starts",
 ]
 
@@ -124,6 +126,40 @@ def blocks(work: Integers, size: int = _BLOCK) -> Iterator[tuple[int, int]]:
     ends = np.searchsorted(np.cumsum(work), np.arange(size, int(work.sum()) + size, size), side="left") + 1
     cuts = np.unique(np.concatenate([[0], np.minimum(ends, len(work)), [len(work)]]))
     return zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True)
+
+
+def may_lead(places: Integers, value: Floats, n: int) -> Integers:
+    """Leave out most of what is not among the `n` largest values of its row, and all that is -inf.
+
+    The least of the largest values of `n` parts of a row is reached by at least `n` of its values.
+    """
+    size = np.diff(places)
+    floors = np.full(len(size), -np.inf)
+    large = np.nonzero(size > n)[0]
+    if len(large):
+        cuts = places[large, None] + size[large, None] * np.arange(n + 1) // n
+        # The last value of all is left out: then each cut is the place of a value, and each part still has some.
+        best = np.maximum.reduceat(value, np.minimum(cuts, len(value) - 1).ravel()).reshape(cuts.shape)
+        floors[large] = best[:, :n].min(axis=1)
+    rows: Integers = np.nonzero((value >= np.repeat(floors, size)) & (value > -np.inf))[0]
+    return rows
+
+
+def first_of_each(group: Integers, tie: Integers, value: Floats, n: int) -> Integers:
+    """Give the rows with the `n` largest values of each group, by group and rank; the smaller tie comes first."""
+    order = np.argsort(group, kind="stable")
+    order = order[may_lead(_begins(group[order]), value[order], n)]
+    order = order[np.lexsort((tie[order], -value[order], group[order]))]
+    begins = _begins(group[order])
+    rank = np.arange(len(order)) - np.repeat(begins[:-1], np.diff(begins))
+    found: Integers = order[rank < n]
+    return found
+
+
+def _begins(group: Integers) -> Integers:
+    """Give where each group of ascending ones begins, and the end of the last one."""
+    other = np.append(group[1:] != group[:-1], np.ones(min(len(group), 1), dtype=bool))
+    return np.append(0, np.nonzero(other)[0] + 1)
 
 
 def customers_behind(

@@ -21,10 +21,9 @@ from crmvalue._core.values import (
     require_columns,
     stay_frozen,
 )
-from crmvalue._products.counting import as_lines, is_among
+from crmvalue._products.counting import as_lines, first_of_each, is_among, may_lead
 from crmvalue._products.offers.candidates import KINDS, UNKNOWN, candidates
 from crmvalue._products.offers.learning import bought_in, history_of, purchase_days
-from crmvalue._products.offers.scoring import first_of_each, may_lead
 from crmvalue._products.pictures import hits_parts
 from crmvalue._products.table import Table, lines_left_out
 from crmvalue.metrics import proportion_interval

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._products.counting import additions, blocks, distinct, each_block, is_among
+from crmvalue._products.counting import additions, blocks, distinct, each_block, first_of_each, is_among
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -250,17 +250,15 @@ def _speaks_for(had: Any, new: Any, base: Floats, speaking: Integers) -> Any:
     def telling(begin: int, end: int) -> tuple[Integers, Integers, Floats]:
         counts = by_item[begin:end] @ both
         place = np.nonzero(counts.data >= _FEWEST * _TWO_32)[0]
-        i = np.searchsorted(counts.indptr, place, side="right") - 1
+        i = np.repeat(np.arange(end - begin), np.diff(counts.indptr))[place]
         j = of[counts.indices[place]]
-        n, n_both = np.divmod(counts.data[place], _TWO_32)
+        n, n_both = counts.data[place] >> 32, counts.data[place] & (_TWO_32 - 1)
         share = (n + _PRIOR * base[j]) / (n_had[speaking[begin + i]] - n_both + _PRIOR)
         better = share > base[j]
         i, j, share = i[better], j[better], share[better]
-        order = np.lexsort((j, -share, i))
-        i, j, share = i[order], j[order], share[order]
-        rank = np.arange(len(i)) - np.searchsorted(i, i)
-        chosen = rank < _NEIGHBOURS
-        return speaking[begin + i[chosen]], j[chosen], (share - base[j])[chosen]
+        first = first_of_each(i, j, share, _NEIGHBOURS)
+        i, j, share = i[first], j[first], share[first]
+        return speaking[begin + i], j, share - base[j]
 
     parts = each_block(telling, blocks(additions(by_item, both), _BLOCK), both.nnz)
     shape = (had.shape[1], had.shape[1])

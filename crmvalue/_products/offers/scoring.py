@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from crmvalue._products.counting import additions, blocks, each_block
+from crmvalue._products.counting import additions, blocks, each_block, first_of_each, may_lead
 from crmvalue._products.offers.learning import Correction, History, Lessons, activity, again_cells
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["Candidates", "May", "first_of_each", "may_lead", "score"]
+__all__ = ["Candidates", "May", "score"]
 
 May: TypeAlias = "Callable[..., npt.NDArray[np.bool_]]"
 """From customers, products, and whether they are new (`is_new`): which ones may be offered."""
@@ -124,40 +124,6 @@ def _ahead(
     rows = may_lead(made.indptr, np.where(offered, value, -np.inf), n)
     prob = correct(prob[rows])
     return row[rows], product[rows], prob, prob if worth is None else value[rows]
-
-
-def may_lead(places: Integers, value: Floats, n: int) -> Integers:
-    """Leave out most of what is not among the `n` largest values of its row, and all that is -inf.
-
-    The least of the largest values of `n` parts of a row is reached by at least `n` of its values.
-    """
-    size = np.diff(places)
-    floors = np.full(len(size), -np.inf)
-    large = np.nonzero(size > n)[0]
-    if len(large):
-        cuts = places[large, None] + size[large, None] * np.arange(n + 1) // n
-        # The last value of all is left out: then each cut is the place of a value, and each part still has some.
-        best = np.maximum.reduceat(value, np.minimum(cuts, len(value) - 1).ravel()).reshape(cuts.shape)
-        floors[large] = best[:, :n].min(axis=1)
-    rows: Integers = np.nonzero((value >= np.repeat(floors, size)) & (value > -np.inf))[0]
-    return rows
-
-
-def first_of_each(group: Integers, tie: Integers, value: Floats, n: int) -> Integers:
-    """Give the rows with the `n` largest values of each group, by group and rank; the smaller tie comes first."""
-    order = np.argsort(group, kind="stable")
-    order = order[may_lead(_begins(group[order]), value[order], n)]
-    order = order[np.lexsort((tie[order], -value[order], group[order]))]
-    begins = _begins(group[order])
-    rank = np.arange(len(order)) - np.repeat(begins[:-1], np.diff(begins))
-    found: Integers = order[rank < n]
-    return found
-
-
-def _begins(group: Integers) -> Integers:
-    """Give where each group of ascending ones begins, and the end of the last one."""
-    other = np.append(group[1:] != group[:-1], np.ones(min(len(group), 1), dtype=bool))
-    return np.append(0, np.nonzero(other)[0] + 1)
 
 
 def _reasons(had: Any, more: Any, best: Candidates, spoken: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
