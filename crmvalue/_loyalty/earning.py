@@ -80,7 +80,9 @@ class EarnRule:
     basis : {"spend", "items", "orders", "event"}, default "spend"
         What earns: money spent, items bought (stamps), an order, or an event such as a review.
     per : int, default 1
-        So many minor units of money, items or orders earn `points` once, from 1 to 10**9.
+        So many minor units of money, or items, of one order earn `points`, from 1 to 10**9. Less or more earns in
+        proportion: with 5 points per 100, an order of 150 earns 7.5, rounded. No rest is carried over to the next
+        order. Always 1 where the basis is "orders" or "event".
     event : str, optional
         Event that earns, where the basis is "event": "review", "birthday", "referral", "registration".
     rounding : {"down", "half_up"}, default "down"
@@ -118,6 +120,9 @@ class EarnRule:
     def __attrs_post_init__(self) -> None:
         if (self.basis == "event") != (self.event is not None):
             raise InputError("event", 'given if, and only if, the basis is "event"', self.event)
+        if self.per > 1 and self.basis in {"orders", "event"}:
+            hint = "each order or event earns by itself; what several of them win is the price of a `Reward`"
+            raise InputError("per", f'1 where the basis is "{self.basis}"', self.per, hint=hint)
         if self.event == "order":
             raise InputError(
                 "event", "another name than that of orders", self.event, hint='the basis "orders" is for them'

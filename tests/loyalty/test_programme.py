@@ -211,6 +211,8 @@ class TestMemberLevels:
         [
             {"points": 0},
             {"per": 0},
+            {"per": 5, "basis": "orders"},
+            {"per": 2, "basis": "event", "event": "review"},
             {"basis": "x"},
             {"event": "review"},
             {"basis": "event"},
@@ -255,6 +257,7 @@ class TestEarn:
             ({"points": 1, "per": 1000, "rounding": "half_up"}, [5, 4, 1, 10]),
             ({"points": 5, "per": 100}, [254, 200, 49, 500]),
             ({"points": 1, "basis": "items"}, [3, 3, 4, 5]),
+            ({"points": 3, "per": 2, "basis": "items"}, [4, 4, 6, 7]),
             ({"points": 7, "basis": "orders"}, [7, 7, 7, 7]),
             ({"points": 1, "per": 1000, "only": {"brand": ["A"]}}, [2, 4, 0, 0]),
             ({"points": 1, "per": 1000, "excluded": {"brand": ["A"]}}, [2, 0, 0, 10]),
