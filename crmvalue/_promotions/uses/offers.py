@@ -83,8 +83,9 @@ def next_offer(result: PricedCart, *, reached: float = 0.5) -> tuple[NextOffer, 
     """Name the promotions that a cart has nearly reached, and what is missing.
 
     These are promotions whose items, units or amount fall short, next steps of thresholds, and next groups of "buy and
-    get". Promotions that are not for this customer, channel, place or time are left out. An offer says what its
-    promotion needs; whether the cart becomes cheaper is up to :func:`best_price` of the fuller cart.
+    get" without `get_items`; with them, and of bundles, only the first group is named. Promotions that are not for this
+    customer, channel, place or time are left out. An offer says what its promotion needs; whether the cart becomes
+    cheaper is up to :func:`best_price` of the fuller cart.
 
     Parameters
     ----------
