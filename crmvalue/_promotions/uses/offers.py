@@ -151,7 +151,7 @@ def _short_of(priced: PricedCart, one: Ready) -> Iterator[NextOffer]:
     elif group and n_units % group and (one.times or n_units) > n_units // group:
         yield _units(one, named(items), n_units % group / group, group - n_units % group)
     target = max([one.sizes["min_amount"], one.sizes.get("bundle_total", 0), *(start for start, _ in one.steps[:1])])
-    if amount >= target:
+    if amount >= target and not short:
         target = next((start for start, _ in one.steps if start > amount), 0)
     if amount < target:
         text = f"needs {money_text(target - amount, exponent_in(priced.cart))} more of {named(items)}"

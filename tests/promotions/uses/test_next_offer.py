@@ -45,6 +45,8 @@ class TestNextOffer:
             (Promotion.threshold("A", {200: 5, 300: 10}), []),
             (Promotion.threshold("A", {200: 5, 500: 10}, min_amount=400), [("A", None, 100)]),
             (Promotion.threshold("A", {200: 5, 600: 10}, min_amount=300), [("A", None, 300)]),
+            (Promotion.threshold("A", {200: 5, 500: 10}, min_quantity=4), [("A", 1, None)]),
+            (Promotion.threshold("A", {400: 5, 500: 10}, min_quantity=4), [("A", 1, 100)]),
             (Promotion.n_for_m("A", 4, 3), [("A", 1, None)]),
             (Promotion.n_for_m("A", 2, 1), [("A", 1, None)]),
             (Promotion.n_for_m("A", 2, 1, limit_per_order=1), []),
