@@ -191,6 +191,7 @@ def revenue_parts(
     n = len(end)
     if not n:
         return nothing("The plan has no month")
+    start, end = start.astype("datetime64[D]"), end.astype("datetime64[D]")
     days = (end - start).astype(np.float64) + 1.0
     if start[0] != start[0].astype("datetime64[M]"):  # the rest of a month is no month
         months = f"until {end[-1]}"
