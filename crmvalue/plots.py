@@ -584,6 +584,7 @@ def _is_number(value: Any) -> bool:
         return False
 
 
+@np.errstate(over="ignore", under="ignore")
 def _times(value: Any, factor: float) -> Any:
     return value * factor if isinstance(value, int | float) else np.multiply(value, factor)
 

@@ -255,6 +255,11 @@ class TestSensitivity:
         ends = dict(zip(data["input"].tolist(), data["value_higher"].tolist(), strict=True))
         assert ends["revenue"] == pytest.approx(ltv.ltv_npv([220, 264, 330], **contract))
 
+    def test_a_column_next_to_0_under_any_numpy_settings(self):
+        with np.errstate(all="raise"):
+            found = plots.sensitivity(lambda x: 1 + len(x), {"x": np.array([1e-310])})
+        assert found.title == "No input moves the value"
+
     def test_of_many_inputs_the_picture_says_how_many(self):
         inputs = {f"x{k}": k for k in range(1, 41)}
         axis = plots.sensitivity(lambda **x: sum(x.values()), inputs).to_vega()["layer"][0]["encoding"]["x"]["title"]
