@@ -482,7 +482,7 @@ def sensitivity(
     function : callable
         Any formula of :mod:`crmvalue.ltv` that gives one number, or a function of your own.
     inputs : mapping of str to object
-        Its arguments, by name, at the point of interest.
+        Its arguments, by name, at the point of interest. All elements of a column change together.
     change : float, default 0.1
         Share by which each input is lowered and raised, in (0, 1); 0.1 is 10 %.
     vary : collection of str, optional
@@ -526,7 +526,7 @@ def sensitivity(
     if not np.isfinite(base):
         raise InputError("inputs", "such that the value is one finite number", base)
     lower, higher = (
-        np.array([_value_or_nan(function, {**given, name: given[name] * factor}) for name in names])
+        np.array([_value_or_nan(function, {**given, name: _times(given[name], factor)}) for name in names])
         for factor in (1 - share, 1 + share)
     )
     ends = np.array([lower, higher, np.full(len(names), base)])
@@ -578,7 +578,15 @@ def _around(base: float, low: Floats, high: Floats) -> dict[str, Any]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float | np.integer | np.floating) and not isinstance(value, bool)
+    try:
+        return not isinstance(value, bool) and np.asarray(value).dtype.kind in "fiu"
+    except ValueError:  # a ragged list, which the formula refuses
+        return False
+
+
+@np.errstate(over="ignore", under="ignore")
+def _times(value: Any, factor: float) -> Any:
+    return value * factor if isinstance(value, int | float) else np.multiply(value, factor)
 
 
 def _value_of(function: Callable[..., Any], inputs: Mapping[str, Any]) -> float:

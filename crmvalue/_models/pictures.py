@@ -184,19 +184,26 @@ def _where_off(low: Floats, high: Floats, height: Floats, p_value: float) -> str
     return f"What is foretold of each customer is too {'narrow' if spread > 1.0 / 12.0 else 'wide'}"
 
 
-def revenue_parts(end: Dates, revenue: Floats, ends: tuple[Floats, Floats] | None, total: Interval | None) -> Parts:
-    """Draw the revenue of each month ahead with its interval, beside the first month's if nobody left."""
+def revenue_parts(
+    start: Dates, end: Dates, revenue: Floats, ends: tuple[Floats, Floats] | None, total: Interval | None
+) -> Parts:
+    """Draw the revenue of each month ahead with its interval, beside that of as many days as in the first month."""
     n = len(end)
     if not n:
         return nothing("The plan has no month")
-    months = "in the month ahead" if n == 1 else f"in {n} months"
+    start, end = start.astype("datetime64[D]"), end.astype("datetime64[D]")
+    days = (end - start).astype(np.float64) + 1.0
+    if start[0] != start[0].astype("datetime64[M]"):  # the rest of a month is no month
+        months = f"until {end[-1]}"
+    else:
+        months = "in the month ahead" if n == 1 else f"in {n} months"
     title = f"The customers of today will bring {shown(float(revenue.sum()), 'money')} {months}"
     if total is not None and np.isfinite([float(side) for side in total]).all():
         title += f": {shown(float(total.low), 'money')} to {shown(float(total.high), 'money')}"
     kept = evenly(n, _MOST_MONTHS)
-    columns = {"end": end[kept], "revenue": revenue[kept], "first_month": np.full(len(kept), revenue[0])}
+    columns = {"end": end[kept], "revenue": revenue[kept], "first_pace": (revenue[0] / days[0] * days)[kept]}
     layers = [
-        Layer(mark="line", x="end", y="first_month", label="as in the first month", style="naive"),
+        Layer(mark="line", x="end", y="first_pace", label="at the pace of the first month", style="naive"),
         Layer(mark="line", x="end", y="revenue", label="expected revenue"),
         Layer(mark="points", x="end", y="revenue"),
     ]

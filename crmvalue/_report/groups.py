@@ -128,7 +128,7 @@ def summarise_groups(
     ----------
     customer, date, amount, as_of, refunds, zeros, missing, duplicates
         As in :func:`summarise_base`.
-    spend_basis : {"total", "mean"}
+    spend_basis : {"total", "mean"}, default "total"
         What M of RFM is: the total spend of a customer, or their mean spend per purchase. One of the sources of RFM
         takes the mean. The revenue of the groups is the total in both cases.
 

@@ -245,6 +245,21 @@ class TestSensitivity:
         title = "arpu moves the value: 10 % more or less gives 81 to 99"
         assert plots.sensitivity(lambda arpu, lifetime: arpu * lifetime, equal, vary=["arpu"]).title == title
 
+    @pytest.mark.parametrize("column", [list, np.array, pd.Series])
+    def test_the_elements_of_a_column_change_together(self, column):
+        """A title that names the margin would be untrue: revenue moves the value as much."""
+        contract = {"margin": 0.5, "discount_rate": 0.1, "acquisition_cost": 100}
+        found = plots.sensitivity(ltv.ltv_npv, {"revenue": column([200, 240, 300]), **contract})
+        assert found.title == "2 inputs move the value the same, the most: with 10 % more or less, it varies by 60.6"
+        data = found.plot_data()
+        ends = dict(zip(data["input"].tolist(), data["value_higher"].tolist(), strict=True))
+        assert ends["revenue"] == pytest.approx(ltv.ltv_npv([220, 264, 330], **contract))
+
+    def test_a_column_next_to_0_under_any_numpy_settings(self):
+        with np.errstate(all="raise"):
+            found = plots.sensitivity(lambda x: 1 + len(x), {"x": np.array([1e-310])})
+        assert found.title == "No input moves the value"
+
     def test_of_many_inputs_the_picture_says_how_many(self):
         inputs = {f"x{k}": k for k in range(1, 41)}
         axis = plots.sensitivity(lambda **x: sum(x.values()), inputs).to_vega()["layer"][0]["encoding"]["x"]["title"]

@@ -38,6 +38,7 @@ _DASHES: dict[Style, Any] = {"second": (0, (5, 2)), "third": (0, (6, 2, 1, 2)), 
 _SHAPES: dict[Style, str] = {"second": "s", "third": "^", "naive": "D"}
 _SIZE = (6.0, 3.75)  # inches, at 100 dots each: 600 pixels wide
 _FEW_LABELS, _MOST_LABELS = 10, 20  # labels of names in letters of the usual size, and in small ones
+_SOME_DAYS = 20  # within which places on an axis are counted from day to day
 _MISSING = "A picture needs matplotlib: pip install 'crmvalue[plot]'"
 
 
@@ -309,7 +310,9 @@ def _set_axis(ax: Any, name: str, parts: Parts, positions: dict[str, int]) -> No
         days = days[~np.isnat(days)]
         if len(days) and days.min() == days.max():
             ax.set_xlim(days[0] - np.timedelta64(3, "D"), days[0] + np.timedelta64(3, "D"))
-        side.set_major_locator(locator(minticks=2, maxticks=5))
+        across = len(days) > 0 and days.max() - days.min() > np.timedelta64(_SOME_DAYS, "D")
+        # Multiples of some days begin again with each month: the 31st, and the 1st beside it.
+        side.set_major_locator(locator(minticks=2, maxticks=5, interval_multiples=across))
         side.set_major_formatter(formatter("%Y-%m-%d", usetex=False))
         number: Any = dates.date2num
         first, last = number(np.array(["0001-01-01", "9999-12-31"], dtype="datetime64[D]"))

@@ -143,7 +143,7 @@ class RevenuePlan(Columns, Pictured):
 
     def _parts(self) -> Parts:
         ends = None if self.revenue_low is None or self.revenue_high is None else (self.revenue_low, self.revenue_high)
-        return revenue_parts(self.end, self.revenue, ends, self.total_revenue)
+        return revenue_parts(self.start, self.end, self.revenue, ends, self.total_revenue)
 
     @property
     def total(self) -> float:

@@ -137,7 +137,7 @@ def summarise_report(
     ----------
     customer, date, amount, margin, acquisition_cost, discount_rate, as_of, refunds, zeros, missing, duplicates
         As in :func:`summarise_base`.
-    spend_basis : {"total", "mean"}
+    spend_basis : {"total", "mean"}, default "total"
         As in :func:`summarise_groups`.
 
     Returns

@@ -25,7 +25,19 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from crmvalue import plots
-from crmvalue._core.pictures.parts import BLUES, COLOURS, cut, shown, shown_beside, shown_things, wrapped
+from crmvalue._core.pictures import drawing
+from crmvalue._core.pictures.parts import (
+    BLUES,
+    COLOURS,
+    Axis,
+    Layer,
+    Parts,
+    cut,
+    shown,
+    shown_beside,
+    shown_things,
+    wrapped,
+)
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue.experiments import compare_proportions, sequential_test
 from crmvalue.models import BgNbd, purchase_tracking
@@ -141,6 +153,20 @@ class TestTexts:
             upright = [box for text, box in boxes(drawn(name).figure) if text in labels and not text.get_rotation()]
             ends = sorted((box.x0, box.x1) for box in upright)
             assert all(before[1] < after[0] + 1 for before, after in itertools.pairwise(ends)), name
+
+    @pytest.mark.parametrize("n_days", [3, 7, 12, 16])
+    def test_days_around_the_end_of_a_month_stand_apart(self, n_days):
+        """Every second day would be the 31st and the 1st."""
+        day = np.arange(n_days) + np.datetime64("2007-12-30")
+        axis = Axis(title="Day", form="date")
+        shown_days = {"day": day, "messages": np.ones(n_days)}
+        layer = Layer(mark="bar", x="day", y="messages", label="messages")
+        ax = drawing.draw(Parts(title="Messages", x=axis, y=Axis(title="Messages"), columns=shown_days, layers=[layer]))
+        FigureCanvasAgg(ax.figure).draw()
+        labels = ax.get_xticklabels()
+        ends = sorted((box.x0, box.x1) for text, box in boxes(ax.figure) if text in labels)
+        assert len(ends) > 1
+        assert all(before[1] < after[0] for before, after in itertools.pairwise(ends))
 
     def test_labels_at_the_side_stand_apart(self, names):
         for name in names:

@@ -385,9 +385,17 @@ class TestForecasts:
         title, data = parts(plan)
         assert title == "The customers of today will bring 16 in 2 months: 13 to 19"
         assert data["revenue"].tolist() == [9, 7]
-        assert data["first_month"].tolist() == [9, 9]
+        assert data["first_pace"] == pytest.approx([9, 9 / 31 * 29])
         assert data["low"].tolist() == [7, 4]
         assert (data["high"][0], np.isnan(data["high"][1])) == (11, True)
+
+    def test_revenue_plan_that_begins_within_a_month(self):
+        """The rest of a month is neither a month of the title nor the measure of whole months."""
+        money = {name: [2.0, 3.0] for name in ("expected_purchases", "revenue", "margin")}
+        days = {"start": ["2024-01-22", "2024-02-01"], "end": ["2024-01-31", "2024-02-29"]}
+        title, data = parts(models.RevenuePlan(**days, **money, as_of="2024-01-21"))
+        assert title == "The customers of today will bring 5 until 2024-02-29"
+        assert data["first_pace"] == pytest.approx([2, 5.8])
 
     def test_forecast_of_deals(self):
         found = funnels.forecast_calibration([0.2] * 10 + [0.9] * 20, [True] * 3 + [False] * 27, n_bins=2)
