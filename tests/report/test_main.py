@@ -712,6 +712,28 @@ class TestAmounts:
         said = f"Column {heading!r} has 2 currencies, such as USD and EUR."
         assert (said in capsys.readouterr().out.splitlines()) == (second == "EUR")
 
+    @pytest.mark.parametrize(
+        ("heading", "cells", "said"),
+        [
+            ("currencyCode", ["EUR", "€", "euro", "EUR", "-", "?"], ""),
+            ("CURRENCY_CODE", ["USD", "US$", "$", "usd", "n/a", ""], ""),
+            ("currencyCode", ["грн", "UAH", "₴", "USD", "-", ""], "2 currencies, such as UAH and USD."),
+            ("Währungs-Code", ["€", "€", "-", "-", "-", "$"], "2 currencies, such as € and $."),
+        ],
+    )
+    def test_a_sign_and_a_code_are_one_currency_and_a_dash_is_none(self, tmp_path, capsys, heading, cells, said):
+        rows = [(str(k), dt.date(2024, 1, 1 + k), f"5,{cell}") for k, cell in enumerate(cells)]
+        write(tmp_path / "orders.csv", f"customer,date,amount,{heading}", rows)
+        assert main([str(tmp_path / "orders.csv")]) == 0
+        lines = [line for line in capsys.readouterr().out.splitlines() if "currencies" in line]
+        assert lines == ([f"Column {heading!r} has {said}"] if said else [])
+
+    def test_amounts_may_name_a_currency_in_several_ways(self, tmp_path):
+        column = ["5 €", "EUR 6", "7 EUR"]
+        assert read_amounts(tmp_path / "orders.csv", column)[0] == [5, 6, 7]
+        with pytest.raises(InputError, match="mixes EUR and USD"):
+            read_amounts(tmp_path / "orders.csv", [*column, "8 USD"])
+
     def test_rejects_two_currencies(self, tmp_path):
         with pytest.raises(InputError, match=r"mixes \$ and €"):
             read_amounts(tmp_path / "orders.csv", ["$5", "€6"])
@@ -946,7 +968,7 @@ class TestMain:
         rows = "customer,date,amount\nann,2024-01-01,5\nbob,2024-01-02,7\n"
         path.write_text(rows)
         assert main([str(path)]) == 0
-        assert "Counted as a customer" not in capsys.readouterr().out
+        assert "Counted as" not in capsys.readouterr().out
         path.write_text(rows + "Total:,2024-01-02,12\nGrand total,2024-01-03,12\n", encoding="utf-8")
         assert main([str(path)]) == 0
         said = "Counted as a customer: 'Total:'. If this is the sum of the table, take the row out of the file."
@@ -955,10 +977,23 @@ class TestMain:
         assert f"{said} {late} a customer, give --as-of 2024-01-03." in printed
         assert "THE BASE as of 2024-01-02 customers 3" in printed
         assert main([str(path), "--as-of", "2024-01-03"]) == 0
-        assert "Counted as a customer: 'Grand total', 'Total:'." in capsys.readouterr().out
+        said = "Counted as customers: 'Grand total', 'Total:'. If these are sums of the table, take the rows out"
+        assert said in capsys.readouterr().out
         path.write_text(rows + "Summe:,2024-01-02,12\nYekun,2024-01-02,12\n", encoding="utf-8")
         assert main([str(path)]) == 0
-        assert "Counted as a customer: 'Summe:', 'Yekun'." in capsys.readouterr().out
+        assert "Counted as customers: 'Summe:', 'Yekun'." in capsys.readouterr().out
+
+    def test_sums_at_the_ends_of_several_files_do_not_move_the_last_day(self, tmp_path, capsys):
+        for month in (1, 2):
+            rows = "".join(f"{who},2024-0{month}-1{who},5\n" for who in "123")
+            (tmp_path / f"{month}.csv").write_text(f"customer,date,amount\n{rows}Total,2024-03-31,15\n")
+        assert main([str(tmp_path)]) == 0
+        printed = capsys.readouterr().out
+        assert "only the sum of the table is dated after 2024-02-13: 'Total'." in printed
+        assert "THE BASE as of 2024-02-13" in printed
+        (tmp_path / "2.csv").write_text((tmp_path / "2.csv").read_text() + "Total,2024-04-02,15\n")
+        assert main([str(tmp_path)]) == 0  # more rows than files: a customer of that name
+        assert "THE BASE as of 2024-04-02" in capsys.readouterr().out
 
     @pytest.mark.parametrize(
         ("name", "last", "is_sum"),
@@ -987,15 +1022,15 @@ class TestMain:
         heading = "customer,date,amount\n"
         path.write_text(heading + "".join(f"{who},{day},{amount:.4f}\n" for who, day, amount in rows))
         assert main([str(path)]) == 0
-        assert "Counted as a customer" not in capsys.readouterr().out
+        assert "Counted as" not in capsys.readouterr().out
         path.write_text(path.read_text() + "Σ Kunden,2024-01-12,0.0077\nTotal,2024-01-12,0.0077\n", encoding="utf-8")
         assert main([str(path)]) == 0
-        assert "Counted as a customer: 'Total', 'Σ Kunden'." in capsys.readouterr().out
+        assert "Counted as customers: 'Total', 'Σ Kunden'." in capsys.readouterr().out
         path.write_text(
             heading + "".join(f"c{day},2024-01-{day:02},5\n" for day in range(2, 13)) + "c2,2024-01-14,55\n"
         )
         assert main([str(path)]) == 0
-        assert "Counted as a customer" not in capsys.readouterr().out
+        assert "Counted as" not in capsys.readouterr().out
 
     def test_money_below_a_cent_is_not_written_as_0(self, tmp_path, capsys):
         """The mean order of 0.0026 was 0.00, from 0.00 to 0.00, in the overview and on the page."""
