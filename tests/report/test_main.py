@@ -1048,6 +1048,7 @@ class TestMain:
         [
             (["1.23457E+11", "1.2E+12", "A1E+5"], "2 customers are rounded numbers, such as 1.23457E+11, as"),
             (["1,23457E+11", "12"], "1 customer is a rounded number, such as 1,23457E+11, as"),
+            (["1.2345678901234568e+17", "12"], "1 customer is a rounded number, such as 1.2345678901234568e+17, as"),
             (["5E+11", "1234567E+11"], "1 customer is a rounded number, such as 5E+11, as"),
             (["E+11", "1.5E-11", "1.5+11", "1.E+11", "+380501234567"], None),
         ],
@@ -1297,7 +1298,7 @@ class TestTermsOfEachCustomer:
     def test_an_option_beside_its_column_says_for_whom_it_counts(self, tmp_path, capsys):
         log = "".join(f"{n},2024-0{month}-1{n % 9},{n}.5\n" for n in range(1, 21) for month in range(1, 7))
         (tmp_path / "orders.csv").write_text(f"customer,date,amount\n{log}")
-        terms = "".join(f"{n},{'' if n == 7 else 0.3},web,3\n" for n in range(1, 21))
+        terms = "".join(f"{n},{'NA' if n == 7 else 0.3},web,3\n" for n in range(1, 21))
         (tmp_path / "terms.csv").write_text(f"customer,margin,segment,service_cost\n{terms}")
         orders, table = (str(tmp_path / name) for name in ("orders.csv", "terms.csv"))
         assert main([orders, "--terms", table, "--margin", "0.2", "--service-cost", "0.5"]) == 0
@@ -1308,6 +1309,9 @@ class TestTermsOfEachCustomer:
         printed = capsys.readouterr().out
         assert "  --margin is used for all customers, and the column margin of the file of --terms for none." in printed
         assert "service_cost of the file" not in printed
+        (tmp_path / "terms.csv").write_text(f"customer,margin,segment,service_cost\n{terms}".replace("\n5,", "\n55,"))
+        assert main([orders, "--terms", table, "--margin", "web=0.2"]) == 2
+        assert capsys.readouterr().err.endswith("Hint: customer 5 is not in the file of --terms\n")
 
     def test_rows_without_a_customer_are_left_out_and_counted(self, tmp_path, capsys):
         """Spreadsheets write empty rows below a table."""
@@ -1374,7 +1378,7 @@ class TestTermsOfEachCustomer:
     @pytest.mark.parametrize(
         ("arguments", "says"),
         [
-            (["--margin", "web=0.3"], "--margin must be one number where --terms has no column `segment`"),
+            (["--margin", "web=0.3"], "--margin must be one number where --terms has no column segment"),
             (["--service-cost", "3"], "--service-cost must be given together with --margin"),
             (["--margin", "0.3", "--terms", "none.csv"], "there is no file 'none.csv'"),
             (["--margin", "ads=0.3", "--terms", "TERMS"], "--margin must be given for the segment of each customer"),

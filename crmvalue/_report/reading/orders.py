@@ -64,7 +64,7 @@ __all__ = [
     "read_orders",
 ]
 
-_ROUNDED = re.compile(r"\d([.,]\d{1,5})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets show numbers of 12 and more digits
+_ROUNDED = re.compile(r"\d([.,]\d{1,16})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets and floats show long numbers
 
 _LOST = re.compile(r"\?(\?|[^\W\d_])")  # a question mark is written for each letter that an encoding does not have
 MISSING = ("", "na", "n/a", "#n/a", "null", "nan", "nat", "none", "<na>")
