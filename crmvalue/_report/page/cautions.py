@@ -112,7 +112,7 @@ def _of_value(report: Report, _: Words) -> Iterator[str]:
     if base.revenue is None:
         yield _("The log has no amounts, so there is no value in money.")
     elif models.expected_purchases is not None and models.value is None:
-        yield _("There is no value in money: the spend cannot be modelled. Look for outliers in the amounts.")
+        yield _no_value(models, _)
     if base.revenue is not None and base.margin is None:
         yield _("Revenue is not profit: without a margin, all values are in revenue.")
     if report.own_terms:
@@ -137,6 +137,11 @@ def _of_value(report: Report, _: Words) -> Iterator[str]:
         yield _("Nobody bought in the period before the newest one: churn and lifetime value are not known.")
     elif base.revenue is not None and period.retention_rate.value >= 1.0:
         yield _("No customer was lost in the newest period: without a discount rate the lifetime value is infinite.")
+
+
+def _no_value(models: ModelSummary, _: Words) -> str:
+    said = _("There is no value in money: the spend cannot be modelled.")
+    return f"{said} {_('Look for outliers in the amounts.')}" if "outliers" in (models.spend_problem or "") else said
 
 
 def _of_base(report: Report, _: Words) -> Iterator[str]:
