@@ -309,7 +309,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
         orders = read_orders(options.file, duplicates=options.duplicates, as_of=options.as_of, **chosen)
         log = Log(orders.customer, orders.code, orders.date, orders.amount, orders.n_file_rows, orders.n_residues)
         as_of = as_of or end_before_totals(orders)
-        heading = _describe(orders, options.duplicates, as_of, asked=options.as_of is not None)
+        heading = _describe(orders, options.duplicates, as_of)
         customer_kind = orders.customer_kind
     policy = Policy(options.refunds, options.zeros, options.missing, options.duplicates)
     terms = _terms(options, log)
@@ -483,7 +483,7 @@ def _describe_table(ahead: ModelSummary, path: str, n_guarded: int) -> list[str]
     return lines
 
 
-def _describe(orders: OrderFile, duplicates: str, as_of: Any, *, asked: bool) -> list[str]:
+def _describe(orders: OrderFile, duplicates: str, as_of: Any) -> list[str]:
     """Say what was read, guessed and left out."""
     lines = _describe_columns(orders, duplicates)
     if orders.date_format is not None:
@@ -511,7 +511,7 @@ def _describe(orders: OrderFile, duplicates: str, as_of: Any, *, asked: bool) ->
     if orders.ids_shortened:
         who = orders.customer[0]
         lines.append(f"The customers were decimal numbers: {who}.0 is read as {who}.")
-    lines += _describe_merged(orders) + _describe_totals(orders, as_of, asked=asked)
+    lines += _describe_merged(orders) + _describe_totals(orders, as_of)
     if "amount" not in orders.columns:
         lines.append("No column looks like an amount. Name one with --amount to see revenue and value.")
     return lines + _describe_missing(orders) + _describe_far(orders) + _describe_copies(orders, duplicates)
@@ -554,22 +554,23 @@ def _describe_merged(orders: OrderFile) -> list[str]:
     return lines
 
 
-def _describe_totals(orders: OrderFile, as_of: Any, *, asked: bool) -> list[str]:
+def _describe_totals(orders: OrderFile, as_of: Any) -> list[str]:
     """Name customers that are rather the last line of a table, which has its sum; those after `as_of` do not count."""
     from crmvalue._core.checks import as_day
-    from crmvalue._report.reading.totals import find_totals
+    from crmvalue._report.reading.totals import name_totals
 
-    found = find_totals(orders)
-    seen = found if as_of is None else found & (np.bincount(orders.code, orders.date <= as_day("--as-of", as_of)) > 0)
-    counted, late = (", ".join(map(repr, orders.customer[part].tolist())) for part in (seen, found & ~seen))
+    end = orders.date.max() if as_of is None else as_day("--as-of", as_of)
+    counted, late = (list(map(repr, names)) for names in name_totals(orders, end))
     lines = []
     if counted:
-        lines.append(
-            f"Counted as a customer: {counted}. If this is the sum of the table, take the row out of the file."
-        )
-    if late and not asked:
-        lines.append(f"Left out, because only the sum of the table is dated after {as_of}: {late}.")
-        lines.append(f"If this is a customer, give --as-of {orders.date.max()}.")
+        one, names = len(counted) == 1, ", ".join(counted)
+        who, what, rows = ("a customer", "this is the sum", "row") if one else ("customers", "these are sums", "rows")
+        lines.append(f"Counted as {who}: {names}. If {what} of the table, take the {rows} out of the file.")
+    if late:
+        one = len(late) == 1
+        what, who = ("the sum of the table is", "this is a customer") if one else ("sums are", "these are customers")
+        lines.append(f"Left out, because only {what} dated after {end}: {', '.join(late)}.")
+        lines.append(f"If {who}, give --as-of {orders.date.max()}.")
     return lines
 
 
@@ -631,17 +632,14 @@ def _describe_far(orders: OrderFile) -> list[str]:
 def _describe_gap(orders: OrderFile) -> list[str]:
     """Say where the log has no order for years: the rows before may have a date that stands for none."""
     from crmvalue._core.labels import counted
-    from crmvalue._purchases.order_log import FAR_YEARS
+    from crmvalue._report.reading.gaps import find_gap
 
-    days = np.unique(orders.date)
-    gap = np.diff(days)
-    if not len(gap) or gap.max() <= np.timedelta64(round(FAR_YEARS * 365.25), "D"):
+    gap = find_gap(orders)
+    if gap is None:
         return []
-    before, after = days[gap.argmax()], days[gap.argmax() + 1]
-    n = int(orders.n_file_rows[orders.date <= before].sum())
-    verb, verb2 = ("lies", "counts") if n == 1 else ("lie", "count")
+    verb, verb2 = ("lies", "counts") if gap.n_before == 1 else ("lie", "count")
     return [
-        f"No order between {before} and {after}: {counted(n, 'row')} {verb} before, and {verb2}.",
+        f"No order between {gap.before} and {gap.after}: {counted(gap.n_before, 'row')} {verb} before, and {verb2}.",
         "If a date stands for none, take it out of the file.",
     ]
 
@@ -678,7 +676,12 @@ def _sentence(error: Exception) -> str:
     elif error.name == "amount":  # rows of a day were added up: the first wrong sum and its place say nothing
         text = broken_rule("the amounts", error.rule, hint=_hint(error))
     else:
-        words = {**_OPTIONS, "date": "the dates"}  # --date names their column
+        words = {
+            **_OPTIONS,
+            "date": "the dates",
+            "rate": "--discount-rate",
+            "ratio": "the LTV:CAC",
+        }  # --date is a column
         text = broken_rule(words.get(error.name, error.name), error.rule, got=repr(error.value), hint=_hint(error))
     return " ".join(text.split())
 

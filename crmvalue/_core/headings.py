@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-__all__ = ["ARGUMENTS", "OPTIONS", "ROLES", "Form", "choose_columns", "listed"]
+__all__ = ["ARGUMENTS", "OPTIONS", "ROLES", "Form", "choose_columns", "key_of", "listed"]
 
 ROLES = ("customer", "date", "amount", "quantity")
 
@@ -183,10 +183,15 @@ def _words(heading: str) -> list[str]:
     return re.findall(r"[^\W_]+", text)
 
 
+def key_of(heading: str) -> str:
+    """Give what tells a heading from others: its letters and digits, in lower case and without accents."""
+    return "".join(_words(heading))
+
+
 def _spellings(names: str, separator: str | None) -> frozenset[str]:
     """Give the keys of names, those with ä, ö and ü also as ae, oe and ue."""
     both = f"{names}{separator or ' '}{names.translate({228: 'ae', 246: 'oe', 252: 'ue'})}"
-    return frozenset("".join(_words(name)) for name in both.split(separator))
+    return frozenset(map(key_of, both.split(separator)))
 
 
 _KEYS = {role: tuple(_spellings(names, ",") for names in tiers) for role, tiers in _NAMES.items()}

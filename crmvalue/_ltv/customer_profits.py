@@ -201,7 +201,9 @@ class CustomerProfits(Columns):
         who = "The only customer" if len(self) == 1 else f"{len(few):,} of {len(self):,} customers"
         more = "they cost all that they bring" if loss == "0.00" else f"they cost {loss} more than they bring"
         text = f"{who} {'leaves' if len(few) == 1 else 'leave'} nothing: {more}."
-        return text if len(self) == 1 else f"{text} All customers together leave {money(self.total)}."
+        total = money(self.total)
+        together = f"cost {total[1:]} more than they bring" if total.startswith("-") else f"leave {total}"
+        return text if len(self) == 1 else f"{text} All customers together {together}."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """All columns by name, with profit, reason and break-even, for a dataframe of any kind."""

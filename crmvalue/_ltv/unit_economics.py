@@ -166,7 +166,7 @@ LTV_TO_CAC_BANDS = LtvToCacBands(
             name="under-invested",
             low=4,
             high=None,
-            message="Profitable, perhaps growing too cautiously. In some industries 4 is usual: give `industry`.",
+            message="Profitable, perhaps growing too cautiously. In some industries 4 is usual: give the industry.",
         ),
     )
 )

@@ -6,6 +6,7 @@ The public door is :mod:`crmvalue.report`. All times are in weeks.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -67,6 +68,7 @@ _FITS: dict[str, Callable[[PurchaseHistory], Fit[Any]]] = {
 }
 _FEW_PARAMETERS = ("NBD",)  # for which a few customers are enough
 
+_ADVICE = re.compile(r": (?:give a prior|try a simpler model)[^:]*get more data$")
 _HORIZON = 52.0
 _WEEKS_A_YEAR = 365.25 / 7.0
 _INNER = 0.25  # share of the calibration on which the model is chosen
@@ -389,7 +391,7 @@ def _look_ahead(
         failed |= refused
         unusable = [fit for fit in (fits[name], *refits.values()) if fit.diagnosis.grade == "not usable"]
         if unusable:
-            failed[name] = unusable[0].diagnosis.messages[0]
+            failed[name] = _without_advice(unusable[0].diagnosis.messages[0])
         elif refits:
             chosen = attrs.evolve(summary, model=name)
             chosen = attrs.evolve(chosen, grade=_grade(chosen, split, fits[name], refits[name]))
@@ -437,6 +439,11 @@ def _order(
     scores = {one.name: float(one.score.mean()) for one in found if one.score is not None}
     order = in_order(found)
     return [*order, *(name for name in by_aic if name not in order)], scores or None
+
+
+def _without_advice(message: str) -> str:
+    """Leave the advice out that is for those who fit a model themselves: here nobody can give a prior."""
+    return _ADVICE.sub("", message)
 
 
 def _why(failed: Mapping[str, str]) -> str:
@@ -519,7 +526,7 @@ def _fit_all(history: PurchaseHistory, names: Sequence[str]) -> tuple[dict[str, 
         try:
             fits[name] = _FITS[name](history)
         except (ConvergenceError, InputError) as error:
-            failed[name] = str(error)
+            failed[name] = _without_advice(str(error))
     return fits, failed
 
 
@@ -537,7 +544,7 @@ def _fit_spend(history: PurchaseHistory) -> tuple[Fit[GammaGamma] | None, int, s
     if fit.model.q <= 1:
         return None, n_zero, f"the spend has no finite mean (q = {fit.model.q:.2f}): look for outliers in the amounts"
     if not fit.diagnosis.trustworthy:
-        return None, n_zero, f"the fit of the spend cannot be trusted: {fit.diagnosis.messages[0]}"
+        return None, n_zero, f"the fit of the spend cannot be trusted: {_without_advice(fit.diagnosis.messages[0])}"
     return fit, n_zero, None
 
 

@@ -126,8 +126,9 @@ def format_models(summary: ModelSummary) -> str:
     """
     _require(summary, ModelSummary, "summarise_models")
     lines = ["WHAT THE CUSTOMERS WILL DO (model)"]
+    stop = "." if summary.service_cost else ""
     if summary.expected_purchases is None:
-        return "\n".join([*lines, *_wrap(f"not known: {summary.problem}"), *_about_serving(summary)])
+        return "\n".join([*lines, *_wrap(f"not known: {summary.problem}{stop}"), *_about_serving(summary)])
     lines += _choice_lines(summary)
     note = "of all customers in the next 52 weeks"
     lines.append(_line("expected purchases", figure(summary.expected_purchases, digits=2), note=note))
@@ -509,7 +510,8 @@ def _forecast_value_lines(summary: ModelSummary) -> list[str]:
     serving = f", less {money(summary.service_cost)} a year for serving each" if summary.service_cost else ""
     note = f"of the base, in {basis}{serving}{rate}"
     if summary.value is None:
-        lines = _wrap(f"Value not known: {summary.spend_problem}") + _about_serving(summary)
+        stop = "." if summary.service_cost else ""
+        lines = _wrap(f"Value not known: {summary.spend_problem}{stop}") + _about_serving(summary)
     else:
         lines = [_line("value, 52 weeks", money(summary.value), note=note)]
     if summary.value_for_life is not None:

@@ -43,9 +43,12 @@ class TestCustomerProfits:
     )
     def test_the_sentence_for_one_some_and_all(self, revenue, cost, sentence):
         found = customer_profits(revenue, margin=1, service_cost=cost, acquisition_cost=0)
-        said, _, total = found.conclusion.partition(" All customers together leave ")
+        said, _, together = found.conclusion.partition(" All customers together ")
         assert said == sentence
-        assert not total or float(total[:-1]) == pytest.approx(found.total)
+        if together:
+            verb, total, *_ = together.rstrip(".").split()
+            assert {"leave": 1, "cost": -1}[verb] * float(total) == pytest.approx(found.total)
+            assert together.endswith("more than they bring.") is (found.total < 0)
 
     def test_the_customer_of_formula_7_is_worth_nothing(self):
         """Six purchases of 2,000 a year against twelve contacts of two hours at 500."""

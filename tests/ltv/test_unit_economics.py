@@ -152,7 +152,7 @@ class TestBandOfAnIndustry:
             assert [band.name for band in bands] == ["typical", "typical"]
 
     def test_without_a_word_on_the_industry_the_band_asks_for_it(self):
-        assert "give `industry`" in ltv.ltv_to_cac_band(4).message
+        assert "give the industry." in ltv.ltv_to_cac_band(4).message
 
     @pytest.mark.parametrize(
         ("changes", "name"),

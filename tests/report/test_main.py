@@ -712,6 +712,28 @@ class TestAmounts:
         said = f"Column {heading!r} has 2 currencies, such as USD and EUR."
         assert (said in capsys.readouterr().out.splitlines()) == (second == "EUR")
 
+    @pytest.mark.parametrize(
+        ("heading", "cells", "said"),
+        [
+            ("currencyCode", ["EUR", "€", "euro", "EUR", "-", "?"], ""),
+            ("CURRENCY_CODE", ["USD", "US$", "$", "usd", "n/a", ""], ""),
+            ("currencyCode", ["грн", "UAH", "₴", "USD", "-", ""], "2 currencies, such as UAH and USD."),
+            ("Währungs-Code", ["€", "€", "-", "-", "-", "$"], "2 currencies, such as € and $."),
+        ],
+    )
+    def test_a_sign_and_a_code_are_one_currency_and_a_dash_is_none(self, tmp_path, capsys, heading, cells, said):
+        rows = [(str(k), dt.date(2024, 1, 1 + k), f"5,{cell}") for k, cell in enumerate(cells)]
+        write(tmp_path / "orders.csv", f"customer,date,amount,{heading}", rows)
+        assert main([str(tmp_path / "orders.csv")]) == 0
+        lines = [line for line in capsys.readouterr().out.splitlines() if "currencies" in line]
+        assert lines == ([f"Column {heading!r} has {said}"] if said else [])
+
+    def test_amounts_may_name_a_currency_in_several_ways(self, tmp_path):
+        column = ["5 €", "EUR 6", "7 EUR"]
+        assert read_amounts(tmp_path / "orders.csv", column)[0] == [5, 6, 7]
+        with pytest.raises(InputError, match="mixes EUR and USD"):
+            read_amounts(tmp_path / "orders.csv", [*column, "8 USD"])
+
     def test_rejects_two_currencies(self, tmp_path):
         with pytest.raises(InputError, match=r"mixes \$ and €"):
             read_amounts(tmp_path / "orders.csv", ["$5", "€6"])
@@ -946,7 +968,7 @@ class TestMain:
         rows = "customer,date,amount\nann,2024-01-01,5\nbob,2024-01-02,7\n"
         path.write_text(rows)
         assert main([str(path)]) == 0
-        assert "Counted as a customer" not in capsys.readouterr().out
+        assert "Counted as" not in capsys.readouterr().out
         path.write_text(rows + "Total:,2024-01-02,12\nGrand total,2024-01-03,12\n", encoding="utf-8")
         assert main([str(path)]) == 0
         said = "Counted as a customer: 'Total:'. If this is the sum of the table, take the row out of the file."
@@ -955,10 +977,23 @@ class TestMain:
         assert f"{said} {late} a customer, give --as-of 2024-01-03." in printed
         assert "THE BASE as of 2024-01-02 customers 3" in printed
         assert main([str(path), "--as-of", "2024-01-03"]) == 0
-        assert "Counted as a customer: 'Grand total', 'Total:'." in capsys.readouterr().out
+        said = "Counted as customers: 'Grand total', 'Total:'. If these are sums of the table, take the rows out"
+        assert said in capsys.readouterr().out
         path.write_text(rows + "Summe:,2024-01-02,12\nYekun,2024-01-02,12\n", encoding="utf-8")
         assert main([str(path)]) == 0
-        assert "Counted as a customer: 'Summe:', 'Yekun'." in capsys.readouterr().out
+        assert "Counted as customers: 'Summe:', 'Yekun'." in capsys.readouterr().out
+
+    def test_sums_at_the_ends_of_several_files_do_not_move_the_last_day(self, tmp_path, capsys):
+        for month in (1, 2):
+            rows = "".join(f"{who},2024-0{month}-1{who},5\n" for who in "123")
+            (tmp_path / f"{month}.csv").write_text(f"customer,date,amount\n{rows}Total,2024-03-31,15\n")
+        assert main([str(tmp_path)]) == 0
+        printed = capsys.readouterr().out
+        assert "only the sum of the table is dated after 2024-02-13: 'Total'." in printed
+        assert "THE BASE as of 2024-02-13" in printed
+        (tmp_path / "2.csv").write_text((tmp_path / "2.csv").read_text() + "Total,2024-04-02,15\n")
+        assert main([str(tmp_path)]) == 0  # more rows than files: a customer of that name
+        assert "THE BASE as of 2024-04-02" in capsys.readouterr().out
 
     @pytest.mark.parametrize(
         ("name", "last", "is_sum"),
@@ -987,15 +1022,15 @@ class TestMain:
         heading = "customer,date,amount\n"
         path.write_text(heading + "".join(f"{who},{day},{amount:.4f}\n" for who, day, amount in rows))
         assert main([str(path)]) == 0
-        assert "Counted as a customer" not in capsys.readouterr().out
+        assert "Counted as" not in capsys.readouterr().out
         path.write_text(path.read_text() + "Σ Kunden,2024-01-12,0.0077\nTotal,2024-01-12,0.0077\n", encoding="utf-8")
         assert main([str(path)]) == 0
-        assert "Counted as a customer: 'Total', 'Σ Kunden'." in capsys.readouterr().out
+        assert "Counted as customers: 'Total', 'Σ Kunden'." in capsys.readouterr().out
         path.write_text(
             heading + "".join(f"c{day},2024-01-{day:02},5\n" for day in range(2, 13)) + "c2,2024-01-14,55\n"
         )
         assert main([str(path)]) == 0
-        assert "Counted as a customer" not in capsys.readouterr().out
+        assert "Counted as" not in capsys.readouterr().out
 
     def test_money_below_a_cent_is_not_written_as_0(self, tmp_path, capsys):
         """The mean order of 0.0026 was 0.00, from 0.00 to 0.00, in the overview and on the page."""
@@ -1013,6 +1048,7 @@ class TestMain:
         [
             (["1.23457E+11", "1.2E+12", "A1E+5"], "2 customers are rounded numbers, such as 1.23457E+11, as"),
             (["1,23457E+11", "12"], "1 customer is a rounded number, such as 1,23457E+11, as"),
+            (["1.2345678901234568e+17", "12"], "1 customer is a rounded number, such as 1.2345678901234568e+17, as"),
             (["5E+11", "1234567E+11"], "1 customer is a rounded number, such as 5E+11, as"),
             (["E+11", "1.5E-11", "1.5+11", "1.E+11", "+380501234567"], None),
         ],
@@ -1262,7 +1298,7 @@ class TestTermsOfEachCustomer:
     def test_an_option_beside_its_column_says_for_whom_it_counts(self, tmp_path, capsys):
         log = "".join(f"{n},2024-0{month}-1{n % 9},{n}.5\n" for n in range(1, 21) for month in range(1, 7))
         (tmp_path / "orders.csv").write_text(f"customer,date,amount\n{log}")
-        terms = "".join(f"{n},{'' if n == 7 else 0.3},web,3\n" for n in range(1, 21))
+        terms = "".join(f"{n},{'NA' if n == 7 else 0.3},web,3\n" for n in range(1, 21))
         (tmp_path / "terms.csv").write_text(f"customer,margin,segment,service_cost\n{terms}")
         orders, table = (str(tmp_path / name) for name in ("orders.csv", "terms.csv"))
         assert main([orders, "--terms", table, "--margin", "0.2", "--service-cost", "0.5"]) == 0
@@ -1273,6 +1309,9 @@ class TestTermsOfEachCustomer:
         printed = capsys.readouterr().out
         assert "  --margin is used for all customers, and the column margin of the file of --terms for none." in printed
         assert "service_cost of the file" not in printed
+        (tmp_path / "terms.csv").write_text(f"customer,margin,segment,service_cost\n{terms}".replace("\n5,", "\n55,"))
+        assert main([orders, "--terms", table, "--margin", "web=0.2"]) == 2
+        assert capsys.readouterr().err.endswith("Hint: customer 5 is not in the file of --terms\n")
 
     def test_rows_without_a_customer_are_left_out_and_counted(self, tmp_path, capsys):
         """Spreadsheets write empty rows below a table."""
@@ -1339,7 +1378,7 @@ class TestTermsOfEachCustomer:
     @pytest.mark.parametrize(
         ("arguments", "says"),
         [
-            (["--margin", "web=0.3"], "--margin must be one number where --terms has no column `segment`"),
+            (["--margin", "web=0.3"], "--margin must be one number where --terms has no column segment"),
             (["--service-cost", "3"], "--service-cost must be given together with --margin"),
             (["--margin", "0.3", "--terms", "none.csv"], "there is no file 'none.csv'"),
             (["--margin", "ads=0.3", "--terms", "TERMS"], "--margin must be given for the segment of each customer"),
@@ -1352,6 +1391,7 @@ class TestTermsOfEachCustomer:
             (["--terms", "WORDS"], "column 'margin' of the terms has 'much'"),
             (["--terms", "STRANGERS", "--margin", "0.3"], "--terms must be a file with customers of the orders"),
             (["--terms", "COLUMNS"], "'COLUMNS' has the column 'margin' more than once"),
+            (["--margin", "0.3", "--acquisition-cost", "1e-100"], "the LTV:CAC must be of a magnitude up to 1e100"),
             (["--margin", "0.3", "--service-cost", "inf"], "--service-cost must be at most 1e+15; got inf"),
             (["--margin", "0.3", "--service-cost", "1e300"], "--service-cost must be at most 1e+15; got 1e+300"),
         ],

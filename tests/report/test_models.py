@@ -184,7 +184,15 @@ class TestSummariseModels:
         said = "So no figure takes off the cost of serving a customer."
         assert said not in format_models(summary)
         for value in (summary, attrs.evolve(summary, expected_purchases=None, problem="no answer")):
-            assert said in format_models(attrs.evolve(value, margin=0.3, service_cost=2.0))
+            printed = format_models(attrs.evolve(value, margin=0.3, service_cost=2.0))
+            assert said in printed
+            assert re.search(r"\.\s+So no figure", printed)
+
+    def test_gives_no_advice_that_only_a_fit_of_ones_own_can_follow(self, columns):
+        """`give a prior` was said where no option and no argument takes one."""
+        summary = summarise_models(*columns[:2], np.full(len(columns[0]), 10.0))
+        assert "ran to the boundary" in summary.spend_problem
+        assert not re.search("prior|simpler|more data", format_models(summary))
 
     def test_spend_that_cannot_be_trusted_or_fitted(self, columns, monkeypatch):
         monkeypatch.setattr(model_section, "fit_gamma_gamma", doubtful(fit_gamma_gamma, "p on the boundary"))

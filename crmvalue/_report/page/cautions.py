@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from crmvalue._report.models import reason_of_error
 from crmvalue._report.page.words import plain
+from crmvalue._report.reading.gaps import find_gap
 from crmvalue._report.reading.orders import find_lost, find_rounded
-from crmvalue._report.reading.totals import find_totals
+from crmvalue._report.reading.totals import name_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
 
     from crmvalue._report.models import ModelSummary
     from crmvalue._report.page.contents import Report
@@ -111,7 +112,7 @@ def _of_value(report: Report, _: Words) -> Iterator[str]:
     if base.revenue is None:
         yield _("The log has no amounts, so there is no value in money.")
     elif models.expected_purchases is not None and models.value is None:
-        yield _("There is no value in money: the spend cannot be modelled. Look for outliers in the amounts.")
+        yield _no_value(models, _)
     if base.revenue is not None and base.margin is None:
         yield _("Revenue is not profit: without a margin, all values are in revenue.")
     if report.own_terms:
@@ -136,6 +137,11 @@ def _of_value(report: Report, _: Words) -> Iterator[str]:
         yield _("Nobody bought in the period before the newest one: churn and lifetime value are not known.")
     elif base.revenue is not None and period.retention_rate.value >= 1.0:
         yield _("No customer was lost in the newest period: without a discount rate the lifetime value is infinite.")
+
+
+def _no_value(models: ModelSummary, _: Words) -> str:
+    said = _("There is no value in money: the spend cannot be modelled.")
+    return f"{said} {_('Look for outliers in the amounts.')}" if "outliers" in (models.spend_problem or "") else said
 
 
 def _of_base(report: Report, _: Words) -> Iterator[str]:
@@ -193,28 +199,23 @@ def _of_rows(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
 def _of_file(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str]:
     if orders is None:
         return
-    if orders.n_far:
-        yield _(
-            "Rows whose date is years away from all others, left out: %(n)s. Correct a wrong date in the file.",
-            n=_.count(orders.n_far),
-        )
+    yield from _of_dates(orders, _)
     if rounded := find_rounded(orders.customer):
         yield _(
             "Customers that a spreadsheet has rounded, such as %(who)s: %(n)s. Different ones may have become one.",
             who=rounded[0],
             n=_.count(len(rounded)),
         )
-    seen = np.bincount(orders.code, orders.date <= report.base.as_of) > 0
-    if (totals := orders.customer[find_totals(orders) & seen]).size:
-        yield _(
-            "Counted as a customer: “%(who)s”. If it is the sum of the table, take the row out.", who=plain(totals[0])
-        )
+    yield from _of_currencies(orders, _)
+    yield from _of_totals(orders, report.base.as_of, _)
     if lost := find_lost(orders.customer):
         yield _(
             "Customers whose letters were lost, such as “%(who)s”: %(n)s. Save the file again as UTF-8.",
             who=plain(lost[0]),
             n=_.count(len(lost)),
         )
+    if orders.n_duplicates is None:
+        yield _("Exact copies of rows were not counted, because a column that is not used is not UTF-8.")
     if orders.encodings:
         found = ", ".join(dict.fromkeys(orders.encodings.values()))
         yield _("Not all is UTF-8. It was read as %(encoding)s, in which the headings are known.", encoding=found)
@@ -223,3 +224,59 @@ def _of_file(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
     if orders.guessed:
         guessed = ", ".join(f"“{plain(orders.columns[role])}”" for role in orders.columns if role in orders.guessed)
         yield _("Columns that were guessed by their names: %(columns)s.", columns=guessed)
+
+
+def _of_dates(orders: OrderFile, _: Words) -> Iterator[str]:
+    if orders.n_far:
+        yield _(
+            "Rows whose date is years away from all others, left out: %(n)s. Correct a wrong date in the file.",
+            n=_.count(orders.n_far),
+        )
+    if gap := find_gap(orders):
+        yield _(
+            "No order between %(before)s and %(after)s; rows before, which count: %(n)s. If a date stands for none, "
+            "take it out of the file.",
+            before=_.day(gap.before),
+            after=_.day(gap.after),
+            n=_.count(gap.n_before),
+        )
+    if orders.n_without_zone:
+        yield _(
+            "Rows whose date has no time zone, counted on the day that is written: %(n)s.",
+            n=_.count(orders.n_without_zone),
+        )
+
+
+def _of_currencies(orders: OrderFile, _: Words) -> Iterator[str]:
+    if orders.currencies:
+        name, *found = map(plain, orders.currencies)
+        yield _(
+            "Currencies in the column “%(column)s”: %(n)s, such as %(one)s and %(other)s. Amounts are added up as they "
+            "are: convert them to one currency first, if they differ.",
+            column=name,
+            n=_.count(len(found)),
+            one=found[0],
+            other=found[1],
+        )
+    if orders.n_without_currency:
+        yield _(
+            "Some amounts are in %(currency)s. Rows that name no currency, counted as %(currency)s: %(n)s.",
+            currency=orders.currency,
+            n=_.count(orders.n_without_currency),
+        )
+
+
+def _of_totals(orders: OrderFile, as_of: np.datetime64, _: Words) -> Iterator[str]:
+    counted, late = ([plain(name) for name in names] for names in name_totals(orders, as_of))
+    if len(counted) == 1:
+        yield _("Counted as a customer: “%(who)s”. If it is the sum of the table, take the row out.", who=counted[0])
+    elif counted:
+        yield _(
+            "Counted as customers: %(who)s. If they are sums of the table, take the rows out.", who=", ".join(counted)
+        )
+    if late:
+        yield _(
+            "Left out, because only sums of the table are dated after %(day)s: %(who)s.",
+            day=_.day(as_of),
+            who=", ".join(late),
+        )

@@ -35,6 +35,7 @@ from crmvalue._report.reading.places import FileError, FileProblemsError, find_f
 from crmvalue._report.reading.sources import (
     NUMBERS,
     Union,
+    code_of_currency,
     find_currencies,
     folder_of,
     import_duckdb,
@@ -63,7 +64,7 @@ __all__ = [
     "read_orders",
 ]
 
-_ROUNDED = re.compile(r"\d([.,]\d{1,5})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets show numbers of 12 and more digits
+_ROUNDED = re.compile(r"\d([.,]\d{1,16})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets and floats show long numbers
 
 _LOST = re.compile(r"\?(\?|[^\W\d_])")  # a question mark is written for each letter that an encoding does not have
 MISSING = ("", "na", "n/a", "#n/a", "null", "nan", "nat", "none", "<na>")
@@ -580,7 +581,8 @@ def _aggregate(
                case when {_WHOLE_YEAR.format("day")} and year(day) <= 9999 then day end as day,
                case when abs(money) < {RESIDUE} then 0 when abs(money) <= 1e15 then money end as money,
                case when try_cast(amount_text as double) is null
-                    then nullif(regexp_extract(amount_text, '{_CURRENCY}'), '') end as currency
+                    then nullif(regexp_extract(amount_text, '{_CURRENCY}'), '') end as sign,
+               {code_of_currency("upper(sign)")} || ' ' || sign as currency
         from (select *, {product} as money from (select *, {columns} from texts));
 
         create temp table cells as
@@ -646,8 +648,12 @@ def _check_rows(
         hint = "write quantities as 12 or 1.5"
         value, where = _example(database, "quantity_text", _BAD_QUANTITY, shown)
         problems.append(_unreadable(columns["quantity"], where, "is no number", value, found["n_bad_quantities"], hint))
-    if found["currency"] != found["other_currency"]:
-        both = f"{found['currency']} and {found['other_currency']}"
+    (code, currency), (other_code, other) = (
+        (found[name] or " ").split(" ")
+        for name in ("currency", "other_currency")  # a code, and as it is written
+    )
+    if code != other_code:
+        both = " and ".join(sorted([currency, other]))
         problems.append(
             FileError(
                 "--amount", f"column {columns['amount'].name!r} mixes {both}: convert the amounts to one currency"
@@ -665,7 +671,7 @@ def _check_rows(
         "n_without_date": int(found["n_without_date"]),
         "zoned": columns["date"].kind in _ZONED_KINDS or in_texts,
         "n_without_zone": int(found["n_without_zone"]) if in_texts else 0,
-        "currency": found["currency"],
+        "currency": currency or None,
         "n_without_currency": 0 if found["currency"] is None else int(found["n_without_currency"]),
         "ids_shortened": bool(found["ids_shortened"]),
     }

@@ -16,7 +16,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from crmvalue._core.headings import listed
+from crmvalue._core.headings import key_of, listed
 from crmvalue._core.labels import counted
 from crmvalue._report.reading.encodings import is_packed, is_parquet, parse_heading, read_head
 from crmvalue._report.reading.places import FileError
@@ -33,6 +33,7 @@ __all__ = [
     "Database",
     "Union",
     "available_memory",
+    "code_of_currency",
     "find_currencies",
     "folder_of",
     "import_duckdb",
@@ -65,10 +66,17 @@ _UNSEEN_COPIES = (
 )
 _MANY_VALUES = r"\]$|^(STRUCT|MAP|UNION)\b"  # types of a column with a list or a record in each row
 _CONTROL = r"\\x(0[0-8]|0[EF]|1[0-9A-F]|7F)"  # bytes that no text has, as DuckDB writes them
-_CURRENCY_HEADINGS = {
-    "currency", "currency code", "order currency", "währung", "валюта", "код валюти", "ვალუტა", "valyuta",
+_CURRENCY_HEADINGS = frozenset(map(key_of, (
+    "currency", "currencies", "currency code", "currency id", "currency name", "currency iso", "iso currency",
+    "order currency", "invoice currency", "payment currency", "transaction currency", "währung", "waehrung",
+    "währungscode", "waehrungscode", "währungskennzeichen", "валюта", "код валюти", "валюта замовлення", "ვალუტა",
+    "ვალუტის კოდი", "valyuta", "valyuta kodu", "valyutanın kodu",
+)))  # fmt: skip
+_NO_CURRENCY = "('NA', 'N/A', '#N/A', 'NULL', 'NAN', 'NAT', 'NONE', '<NA>')"
+_CURRENCY_CODES = {
+    "€": "EUR", "EURO": "EUR", "$": "USD", "US$": "USD", "£": "GBP", "₴": "UAH", "ГРН": "UAH", "ГРН.": "UAH",
+    "₾": "GEL", "₼": "AZN", "₺": "TRY", "ZŁ": "PLN", "KČ": "CZK", "₹": "INR", "₪": "ILS", "₸": "KZT",
 }  # fmt: skip
-_NO_CURRENCY = "('', 'NA', 'N/A', '#N/A', 'NULL', 'NAN', 'NAT', 'NONE', '<NA>')"
 _MOST_FILES = 5  # files that are named for one missing column
 _SHARE = 0.5  # the rest is for the columns that come out of the database
 _LEAST = 128 << 20  # bytes without which no query runs
@@ -137,14 +145,22 @@ def unfit_columns(database: Database, columns: Iterable[Column]) -> list[InputEr
 def find_currencies(database: Database, columns: Iterable[Column]) -> tuple[str, ...]:
     """Give the name of the column of currencies in the view `file`, and its values, most frequent first; () for one."""
     for column in columns:
-        if re.sub(r"[\W_]+", " ", column.name).strip().casefold() in _CURRENCY_HEADINGS:
+        if key_of(column.name) in _CURRENCY_HEADINGS:
             value = f"upper(trim(cast({column.sql} as varchar)))"
-            names = f"(select {value} as name from file) where name not in {_NO_CURRENCY}"  # noqa: S608 - our own names
-            by_count = f"select name from {names} group by name order by count(*) desc, name"  # noqa: S608 - our own names
-            found = [str(name) for (name,) in database.execute(by_count).fetchall()]
+            some = rf"regexp_matches(name, '[\pL\pN\p{{Sc}}]') and name not in {_NO_CURRENCY}"  # - is none
+            names = f"(select {value} as name from file) where {some}"  # noqa: S608 - our own names
+            code = code_of_currency("name")
+            by_count = f"select min(name), count(*) as n from {names} group by {code} order by n desc, {code}"  # noqa: S608 - our own names
+            found = [str(name) for name, _ in database.execute(by_count).fetchall()]
             if len(found) > 1:
                 return column.name, *found
     return ()
+
+
+def code_of_currency(name: str) -> str:
+    """Write the SQL for the code of a currency whose name, in capitals, may be a sign or a code."""
+    signs = " ".join(f"when {literal(sign)} then {literal(code)}" for sign, code in _CURRENCY_CODES.items())
+    return f"case {name} {signs} else {name} end"
 
 
 def _layout(database: Database, place: Path, shown: str) -> _Layout:

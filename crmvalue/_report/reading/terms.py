@@ -124,7 +124,9 @@ def _count_filled(
     found = []
     for name in TERMS:
         if given.get(name) is not None and name in table:
-            empty = np.array([text in MISSING for text in table[name]] + [True])  # the last one: not in the file
+            empty = np.array(
+                [text.lower() in MISSING for text in table[name]] + [True]
+            )  # the last one: not in the file
             found.append((name, len(place) if isinstance(given[name], dict) else int(np.count_nonzero(empty[place]))))
     return tuple(found)
 
@@ -167,11 +169,12 @@ def _values(
 ) -> Floats | None:
     if isinstance(given, dict):
         if _SEGMENT not in table:
-            raise InputError(option, "one number where --terms has no column `segment`", _shown(given))
+            raise InputError(option, "one number where --terms has no column segment", _shown(given))
         segments = [table[_SEGMENT][i] if i >= 0 else "" for i in place.tolist()]
         lost = next((i for i, segment in enumerate(segments) if segment not in given), None)
         if lost is not None:
-            hint = f"customer {customer[lost]!s} has the segment {segments[lost]!r}"
+            has = f"has the segment {segments[lost]!r}" if place[lost] >= 0 else f"is not in the file of {_OPTION}"
+            hint = f"customer {customer[lost]!s} {has}"
             raise InputError(option, "given for the segment of each customer", _shown(given), hint=hint)
         return np.array([given[segment] for segment in segments])
     if name not in table:

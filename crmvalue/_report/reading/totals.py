@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from crmvalue._report.reading.orders import OrderFile
 
-__all__ = ["end_before_totals", "find_totals"]
+__all__ = ["end_before_totals", "find_totals", "name_totals"]
 
 _TOTALS = {
     "total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme", "gesamtergebnis", "итого",
@@ -30,15 +30,15 @@ def find_totals(orders: OrderFile) -> npt.NDArray[np.bool_]:
     A sum may be rounded to cents, or to whole units if a word of the name says that it is one; one of less than 50 in
     all is compared with more digits. By their money, customers with other rows are none.
     """
-    names = [who.strip(" :=").casefold() for who in orders.customer.tolist()]
-    found = np.array([name in _TOTALS for name in names], dtype=bool)
+    found = _has_name(orders)
     if orders.amount is None or len(orders.amount) <= _MANY_ROWS:
         return found
     by_name = found[orders.code]
     money = np.nan_to_num(orders.amount)
     others = money[~by_name].sum() - money
     rows = np.nonzero(_alone(orders) & ~by_name & (others > 0) & (np.abs(money - others) <= 0.01 * others))[0]
-    worded = np.array([not _TOTALS.isdisjoint(_WORD.findall(names[code])) for code in orders.code[rows]], dtype=bool)
+    who = orders.customer[orders.code[rows]].tolist()
+    worded = np.array([not _TOTALS.isdisjoint(_WORD.findall(name.casefold())) for name in who], dtype=bool)
     rounding = np.minimum(np.where(worded, 0.5, 0.005), np.where(worded, 1e-2, 1e-4) * others[rows])
     same = np.abs(money - others)[rows] <= rounding + 1e-12 * others[rows]
     found[orders.code[rows[same]]] = True
@@ -46,15 +46,34 @@ def find_totals(orders: OrderFile) -> npt.NDArray[np.bool_]:
 
 
 def end_before_totals(orders: OrderFile) -> np.datetime64 | None:
-    """Give the last day of the log where only sums of the table come after it, each in one row; None otherwise."""
-    alone = _alone(orders)
-    if not alone[orders.date == orders.date.max()].all():  # as in nearly every log, without a look at the names
+    """Give the last day of the log where only sums of the table come after it, each in one row; None otherwise.
+
+    A sum with a name of its own may stand in as many rows as there are files.
+    """
+    newest = orders.date == orders.date.max()
+    rows_of = np.bincount(orders.code, orders.n_file_rows)
+    if (rows_of[orders.code[newest]] > orders.n_files).any():  # as in nearly every log, without a look at the names
         return None
-    total = find_totals(orders)[orders.code] & alone
+    late = _alone(orders) | (_has_name(orders) & (rows_of <= orders.n_files))[orders.code]
+    total = find_totals(orders)[orders.code] & late
     if total.all():
         return None
     end: np.datetime64 = orders.date[~total].max()
     return end if orders.date.max() > end else None
+
+
+def name_totals(orders: OrderFile, as_of: np.datetime64) -> tuple[list[str], list[str]]:
+    """Name the sums that count as customers until a day, and those with rows left out because only sums come after."""
+    found = find_totals(orders)
+    seen, after = (np.bincount(orders.code, rows) > 0 for rows in (orders.date <= as_of, orders.date > as_of))
+    late = orders.customer[found & after].tolist() if end_before_totals(orders) == as_of else []
+    return orders.customer[found & seen].tolist(), late
+
+
+def _has_name(orders: OrderFile) -> npt.NDArray[np.bool_]:
+    """Tell which customers have a name that means a sum."""
+    names = (who.strip(" :=").casefold() for who in orders.customer.tolist())
+    return np.array([name in _TOTALS for name in names], dtype=bool)
 
 
 def _alone(orders: OrderFile) -> npt.NDArray[np.bool_]:

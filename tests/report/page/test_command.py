@@ -6,16 +6,28 @@ import errno
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from crmvalue.__main__ import main
 from crmvalue._report.output import check_page, write_page
+from crmvalue._report.page.words import words_of
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 
 pytest.importorskip("duckdb")
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
+
+
+_CURRENCIES = (
+    "Currencies in the column “%(column)s”: %(n)s, such as %(one)s and %(other)s. Amounts are added up as they are: "
+    "convert them to one currency first, if they differ."
+)
+_GAP = (
+    "No order between %(before)s and %(after)s; rows before, which count: %(n)s. If a date stands for none, take it "
+    "out of the file."
+)
 
 
 @pytest.fixture
@@ -128,6 +140,46 @@ class TestPage:
             "Columns that were guessed by their names: “Käufer”, “date”, “amount”.",
         ):
             assert said in text, said
+
+    def test_warns_of_the_file_as_the_command_does(self, tmp_path, capsys):
+        """Currencies, the sum that is left out, dates without a zone and a gap of years were on no page."""
+        rows = [
+            f"{who},20{16 + 8 * (k > 0)}-02-0{k + 1}T10:00Z,{k} €,{['EUR', 'USD'][k % 2]}"
+            for who in "ab"
+            for k in range(4)
+        ]
+        rows += ["c,2024-02-05T10:00,7,USD", "Subtotal,2024-02-04T10:00Z,1,", "Total,2024-02-04T10:00Z,2,"]
+        rows += ["Grand total,2024-03-01T00:00Z,99,"]
+        (tmp_path / "o.csv").write_text("customer,date,amount,currencyCode\n" + "\n".join(rows), "utf-8")
+        page = tmp_path / "r.html"
+        assert main([str(tmp_path / "o.csv"), "--report", str(page), "--language", "uk"]) == 0
+        printed, text = " ".join(capsys.readouterr().out.split()), page.read_text("utf-8")
+        for said in (
+            "Column 'currencyCode' has 2 currencies, such as USD and EUR.",
+            "Some amounts are in €; 4 of the rows name none, and count as €.",
+            "Left out, because only the sum of the table is dated after 2024-02-05: 'Grand total'.",
+            "Counted as customers: 'Subtotal', 'Total'.",
+            "1 of the rows has no time zone",
+            "No order between 2016-02-01 and 2024-02-02: 2 rows lie before, and count.",
+        ):
+            assert said in printed, said
+        of_language = words_of("uk")
+        days = {"day": of_language.day(np.datetime64("2024-02-05")), "who": "Grand total"}
+        gap = {
+            "before": of_language.day(np.datetime64("2016-02-01")),
+            "after": of_language.day(np.datetime64("2024-02-02")),
+        }
+        for label, values in (
+            (_CURRENCIES, {"column": "currencyCode", "n": 2, "one": "USD", "other": "EUR"}),
+            ("Some amounts are in %(currency)s. Rows that name no currency, counted as %(currency)s: %(n)s.",
+             {"currency": "€", "n": 4}),
+            ("Left out, because only sums of the table are dated after %(day)s: %(who)s.", days),
+            ("Counted as customers: %(who)s. If they are sums of the table, take the rows out.",
+             {"who": "Subtotal, Total"}),
+            ("Rows whose date has no time zone, counted on the day that is written: %(n)s.", {"n": 1}),
+            (_GAP, {**gap, "n": 2}),
+        ):  # fmt: skip
+            assert f"<li>{of_language(label, **values)}</li>" in text, label
 
 
 class TestRefusals:

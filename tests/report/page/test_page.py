@@ -194,6 +194,16 @@ def test_a_better_rule_does_not_make_a_rough_total_one_to_use(cdnow, of_model, o
 
 
 @pytest.mark.parametrize(
+    ("problem", "looks"), [("no repeat purchase was paid for", False), ("look for outliers", True)]
+)
+def test_looks_for_outliers_only_where_they_are_the_reason(cdnow, problem, looks):
+    models = attrs.evolve(cdnow.models, value=None, value_for_life=None, spend_problem=problem)
+    report = attrs.evolve(cdnow, models=models, value_interval=None)
+    (said,) = [text for text in cautions(report, None, words_of("en")) if "no value in money" in text]
+    assert ("outliers" in said) is looks
+
+
+@pytest.mark.parametrize(
     ("own", "rests"), [((), None), (("acquisition_cost",), False), (("margin", "service_cost"), True)]
 )
 def test_terms_that_differ_are_named(cdnow, own, rests):
