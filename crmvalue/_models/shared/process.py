@@ -8,7 +8,6 @@ times what is expected of a customer who is alive, each computed once for each d
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
 
 import attrs
@@ -22,6 +21,11 @@ if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
 
 __all__ = ["ContinuousProcess", "Future", "Past", "Process"]
+
+
+_CELLS = 1 << 12  # rows times counts whose probabilities are found at once
+_COUNTS = 64  # most of them
+_NOTHING = 1e-12  # a smaller tail is rounding
 
 
 class Past(NamedTuple):
@@ -101,10 +105,20 @@ class Process(ABC):
 
         The time of the last purchase plays no part in them where `tail_in_closed_form`.
         """
-        total = self.prob(past, ahead, np.zeros(len(past.x)))
-        for n in count(1):
-            yield np.maximum(1.0 - total, 0.0)[np.newaxis]
-            total = total + self.prob(past, ahead, np.full(len(past.x), float(n)))
+        total, rows, done = np.zeros(len(past.x)), np.arange(len(past.x)), 0
+        while len(rows):  # some counts at once, of the rows that have more
+            n = done + np.arange(max(1, min(_COUNTS, _CELLS // len(rows))))
+            again = np.repeat(rows, len(n))
+            each = self.of_rows(again).prob(past.of_rows(again), ahead[again], np.tile(n.astype(np.float64), len(rows)))
+            upto = total[rows, np.newaxis] + np.cumsum(each.reshape(len(rows), len(n)), axis=1)
+            for one in upto.T:
+                tail = np.zeros((1, len(total)))
+                tail[0, rows] = np.maximum(1.0 - one, 0.0)
+                yield tail
+            total[rows] = upto[:, -1]
+            rows, done = rows[tail[0, rows] > _NOTHING], done + len(n)
+        while True:
+            yield np.zeros((1, len(total)))
 
     def tail(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Give one of :meth:`tails`, also between whole numbers n >= 1, where models have it in closed form."""
