@@ -14,6 +14,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
+from crmvalue._models.shared.numerics import time_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ __all__ = ["ContinuousProcess", "Future", "Past", "Process"]
 
 
 _CELLS = 1 << 12  # rows times counts whose probabilities are found at once
+_STAY_NODES = 40  # of the integral of the time that customers stay
 _COUNTS = 64  # most of them
 _NOTHING = 1e-12  # a smaller tail is rounding
 
@@ -64,9 +66,6 @@ class Process(ABC):
 
     tail_in_closed_form: ClassVar[bool] = False
     """Whether :meth:`tail` is there."""
-
-    stay_in_closed_form: ClassVar[bool] = False
-    """Whether :meth:`stay` is there."""
 
     @abstractmethod
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
@@ -130,7 +129,13 @@ class Process(ABC):
 
     def stay(self, past: Past, ahead: Floats, force: float) -> Floats:
         """Time that customers who are alive stay, up to a time ahead, with the moment s counting exp(-force s)."""
-        raise NotImplementedError
+        found = np.zeros(len(ahead))
+        for time in np.unique(ahead).tolist():
+            rows = np.flatnonzero(ahead == time)
+            here, known = self.of_rows(rows), past.of_rows(rows)
+            for moment, weight in zip(*time_rule(past.age, force, time, _STAY_NODES), strict=True):
+                found[rows] += weight * here.survival(known, np.full(len(rows), moment))
+        return found
 
     def prob_alive(self, past: Past, ahead: Floats) -> Floats:
         """Probability to be alive a time after the end of observation."""

@@ -22,8 +22,10 @@ from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.models import (
     Fit,
+    GammaGamma,
     GgompertzNbd,
     ParetoNbd,
+    customer_values,
     draw_posterior,
     fit_ggompertz_nbd,
     fit_pareto_nbd,
@@ -179,6 +181,22 @@ class TestTails:
         found = [tail for (tail,) in islice(process.tails(past, ahead), 120)]
         np.testing.assert_allclose(found, 1.0 - np.cumsum(each, axis=0), rtol=0, atol=1e-11)
         assert asked == [256, 64]  # 64 counts of all customers at once, then of the one who has more
+
+    def test_time_as_a_customer_is_exact(self):
+        """The cost of serving for life, where customers leave suddenly, at a small rate."""
+        model = GgompertzNbd(*SUDDEN, "week")
+        history = PurchaseHistory.from_columns(
+            frequency=[0], recency=[0.0], age=[1.0], mean_repeat_spend=[0.0], time_unit="week"
+        )
+        terms = {"horizon": None, "margin": 0.3, "discount_rate": 0.0005, "service_cost": 1.0}
+        values = customer_values(history, model, GammaGamma(6.25, 3.74, 15.44), **terms)
+        force, b, s, beta = math.log1p(0.0005), *SUDDEN[2:]
+
+        def stays(age):
+            return (beta / (beta + mpmath.exp(b * age) - 1)) ** s
+
+        time = mpmath.quad(lambda u: mpmath.exp(-force * u) * stays(1 + u), [0, 10, 20, 40, 80, 160, 400]) / stays(1)
+        assert values.expected_service_cost[0] == pytest.approx(float(time) * values.prob_alive[0], rel=1e-9)
 
 
 class TestPanels:
