@@ -88,6 +88,10 @@ class _Process(ContinuousProcess):
         """Purchases at the mean rate over the discounted time as a customer."""
         return self._rate(past) * discounted_time(force, ahead, self.b, self.s, self._now(past))
 
+    def stay(self, past: Past, ahead: Floats, force: float) -> Floats:
+        """Discounted time as a customer."""
+        return discounted_time(force, ahead, self.b, self.s, self._now(past))
+
     def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Probability of n purchases before leaving or the end."""
         return prob_purchases(n, ahead, self.r + past.x, self.alpha + past.age, self.b, self.s, self._now(past))

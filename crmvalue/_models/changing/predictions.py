@@ -12,7 +12,7 @@ n purchases with the probability of a negative binomial distribution in q / alph
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 import numpy as np
@@ -94,8 +94,6 @@ class ProcessOfKnown(Process):
     log_odds: Floats  # of having left
     log_past: Floats
     customer: Floats  # place among the futures
-
-    stay_in_closed_form: ClassVar[bool] = True
 
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """Log-likelihood of each row, whose past is known."""

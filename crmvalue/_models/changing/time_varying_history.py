@@ -26,6 +26,7 @@ from crmvalue._core.labels import refuse_category
 from crmvalue._core.values import (
     array_field,
     checked_field,
+    count_field,
     float_column,
     number_table,
     optional,
@@ -82,6 +83,8 @@ class TimeVaryingHistory(Columns):
         Unit of all times.
     as_of : datetime64[D], optional
         Last day of observation.
+    n_later : int, optional
+        Orders after it, which are left out.
 
     Examples
     --------
@@ -106,6 +109,7 @@ class TimeVaryingHistory(Columns):
     purchase_totals: Floats = number_table("purchase_totals", 2)
     time_unit: TimeUnit = attrs.field()
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
+    n_later: int = count_field("n_later", default=0)
 
     def __attrs_pre_init__(self, **columns: object) -> None:
         names = ("customer", "frequency", "recency", "age", "n_periods")
@@ -157,8 +161,8 @@ class TimeVaryingHistory(Columns):
         period_days : int, optional
             Length of each period in days, >= 1.
         as_of : date, optional
-            Last day of observation; later orders are left out. By default the last date of the log. Periods after it
-            are kept: forecasts need them.
+            Last day of observation; later orders are left out, and counted in `n_later`. By default the last date of
+            the log. Periods after it are kept: forecasts need them.
         time_unit : {"day", "week", "month", "quarter", "year"}, optional
             Unit of the times in the result.
 
@@ -190,7 +194,7 @@ class TimeVaryingHistory(Columns):
         array([0.2, 0. ])
         """
         require_choice("time_unit", time_unit, DAYS_PER_UNIT)
-        ids, whose, day, end = _orders(customer, date, as_of)
+        ids, whose, day, end, n_later = _orders(customer, date, as_of)
         first = np.full(len(ids), np.iinfo(np.int64).max)
         np.minimum.at(first, whose, day)
         last = np.zeros(len(ids), dtype=np.int64)
@@ -222,6 +226,7 @@ class TimeVaryingHistory(Columns):
             purchase_totals=totals,
             time_unit=time_unit,
             as_of=np.datetime64(int(end), "D"),
+            n_later=n_later,
         )
 
     @property
@@ -270,8 +275,8 @@ class TimeVaryingHistory(Columns):
 
 def _orders(
     customer: ArrayLike, date: ArrayLike, as_of: ArrayLike | None
-) -> tuple[npt.NDArray[Any], Integers, Integers, int]:
-    """Distinct customers, owner and day of each purchase up to the last day, and that day."""
+) -> tuple[npt.NDArray[Any], Integers, Integers, int, int]:
+    """Distinct customers, owner and day of each purchase up to the last day, that day, and the number of later rows."""
     require_same_index(customer=customer, date=date)
     distinct, code = encode_customers("customer", customer)
     day = as_day_column("date", date).astype(np.int64)
@@ -284,7 +289,7 @@ def _orders(
         raise InputError("as_of", "such that at least one order is not after it", as_of)
     present, code = np.unique(code[kept], return_inverse=True)
     both = np.unique(np.stack((code, day[kept]), axis=1), axis=0)
-    return distinct[present], both[:, 0], both[:, 1], end
+    return distinct[present], both[:, 0], both[:, 1], end, int(np.count_nonzero(~kept))
 
 
 def _covariate_rows(

@@ -26,7 +26,7 @@ _GROWTH = 1.5  # of these panels, from one to the next
 
 
 class DiscountRule(NamedTuple):
-    """Discounted purchases as a sum over the purchases expected up to moments of operational time."""
+    """What is discounted as a sum over moments of operational time, such as over the purchases expected up to them."""
 
     moment: Floats
     weight: Floats
@@ -179,11 +179,22 @@ class Clock:
         """Integrate exp(-force s) over purchases up to `time`, which change no quicker than in a time of `finest`.
 
         By parts, it is exp(-force time) times all purchases, plus the integral of force exp(-force s) times the
-        purchases until s. Those are a smooth function of operational time: on panels that double in length they are
-        given by their values at Gauss-Legendre nodes. The weights of the nodes are the moments of the discount, for
-        which the bends of the clock matter. They are the same for all customers.
+        purchases until s.
         """
-        end = min(time, _DISCOUNTED_AWAY / force)
+        moment, weight = self.time_rule(time, force, finest)
+        if time > _DISCOUNTED_AWAY / force:
+            return DiscountRule(moment, force * weight)
+        last = self.ahead(np.array([time]))
+        return DiscountRule(np.append(moment, last), np.append(force * weight, math.exp(-force * time)))
+
+    def time_rule(self, time: float, force: float, finest: float) -> DiscountRule:
+        """Integrate exp(-force s) times what changes no quicker than in an operational time of `finest`, up to `time`.
+
+        That is a smooth function of operational time: on panels that double in length it is given by its values at
+        Gauss-Legendre nodes. The weights of the nodes are the moments of the discount, for which the bends of the clock
+        matter. They are the same for all customers.
+        """
+        end = min(time, _DISCOUNTED_AWAY / force) if force else time
         run = self._run(end, ahead=True)
         last = end * self.ruler
         operational = float(run.after(np.array([last]))[0])
@@ -196,9 +207,8 @@ class Clock:
         vander = np.polynomial.legendre.legvander
         projection = (vander(2.0 * node - 1.0, _NODES - 1) * (2.0 * degree + 1.0) * weight[:, np.newaxis]).T
         bends = _bends(run, last)
-        cuts = np.unique(
-            np.concatenate([run.until(edges), bends, np.arange(0.0, last, _STEP * self.ruler / force), [last]])
-        )
+        steps = np.arange(0.0, last, _STEP * self.ruler / force) if force else np.zeros(0)
+        cuts = np.unique(np.concatenate([run.until(edges), bends, steps, [last]]))
         cuts = cuts[cuts <= last]
         begin, length = cuts[:-1], np.diff(cuts)
         moments = np.zeros((len(edges) - 1, _NODES))
@@ -208,13 +218,10 @@ class Clock:
         for place, share in zip(inner.tolist(), inner_weight.tolist(), strict=True):
             day = begin + place * length
             at = (run.after(day) - edges[panel]) / (edges[panel + 1] - edges[panel])
-            each = vander(2.0 * at - 1.0, _NODES - 1) * (share * rate * length * np.exp(-rate * day))[:, np.newaxis]
+            each = vander(2.0 * at - 1.0, _NODES - 1) * (share * length * np.exp(-rate * day))[:, np.newaxis]
             np.add.at(moments, panel, each)
         moment = (edges[:-1, np.newaxis] + np.diff(edges)[:, np.newaxis] * node).ravel()
-        weights = (moments @ projection).ravel()
-        if end == time:
-            moment, weights = np.append(moment, operational), np.append(weights, math.exp(-force * time))
-        return DiscountRule(moment / self.ruler, weights)
+        return DiscountRule(moment / self.ruler, (moments @ projection).ravel() / self.ruler)
 
     def _run(self, longest: float, *, ahead: bool) -> _Run:
         """Add up the levels of the days after the end, or before it from the last one on."""

@@ -72,13 +72,11 @@ class ClockProcess(ProcessWithClock):
         """Discounted purchases, in which the discount runs by the ordinary clock."""
         if force == 0.0:
             return self.purchases(past, ahead)
-        known = self._past(past)
-        found = np.empty(len(ahead))
-        for time in np.unique(ahead).tolist():
-            rows = np.flatnonzero(ahead == time)
-            here = self if len(rows) == len(ahead) else self.of_rows(rows)
-            found[rows] = here._discounted(known.of_rows(rows), time, force)  # noqa: SLF001 - of the same class
-        return found
+        return self._by_time(past, ahead, force, "discounted")
+
+    def stay(self, past: Past, ahead: Floats, force: float) -> Floats:
+        """Discounted time as a customer, both by the ordinary clock."""
+        return self._by_time(past, ahead, force, "stay")
 
     def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Probability of n purchases in the operational time ahead."""
@@ -100,24 +98,36 @@ class ClockProcess(ProcessWithClock):
     def _past(self, past: Past) -> Past:
         return Past(past.x, *self.clock.past(past.t_x, past.age))
 
-    def _discounted(self, known: Past, time: float, force: float) -> Floats:
-        """Discount the purchases of rows up to one time; their past is in operational time."""
+    def _by_time(self, past: Past, ahead: Floats, force: float, asked: str) -> Floats:
+        """Ask about the rows of each time ahead by themselves."""
+        known = self._past(past)
+        found = np.zeros(len(ahead))
+        for time in np.unique(ahead[ahead > 0]).tolist():
+            rows = np.flatnonzero(ahead == time)
+            here = self if len(rows) == len(ahead) else self.of_rows(rows)
+            found[rows] = here._up_to(known.of_rows(rows), time, force, asked)  # noqa: SLF001 - of the same class
+        return found
+
+    def _up_to(self, known: Past, time: float, force: float, asked: str) -> Floats:
+        """Sum what is asked of rows up to one time; their past is in operational time."""
         inner: Any = self.inner
+        stay = asked == "stay"
         pace = self.clock.pace_ahead(time)
         if pace is not None:
-            found: Floats = inner.discounted(known, np.full(len(known.x), time * pace), force / pace)
-            return found
+            found: Floats = getattr(inner, asked)(known, np.full(len(known.x), time * pace), force / pace)
+            return found / pace if stay else found
         events = inner.r + getattr(inner, "k", 1) * known.x
         finest = float(((inner.alpha + known.age) / (events + 1.0)).min(initial=math.inf))
-        rule = self.clock.discount_rule(time, force, finest)
+        rule = (self.clock.time_rule if stay else self.clock.discount_rule)(time, force, finest)
         n, size = len(rule.moment), len(known.x)
         found = np.empty(size)
         step = max(1, _CELLS // n)
         for start in range(0, size, step):
             some = np.arange(start, min(start + step, size))
-            again = np.repeat(some, n)
-            upto = inner.of_rows(again).purchases(known.of_rows(again), np.tile(rule.moment, len(some)))
-            found[some] = upto.reshape(len(some), n) @ rule.weight
+            again, moments = np.repeat(some, n), np.tile(rule.moment, len(some))
+            here, past = inner.of_rows(again), known.of_rows(again)
+            each = here.survival(past, moments) if stay else here.purchases(past, moments)
+            found[some] = each.reshape(len(some), n) @ rule.weight
         return found
 
 

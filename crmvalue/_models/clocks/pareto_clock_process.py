@@ -125,12 +125,17 @@ class ParetoClockProcess(ProcessWithClock):
     def tails(self, past: Past, ahead: Floats) -> Iterator[Floats]:
         """Purchases before leaving or the end: one rule over the time of leaving serves for all counts."""
         alpha, beta, shape = self._known(past)
-        rows, parts = len(alpha), list(self._rules(shape, alpha, beta, ahead, np.zeros(len(alpha))))
-        owner = np.concatenate([part.start + rule.owner for part, rule in parts] + [np.arange(rows)])
-        until = np.concatenate([rule.operational for _, rule in parts] + [self.clock.ahead(ahead)])
-        weight = np.concatenate([rule.leaves for _, rule in parts] + [np.exp(-self.inner.s * np.log1p(ahead / beta))])
-        for tail in count_tails(shape[owner], until / alpha[owner]):
-            yield np.bincount(owner, weight * tail, minlength=rows).astype(np.float64)[np.newaxis]
+        parts = []
+        for time in np.unique(ahead[ahead > 0]).tolist():
+            rows = np.flatnonzero(ahead == time)
+            distinct, place = np.unique(beta[rows], return_inverse=True)
+            until, weight = self._leaving_rule(shape[rows], alpha[rows], distinct, time)
+            parts.append((rows, weight[place], count_tails(shape[rows, np.newaxis], until / alpha[rows, np.newaxis])))
+        while True:
+            found = np.zeros(len(ahead))
+            for rows, weight, tails in parts:
+                found[rows] = np.einsum("rn,rn->r", weight, next(tails))
+            yield found[np.newaxis]
 
     def shape_of_counts(self, past: Past) -> tuple[float, Floats]:
         """Give the shape of the rate of purchases."""
@@ -220,6 +225,49 @@ class ParetoClockProcess(ProcessWithClock):
             of_piece = stays * time_as_customer(self.inner.s, b + pieces.begin, pieces.length)
             found[rows] = pieces.sums(of_piece * line.pace(pieces.begin, pieces.end))
         return found
+
+    def _leaving_rule(self, shape: Floats, alpha: Floats, beta: Floats, time: float) -> tuple[Floats, Floats]:
+        """Give operational times, shape (nodes,), and the chance of a customer to stay until each, (beta, nodes).
+
+        On panels that are short beside the spread of a count, and beside alpha, a chance of purchases is given by its
+        values at Gauss-Legendre nodes. The weights of the nodes are the moments of the time of leaving, for which the
+        bends of the clock matter. They are the same for all customers with the same beta. The last node is the end.
+        """
+        line, s = self.clock.line_ahead(time), self.inner.s
+        last = float(self.clock.ahead(np.array([time]))[0])
+        most, least = float(alpha.max()), float(alpha.min())
+        root = 2.0 * math.sqrt(float((shape / alpha).max()) * most)  # nobody's counts spread less at any place
+        by_count, by_alpha = root * math.asinh(math.sqrt(last / most)), math.log1p(last / least)
+        n_count, n_alpha = math.ceil(by_count / _SPREAD), math.ceil(2.0 * by_alpha / _LOG)
+        of_count = most * np.sinh(np.arange(n_count) * (by_count / n_count / root)) ** 2
+        of_alpha = least * np.expm1(np.arange(n_alpha) * (by_alpha / n_alpha))
+        edges = np.append(np.union1d(of_count, of_alpha), last)
+        by_beta = math.log1p(time / float(beta[0]))
+        n_beta = math.ceil(by_beta / min(_LOG, _NATS / (s + 1.0)))
+        of_beta = float(beta[0]) * np.expm1(np.arange(n_beta) * (by_beta / n_beta))
+        inside = self.clock.time_ahead(edges[1:-1], time)
+        cuts = np.unique(np.concatenate([line.bends, inside[inside < time], of_beta, [time]]))
+        node, weight = gauss_legendre(_NODES)
+        begin, length = cuts[:-1], np.diff(cuts)
+        until = (line.at(begin) + np.multiply.outer(node, line.pace(begin, cuts[1:]) * length)).T
+        panel = np.clip(np.searchsorted(edges, until[:, _NODES // 2], side="right") - 1, 0, len(edges) - 2)
+        at = ((until - edges[panel, np.newaxis]) / np.diff(edges)[panel, np.newaxis]).clip(0.0, 1.0)
+        vander, degree = np.polynomial.legendre.legvander, np.arange(_NODES)
+        projection = (vander(2.0 * node - 1.0, _NODES - 1) * (2.0 * degree + 1.0) * weight[:, np.newaxis]).T
+        values = vander(2.0 * at.ravel() - 1.0, _NODES - 1) * np.multiply.outer(length, weight).reshape(-1, 1)
+        moment = (begin[:, np.newaxis] + np.multiply.outer(length, node)).ravel()
+        ends = _NODES * np.searchsorted(panel, np.arange(len(edges)))
+        leaves = np.zeros((len(beta), len(edges) - 1, _NODES))
+        step = max(1, _CELLS // len(moment))
+        for start in range(0, len(beta), step):
+            b = beta[start : start + step, np.newaxis]
+            density = s / b * np.exp(-(s + 1.0) * np.log1p(moment / b))
+            for k in range(len(edges) - 1):
+                some = slice(ends[k], ends[k + 1])
+                leaves[start : start + step, k] = density[:, some] @ values[some] @ projection
+        nodes = (edges[:-1, np.newaxis] + np.multiply.outer(np.diff(edges), node)).ravel()
+        stays = np.exp(-s * np.log1p(time / beta))
+        return np.append(nodes, last), np.column_stack([leaves.reshape(len(beta), -1), stays])
 
     def _rules(
         self, shape: Floats, alpha: Floats, beta: Floats, ahead: Floats, n: Floats

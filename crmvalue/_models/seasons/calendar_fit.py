@@ -121,7 +121,7 @@ def fit_calendar(
     date : array_like
         Date of each row, over at most 200 years; several orders of a customer on a day are one purchase.
     as_of : date, optional
-        Last day of observation; later rows are left out. By default the last date of the log.
+        Last day of observation; later rows are left out, and counted in `n_later`. By default the last date of the log.
     model : {"mbg_nbd", "bg_nbd", "nbd", "mbg_cnbd", "bg_cnbd", "pareto_nbd"}, optional
         Model in operational time. Customers of "pareto_nbd" buy in operational time but are lost by the ordinary clock,
         so its likelihood is an integral in as many pieces as the calendar has in a customer's silence. The fit takes
@@ -292,6 +292,7 @@ def _fit_known(log: DayLog, terms: Terms, calendar: Calendar) -> SeasonalFit:
         shrinkage={},
         begin=log.begin,
         end=log.end,
+        n_later=log.n_later,
         log_likelihood=reached,
         log_likelihood_flat=flat_reached,
     )
@@ -376,6 +377,7 @@ def fit_levels(log: DayLog, dated: DatedPurchases, terms: Terms) -> SeasonalFit:
         shrinkage=found.spread,
         begin=log.begin,
         end=log.end,
+        n_later=log.n_later,
         log_likelihood=found.log_likelihood,
         log_likelihood_flat=flat_reached,
         messages=_messages(log, levels, found, int(dated.n_repeat.sum())),

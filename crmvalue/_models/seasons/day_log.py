@@ -24,12 +24,13 @@ _LONGEST = np.timedelta64(365 * 200, "D")  # each step of a search takes time fo
 
 
 class DayLog(NamedTuple):
-    """Purchases by customer and day: days from `begin` on, each customer's in a row."""
+    """Purchases by customer and day: days from `begin` on, each customer's in a row; and how many rows came later."""
 
     customer: Integers
     day: Integers
     begin: np.datetime64
     end: np.datetime64
+    n_later: int = 0
 
     @property
     def n_days(self) -> int:
@@ -64,7 +65,7 @@ def read_log(customer: ArrayLike, date: ArrayLike, as_of: ArrayLike | None) -> D
     kept = lag < span
     key = np.sort(codes[kept].astype(np.int64) * span + lag[kept])
     key = key[np.concatenate([[True], np.diff(key) > 0])]  # faster than np.unique
-    return DayLog(key // span, key % span, begin, end)
+    return DayLog(key // span, key % span, begin, end, int(np.count_nonzero(~kept)))
 
 
 def dated_purchases(log: DayLog, k: int) -> DatedPurchases:

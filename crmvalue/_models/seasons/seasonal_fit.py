@@ -18,6 +18,7 @@ from crmvalue._core.values import (
     FixedMapping,
     checked_field,
     count_column,
+    count_field,
     number_column,
     number_field,
     number_table,
@@ -85,6 +86,8 @@ class SeasonalFit(Columns, Pictured):
         Day of the first purchase, and last day of observation.
     log_likelihood, log_likelihood_flat : float
         Of the times of all purchases: with the calendar, and of the same model without one.
+    n_later : int
+        Rows of the log after `end`, which are left out.
     messages : tuple of str
         In words: what the calendar cannot know. Empty if nothing was found.
 
@@ -111,6 +114,7 @@ class SeasonalFit(Columns, Pictured):
     end: np.datetime64 = checked_field("end", as_day, eq=str)
     log_likelihood: float = number_field("log_likelihood")
     log_likelihood_flat: float = number_field("log_likelihood_flat")
+    n_later: int = count_field("n_later", default=0)
     messages: tuple[str, ...] = words_field("messages", default=())
 
     _elsewhere: ClassVar[str] = "its `fit` is the fit of the purchase model"

@@ -27,10 +27,12 @@ __all__ = [
     "product_by_rows",
     "stirling_rest",
     "tall_product",
+    "time_rule",
 ]
 
 _MOST_TERMS = 4096  # of a product that is summed term by term
 _STIRLING = 10.0  # from here on six terms of Stirling's series have full precision
+_DISCOUNTED_AWAY = 40.0  # a discount of exp(-40) leaves nothing
 _MOST_CELLS = 1 << 16  # of one block: temporaries stay in the cache
 _NEGLIGIBLE = 1e-13
 _DROP = 34.0  # exp(-34) = 2e-15
@@ -97,6 +99,19 @@ def count_tails(shape: Floats, w: Floats) -> Iterator[Floats]:
         n += 1
         exactly = exactly * (part * ((shape + (n - 1.0)) / n))
         tail = np.maximum(tail - exactly, 0.0)
+
+
+def time_rule(age: Floats, force: float, horizon: float, n_nodes: int) -> tuple[Floats, Floats]:
+    """Moments ahead and their weights, for integrals of exp(-force s) times what falls at the pace of the customers.
+
+    The horizon is infinite for life.
+    """
+    end = min(horizon, _DISCOUNTED_AWAY / force if force else math.inf)
+    scale = float(np.median(age)) or 1.0  # customers are lost at the pace of their age, so log time is smooth
+    node, weight = gauss_legendre(n_nodes)
+    reach = math.log1p(end / scale)
+    time = scale * np.expm1(reach * node)
+    return time, reach * weight * (scale + time) * np.exp(-force * time)
 
 
 def stirling_rest(z: Floats) -> Floats:

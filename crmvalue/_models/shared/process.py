@@ -8,13 +8,13 @@ times what is expected of a customer who is alive, each computed once for each d
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self, cast
 
 import attrs
 import numpy as np
 
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
+from crmvalue._models.shared.numerics import time_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
 
 __all__ = ["ContinuousProcess", "Future", "Past", "Process"]
+
+
+_CELLS = 1 << 12  # rows times counts whose probabilities are found at once
+_STAY_NODES = 40  # of the integral of the time that customers stay
+_COUNTS = 64  # most of them
+_NOTHING = 1e-12  # a smaller tail is rounding
 
 
 class Past(NamedTuple):
@@ -61,9 +67,6 @@ class Process(ABC):
     tail_in_closed_form: ClassVar[bool] = False
     """Whether :meth:`tail` is there."""
 
-    stay_in_closed_form: ClassVar[bool] = False
-    """Whether :meth:`stay` is there."""
-
     @abstractmethod
     def log_likelihood(self, x: Floats, t_x: Floats, age: Floats) -> Floats:
         """Log-likelihood of each row."""
@@ -101,10 +104,20 @@ class Process(ABC):
 
         The time of the last purchase plays no part in them where `tail_in_closed_form`.
         """
-        total = self.prob(past, ahead, np.zeros(len(past.x)))
-        for n in count(1):
-            yield np.maximum(1.0 - total, 0.0)[np.newaxis]
-            total = total + self.prob(past, ahead, np.full(len(past.x), float(n)))
+        total, rows, done = np.zeros(len(past.x)), np.arange(len(past.x)), 0
+        while len(rows):  # some counts at once, of the rows that have more
+            n = done + np.arange(max(1, min(_COUNTS, _CELLS // len(rows))))
+            again = np.repeat(rows, len(n))
+            each = self.of_rows(again).prob(past.of_rows(again), ahead[again], np.tile(n.astype(np.float64), len(rows)))
+            upto = total[rows, np.newaxis] + np.cumsum(each.reshape(len(rows), len(n)), axis=1)
+            for one in upto.T:
+                tail = np.zeros((1, len(total)))
+                tail[0, rows] = np.maximum(1.0 - one, 0.0)
+                yield tail
+            total[rows] = upto[:, -1]
+            rows, done = rows[tail[0, rows] > _NOTHING], done + len(n)
+        while True:
+            yield np.zeros((1, len(total)))
 
     def tail(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Give one of :meth:`tails`, also between whole numbers n >= 1, where models have it in closed form."""
@@ -116,7 +129,13 @@ class Process(ABC):
 
     def stay(self, past: Past, ahead: Floats, force: float) -> Floats:
         """Time that customers who are alive stay, up to a time ahead, with the moment s counting exp(-force s)."""
-        raise NotImplementedError
+        found = np.zeros(len(ahead))
+        for time in np.unique(ahead).tolist():
+            rows = np.flatnonzero(ahead == time)
+            here, known = self.of_rows(rows), past.of_rows(rows)
+            for moment, weight in zip(*time_rule(past.age, force, time, _STAY_NODES), strict=True):
+                found[rows] += weight * here.survival(known, np.full(len(rows), moment))
+        return found
 
     def prob_alive(self, past: Past, ahead: Floats) -> Floats:
         """Probability to be alive a time after the end of observation."""

@@ -156,6 +156,8 @@ class PurchaseTracking(Columns, Pictured):
         Repeat purchases in each period.
     cumulative_actual, cumulative_expected : ndarray
         Repeat purchases up to the end of each period.
+    n_later : int
+        Rows of the log after the last period, which are left out.
 
     Examples
     --------
@@ -175,6 +177,7 @@ class PurchaseTracking(Columns, Pictured):
     expected: Floats = number_column("expected", low=0.0)
     cumulative_actual: Floats = number_column("cumulative_actual", low=0.0)
     cumulative_expected: Floats = number_column("cumulative_expected", low=0.0)
+    n_later: int = count_field("n_later", default=0)
 
     def __attrs_post_init__(self) -> None:
         names = ("end", "actual", "expected", "cumulative_actual", "cumulative_expected")
@@ -353,7 +356,7 @@ def purchase_tracking(
         the end by years.
     period_days : int, optional
         Length of a period [days], from 1 to 3,660. The first begins on the first date of the log; a last one that is
-        not complete by `as_of` is left out.
+        not complete by `as_of` is left out. Rows after the last period are counted in `n_later`.
 
     Returns
     -------
@@ -410,6 +413,7 @@ def purchase_tracking(
         expected=np.maximum(np.diff(expected, prepend=0.0), 0.0),  # rounding may leave less
         cumulative_actual=actual,
         cumulative_expected=expected,
+        n_later=int(np.count_nonzero(~inside)),
     )
 
 

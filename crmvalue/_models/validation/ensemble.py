@@ -72,6 +72,10 @@ class _Pool(ContinuousProcess):
         """Weighted mean."""
         return self._mean(past, [process.discounted(past, ahead, force) for process in self.processes])
 
+    def stay(self, past: Past, ahead: Floats, force: float) -> Floats:
+        """Weighted mean."""
+        return self._mean(past, [process.stay(past, ahead, force) for process in self.processes])
+
     def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Weighted mean."""
         return self._mean(past, [process.prob(past, ahead, n) for process in self.processes])

@@ -391,8 +391,7 @@ def customer_values(
     .. math:: m \, E[\text{spend}] \, E\left[\sum_{j} (1+d)^{-s_j}\right]
         - c \int_0^H P(\text{alive at } s) \, (1 + d)^{-s} \, ds
 
-    Fader, Hardie and Lee (2005), "RFM and CLV". The integral is a Gauss-Legendre rule on the logarithm of time,
-    to a relative error below 1e-7.
+    Fader, Hardie and Lee (2005), "RFM and CLV". The integral has a relative error below 1e-6.
 
     Given the history, purchases and spend are taken as independent. If large customers buy often, let a covariate carry
     that: the logarithm of the expected spend in `purchase_covariates` of the purchase model, or that of the expected

@@ -16,7 +16,7 @@ from crmvalue._core.checks import as_positive
 from crmvalue._core.per_customer import PerCustomer, as_per_customer
 from crmvalue._core.values import optional
 from crmvalue._models.shared.common import take
-from crmvalue._models.shared.numerics import gauss_legendre
+from crmvalue._models.shared.numerics import time_rule
 from crmvalue._models.shared.process import Past
 from crmvalue._models.spend.payments import MANY
 from crmvalue.errors import InputError
@@ -30,12 +30,10 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["Expected", "Known", "Terms", "Units", "draw_outcomes", "draw_units", "expect", "read_terms", "time_rule"]
+__all__ = ["Expected", "Known", "Terms", "Units", "draw_outcomes", "draw_units", "expect", "read_terms"]
 
-_SERVICE_NODES = 40  # of the integral of the cost of serving over the horizon
 _FEW_NODES = 4  # of the integral of the interest on purchases
 _SMALL_DISCOUNT = 0.5  # a logarithm: up to this one the few nodes err by less than 1e-4
-_DISCOUNTED_AWAY = 40.0  # a discount of exp(-40) leaves nothing
 _NOT_WORTH_DRAWING = 25.0  # a discount of exp(-25) leaves little beside chance
 _BLOCK = 1 << 17  # purchases drawn at a time
 _SHARES = (
@@ -177,12 +175,8 @@ def _expect(process: ContinuousProcess, rows: PurchaseHistory, terms: Terms, rat
         discounted = alive * _discounted_nearly(here, known, at_end, terms.horizon, rate)[place]
     else:
         discounted = alive * here.discounted(known, ahead, force)[place]
-    if terms.has_service and here.stay_in_closed_form:
+    if terms.has_service:
         time = alive * here.stay(known, ahead, force)[place]
-    elif terms.has_service:
-        moments, weights = time_rule(rows.age, rate, terms.horizon)
-        survival = (here.survival(known, np.broadcast_to(moment, ahead.shape)) for moment in moments)
-        time = alive * sum(weight * chance for weight, chance in zip(weights.tolist(), survival, strict=True))[place]
     return Expected(alive, purchases, discounted, time)
 
 
@@ -191,24 +185,13 @@ def _discounted_nearly(process: ContinuousProcess, past: Past, at_end: Floats, h
 
     By parts, the integral of exp(-d s) dU(s) is exp(-d h) U(h) plus d times the integral of exp(-d s) U(s) ds.
     """
-    moments, weights = time_rule(past.age, rate, horizon, _FEW_NODES)
+    force = math.log1p(rate)
+    moments, weights = time_rule(past.age, force, horizon, _FEW_NODES)
     n, size = len(moments), len(past.x)
     again = np.tile(np.arange(size), n)
     upto = process.of_rows(again).purchases(past.of_rows(again), np.repeat(moments, size)).reshape(n, size)
-    force = math.log1p(rate)
     interest: Floats = np.einsum("i,ij->j", weights, upto)
     return math.exp(-force * horizon) * at_end + force * interest
-
-
-def time_rule(age: Floats, rate: float, horizon: float | None, n_nodes: int = _SERVICE_NODES) -> tuple[Floats, Floats]:
-    """Moments ahead and their weights, for integrals of (1 + d)^-s times what falls at the pace of the customers."""
-    force = math.log1p(rate)
-    end = _DISCOUNTED_AWAY / force if horizon is None else min(horizon, _DISCOUNTED_AWAY / force if force else math.inf)
-    scale = float(np.median(age)) or 1.0  # customers are lost at the pace of their age, so log time is smooth
-    node, weight = gauss_legendre(n_nodes)
-    reach = math.log1p(end / scale)
-    time = scale * np.expm1(reach * node)
-    return time, reach * weight * (scale + time) * np.exp(-force * time)
 
 
 class Units(NamedTuple):

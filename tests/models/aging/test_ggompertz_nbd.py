@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import islice
 
 import mpmath
 import numpy as np
@@ -10,16 +11,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crmvalue._models.aging import ggompertz_nbd
 from crmvalue._models.aging.ggompertz_nbd import _SEARCH
 from crmvalue._models.aging.ggompertz_nbd_likelihood import log_likelihood_derivatives
+from crmvalue._models.aging.ggompertz_nbd_predictions import prob_purchases
 from crmvalue._models.aging.panels import nodes_from, straight_from
 from crmvalue._models.shared.common import take
+from crmvalue._models.shared.process import Past
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.models import (
     Fit,
+    GammaGamma,
     GgompertzNbd,
     ParetoNbd,
+    customer_values,
     draw_posterior,
     fit_ggompertz_nbd,
     fit_pareto_nbd,
@@ -152,6 +158,45 @@ class TestAgainstTheDefinition:
         )
         found = other.prob_purchases(scaled, n, horizon=horizon * unit)
         assert found == pytest.approx(one.prob_purchases(past, n, horizon=horizon), rel=1e-8, abs=1e-290)
+
+
+class TestTails:
+    """Chances of at least n purchases are what the chances of fewer leave of 1."""
+
+    def test_some_counts_at_once(self, monkeypatch):
+        """One customer buys a hundred times as often as the others: the others are not asked about on their way."""
+        model = GgompertzNbd(*AGED, "week")
+        x, age = np.array([0.0, 3.0, 300.0, 0.0]), np.array([40.0, 43.0, 43.0, 0.0])
+        past, ahead = Past(x, np.where(x > 0, age, 0.0), age), np.full(4, 8.0)
+        process, again = model._process(None), np.tile(np.arange(4), 120)
+        counts = np.repeat(np.arange(120.0), 4)
+        each = process.prob(past.of_rows(again), ahead[again], counts).reshape(120, 4)
+        asked = []
+
+        def counting(n, *rest):
+            asked.append(len(n))
+            return prob_purchases(n, *rest)
+
+        monkeypatch.setattr(ggompertz_nbd, "prob_purchases", counting)
+        found = [tail for (tail,) in islice(process.tails(past, ahead), 120)]
+        np.testing.assert_allclose(found, 1.0 - np.cumsum(each, axis=0), rtol=0, atol=1e-11)
+        assert asked == [256, 64]  # 64 counts of all customers at once, then of the one who has more
+
+    def test_time_as_a_customer_is_exact(self):
+        """The cost of serving for life, where customers leave suddenly, at a small rate."""
+        model = GgompertzNbd(*SUDDEN, "week")
+        history = PurchaseHistory.from_columns(
+            frequency=[0], recency=[0.0], age=[1.0], mean_repeat_spend=[0.0], time_unit="week"
+        )
+        terms = {"horizon": None, "margin": 0.3, "discount_rate": 0.0005, "service_cost": 1.0}
+        values = customer_values(history, model, GammaGamma(6.25, 3.74, 15.44), **terms)
+        force, b, s, beta = math.log1p(0.0005), *SUDDEN[2:]
+
+        def stays(age):
+            return (beta / (beta + mpmath.exp(b * age) - 1)) ** s
+
+        time = mpmath.quad(lambda u: mpmath.exp(-force * u) * stays(1 + u), [0, 10, 20, 40, 80, 160, 400]) / stays(1)
+        assert values.expected_service_cost[0] == pytest.approx(float(time) * values.prob_alive[0], rel=1e-9)
 
 
 class TestPanels:

@@ -388,6 +388,7 @@ class TestHistory:
         assert found.purchase_totals[:, 0] == pytest.approx([0.1 + 0.2, 0.6])
         assert found.end_of_covariates * 7 == pytest.approx([33, 26])
         assert str(found.as_of) == "2024-01-25"
+        assert found.n_later == sum(day > "2024-01-25" for day in self.DATE) > 0
 
     @settings(max_examples=10)
     @given(st.permutations(range(10)), st.permutations(range(7)))

@@ -10,7 +10,9 @@ import mpmath as mp
 import numpy as np
 import pytest
 
+from crmvalue._models.clocks import pareto_clock_process
 from crmvalue._models.clocks.pieces import cut
+from crmvalue._models.shared.numerics import count_tails
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.models import (
@@ -182,6 +184,25 @@ class TestClock:
         for n, (tail,) in enumerate(islice(process.tails(past, ahead), 12)):
             total += process.prob(past, ahead, np.full(4, float(n)))
             assert tail == pytest.approx(1.0 - total, abs=1e-12)
+
+    def test_tails_take_no_node_for_each_day(self, monkeypatch):
+        """A year of levels by weekday has 365 bends; the counts change little from one to the next."""
+        levels = {"Monday": 0.5, "Tuesday": 1.5, "Wednesday": 0.7, "Thursday": 1.2, "Friday": 2.0, "Saturday": 0.1}
+        weekly = Calendar(weekday={**levels, "Sunday": 1.0})
+        seasonal = SeasonalModel(PARETO, weekly)
+        process, past, ahead = seasonal._process(HISTORY), seasonal._past(HISTORY), np.full(4, 52.0)
+        cells = []
+
+        def counting(shape, w):
+            cells.append(w.size)
+            return count_tails(shape, w)
+
+        monkeypatch.setattr(pareto_clock_process, "count_tails", counting)
+        total = np.zeros(4)
+        for n, (tail,) in enumerate(islice(process.tails(past, ahead), 12)):
+            total += process.prob(past, ahead, np.full(4, float(n)))
+            assert tail == pytest.approx(1.0 - total, abs=1e-12)
+        assert sum(cells) < 4 * 500
 
     def test_scores_of_a_holdout(self):
         split = split_purchases(*LOG, calibration_end="1997-09-30", holdout_end="1997-12-31")

@@ -15,6 +15,7 @@ from crmvalue.models import (
     Calendar,
     CovariateEffect,
     DayEffect,
+    Ensemble,
     GammaGamma,
     MbgCnbd,
     MbgNbd,
@@ -227,6 +228,23 @@ class TestUses:
         plan = revenue_plan(HISTORY, seasonal, self.SPEND, margin=0.3, n_months=2)
         upto = [seasonal.expected_purchases(HISTORY, horizon=days / 7).sum() for days in (31, 62)]
         assert np.cumsum(plan.expected_purchases) == pytest.approx(upto, rel=1e-12)
+
+    @pytest.mark.parametrize("rate", [0.0, 0.002])
+    def test_the_cost_of_serving_is_a_sum_over_days(self, rate):
+        """Three years of the chance to be alive, day by day; for a pool of such models too."""
+        seasonal = SeasonalModel(MBG, UNEVEN)
+        pool = Ensemble(names=["a"], models=[seasonal], weights=[1.0])
+        node, weight = np.polynomial.legendre.leggauss(3)
+        at = ((np.arange(3 * 365)[:, np.newaxis] + 0.5 + 0.5 * node) / 7).ravel()
+        rows = np.repeat(np.arange(4), len(at))
+        columns = {name: getattr(HISTORY, name)[rows] for name in ("frequency", "recency", "age")}
+        many = PurchaseHistory.from_columns(**columns, time_unit="week", as_of=HISTORY.as_of)
+        alive = seasonal.prob_alive(many, at=np.tile(at, 4)).reshape(4, -1)
+        exact = alive @ (np.tile(weight / 14, 3 * 365) * (1 + rate) ** -at)
+        terms = {"horizon": 3 * 365 / 7, "margin": 0.3, "discount_rate": rate, "service_cost": 1.0}
+        for model in (seasonal, pool):
+            values = customer_values(HISTORY, model, self.SPEND, **terms)
+            assert values.expected_service_cost == pytest.approx(exact, rel=1e-8)
 
     def test_effects_of_covariates_stay(self):
         effect = CovariateEffect("is_member", 0.5)

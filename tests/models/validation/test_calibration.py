@@ -107,6 +107,7 @@ class TestPurchaseTracking:
         )
         assert found.end.astype(str).tolist() == ["2024-01-07", "2024-01-14"]
         assert found.actual.tolist() == [1, 1]
+        assert found.n_later == 2
         new = PAPER.expected_purchases_new(horizon=np.array([6, 4, 13, 11]) / 7)
         assert found.cumulative_expected == pytest.approx([new[0] + new[1], new[2] + new[3]], rel=1e-12)
         assert found.expected.cumsum() == pytest.approx(found.cumulative_expected, rel=1e-12)
