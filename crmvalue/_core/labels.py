@@ -285,6 +285,6 @@ def as_given(x: Any) -> str:
 
 def in_percent(level: Any) -> str:
     """Write the level of an interval in percent, with the digits that tell it from 100: "95", "99.999"."""
-    texts = [f"{100 * float(level):.{digits}g}" for digits in range(4, 18)]
-    text = next((text for text in texts if text != "100"), texts[-1])
+    texts = (f"{100 * float(level):.{digits}g}" for digits in range(4, 18))
+    text = next((text for text in texts if text != "100"), "100")
     return as_given(text) if "e" in text else text
