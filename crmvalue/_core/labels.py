@@ -208,8 +208,8 @@ def on_its_side(x: Any, limit: float, digits: int = 2, form: str = "z", kind: st
 
 def fraction(share: Any, *beside: Any) -> str:
     """Write a share as a number with two decimals, or with more where it or one `beside` it would be 0 or 1."""
-    known = [x for x in map(float, (share, *beside)) if 1e-9 < x < 1 - 1e-9]
-    digits = next((n for n in range(2, 12) if all(0 < round(x, n) < 1 for x in known)), 2)
+    known = [x for x in map(float, (share, *beside)) if 1e-9 < x < 1 - 1e-12]
+    digits = next((n for n in range(2, 13) if all(0 < round(x, n) < 1 for x in known)), 2)
     return f"{float(share):z.{digits}f}"
 
 
