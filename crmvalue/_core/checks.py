@@ -23,7 +23,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from crmvalue.typing import ArrayLike, Dates, Floats
+    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = [
     "AMOUNT_RULE",
@@ -32,6 +32,7 @@ __all__ = [
     "RESIDUE",
     "as_amounts",
     "as_column",
+    "as_count_column",
     "as_counts",
     "as_day",
     "as_day_column",
@@ -121,6 +122,12 @@ def as_counts(**inputs: ArrayLike) -> tuple[Floats, ...]:
         exact = np.asarray(given) if array.max(initial=0) >= _MOST_WHOLE else array  # 2**53 + 1 has become 2**53
         require(exact <= _MOST_WHOLE, name, exact, "a whole number up to 2**53", hint="beyond it float64 cannot count")
     return arrays
+
+
+def as_count_column(name: str, value: ArrayLike) -> Integers:
+    """Cast one column of whole numbers >= 0 to int64."""
+    as_column(name, value)  # one dimension; its floats no longer tell 2**53 + 1 from 2**53
+    return as_counts(**{name: value})[0].astype(np.int64)
 
 
 def as_column(

@@ -208,8 +208,8 @@ def on_its_side(x: Any, limit: float, digits: int = 2, form: str = "z", kind: st
 
 def fraction(share: Any, *beside: Any) -> str:
     """Write a share as a number with two decimals, or with more where it or one `beside` it would be 0 or 1."""
-    known = [x for x in map(float, (share, *beside)) if 1e-9 < x < 1 - 1e-9]
-    digits = next((n for n in range(2, 12) if all(0 < round(x, n) < 1 for x in known)), 2)
+    known = [x for x in map(float, (share, *beside)) if 1e-9 < x < 1 - 1e-12]
+    digits = next((n for n in range(2, 13) if all(0 < round(x, n) < 1 for x in known)), 2)
     return f"{float(share):z.{digits}f}"
 
 
@@ -285,6 +285,6 @@ def as_given(x: Any) -> str:
 
 def in_percent(level: Any) -> str:
     """Write the level of an interval in percent, with the digits that tell it from 100: "95", "99.999"."""
-    texts = [f"{100 * float(level):.{digits}g}" for digits in range(4, 18)]
-    text = next((text for text in texts if text != "100"), texts[-1])
+    texts = (f"{100 * float(level):.{digits}g}" for digits in range(4, 18))
+    text = next((text for text in texts if text != "100"), "100")
     return as_given(text) if "e" in text else text

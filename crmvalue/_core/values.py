@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from crmvalue._core.checks import (
     as_column,
-    as_counts,
+    as_count_column,
     as_ordered_items,
     as_text,
     as_times,
@@ -320,7 +320,7 @@ def count_column(name: str) -> Any:
     def convert(value: Any) -> npt.NDArray[np.int64]:
         if isinstance(value, Given):
             return read_only(value)
-        return read_only(hand_over(as_counts(**{name: as_column(name, value)})[0].astype(np.int64)))
+        return read_only(hand_over(as_count_column(name, value)))
 
     return array_field(convert)
 

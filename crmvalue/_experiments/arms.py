@@ -72,7 +72,7 @@ _TOO_FEW = (
     "difference would be within chance."
 )
 _VARIES = "above 0 in the control or the variant: a test needs values that vary"
-_MOST_ARMS = 200  # integrals over all arms together take the square of their number: at 200 half a minute
+_MOST_ARMS = 200  # integrals over all arms together take up to the square of their number: at 200, seconds
 
 
 def arm_names(value: Any) -> tuple[str, ...]:

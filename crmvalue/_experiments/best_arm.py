@@ -20,7 +20,7 @@ _ORDER = 24
 _NODES = 2**18  # of all arms, in memory at a time
 _NORMAL = 2.0**34  # counts for which beta variables are normal to 1e-5, and scipy's quantiles begin to lose digits
 _FAR = 0.999  # one minus a probability up to here keeps 13 digits
-_REACH = 6.0  # times the way from the median to the last quantile of the tails: less than 1e-100 is left beyond
+_REACH = 6.0  # times the way from the median to the last quantile of the tails: next to nothing is left beyond
 _POINT = 1e-9  # spread of a mean without error, as a share of the largest error
 
 
@@ -40,12 +40,22 @@ def best_of_betas(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 
     halves = []
     for one, other in ((a, b), (b, a)):
-        quantiles = special.betaincinv(one, other, _TAILS), special.betainccinv(one, other, _TAILS)
-        (low, middle), high = quantiles[0].T[[0, -1], :, None], quantiles[1].T[0, :, None]
-        reach = middle - _REACH * (middle - low), middle + _REACH * (high - middle)
-        distribution = _of_betas(one, other, *reach, is_upper=one is b)
-        ends = _ends_of_panels(np.minimum(np.concatenate(quantiles, axis=1), 0.5))
-        halves.append(_best(distribution, np.concatenate(([0.0], ends, [0.5]))))
+        quantiles = np.concatenate(
+            (special.betaincinv(one, other, _TAILS), special.betainccinv(one, other, _TAILS)), axis=1
+        )
+        low, middle, high = (quantiles[:, [k]] for k in (0, len(_TAILS) - 1, len(_TAILS)))
+        low, high = middle - _REACH * (middle - low), middle + _REACH * (high - middle)
+        is_upper = one is b
+        # on the other side of the edge, one of all arms is surely higher
+        edge = float(np.clip(high.min() if is_upper else low.max(), 0.0, 0.5))
+        bottom, top, alone = (0.0, edge, (edge, 0.5)) if is_upper else (edge, 0.5, (0.0, edge))
+        ends = _ends_of_panels(np.clip(quantiles, bottom, top))
+        best, loss = _best(_of_betas(one, other, low, high, is_upper=is_upper), np.concatenate(([bottom], ends, [top])))
+
+        def below(x: Floats, tails: tuple[Floats, Floats] = (one, other), of: int = int(is_upper)) -> Floats:
+            return _tails_of_betas(*np.broadcast_arrays(*tails, x))[of]
+
+        halves.append((best, loss + _sure_loss(below, quantiles, *alone)))
     best, loss = np.sum(halves, axis=0)
     return best, loss
 
@@ -53,10 +63,9 @@ def best_of_betas(a: Floats, b: Floats) -> tuple[Floats, Floats]:
 def _of_betas(a: Floats, b: Floats, low: Floats, high: Floats, *, is_upper: bool) -> Distribution:
     """Give density and distribution of beta variables, or of one minus them.
 
-    Beyond `low` and `high` of an arm nothing is computed. The upper tail is computed only where one minus
-    the lower one has too few digits.
+    Beyond `low` and `high` of an arm nothing is computed.
     """
-    from scipy import special, stats
+    from scipy import stats
 
     def at(x: Floats) -> tuple[Floats, Floats, Floats]:
         density = np.zeros((len(a), len(x)))
@@ -64,13 +73,20 @@ def _of_betas(a: Floats, b: Floats, low: Floats, high: Floats, *, is_upper: bool
         arm, node = np.nonzero((x > low) & (x < high))
         one, other, z = a[arm, 0], b[arm, 0], x[node]
         density[arm, node] = stats.beta.pdf(z, one, other)
-        inside = special.betainc(one, other, z)
-        rest, far = 1.0 - inside, inside > _FAR
-        rest[far] = special.betaincc(one[far], other[far], z[far])
-        left[arm, node], right[arm, node] = inside, rest
+        left[arm, node], right[arm, node] = _tails_of_betas(one, other, z)
         return (density, right, left) if is_upper else (density, left, right)
 
     return at
+
+
+def _tails_of_betas(a: Floats, b: Floats, x: Floats) -> tuple[Floats, Floats]:
+    """Give both tails of beta variables; the upper one is computed where one minus the lower has too few digits."""
+    from scipy import special
+
+    lower = special.betainc(a, b, x)
+    upper, far = 1.0 - lower, lower > _FAR
+    upper[far] = special.betaincc(a[far], b[far], x[far])
+    return lower, upper
 
 
 @np.errstate(under="ignore")
@@ -97,7 +113,10 @@ def best_of_means(mean: Floats, error: Floats, n: Floats) -> tuple[Floats, Float
 
     tail = special.stdtrit(degrees, _TAILS) * scale
     reach = -_REACH * special.stdtrit(degrees, _TAILS[0])
-    best, loss = _best(student, _ends_of_panels(np.concatenate((loc + tail, loc - tail), axis=1)))
+    quantiles = np.concatenate((loc + tail, loc - tail), axis=1)
+    edge = float((loc - reach * scale).max())  # below, one of all arms is surely higher
+    best, loss = _best(student, _ends_of_panels(np.maximum(quantiles, edge)))
+    loss += _sure_loss(lambda x: special.stdtr(degrees, (x - loc) / scale), quantiles, quantiles.min(), edge)
     return best, loss if n.min() > 2 else np.full(len(n), np.inf)
 
 
@@ -114,6 +133,22 @@ def _ends_of_panels(quantiles: Floats) -> Floats:
     while chosen[-1] < order.size - 1:
         chosen.append(farthest[chosen[-1]])
     return np.unique(quantiles.flat[order[chosen]])
+
+
+def _sure_loss(below: Callable[[Floats], Floats], quantiles: Floats, low: float, high: float) -> Floats:
+    """Integral of each F_i from `low` to `high`, where another one is surely higher, on panels between its quantiles.
+
+    So that no arm is computed at the nodes of all arms that are worse than the best one.
+    """
+    if not low < high:
+        return np.zeros(len(quantiles))
+    inside = np.sort(np.clip(quantiles, low, high), axis=1)
+    ends = np.pad(inside, ((0, 0), (1, 1)), constant_values=((0, 0), (low, high)))
+    node, weight = np.polynomial.legendre.leggauss(_ORDER)
+    half = np.diff(ends)[..., None] / 2
+    x, w = ends[:, :-1, None] + half * (1 + node), half * weight
+    loss: Floats = np.sum(below(x.reshape(len(x), -1)) * w.reshape(len(x), -1), axis=1)
+    return loss
 
 
 def _best(distribution: Distribution, ends: Floats) -> tuple[Floats, Floats]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from crmvalue._core.checks import (
     as_column,
-    as_counts,
+    as_count_column,
     as_day_column,
     as_outcomes,
     as_text,
@@ -399,8 +399,7 @@ def text_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:
 
 def version_column(name: str, value: ArrayLike) -> Integers:
     """Take a column of numbers of versions; 0 for a journey without versions."""
-    (column,) = as_counts(**{name: as_column(name, value)})
-    return column.astype(np.int64)
+    return as_count_column(name, value)
 
 
 def newer_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_floats, as_ordered_items, require_same_index
+from crmvalue._core.checks import as_day, as_floats, as_ordered_items, index_of, require_same_index
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import name_text
 from crmvalue._core.values import checked_field, float_column, optional, stay_frozen
@@ -97,7 +97,8 @@ def ltv_segments(
     margin : array_like
         Share of revenue that is margin [fraction], in [0, 1]; one, or one for each segment; by period also a table.
     names : iterable of str, optional
-        Name of each segment; the result keeps it. A whole number stands for its digits.
+        Name of each segment; the result keeps it. A whole number stands for its digits. Columns whose index has the
+        same names have them in this order.
     as_of : date, optional
         The day that the inputs refer to; the result keeps it.
 
@@ -129,7 +130,12 @@ def ltv_segments(
     >>> by_period.values, by_period.total
     (array([27000., 12000.]), 39000.0)
     """
-    require_same_index(revenue=revenue, prob_retained=prob_retained, margin=margin)
+    require_same_index(revenue=revenue, prob_retained=prob_retained, margin=margin, names=names)
+    words = None if names is None else _names(names)
+    index = index_of(revenue, prob_retained, margin)
+    labels = () if index is None else tuple(map(str, index))
+    if words is not None and words != labels and sorted(words) == sorted(labels) and not _are_places(index):
+        raise InputError("names", "in the order of the index of the columns", words)
     (amounts,) = as_floats(revenue=revenue)
     if amounts.ndim not in {1, 2} or not amounts.size:
         rule = "one amount for each of at least one segment, or a row of amounts by period for each"
@@ -142,7 +148,11 @@ def ltv_segments(
     values = amounts * stay * share
     values = values if values.ndim == 1 else values.sum(axis=1)
     values = np.where(values < 1e-100, 0, values)  # less than the smallest ordinary number is nothing
-    return SegmentLtv(values=values, names=names, as_of=as_of)
+    return SegmentLtv(values=values, names=words, as_of=as_of)
+
+
+def _are_places(index: Any) -> bool:
+    return list(index) == list(range(len(index)))
 
 
 def _for_each(amounts: Floats, name: str, value: ArrayLike) -> Floats:

@@ -227,8 +227,9 @@ def weighted_choice(marks: Mapping[str, Mapping[str, float]], weights: Mapping[s
 
 
 def _apart(share: float, other: float) -> str:
-    """Write a share in percent, with as many decimals as tell it from the other one, at most four."""
-    places = next((i for i in range(4) if f"{share:.{i}%}" != f"{other:.{i}%}"), 4)
+    """Write a share in percent, with as many decimals as tell it from the other one, from 0 and from 100 %."""
+    unlike = [x for x in (other, 0.0, 1.0) if x != share]
+    places = next((i for i in range(8) if all(f"{share:.{i}%}" != f"{x:.{i}%}" for x in unlike)), 4)
     return f"{share:.{places}%}"
 
 

@@ -44,7 +44,7 @@ class NpsCounts:
     Parameters
     ----------
     n_promoters, n_passives, n_detractors : int
-        Answers of 9 or 10, answers of 7 or 8, answers of 0 to 6; together at least one.
+        Answers of 9 or 10, answers of 7 or 8, answers of 0 to 6; together at least one, at most 2**53.
 
     Examples
     --------
@@ -58,7 +58,7 @@ class NpsCounts:
     n_detractors: int = count_field("n_detractors")
 
     def __attrs_post_init__(self) -> None:
-        require(self.n_answers > 0, "n_answers", self.n_answers, "> 0")
+        as_whole_number("n_answers", self.n_answers, low=1)
 
     @property
     def n_answers(self) -> int:

@@ -288,7 +288,7 @@ class TestCountColumn:
     def test_takes_and_refuses(self):
         counts = attrs.make_class("Results", {"x": count_column("x")})
         assert counts(x=[1.0, 2]).x.dtype == np.int64
-        for wrong in ([-1], [0.5], [np.nan], ["1"], [[1]], 1, [True]):
+        for wrong in ([-1], [0.5], [np.nan], ["1"], [[1]], 1, [True], [2**53 + 1], np.array([2**53 + 1])):
             with pytest.raises(InputError, match="`x` must be"):
                 counts(x=wrong)
 

@@ -157,3 +157,19 @@ def test_means_far_from_each_other_cost_no_more_either(monkeypatch):
     far = compare_means_from_summary(np.arange(20) * 100.0, np.full(20, 10.0), np.full(20, 1000))
     assert far.prob_best.sum() == pytest.approx(1, abs=1e-12)
     assert sum(sizes) < 200_000  # of 1.1 million
+
+
+def test_arms_of_very_different_sizes_cost_no_more_either(monkeypatch):
+    """A small arm is not computed at the nodes of all arms that are surely worse than the best one."""
+    from scipy import special
+
+    sizes, betainc = [], special.betainc
+    monkeypatch.setattr(special, "betainc", lambda a, b, x: (sizes.append(np.size(x)), betainc(a, b, x))[1])
+    n = np.logspace(1, 7, 20).astype(int)
+    x = n * (np.arange(20) * 7 % 20 + 2) // 70
+    found = compare_proportions(x, n)
+    best, loss = found.prob_best, found.expected_loss
+    assert best.sum() == pytest.approx(1, abs=1e-12)
+    assert sum(sizes) < 400_000  # it was 895_000
+    # the highest rate less the rate of the arm, on average: all losses and rates together have one sum
+    np.testing.assert_allclose(loss + (x + 1) / (n + 2), (loss + (x + 1) / (n + 2))[0], rtol=1e-12)

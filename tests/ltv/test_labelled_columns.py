@@ -182,3 +182,16 @@ class TestCashFlowsByAge:
             cash_flows_by_age(customer, day, np.ones(500), customers=customer, **terms)
         assert caught[0].message.count >= 200
         cash_flows_by_age(customer, day, np.ones(500), customers=new[50:], **terms)
+
+
+def test_names_of_segments_in_the_order_of_the_index():
+    """Each name got the value of another segment."""
+    revenue, stay = (pd.Series(values, index=["b", "a"]) for values in ([100_000, 40_000], [0.8, 0.5]))
+    for columns in ((revenue, stay), (revenue, 0.8), (revenue.to_frame(), stay), ([100_000, 40_000], stay)):
+        assert ltv_segments(*columns, 0.3, names=["b", "a"]).values[0] == 24_000
+        with pytest.raises(InputError, match="`names` must be in the order of the index"):
+            ltv_segments(*columns, 0.3, names=["a", "b"])
+    with pytest.raises(InputError, match="`names` must be with the same index"):
+        ltv_segments(revenue, stay, 0.3, names=pd.Series(["x", "y"], index=["a", "b"]))
+    assert ltv_segments(revenue, stay, 0.3, names=["new", "old"]).names == ("new", "old")
+    assert ltv_segments(pd.Series([1, 2]), 1, 1, names=[1, 0]).names == ("1", "0")  # row numbers are no names

@@ -53,6 +53,8 @@ class TestWeightedChoice:
     def test_a_near_change_is_told_from_the_weight_of_today(self):
         choice = weighted_choice({"A": {"x": 9, "y": 5.004}, "B": {"x": 5, "y": 9}}, {"x": 1, "y": 1})
         assert choice.conclusion.endswith("above 50.03% for y (now 50.00%).")
+        choice = weighted_choice({"A": {"x": 9, "y": 5}, "B": {"x": 1, "y": 5.02}}, {"x": 6, "y": 4})
+        assert choice.conclusion.endswith("above 99.8% for y (now 40%).")  # no weight is above 100 %
 
     @given(
         st.lists(st.lists(st.integers(0, 10), min_size=3, max_size=3), min_size=2, max_size=5),

@@ -164,7 +164,12 @@ class TestNpsCounts:
 
     @pytest.mark.parametrize(
         ("changes", "name"),
-        [({"n_promoters": -1}, "n_promoters"), ({"n_passives": 0.5}, "n_passives"), ({"n_promoters": 0}, "n_answers")],
+        [
+            ({"n_promoters": -1}, "n_promoters"),
+            ({"n_passives": 0.5}, "n_passives"),
+            ({"n_promoters": 0}, "n_answers"),
+            ({"n_promoters": 2**53, "n_passives": 1}, "n_answers"),
+        ],
     )
     def test_refuses(self, changes, name):
         with pytest.raises(InputError) as caught:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -134,15 +133,14 @@ class LeadScoreFit(Columns):
             told = "tells buyers from others"
         elif high < 0.5:
             told = "puts buyers behind others, so do not use it"
-        auc = partial(on_its_side, limit=0.5, digits=3)
         gain = "no better"
         if self.brier_score < self.brier_score_constant:  # a score that tells nothing apart may be so by chance
             gain = "better" if low > 0.5 else "not shown to be better"
         slope = f"{self.calibration_slope:z.2f}" if math.isfinite(self.calibration_slope) else "not known"
         brier, constant = decimals_apart(self.brier_score, self.brier_score_constant, 4)
         return (
-            f"On {counted(self.n_holdout, 'held-out lead')} the score {told}: AUC {auc(self.auc)} "
-            f"({in_percent(self.level)} % interval {span(low, high, auc)}). Its probabilities are {gain} "
+            f"On {counted(self.n_holdout, 'held-out lead')} the score {told}: AUC {_auc_text(self.auc)} "
+            f"({in_percent(self.level)} % interval {span(low, high, _auc_text)}). Its probabilities are {gain} "
             f"than one share for all (Brier score {brier} against {constant}, "
             f"calibration slope {slope})."
         )
@@ -369,6 +367,10 @@ def _hold_out(won: npt.NDArray[np.bool_], share: float, rng: np.random.Generator
         n = min(max(2, round(share * len(rows))), len(rows) - 2)
         held[rng.permutation(rows)[:n]] = True
     return held
+
+
+def _auc_text(auc: float) -> str:
+    return on_its_side(auc, round(2 * auc) / 2, 3)  # not 0, 0.5 or 1 but for these numbers
 
 
 def _auc(score: Floats, won: npt.NDArray[np.bool_]) -> float:

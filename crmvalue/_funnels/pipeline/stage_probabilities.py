@@ -8,7 +8,6 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import (
-    as_column,
     as_counts,
     as_floats,
     as_fraction,
@@ -21,7 +20,7 @@ from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import percent
-from crmvalue._core.values import array_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import count_column, stay_frozen
 from crmvalue._funnels.counts import Funnel, as_names, share, share_interval
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
@@ -47,12 +46,6 @@ def _stages(value: object) -> tuple[str, ...]:
     return stages
 
 
-def _counts(name: str) -> Any:
-    return array_field(
-        lambda value: read_only(hand_over(as_counts(**{name: as_column(name, value)})[0].astype(np.int64)))
-    )
-
-
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class StageProbabilities(Columns):
@@ -75,8 +68,8 @@ class StageProbabilities(Columns):
     """
 
     stages: tuple[str, ...] = attrs.field(converter=_stages)
-    n_reached: Integers = _counts("n_reached")
-    n_won: Integers = _counts("n_won")
+    n_reached: Integers = count_column("n_reached")
+    n_won: Integers = count_column("n_won")
 
     def __attrs_post_init__(self) -> None:
         for name, column in (("n_reached", self.n_reached), ("n_won", self.n_won)):

@@ -122,7 +122,8 @@ class JourneyResults(Columns, Pictured):
     revenue_p_value : ndarray
         Two-sided p-values of no effect on the revenue, by the same two tests, not corrected; NaN as the interval.
     margin_effect_low, margin_effect_high : ndarray
-        The interval of the third, as that of the second.
+        The interval of the third, as that of the second. All three intervals hold for each row by itself: with many
+        rows, some leave out 0 by chance. Only `is_shown`, on the revenue, corrects for the number of rows.
     n_all_orders, n_credited_orders : int
         Orders, and those of them that were credited.
     all_revenue, credited_revenue : float

@@ -517,7 +517,8 @@ def measure_independence(history: PurchaseHistory) -> SpendIndependence:
 
 
 def _conclusion(correlation: float, p_value: float, n: int, *, broken: bool) -> str:
-    r = on_its_side(correlation, 0) if p_value < _SIGNIFICANT else f"{correlation:z.2f}"
+    side = round(correlation)  # only a perfect correlation is written as 1
+    r = on_its_side(round(correlation, 12), side) if side or p_value < _SIGNIFICANT else f"{correlation:z.2f}"
     p = p_text(p_value, _SIGNIFICANT)
     numbers = f"(correlation {r}, {p}, {counted(n, 'customer')} with a repeat purchase)"
     more = "more" if correlation > 0 else "less"

@@ -369,6 +369,8 @@ class TestFitLeadScore:
         assert "Its probabilities are not shown to be better than one share for all" in luck.conclusion
         wrong = attrs.evolve(nothing, auc=0.2, auc_interval=Interval(np.float64(0.15), np.float64(0.26)))
         assert "the score puts buyers behind others, so do not use it: AUC 0.200" in wrong.conclusion
+        nearly = attrs.evolve(nothing, auc=0.9997, auc_interval=Interval(np.float64(0.99951), np.float64(1.0)))
+        assert "AUC 0.9997 (95 % interval 0.9995 to 1.000)" in nearly.conclusion
 
     def test_noise_is_called_noise(self):
         rng = np.random.default_rng(6)
