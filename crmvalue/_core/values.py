@@ -155,6 +155,7 @@ def stay_frozen(cls: type[_T]) -> type[_T]:
     made.__init__ = init_of_columns
     made.__setstate__ = restore_frozen
     made.__hash__ = None
+    made.__array_ufunc__ = None  # numpy leaves == to the value, and does not look for numbers in it
     return cls
 
 

@@ -476,6 +476,14 @@ class TestPublicValues:
             with pytest.raises(attrs.exceptions.FrozenInstanceError):
                 setattr(twin, attrs.fields(cls)[0].name, None)
 
+    @pytest.mark.parametrize("cls", each_class())
+    def test_values_with_arrays_equal_no_array(self, cls):
+        for value, array in itertools.product(values_of(cls), ([1, 2], [], "ann", [None], [[1.0, 2.0]], 5)):
+            if arrays_of(value):
+                assert (value == np.array(array)) is False
+                assert (np.array(array) == value) is False
+                assert (value != np.array(array)) is True
+
     def test_mappings_inside_cannot_be_changed(self):
         open_ones = {
             f"{type(value).__name__}.{field.name}"
