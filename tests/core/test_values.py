@@ -393,6 +393,12 @@ class TestArrayField:
         assert "gaps=None" in shown
         assert len(shown) < 200
 
+    def test_long_lists_of_texts_are_shown_short(self):
+        checked = profiles.check_names(["Ann"] * 10_000, ["Ann"])
+        assert "name=('Ann', 'Ann', 'Ann', ..., 'Ann', 'Ann', 'Ann')" in repr(checked)
+        assert len(repr(checked)) < 300
+        assert "name=('Ann', 'Ann')" in repr(profiles.check_names(["Ann", "Ann"], ["Ann"]))
+
     def test_evolve_keeps_what_is_not_changed(self):
         value = Columns(number=[1, 2], gaps=[np.nan])
         changed = attrs.evolve(value, number=[3])
