@@ -7,7 +7,17 @@ from decimal import Decimal
 import pytest
 
 from crmvalue.errors import InputError
-from crmvalue.promotions import Caps, Cart, CartLine, Items, Promotion, Rejected, best_price
+from crmvalue.promotions import (
+    Caps,
+    Cart,
+    CartHistory,
+    CartLine,
+    Items,
+    Promotion,
+    Rejected,
+    best_price,
+    compare_promotions,
+)
 
 LINE = CartLine(id="1", product="soap", unit_price=250)
 
@@ -84,6 +94,12 @@ class TestAmounts:
 
     def test_zero_is_zero(self):
         assert PERCENT("a", 10, min_amount="0.00") == PERCENT("a", 10)
+
+    def test_true_is_no_quantity_after_a_one(self):
+        history = {"cart": [1], "product": ["soap"], "unit_price": ["9.00"], "currency": "UAH"}
+        compare_promotions(CartHistory(**history, quantity=[1]), [], [])
+        with pytest.raises(InputError, match="`quantity` must be numeric; got True"):
+            compare_promotions(CartHistory(**history, quantity=[True]), [], [])
 
     @pytest.mark.parametrize("amounts", [(5, "5"), ("5", 5), (5, Decimal(5))])
     def test_a_price_does_not_hang_on_promotions_before(self, amounts):
