@@ -73,6 +73,9 @@ _LARGEST_END = 1e250
 _ROUNDING = 1e-9
 """So much a computed number may pass the bound that it has by its meaning: a share of 1.0000000000000002."""
 
+_MOST_WORDS = 100
+"""The `repr` of longer lists of texts, such as one for each customer, shows their ends, as that of arrays does."""
+
 _FIRST_YEAR, _LAST_YEAR = 1970, 9999
 """The year that numpy counts from, and the last one of four digits."""
 _LABEL_UNITS = frozenset((unit, 1) for unit in ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns"))
@@ -155,6 +158,7 @@ def stay_frozen(cls: type[_T]) -> type[_T]:
     made.__init__ = init_of_columns
     made.__setstate__ = restore_frozen
     made.__hash__ = None
+    made.__array_ufunc__ = None  # numpy leaves == to the value, and does not look for numbers in it
     return cls
 
 
@@ -451,7 +455,13 @@ def words_field(name: str, *, distinct: bool = False, **options: Any) -> Any:
             raise InputError(name, "different texts", value)
         return words
 
-    return attrs.field(converter=convert, **options)
+    return attrs.field(converter=convert, repr=_short_words, **options)
+
+
+def _short_words(words: tuple[str, ...]) -> str:
+    if len(words) <= _MOST_WORDS:
+        return repr(words)
+    return f"({', '.join(map(repr, words[:3]))}, ..., {', '.join(map(repr, words[-3:]))})"
 
 
 def plain_array(name: str, rule: str) -> Any:

@@ -46,7 +46,7 @@ _JUST_ABOVE = 1.001  # times a ratio that whole cents miss
 _LARGEST = 690.0  # logarithm of the largest spend that is still a number
 _FEW_CHANNELS = 1_000  # whose exact sums take no time; the rounding of others is below `_ROUNDING`
 _MOST_ROWS = 14  # of a picture
-_FIGURES = ("spend_now", "spend", "n_new", "acquisition_cost", "ratio", "next_ratio")
+_FIGURES = ("spend_now", "spend", "most", "n_new", "acquisition_cost", "ratio", "next_ratio")
 
 
 @stay_frozen
@@ -60,6 +60,8 @@ class BudgetSplit(Columns, Pictured):
         Names of the channels.
     spend_now, spend : ndarray
         Spend of each channel today, and in the split [money, whole cents].
+    most : ndarray
+        Largest spend that each channel can take, at most the budget [money, whole cents].
     n_new : ndarray
         New customers of each channel in the split.
     acquisition_cost : ndarray
@@ -88,6 +90,7 @@ class BudgetSplit(Columns, Pictured):
     channels: tuple[str, ...] = words_field("channels", distinct=True)
     spend_now: Floats = number_column("spend_now", low=0.0)
     spend: Floats = number_column("spend", low=0.0)
+    most: Floats = number_column("most", low=0.0)
     n_new: Floats = number_column("n_new", low=0.0)
     acquisition_cost: Floats = number_column("acquisition_cost", low=0.0, missing=True)
     ratio: Floats = number_column("ratio", low=0.0, missing=True)
@@ -100,6 +103,7 @@ class BudgetSplit(Columns, Pictured):
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.channels), _FIGURES, "channels", least=1)
         require((self.spend == 0) | (self.spend >= _CENT), "spend", self.spend, "0, or at least a cent")
+        require(self.spend <= self.most + _CENT, "spend", self.spend, "at most `most`")
         whole = math.fsum(self.spend.tolist()) + self.unspent
         if not math.isclose(whole, self.budget, rel_tol=1e-9, abs_tol=_CENT):
             raise InputError("budget", f"the sum of `spend` and `unspent` ({as_given(whole)})", self.budget)
@@ -118,8 +122,7 @@ class BudgetSplit(Columns, Pictured):
             f"{name} {step:+z,.2f}" for name, step in zip(self.channels, change.tolist(), strict=True) if round(step, 2)
         ]
         if not self.spend.any():
-            advice = "Spend nothing." if _are_full(self).any() else "Spend nothing, or lower the target."
-            return f"{_why_nothing(self)}. {advice}"
+            return f"{_why_nothing(self)}. {_advice_for_nothing(self)}"
         moves = f"Change: {', '.join(more)}." if more else "Leave all channels as they are."
         text = f"{moves} LTV:CAC is then {money(self.total_ratio, form='z')}."
         rest = f" {self.unspent:z,.2f} of the budget is left: {self._why_left()}."
@@ -127,16 +130,16 @@ class BudgetSplit(Columns, Pictured):
 
     def _why_left(self) -> str:
         """Say why no more is spent: for the ratio, for what channels can take, or for what more would bring."""
-        full = _are_full(self) & np.isfinite(self.next_ratio)  # not where it would take less than a cent
-        loses = self.next_ratio <= _just_above(self)
+        full = self.spend > self.most - _CENT / 2
+        loses = ~full & (self.next_ratio <= _just_above(self))
         if full.all():
             return "no channel can take more"
+        loss = "more would bring less than it costs"
+        if (full | loses).all():
+            return f"channels can take no more, or {loss}" if full.any() else loss
         ratio = f"at the ratio of {as_given(self.target_ratio)}"
-        if loses.any() and self.total_ratio > _JUST_ABOVE * self.target_ratio:
-            more = "more would bring less than it costs"
-            rest = f"channels can {'take no more, or not' if full.any() else 'spend no more'} {ratio}"
-            rest = "channels can take no more" if full[~loses].all() else rest
-            return more if loses.all() else f"{rest}, or {more}"
+        if loses.any() and self.total_ratio > _JUST_ABOVE * self.target_ratio:  # so they could spend more and keep it
+            return f"channels can {'take no more, or not' if full.any() else 'spend no more'} {ratio}, or {loss}"
         return f"{'channels can take no more, or not' if full.any() else 'no channel can spend more'} {ratio}"
 
     def _parts(self) -> Parts:
@@ -156,19 +159,6 @@ class BudgetSplit(Columns, Pictured):
         return from_json(cls, text)
 
 
-def _are_full(split: BudgetSplit) -> npt.NDArray[np.bool_]:
-    """Tell which channels the most that they can take holds back, and not the ratio."""
-    above = _just_above(split)
-    bound = np.where(split.spend > 0, above, 1.0) * split.target_ratio
-    kept = split.total_ratio > _JUST_ABOVE * split.target_ratio  # with room for all channels together
-    apart = np.abs(split.ratio - split.target_ratio)
-    at_ratio = apart <= (above - 1.0) * split.target_ratio  # so that each has to keep it
-    full: npt.NDArray[np.bool_] = (split.next_ratio >= bound) | (
-        kept & (split.spend > 0) & (split.next_ratio > above) & ~at_ratio
-    )
-    return full
-
-
 def _just_above(split: BudgetSplit) -> Floats:
     """Give the return of the next unit of each channel that is 1, as far as a spend in whole cents tells."""
     return _JUST_ABOVE + np.divide(_CENT, split.spend, out=np.zeros(len(split.spend)), where=split.spend > 0)
@@ -176,8 +166,14 @@ def _just_above(split: BudgetSplit) -> Floats:
 
 def _why_nothing(split: BudgetSplit) -> str:
     """Say why nothing is spent."""
-    ratio = as_given(split.target_ratio)
-    return f"No channel {'can take a cent at' if _are_full(split).any() else 'reaches'} the ratio of {ratio}"
+    reach = (split.next_ratio >= split.target_ratio).any()
+    return f"No channel {'can take a cent at' if reach else 'reaches'} the ratio of {as_given(split.target_ratio)}"
+
+
+def _advice_for_nothing(split: BudgetSplit) -> str:
+    """Say what to do where nothing is spent; below a ratio of 1 customers bring less than they cost."""
+    lower = (split.most > 0) & (split.next_ratio >= 1) & (split.next_ratio < split.target_ratio)
+    return "Spend nothing, or lower the target." if lower.any() else "Spend nothing."
 
 
 def _split_parts(split: BudgetSplit) -> Parts:
@@ -346,6 +342,7 @@ def split_budget(
         channels=names,
         spend_now=hand_over(now.copy()),
         spend=hand_over(cents),
+        most=hand_over(limit),
         n_new=hand_over(customers),
         acquisition_cost=hand_over(np.divide(cents, customers, out=blank.copy(), where=spent & (customers > 0))),
         ratio=hand_over(np.divide(customers * worth, cents, out=blank.copy(), where=spent)),

@@ -203,7 +203,7 @@ def _written(value: float) -> str:
 
 
 def _decimals(*ends: float) -> int:
-    exponents = (Decimal(repr(float(end))).normalize().as_tuple().exponent for end in ends)
+    exponents = (Decimal(repr(float(end)).removesuffix(".0")).as_tuple().exponent for end in ends)
     return max(0, *(-int(exponent) for exponent in exponents))
 
 

@@ -67,7 +67,7 @@ class ProfileField(Columns):
     record : ndarray, optional
         The record that each value comes from.
     source : ndarray of str, optional
-        The source that each value comes from.
+        The source that each value comes from; an empty text where it is not known.
 
     Examples
     --------
@@ -322,7 +322,8 @@ def choose_values(
     time : array_like, optional
         When each value was true, for "most_recent".
     source : array_like, optional
-        Source of each row, such as "shop"; needed for "most_trusted".
+        Source of each row, such as "shop"; needed for "most_trusted". None where it is not known, which counts as an
+        empty text.
     trust : list of str, default ()
         Sources for "most_trusted", the best first; the others come after them.
 
@@ -358,7 +359,7 @@ def choose_values(
     if time is not None or choose == "most_recent":
         columns["time"] = as_time_column("time", [] if time is None else time)
     if source is not None or choose == "most_trusted":
-        columns["source"] = np.array([*text_items("source", [] if source is None else source), None], dtype=object)[:-1]
+        columns["source"] = _sources([] if source is None else source)
     require_same_length(**columns)
     words = np.array([_word(item, index) for index, item in enumerate(items.tolist())], dtype=object)
     _, code = np.unique(words, return_inverse=True)  # numpy's text loses null characters at its end
@@ -392,6 +393,15 @@ def _word(item: Any, index: int) -> str:
         return str(item)
     except Exception as error:  # whatever the value's own code raises
         raise InputError("value", rule, item, index=index) from error
+
+
+def _sources(source: ArrayLike) -> npt.NDArray[Any]:
+    """Take the source of each row; an empty text where it is missing."""
+    items = ["" if item is None else item for item in text_items("source", source)]
+    for index, item in enumerate(items):
+        if not is_label(item):
+            raise InputError("source", "a text or a number of the source, or None", item, index=index)
+    return np.array([*items, None], dtype=object)[:-1]
 
 
 def _trusted(trust: Any, choose: str) -> list[str | int]:

@@ -143,7 +143,7 @@ def chain_between(
     queue = [start]
     for row in queue:
         for group in groups_of.get(row, []):
-            new = [other for other in rows_of[group] if other not in before]
+            new = [other for other in rows_of.pop(group, ()) if other not in before]  # once a group
             before.update(dict.fromkeys(new, (row, group[0])))
             queue += new
     steps = []

@@ -20,6 +20,7 @@ __all__ = [
     "WEEKDAYS",
     "as_count",
     "as_hours",
+    "as_written",
     "count_or_none",
     "currency_or_none",
     "mapping_field",
@@ -32,14 +33,26 @@ __all__ = [
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
+def as_written(value: Any) -> Any:
+    """Tell amounts apart by how they are written, in tuples and mappings too: 5 minor units are not "5" units.
+
+    For Python, and so for what it keeps by the hash of a value, 5 equals Decimal("5").
+    """
+    if isinstance(value, tuple):
+        return tuple(map(as_written, value))
+    if isinstance(value, dict):
+        return frozenset((key, as_written(item)) for key, item in value.items())
+    return isinstance(value, int) and value != 0, value
+
+
 def money_field(name: str, **options: Any) -> Any:
     """Field for an amount of at least 0, as it was written."""
-    return checked_field(name, as_money, **options)
+    return checked_field(name, as_money, eq=as_written, **options)
 
 
 def money_or_none(name: str) -> Any:
     """Field for an amount of at least 0, or None."""
-    return checked_field(name, optional(as_money), default=None)
+    return checked_field(name, optional(as_money), default=None, eq=as_written)
 
 
 def percent_or_none(name: str) -> Any:
@@ -90,4 +103,4 @@ def mapping_field(name: str, check: Callable[[str, Any], Any]) -> Any:
             raise InputError(name, "a mapping from names to values", value)
         return FixedMapping({as_text(name, key): check(name, item) for key, item in value.items()})
 
-    return attrs.field(converter=convert, factory=FixedMapping)
+    return attrs.field(converter=convert, factory=FixedMapping, eq=as_written)

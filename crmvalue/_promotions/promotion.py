@@ -24,6 +24,7 @@ from crmvalue._core.values import checked_field, count_field, of_class, optional
 from crmvalue._promotions.fields import (
     WEEKDAYS,
     as_hours,
+    as_written,
     count_or_none,
     currency_or_none,
     mapping_field,
@@ -212,7 +213,7 @@ class Promotion:
     get_items: Items | None = _items_field("get_items")
     sets: tuple[Items, ...] = attrs.field(converter=_sets, default=())
     bundle_total: int | Decimal | None = money_or_none("bundle_total")
-    steps: tuple[tuple[Any, Any], ...] = attrs.field(converter=_steps, default=())
+    steps: tuple[tuple[Any, Any], ...] = attrs.field(converter=_steps, eq=as_written, default=())
     steps_in: Literal["percent", "amount"] = "percent"
     gift_product: str = checked_field("gift_product", as_text, default="")
     gift_value: int | Decimal | None = money_or_none("gift_value")

@@ -393,6 +393,12 @@ class TestArrayField:
         assert "gaps=None" in shown
         assert len(shown) < 200
 
+    def test_long_lists_of_texts_are_shown_short(self):
+        checked = profiles.check_names(["Ann"] * 10_000, ["Ann"])
+        assert "name=('Ann', 'Ann', 'Ann', ..., 'Ann', 'Ann', 'Ann')" in repr(checked)
+        assert len(repr(checked)) < 300
+        assert "name=('Ann', 'Ann')" in repr(profiles.check_names(["Ann", "Ann"], ["Ann"]))
+
     def test_evolve_keeps_what_is_not_changed(self):
         value = Columns(number=[1, 2], gaps=[np.nan])
         changed = attrs.evolve(value, number=[3])
@@ -475,6 +481,14 @@ class TestPublicValues:
                     array.flags.writeable = True
             with pytest.raises(attrs.exceptions.FrozenInstanceError):
                 setattr(twin, attrs.fields(cls)[0].name, None)
+
+    @pytest.mark.parametrize("cls", each_class())
+    def test_values_with_arrays_equal_no_array(self, cls):
+        for value, array in itertools.product(values_of(cls), ([1, 2], [], "ann", [None], [[1.0, 2.0]], 5)):
+            if arrays_of(value):
+                assert (value == np.array(array)) is False
+                assert (np.array(array) == value) is False
+                assert (value != np.array(array)) is True
 
     def test_mappings_inside_cannot_be_changed(self):
         open_ones = {

@@ -140,12 +140,30 @@ class TestSplitBudget:
         assert split.spend.tolist() == [0]
         assert "No channel reaches the ratio of 3" in split.conclusion
 
+    @pytest.mark.parametrize(
+        ("value", "most", "advice"),
+        [(200, None, "Spend nothing, or lower the target."), (200, 0, "Spend nothing."), (50, None, "Spend nothing.")],
+    )
+    def test_the_target_is_lowered_where_that_helps(self, value, most, advice):
+        """At a ratio below 1 no target is low enough, and a channel that takes no money takes none at any target."""
+        split = split_budget(100, spend=[100], n_new=[1], value=value, target_ratio=3, keep="each", most=most)
+        assert split.conclusion == f"No channel reaches the ratio of 3. {advice}"
+
+    @pytest.mark.parametrize("keep", ["total", "each"])
+    def test_a_limit_next_to_the_ratio_is_a_limit(self, keep):
+        """At its largest spend the mean ratio of the channel is the target, or just above, and the next unit below."""
+        for most in (4_000, 3_999):
+            world = {"spend": [1000], "n_new": [60], "value": 100, "elasticity": 0.5, "most": most}
+            split = split_budget(10_000, **world, target_ratio=3, keep=keep)
+            assert split.spend[0] == most
+            assert split.conclusion.endswith("of the budget is left: no channel can take more.")
+
     def test_money_that_a_channel_cannot_take_is_not_said_not_to_pay(self):
         """The next unit of money would bring ten times itself, if the channel could take it."""
         split = split_budget(1_000, spend=[100], n_new=[10], value=[100], target_ratio=3, keep="each", most=500)
         assert (split.next_ratio[0], split.unspent) == (10, 500)
         assert split.conclusion.endswith("500.00 of the budget is left: no channel can take more.")
-        none = attrs.evolve(split, spend=[0.0], unspent=1_000.0)
+        none = attrs.evolve(split, spend=[0.0], most=[0.0], unspent=1_000.0)
         assert none.conclusion == "No channel can take a cent at the ratio of 3. Spend nothing."
         assert none._parts().title == "No channel can take a cent at the ratio of 3: spend nothing"
 
@@ -287,9 +305,10 @@ def test_single_numbers_are_checked_before_the_channels_are_read(name, value):
     [
         ({"spend": [5.0, -5.0]}, "spend.*>= 0; got -5.0 at index 1"),
         ({"spend": [5e-324, 750.0]}, "spend.*0, or at least a cent"),
-        ({"spend": [1e300, 250.0]}, "budget.*the sum of `spend` and `unspent`"),
+        ({"spend": [1e300, 250.0], "most": [1e300, 250.0]}, "budget.*the sum of `spend` and `unspent`"),
         ({"unspent": 1.0}, "budget.*the sum of `spend` and `unspent`"),
         ({"spend_now": [-1.0, 100.0]}, "spend_now.*>= 0"),
+        ({"most": [750.0, 249.0]}, "spend.*at most `most`; got 250.0 at index 1"),
         ({"n_new": [-1.0, 10.0]}, "n_new.*>= 0"),
         ({"acquisition_cost": [-1.0, 10.0]}, "acquisition_cost.*>= 0"),
         ({"ratio": [-1.0, np.nan]}, "ratio.*>= 0"),
@@ -297,7 +316,7 @@ def test_single_numbers_are_checked_before_the_channels_are_read(name, value):
     ],
 )
 def test_contradictions_are_refused(changes, named):
-    columns = {"spend_now": [500.0, 100.0], "spend": [500.0, 250.0], "n_new": [10.0, 10.0]}
+    columns = {"spend_now": [500.0, 100.0], "spend": [500.0, 250.0], "most": [750.0, 250.0], "n_new": [10.0, 10.0]}
     columns |= {"acquisition_cost": [50.0, 25.0], "ratio": [4.0, 8.0], "next_ratio": [2.0, np.inf]}
     whole = {"channels": ["ads", "mail"], "budget": 750.004, "unspent": 0.0, "value": 4000.0, "target_ratio": 3.0}
     assert BudgetSplit(**columns, **whole).total_ratio == pytest.approx(4000 / 750)

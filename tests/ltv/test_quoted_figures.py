@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Context, localcontext
 
 import pytest
 
@@ -84,6 +85,8 @@ class TestCheckQuotedFigures:
     def test_decimals_of_any_size(self, quoted, own, verdict):
         texts = {name: ["x"] for name in ("name", "claim", "unit", "source")}
         assert QuotedFigureChecks(**texts, low=[quoted], high=[quoted], own=[own]).verdict == (verdict,)
+        with localcontext(Context(prec=2)):  # of the host
+            assert QuotedFigureChecks(**texts, low=[quoted], high=[quoted], own=[own]).verdict == (verdict,)
 
     def test_five_points_to_all_customers_need_a_discount(self):
         with pytest.raises(InputError, match="five points more keep all"):

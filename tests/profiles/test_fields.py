@@ -81,12 +81,26 @@ class TestChooseValues:
             ({"value": ["x", np.inf]}, "value"),
             ({"value": [b"x", "y"]}, "value"),
             ({"profiles": 3}, "profiles"),
+            ({"source": ["web", Decimal(1)]}, "source"),
+            ({"choose": "most_trusted", "trust": ["web"], "source": [{}, {}]}, "source"),
         ],
     )
     def test_rejections(self, change, name):
         with pytest.raises(InputError) as caught:
             choose_values(**{"profiles": PROFILES, "record": [0, 1], "value": ["x", "y"], "choose": "first", **change})
         assert caught.value.name == name
+
+    @pytest.mark.parametrize(("source", "chosen"), [(["web", None], ["web", ""]), ([None, None], ["", ""])])
+    def test_a_source_may_be_missing(self, source, chosen):
+        """Records 0 and 3 are two customers."""
+        field = choose_values(PROFILES, [0, 3], ["x", "y"], choose="most_trusted", source=source, trust=["shop"])
+        assert field.value.tolist() == ["x", "y"]
+        assert field.source.tolist() == chosen
+
+    def test_a_missing_source_comes_after_all_that_are_trusted(self):
+        one = resolve_profiles([1, 2], {"card": ["a", "a"]}, ["card"])
+        field = choose_values(one, [1, 2], ["x", "y"], choose="most_trusted", source=[None, "web"], trust=["web"])
+        assert (field.value.tolist(), field.source.tolist()) == (["y"], ["web"])
 
     def test_decimals_are_refused_before_the_choice(self):
         """Also one that would not be chosen: the rule does not hang on the other rows."""

@@ -221,6 +221,13 @@ class TestExplain:
                     ]
                     assert {value.lower() for value in values} == {step.value.lower()}
 
+    def test_takes_no_quadratic_time(self):
+        n = 5_000
+        one = resolve_profiles(range(n), {"card": ["a"] * n}, ["card"], most_sharing=n, most_records=n)
+        start = time.process_time()
+        assert len(one.explain(0, n - 1)) == 1
+        assert time.process_time() - start < 0.15
+
 
 class TestUndo:
     """Undoing a merge restores what was there before the record that caused it."""

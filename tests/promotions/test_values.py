@@ -7,7 +7,17 @@ from decimal import Decimal
 import pytest
 
 from crmvalue.errors import InputError
-from crmvalue.promotions import Caps, Cart, CartLine, Items, Promotion, Rejected, best_price
+from crmvalue.promotions import (
+    Caps,
+    Cart,
+    CartHistory,
+    CartLine,
+    Items,
+    Promotion,
+    Rejected,
+    best_price,
+    compare_promotions,
+)
 
 LINE = CartLine(id="1", product="soap", unit_price=250)
 
@@ -52,6 +62,50 @@ class TestCart:
 
 
 PERCENT, GIFT = Promotion.percent, Promotion.gift
+
+
+def with_amount(amount):
+    """Give values with one amount, in each place where one can be."""
+    line = {"id": "1", "product": "soap"}
+    yield CartLine(**line, unit_price=amount)
+    yield CartLine(**line, unit_price=1, unit_cost=amount)
+    yield Cart(lines=[LINE], currency="UAH", delivery_price=amount)
+    for name in ("line_amount", "order_amount"):
+        yield Caps(**{name: amount})
+    for name in ("brand_amount", "product_amount", "floor_price"):
+        yield Caps(**{name: {"soap": amount}})
+    yield Promotion.amount("a", amount)
+    yield Promotion.gift("a", "mini", amount)
+    yield Promotion.bundle("a", total=amount, amount_off="0.01")
+    yield Promotion.threshold("a", {amount: 10})
+    yield Promotion.threshold("a", {"9.00": amount}, steps_in="amount")
+    yield Promotion(id="a", benefit="fixed_price", price=amount)
+    for name in ("min_amount", "max_discount", "budget_left"):
+        yield PERCENT("a", 10, **{name: amount})
+
+
+class TestAmounts:
+    """5 is 0.05, and "5" is 5.00."""
+
+    def test_minor_units_equal_no_units(self):
+        for minor, text, same in zip(with_amount(5), with_amount("5"), with_amount("5.00"), strict=True):
+            assert minor != text
+            assert (text, hash(text)) == (same, hash(same))
+
+    def test_zero_is_zero(self):
+        assert PERCENT("a", 10, min_amount="0.00") == PERCENT("a", 10)
+
+    def test_true_is_no_quantity_after_a_one(self):
+        history = {"cart": [1], "product": ["soap"], "unit_price": ["9.00"], "currency": "UAH"}
+        compare_promotions(CartHistory(**history, quantity=[1]), [], [])
+        with pytest.raises(InputError, match="`quantity` must be numeric; got True"):
+            compare_promotions(CartHistory(**history, quantity=[True]), [], [])
+
+    @pytest.mark.parametrize("amounts", [(5, "5"), ("5", 5), (5, Decimal(5))])
+    def test_a_price_does_not_hang_on_promotions_before(self, amounts):
+        cart = Cart(lines=[CartLine(id="1", product="soap", unit_price="10.00")], currency="UAH")
+        totals = [best_price(cart, [Promotion.amount("a", amount)]).total for amount in amounts]
+        assert totals == [995 if amount == 5 and isinstance(amount, int) else 500 for amount in amounts]
 
 
 class TestPromotion:

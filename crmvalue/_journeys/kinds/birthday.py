@@ -10,8 +10,8 @@ import numpy as np
 from crmvalue._core.calendar import LEAP_DAY_POLICIES, LeapDayPolicy, anniversary
 from crmvalue._core.checks import as_days, as_whole_number, require_choice
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field
-from crmvalue._journeys.context import Candidates
+from crmvalue._core.values import checked_field, of_class
+from crmvalue._journeys.context import Candidates, Context
 from crmvalue._journeys.fields import (
     CATCH_UP_DAYS,
     channels_field,
@@ -29,7 +29,6 @@ from crmvalue._journeys.moments import NEVER, at_hour
 from crmvalue._journeys.offers import Offer
 
 if TYPE_CHECKING:
-    from crmvalue._journeys.context import Context
     from crmvalue.typing import ArrayLike, Dates
 
 __all__ = ["AnniversaryMessage", "BirthdayJourney"]
@@ -164,6 +163,7 @@ class BirthdayJourney:
 
         :meta private:
         """
+        of_class(Context)("context", context)
         date = context.date(self.date)
         first = context.today - np.timedelta64(self.catch_up_days, "D")
         rows, days = [], []

@@ -27,13 +27,14 @@ from crmvalue._core.values import (
     date_table,
     hand_over,
     label_column,
+    of_class,
     optional,
     require_columns,
     stay_frozen,
     tuple_of,
     whole_table,
 )
-from crmvalue._journeys.context import Candidates
+from crmvalue._journeys.context import Candidates, Context
 from crmvalue._journeys.fields import (
     CATCH_UP_DAYS,
     channels_field,
@@ -53,7 +54,6 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._journeys.context import Context
     from crmvalue.typing import ArrayLike, Dates, Integers
 
 __all__ = ["Cascade", "CascadeDue", "CascadeState", "CascadeSteps"]
@@ -302,6 +302,7 @@ class Cascade:
 
         :meta private:
         """
+        of_class(Context)("context", context)
         last = self._last_purchases(context)
         rows = np.nonzero(~np.isnat(last))[0]
         late = self.catch_up_days

@@ -18,6 +18,7 @@ from crmvalue._core.values import (
     FixedMapping,
     checked_field,
     hand_over,
+    of_class,
     optional,
 )
 from crmvalue._journeys.context import Candidates, Context
@@ -210,6 +211,7 @@ class Journey:
 
         :meta private:
         """
+        of_class(Context)("context", context)
         past = self._past(context)
         row, entered = self._admitted(context, past)
         first = self._first(context)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_positive, as_whole_number
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field
-from crmvalue._journeys.context import Candidates
+from crmvalue._core.values import checked_field, of_class
+from crmvalue._journeys.context import Candidates, Context
 from crmvalue._journeys.fields import (
     CATCH_UP_DAYS,
     channels_field,
@@ -27,9 +27,6 @@ from crmvalue._journeys.fields import (
 )
 from crmvalue._journeys.offers import Offer
 from crmvalue.errors import InputError
-
-if TYPE_CHECKING:
-    from crmvalue._journeys.context import Context
 
 __all__ = ["TriggerJourney"]
 
@@ -163,6 +160,7 @@ class TriggerJourney:
 
         :meta private:
         """
+        of_class(Context)("context", context)
         row, time = context.events_of(self.event)
         hours = np.timedelta64(round(self.wait_hours * 3600), "s")
         days = np.timedelta64(self.wait_days, "D")

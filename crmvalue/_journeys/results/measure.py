@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -75,6 +75,7 @@ class Instants(NamedTuple):
 
 _PERIODS = {"day": "D", "month": "M", "year": "Y"}
 _MOST_ROWS = 100_000
+_MOST_FIGURES = 60  # of a sum of costs
 
 
 def journey_results(
@@ -360,7 +361,8 @@ def _contacts(costs: dict[str, Decimal], channel: npt.NDArray[np.str_], cell: In
     if lost:
         raise InputError("contact_cost", "one for each channel of the messages", lost[0], hint="0 for a free one")
     price = [costs.get(name, costs.get("*", Decimal(0))) for name in names.tolist()] or [Decimal(0)]
-    return np.array([float(sum((n * p for n, p in zip(row, price, strict=True)), Decimal(0))) for row in table])
+    with localcontext(Context(prec=_MOST_FIGURES)):  # whatever the host has set
+        return np.array([float(sum((n * p for n, p in zip(row, price, strict=True)), Decimal(0))) for row in table])
 
 
 def _segments(customer: ArrayLike | None, segment: ArrayLike | None) -> tuple[Any, Any] | None:

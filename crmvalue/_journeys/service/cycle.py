@@ -32,7 +32,7 @@ from crmvalue._core.values import (
     stay_frozen,
     whole_table,
 )
-from crmvalue._journeys.context import Candidates
+from crmvalue._journeys.context import Candidates, Context
 from crmvalue._journeys.data import Customers, rows_among
 from crmvalue._journeys.fields import (
     channels_field,
@@ -55,7 +55,6 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue._journeys.context import Context
     from crmvalue.typing import ArrayLike, Dates, Integers
 
 __all__ = [
@@ -288,6 +287,7 @@ class ServiceCycle:
 
         :meta private:
         """
+        of_class(Context)("context", context)
         if self.items is None:
             raise InputError("journeys", "a ServiceCycle with its `items`", None, hint="without them, use `due`")
         items, today = self.items, context.today

@@ -607,7 +607,7 @@ def _from_key(key: Any, *, currency: str, categories: Any) -> Cart:
     )
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=200_000, typed=True)  # True is no quantity, although it equals 1
 def _line(i: int, product: Any, price: Any, quantity: Any, brand: Any, cost: Any, categories: Any) -> CartLine:
     return CartLine(
         id=f"{i:06}",

@@ -28,7 +28,7 @@ class TestBudgetSplit:
             "value": 4050.0,
             "target_ratio": 3.0,
         } | changes
-        return ltv.BudgetSplit(**given, budget=np.sum(given["spend"]) + given["unspent"])
+        return ltv.BudgetSplit(**given, most=given["spend"], budget=np.sum(given["spend"]) + given["unspent"])
 
     def test_rows(self):
         found = self.split()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 
 import attrs
 import numpy as np
@@ -314,6 +314,14 @@ class TestRows:
         assert (found.contact_cost[0], found.margin[0], found.benefit[0], found.net[0]) == (0.5, 2.5, 0.5, 1.5)
         with pytest.raises(InputError, match="contact_cost"):
             journey_results(past, None, sold, as_of="2024-06-30", contact_cost={"email": 0.1})
+
+    @pytest.mark.parametrize("figures", [1, 3, 28])
+    def test_costs_do_not_hang_on_the_decimals_of_the_host(self, figures):
+        past = history([(n, "a", "email", "2024-05-01") for n in range(123)])
+        sold = Orders(customer=[2], time=["2024-05-02"], revenue=[10], margin=0.25)
+        with localcontext(Context(prec=figures)):
+            found = journey_results(past, None, sold, as_of="2024-06-30", contact_cost="0.0567")
+        assert found.contact_cost[0] == 6.9741  # 123 * 0.0567
 
     def test_logs_end(self):
         past = history([(1, "a", "e", "2024-05-01"), (1, "a", "e", "2024-05-30"), (1, "a", "e", "2024-06-02")])
