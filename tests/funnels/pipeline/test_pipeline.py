@@ -402,7 +402,7 @@ class TestForecastCalibration:
         assert np.mean(np.array(wrong) < 0.05) > 0.9
 
     def test_sure_and_even_forecasts(self):
-        sure = forecast_calibration([1.0, 0.5], [False, True])
+        sure = forecast_calibration([1.0, 1.0], [False, True])
         assert sure.p_value == sure.p_value_total == 0
         even = forecast_calibration([0.5, 0.5, 1.0], [False, True, True])
         assert math.isnan(even.p_value)
@@ -455,14 +455,21 @@ class TestForecastCalibration:
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 7]).p_value_amount == 0
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0]).p_value_amount == 1
         assert forecast_calibration([0.5, 0.0], [1, 1], amount=[5, 0.01]).p_value_amount == 0
-        assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0.01]).p_value_amount == 0
 
     @pytest.mark.parametrize(("p", "won"), [(1.0, False), (0.0, True)])
     def test_one_impossible_deal_among_very_many(self, p, won):
+        """It shows that single forecasts are wrong, and says nothing of a total that fits."""
         rng = np.random.default_rng(4)
         even, amount = np.arange(5000) % 2 == 0, np.append(rng.lognormal(5, 2, 5000), 0.5)
         found = forecast_calibration(np.append(np.full(5000, 0.5), p), np.append(even, won), amount=amount)
-        assert (found.p_value_amount, found.p_value_total) == (0, 0)
+        n_won = 2500 + won
+        tails = stats.binom.cdf(n_won - (p == 1), 5000, 0.5), stats.binom.sf(n_won - 1 - (p == 1), 5000, 0.5)
+        assert found.p_value == 0
+        assert found.p_value_total == pytest.approx(min(1, 2 * min(tails)))
+        assert found.p_value_amount > 0.01
+        assert "were won, within what chance explains" in found.conclusion
+        assert "The single probabilities do not fit the results" in found.conclusion
+        assert found._parts().title.startswith("The number of won deals fits, the single forecasts do not")
         free = forecast_calibration(
             np.append(np.full(5000, 0.5), p), np.append(even, won), amount=np.append(amount[:-1], 0)
         )
