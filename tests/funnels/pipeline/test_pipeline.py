@@ -18,6 +18,7 @@ from scipy import stats
 from crmvalue._funnels.pipeline.forecast import forecast_pipeline
 from crmvalue._funnels.pipeline.forecast_calibration import forecast_calibration
 from crmvalue._funnels.pipeline.stage_probabilities import StageProbabilities, pipeline_velocity, stage_probabilities
+from crmvalue._funnels.pipeline.work import require_little_work
 from crmvalue.errors import InputError
 
 chances = st.sampled_from([0.0, 0.25, 0.5, 0.9, 1.0]) | st.floats(0.001, 0.999)
@@ -560,6 +561,20 @@ def test_the_work_of_pairs_and_of_a_lattice_for_few_deals_is_limited(n_groups, m
     with pytest.raises(InputError, match="`by` must be months or groups whose distributions take some 10 seconds"):
         forecast_pipeline(**columns, prob_won=np.full(len(columns["by"]), 0.5), method=method)
     assert time.process_time() - begun < 1.0
+
+
+@pytest.mark.parametrize(
+    ("n_deals", "prob"),
+    [
+        (17, 1.0),  # sure deals are not open
+        (10, 0.5),  # 1,024 totals are counted one by one, not on the exact lattice of a million units
+    ],
+)
+def test_groups_that_cost_little_are_not_refused(n_deals, prob):
+    n = 3001 * n_deals
+    require_little_work(
+        "by", np.arange(n) % 3001, np.where(np.arange(n) < 3001, 999.01, 1000.0), np.full(n, prob), "auto"
+    )
 
 
 def test_the_work_of_parts_that_become_one_lattice_after_all_is_limited():
