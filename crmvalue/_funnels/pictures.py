@@ -242,6 +242,8 @@ def times_parts(steps: tuple[str, ...], prob: Floats, days: Floats, counts: tupl
     first, usual, last = days[:, 0], days[:, middle], days[:, -1]
     moved, stayed = counts
     n_on, n_at = np.append(moved, moved[-1]), np.append(moved + stayed, moved[0] + stayed[0])
+    if not n_at.any():
+        return nothing("No attempt has entered the funnel")
     part = "half" if abs(share[middle] - 0.5) < _SAME else shown(share[middle], "share")
     length = np.where(n_at[:-1] > 0, usual[:-1], -1.0)
     slowest = int(np.argmax(length))

@@ -617,6 +617,10 @@ class TestTimeInStage:
         with pytest.raises(InputError, match="at least one probability"):
             attrs.evolve(time_in_stage(result), **empty)
 
+    def test_the_picture_says_that_nobody_entered(self):
+        times = time_in_stage(run([(1, "b", 0.0)], ["a", "b"], absent="allow"))
+        assert times._parts().title == "No attempt has entered the funnel"
+
     def test_freireich(self):
         """6-MP, oracles.md: survival .8571 .8067 .7529 .6902 .6275 .5378 .4482 at 6, 7, 10, 13, 16, 22, 23."""
         log = []
