@@ -618,7 +618,7 @@ class TestTimeInStage:
             attrs.evolve(time_in_stage(result), **empty)
 
     def test_the_picture_says_that_nobody_entered(self):
-        times = time_in_stage(run([(1, "b", 0.0)], ["a", "b"], absent="allow"))
+        times = time_in_stage(run([(1, "b", 0.0)], ["a", "b"]))
         assert times._parts().title == "No attempt has entered the funnel"
 
     def test_freireich(self):
