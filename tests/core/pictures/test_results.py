@@ -318,6 +318,34 @@ class TestMany:
     def test_what_is_not_drawn_is_counted(self, make, said):
         assert make()._parts().x.title.endswith(said)
 
+    def test_both_cohorts_of_the_title_are_drawn_and_those_of_known_times(self):
+        time = np.concatenate([np.full(20 * 22, 90.0), np.tile(np.arange(1.0, 21), 8)])
+        left, cohort = time < 90, np.concatenate([np.arange(440) % 22, 22 + np.arange(160) // 20])
+        found = cohorts.compare_survival(time, left, cohort)._parts()
+        drawn = dict(zip(found.columns["cohort"].tolist(), found.columns["value"].tolist(), strict=True))
+        better, worse = found.title.removesuffix(" in the time that customers stay").split(" is ahead of ")
+        assert (better in drawn, worse in drawn, drawn[worse]) == (True, True, 10.5)
+        assert sum(value == 10.5 for value in drawn.values()) == 8
+        assert found.x.title.endswith("; 18 of 30 cohorts")
+
+    def test_cohorts_and_ages_that_are_not_drawn_are_counted(self):
+        weeks = MONDAY + 7 * np.arange(30)
+        found = cohorts.retention_triangle(range(30), weeks, period="week", as_of=weeks[-1] + 6)._parts()
+        assert found.x.title.endswith("; 13 of 30 ages, the first")
+        assert found.y.title.endswith("; 18 of 30 cohorts, the last")
+
+    def test_the_last_day_of_the_title_is_drawn(self):
+        found = cohorts.n_day_retention([1], [MONDAY], range(99), kind="day", as_of=MONDAY + 44)._parts()
+        assert found.title == "100 % of the customers come back on day 0, 0 % on day 44"
+        assert "44" in found.columns["days"].tolist()
+
+    def test_who_never_bought_does_not_buy_again(self):
+        signups = ([1, 2], ["2024-01-05", "2024-01-20"])
+        found = cohorts.retention_triangle([1], ["2024-02-03"], period="month", as_of="2024-02-29", start=signups)
+        title, data = parts(found)
+        assert title == "In the month after that of their start, 50 % of the customers buy"
+        assert data["retention"].tolist() == [0, 0.5]
+
     def test_a_channel_of_the_title_is_drawn(self):
         found = many_returns()._parts()
         assert found.title.startswith("c29 costs 500 more than it brings")
