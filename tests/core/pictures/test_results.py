@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from crmvalue import attribution, cohorts, experiments, funnels, journey_map, journeys, ltv, metrics, models
+from crmvalue._promotions.uses.pictures import discounts_parts
 from crmvalue.loyalty import MemberEffect, ProgrammeCosts, ReferredValue, programme_liability
 from crmvalue.segmentation import Migration, RfmScores, customer_share, lorenz_curve, summarise_segments
 from tests.core.pictures.awkward import attempts, results
@@ -333,6 +334,12 @@ class TestMany:
         found = cohorts.retention_triangle(range(30), weeks, period="week", as_of=weeks[-1] + 6)._parts()
         assert found.x.title.endswith("; 13 of 30 ages, the first")
         assert found.y.title.endswith("; 18 of 30 cohorts, the last")
+
+    def test_promotions_that_are_not_drawn_are_counted(self):
+        taken_off = np.arange(40)
+        found = discounts_parts(taken_off.astype(str), taken_off, taken_off, 0, 0)
+        assert found.x.title.endswith("; 15 of 40 promotions")
+        assert found.columns["promotion"].tolist() == [str(k) for k in range(39, 24, -1)]
 
     def test_the_last_day_of_the_title_is_drawn(self):
         found = cohorts.n_day_retention([1], [MONDAY], range(99), kind="day", as_of=MONDAY + 44)._parts()
