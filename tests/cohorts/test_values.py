@@ -70,7 +70,8 @@ def test_what_just_fits_is_taken():
     assert a_value("CohortLtv", payback=[2.0, math.nan]).payback[0] == 2
     assert a_value("RetentionProjection", holdout_actual=[[100.0]]).holdout_actual[0, 0] == 100
     given = {"period": "month", "as_of": "2024-01-31", "cohort": ["2024-01-01"], "size": [1], "active": [[1]]}
-    assert cohorts.RetentionTriangle(**given, revenue=None).n_duplicates == 0
+    found = cohorts.RetentionTriangle(**given, revenue=None)
+    assert (found.n_duplicates, found.n_duplicates_kept) == (0, 0)
 
 
 def test_what_the_room_makes_passes():
