@@ -103,7 +103,7 @@ def scores_parts(r_score: Integers, f_score: Integers, n_bins: int) -> Parts:
     scores = np.arange(1, n_bins + 1)
     cells = (r.astype(np.int64) - 1) * n_bins + f - 1
     table = np.bincount(cells, minlength=n_bins * n_bins).reshape(n_bins, n_bins)
-    n_asleep = int(table[np.ix_(scores <= 0.4 * n_bins, scores > 0.6 * n_bins)].sum())
+    n_asleep = int(table[np.ix_(scores <= max(0.4 * n_bins, 1), scores > 0.6 * n_bins)].sum())
     title = "No customer who bought often has been silent for long"
     if n_asleep:
         share = shown(n_asleep / len(r), "share")

@@ -374,6 +374,10 @@ class TestMany:
         assert found.title == "r19 is the best by revenue with a probability of 45 %"
         assert "r19" in found.columns["label"].tolist()
 
+    def test_the_worst_of_two_scores_has_been_silent_for_long(self):
+        scores = RfmScores(r_score=[1, 1, 2, 2], f_score=[2, 1, 2, 1], m_score=[1] * 4, n_bins=2)
+        assert parts(scores)[0].startswith("25 % of the customers bought often, but not lately")
+
     def test_the_weakest_steps_of_groups(self):
         counts = [[100, 50 - k % 40, 10] for k in range(100)]
         found = funnels.funnel_conversion(counts, funnel=["a", "b", "c"], by=[f"g{k}" for k in range(100)])
