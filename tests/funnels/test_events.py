@@ -617,6 +617,18 @@ class TestTimeInStage:
         with pytest.raises(InputError, match="at least one probability"):
             attrs.evolve(time_in_stage(result), **empty)
 
+    @pytest.mark.parametrize("order", ["ordered", "strict", "any", "stages"])
+    def test_parts_of_a_day_and_no_time_at_all(self, order):
+        log = [(1, "a", 0.0), (1, "b", 0.25), (2, "a", 0.0), (2, "b", 0.0), (2, "c", 0.0)]
+        times = time_in_stage(run(log, ["a", "b", "c"], order=order), prob=[0.5, 0.75])
+        assert times.time_in_stage.tolist() == [[0.0, 0.25], [0.0, np.inf]]
+        assert times.time_to_convert.tolist() == [0.0, np.inf]
+
+    def test_a_skipped_stage_takes_no_time(self):
+        log = [(1, "a", 0.0), (1, "c", 3.0), (2, "a", 0.0), (2, "b", 1.0), (2, "c", 3.0)]
+        times = time_in_stage(run(log, ["a", "b", "c"], order="stages"), prob=[0.5, 0.75])
+        assert times.time_in_stage.tolist() == [[1.0, 3.0], [0.0, 2.0]]
+
     def test_the_picture_says_that_nobody_entered(self):
         times = time_in_stage(run([(1, "b", 0.0)], ["a", "b"]))
         assert times._parts().title == "No attempt has entered the funnel"
