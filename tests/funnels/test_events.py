@@ -274,6 +274,16 @@ class TestFunnelFromEvents:
         assert one._parts().title == "The 1 attempt whose window is over converted"
         assert one.conclusion.endswith("The 1 attempt whose window is over converted: none was lost at any step.")
 
+    def test_a_step_that_all_passed_is_not_the_weakest(self):
+        log = [(1, "a", 0.0), (1, "b", 1.0), (1, "c", 1.5), (2, "a", 0.0), (2, "b", 1.0)]
+        result = run(log, ["a", "b", "c"], window=2, as_of=10)
+        assert result.conclusion.endswith("50.0% converted; the weakest step is b to c (50.0%).")
+
+    def test_who_converted_is_not_lost(self):
+        result = run([(1, "a", 0.0), (1, "b", 1.0)], ["a", "b"])
+        with pytest.raises(InputError, match="`is_lost` must be False where the last stage was reached"):
+            attrs.evolve(result, is_lost=[True])
+
     def test_no_duplicates_unless_said(self):
         result = run([(1, "a", 0.0), (1, "b", 1.0)], ["a", "b"])
         fields = {field.name: getattr(result, field.name) for field in attrs.fields(type(result))}

@@ -312,7 +312,7 @@ class TestFitLeadScore:
         found = fit_lead_score(frame, won, **options, rng=np.random.default_rng(1))
         assert found == fit_lead_score(plain, won, **options, rng=np.random.default_rng(1))
         assert found.prob_won(frame).tolist() == found.prob_won(plain).tolist()
-        with pytest.raises(InputError, match="`X` must be numeric; got .*dates or durations in the column 'day'"):
+        with pytest.raises(InputError, match=r"`X` must be numeric; got .*dates or durations in the column 'day'"):
             fit_lead_score(frame, won, rng=rng)
 
     @pytest.mark.parametrize("penalty", [0.01, 1.0, 100.0])
