@@ -87,13 +87,14 @@ def groups_parts(
     low, high = (np.asarray(end).ravel() for end in interval)
     flat = rate.ravel()
     is_weakest = (np.arange(k) == np.asarray(weakest)[:, np.newaxis]).ravel()
-    kept = np.arange(len(steps)) if len(steps) <= _MOST_ROWS else np.nonzero(is_weakest)[0]
-    if len(kept) > _MOST_ROWS:  # the weakest steps of all, in the order of the groups
-        worst = np.argsort(np.where(np.isnan(flat[kept]), np.inf, flat[kept]), kind="stable")[:_MOST_ROWS]
-        kept = kept[np.sort(worst)]
-    rest = of_all(len(kept), len(steps), "steps, the weakest")
     overall = np.where(np.isnan(rate).any(axis=1), 0.0, np.prod(rate, axis=1))
     best = np.nonzero(overall >= overall.max() * (1 - _SAME))[0]
+    kept = np.arange(len(steps)) if len(steps) <= _MOST_ROWS else np.nonzero(is_weakest)[0]
+    if len(kept) > _MOST_ROWS:  # that of the group of the title and the weakest of all, in the order of the groups
+        others = (kept // k != best[0]) if len(best) == 1 else np.zeros(len(kept), dtype=bool)
+        first = np.lexsort((np.where(np.isnan(flat[kept]), np.inf, flat[kept]), others))[:_MOST_ROWS]
+        kept = kept[np.sort(first)]
+    rest = of_all(len(kept), len(steps), "steps, the weakest")
     title = f"{cut(groups[best[0]])} brings the largest share of its prospects to {cut(stages[-1])}"
     if overall.max() == 0:
         title = f"Nobody reached {cut(stages[-1])}"

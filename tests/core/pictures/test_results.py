@@ -353,6 +353,12 @@ class TestMany:
         assert title == "In the month after that of their start, 50 % of the customers buy"
         assert data["retention"].tolist() == [0, 0.5]
 
+    def test_a_group_of_the_title_is_drawn(self):
+        counts = [[100, 50 - k, 20] for k in range(30)] + [[100, 99, 98]]
+        found = funnels.funnel_conversion(counts, funnel=["a", "b", "c"], by=[f"g{k}" for k in range(31)])._parts()
+        assert found.title.startswith("g30 brings the largest share")
+        assert found.columns["step"].tolist() == [*(f"g{k}: to b" for k in range(15, 30)), "g30: to c"]
+
     def test_a_channel_of_the_title_is_drawn(self):
         found = many_returns()._parts()
         assert found.title.startswith("c29 costs 500 more than it brings")
