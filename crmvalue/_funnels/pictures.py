@@ -254,6 +254,7 @@ def times_parts(steps: tuple[str, ...], prob: Floats, days: Floats, counts: tupl
     kept = np.arange(len(steps))
     if len(steps) > _MOST_STEPS:
         kept = np.sort(np.append(np.argsort(-length, kind="stable")[: _MOST_STEPS - 1], len(steps) - 1))
+    rest = of_all(len(kept) - 1, len(steps) - 1, "steps, the longest")
     finite = days[kept][np.isfinite(days[kept])]
     end = 1.15 * float(finite.max(initial=0.0)) or 1.0
     ends = np.where(np.isfinite(first), np.minimum(last, end), np.nan)[kept]  # what was not seen goes to the edge
@@ -273,7 +274,7 @@ def times_parts(steps: tuple[str, ...], prob: Floats, days: Floats, counts: tupl
         layers.insert(0, Layer(mark="interval", y="step", low="low", high="high", label=word))
     return Parts(
         title=title,
-        x=Axis(title="Days", low=0, high=wide),
+        x=Axis(title=f"Days{rest}", low=0, high=wide),
         y=Axis(title="", form="name"),
         columns={
             "step": np.array(labels),

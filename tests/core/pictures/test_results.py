@@ -11,7 +11,14 @@ import pytest
 from crmvalue import attribution, cohorts, experiments, funnels, journey_map, journeys, ltv, metrics, models
 from crmvalue._promotions.uses.pictures import discounts_parts
 from crmvalue.loyalty import MemberEffect, ProgrammeCosts, ReferredValue, programme_liability
-from crmvalue.segmentation import Migration, RfmScores, customer_share, lorenz_curve, summarise_segments
+from crmvalue.segmentation import (
+    Migration,
+    RfmScores,
+    customer_share,
+    lorenz_curve,
+    migration_matrix,
+    summarise_segments,
+)
 from tests.core.pictures.awkward import attempts, results
 
 FOUND = {"n_matched": 40, "n_others": 70, "level": 0.95}
@@ -290,9 +297,11 @@ class TestMany:
     def test_groups_that_moved(self):
         counts = np.random.default_rng(1).integers(0, 9, (30, 30))
         new, gone = np.arange(30), np.arange(30)[::-1]
-        _, data = parts(Migration(states=[f"s{k}" for k in range(30)], counts=counts, n_new=new, n_gone=gone))
+        title, data = parts(Migration(states=[f"s{k}" for k in range(30)], counts=counts, n_new=new, n_gone=gone))
+        assert title == "The largest move: 29 customers from s0 to gone"
         hidden = counts.sum() + new.sum() + gone.sum() - np.nansum(data["n_customers"])
         size = counts.sum(axis=0) + counts.sum(axis=1) + new + gone
+        size[0] = 9999  # the group of the title has a row of its own
         others = np.argsort(-size, kind="stable")[19:]
         assert hidden == counts[np.ix_(others, others)].sum()  # the one cell without a colour
         assert "11 other groups" in data["before"].tolist()
@@ -352,6 +361,21 @@ class TestMany:
         title, data = parts(found)
         assert title == "In the month after that of their start, 50 % of the customers buy"
         assert data["retention"].tolist() == [0, 0.5]
+
+    def test_a_move_between_small_groups_is_drawn(self):
+        stayed = [f"g{k:02d}" for k in range(25) for _ in range(9)]
+        found = migration_matrix([*stayed, "x", "x", "y"], [*stayed, "y", "y", "y"])._parts()
+        assert found.title == "The largest move: 2 customers from x to y"
+        cell = (np.array(found.columns["before"]) == "x") & (np.array(found.columns["now"]) == "y")
+        assert found.columns["n_customers"][cell].tolist() == [2]
+        gone = migration_matrix([*stayed, "x"], stayed, customer_before=range(226), customer_now=range(225))._parts()
+        assert gone.title == "The largest move: 1 customer from x to gone"
+        assert "x" in gone.columns["before"]
+
+    def test_steps_without_a_row_are_counted(self):
+        days = np.arange(40)
+        found = funnels.funnel_from_events(np.zeros(40), days, MONDAY + days, list(range(40)), as_of=MONDAY + 90)
+        assert funnels.time_in_stage(found)._parts().x.title == "Days; 13 of 39 steps, the longest"
 
     def test_a_group_of_the_title_is_drawn(self):
         counts = [[100, 50 - k, 20] for k in range(30)] + [[100, 99, 98]]
