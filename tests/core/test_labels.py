@@ -515,6 +515,8 @@ class TestSides:
         assert on_its_side(1234.5, 0, 0, "z,") == "1,234"
         assert _compared(-17_080.851, -17_080.854).endswith("-17,080.851 with the calendar, -17,080.854 without it")
         assert [fraction(x) for x in (0, 0.003, 0.456, 0.9997, 1)] == ["0.00", "0.003", "0.46", "0.9997", "1.00"]
+        assert fraction(0.9997, 1.0) == fraction(0.9997, 0.0) == "0.9997"
+        assert (fraction(0.5, 0.9997), fraction(0.5, 0.0), fraction(0.5, 1.0)) == ("0.5000", "0.50", "0.50")
 
     @hypothesis.given(st.floats(0, 1), st.sampled_from([0.01, 0.05, 0.1]))
     def test_every_p_value(self, p, alpha):
