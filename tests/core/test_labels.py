@@ -25,6 +25,7 @@ from crmvalue._core.labels import (
     figures_apart,
     fraction,
     in_percent,
+    listed,
     money,
     on_its_side,
     percent,
@@ -352,6 +353,11 @@ class TestNumbersInSentences:
 def known(kind, **changes):
     """Give the public value of a class with other fields."""
     return attrs.evolve(next(value for value in VALUES if type(value).__name__ == kind), **changes)
+
+
+def test_twenty_names_are_listed_and_more_are_counted():
+    assert listed(range(20)) == ", ".join(map(str, range(20)))
+    assert listed(range(21)) == ", ".join(map(str, range(20))) + " and 1 more"
 
 
 class TestSharesAndIntervals:

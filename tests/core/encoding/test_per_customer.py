@@ -37,6 +37,8 @@ class TestInOrder:
             ordered([0.7], [7])
         with pytest.raises(InputError, match=r"it is without 1, 2, 3 and 1 more: reindex"):
             ordered([0.7], [7], customer=np.array([1, 2, 3, 4]))
+        with pytest.raises(InputError, match=r"it is without 1, 2, 3: reindex"):
+            ordered([0.7], [7], customer=np.array([1, 2, 3]))
         with pytest.raises(InputError, match="there are no identifiers here"):
             ordered([0.7], [7], customer=None)
 
@@ -66,6 +68,8 @@ class TestTerms:
         assert found.tolist() == [0.2, 0.1, 0.2]
         with pytest.raises(InputError, match=r"given for the segment 'b' too.*Hint: 1 more segment without one"):
             as_per_customer("margin", {"c": 0.9}, 3, kind="fraction", segments=segments)
+        ends = as_per_customer("margin", {"a": 0.0, "b": 1.0}, 3, kind="fraction", segments=segments)
+        assert ends.tolist() == [1.0, 0.0, 1.0]
         with pytest.raises(InputError, match=r"in \[0, 1\], also for 'a'"):
             as_per_customer("margin", {"a": 1.1, "b": 0.2}, 3, kind="fraction", segments=segments)
 
@@ -80,6 +84,17 @@ class TestTerms:
             for value in (number, [good[0], number]):
                 with pytest.raises(InputError, match="`x` must be"):
                     as_per_customer("x", value, 2, kind=kind)
+
+    def test_columns_by_identifier(self):
+        column, rows = pd.Series(["a", "b", "c"], index=[3, 5, 7]), Rows(IDS)
+        found = as_segments(column, 3, rows=rows)
+        assert [found.labels[place] for place in found.code] == ["c", "a", "b"]
+        assert as_segments(found, 3) is found
+        assert as_segments(None, 3) is None
+        margin = as_per_customer("margin", pd.Series([0.3, 0.5, 0.7], index=[3, 5, 7]), 3, kind="fraction", rows=rows)
+        assert margin.tolist() == [0.7, 0.3, 0.5]
+        numbers = as_segments(np.array([9, 4, 9]), 3)
+        assert (numbers.labels, numbers.code.tolist()) == ([4, 9], [1, 0, 1])
 
     @pytest.mark.parametrize("empty", ["", None, float("nan"), pd.NaT])
     def test_an_empty_label_is_named(self, empty):
