@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.comparisons import just_below
-from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, apart, as_cells, cut, evenly, nothing, shown
+from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, apart, as_cells, cut, evenly, nothing, of_all, shown
 
 if TYPE_CHECKING:
     from crmvalue.typing import Dates, Floats, Integers, Interval
@@ -21,22 +21,28 @@ _MOST_PAID = 60
 _MOST_DAYS = 40
 
 
-def triangle_parts(period: str, cohort: Dates, size: Integers, retention: Floats) -> Parts:
-    """Draw the share of each cohort that bought at each age; the last cohorts where there are many."""
+def triangle_parts(period: str, cohort: Dates, size: Integers, retention: Floats, *, by_start: bool) -> Parts:
+    """Draw the share of each cohort that bought at each age; the last cohorts where there are many.
+
+    By start, such as a sign-up, a customer may not have bought before, also not at age 0.
+    """
     known = ~np.isnan(retention[:, 1]) if retention.shape[1] > 1 else np.zeros(len(size), dtype=bool)
     title = f"No cohort is older than one {period} yet"
     if known.any():
         share = (retention[known, 1] * size[known]).sum() / size[known].sum()
         title = f"One {period} after the first, {shown(share, 'share')} of the customers buy again"
+        if by_start:
+            title = f"In the {period} after that of their start, {shown(share, 'share')} of the customers buy"
     rates, starts, sizes = retention[-_MOST_COHORTS:, :_MOST_AGES], cohort[-_MOST_COHORTS:], size[-_MOST_COHORTS:]
     names = [f"{_named(start, period)}, {n:,}" for start, n in zip(starts, sizes, strict=True)]
     row, age = (grid.ravel() for grid in np.indices(rates.shape))
     cells = rates.ravel()
-    later = np.where(age > 0, cells, np.nan)  # the first column is always 1 and would take all colours
+    later = np.where((age > 0) | by_start, cells, np.nan)  # a first column of 1 would take all colours
+    n_ages, n_drawn = retention.shape[1], rates.shape[1]
     return Parts(
         title=title,
-        x=Axis(title=f"Age of the cohort [{period}s]", form="name"),
-        y=Axis(title="Cohort and its customers", form="name"),
+        x=Axis(title=f"Age of the cohort [{period}s]{of_all(n_drawn, n_ages, 'ages, the first')}", form="name"),
+        y=Axis(title=f"Cohort and its customers{of_all(len(starts), len(cohort), 'cohorts, the last')}", form="name"),
         columns={
             "cohort": [names[k] for k in row],
             "age": age.astype(str),
@@ -73,7 +79,7 @@ def days_parts(
     title = ", ".join([first.format(" of the customers come back"), *(other.format("") for other in others)])
     naive = np.full(len(rate), np.nan)
     np.divide(retained, eligible + young, out=naive, where=(eligible > 0) & (young > 0))
-    kept, is_open = evenly(len(rate), _MOST_DAYS), math.isinf(span[1].max())
+    kept, is_open = np.unique([*evenly(len(rate), _MOST_DAYS), *ends]), math.isinf(span[1].max())
     columns = {
         "days": np.array(apart(_short(names[k]) for k in kept)),
         "rate": rate[kept],
@@ -190,8 +196,11 @@ def comparison_parts(
     """Draw the retention, or the time that customers stay, of each cohort with its interval.
 
     `clearest` names the better and the worse cohort of the pair that differs most clearly, None where no pair does.
+    Of many cohorts, these two and the best known ones are drawn.
     """
-    kept = np.argsort(np.where(np.isnan(value), np.inf, -value), kind="stable")[:_MOST_COHORTS]
+    order = np.argsort(np.where(np.isnan(value), np.inf, -value), kind="stable")
+    is_named = np.isin(order, [names.index(name) for name in clearest or ()])
+    kept = order[np.sort(np.lexsort((~np.isfinite(value[order]), ~is_named))[:_MOST_COHORTS])]
     figure, low, high = (np.where(np.isfinite(column), column, np.nan)[kept] for column in (value, *ends))
     if not np.isfinite(figure).any():
         return nothing(f"In no cohort the {measure} is known yet")
@@ -203,7 +212,7 @@ def comparison_parts(
     form: Form = "share" if measure.startswith("retention") else "number"
     return Parts(
         title=title,
-        x=Axis(title=f"{measure[:1].upper()}{measure[1:]}", form=form, low=0),
+        x=Axis(title=f"{measure[:1].upper()}{measure[1:]}{of_all(len(kept), len(names), 'cohorts')}", form=form, low=0),
         y=Axis(title="", form="name"),
         columns={"cohort": np.array(names)[kept], "value": figure, "low": low, "high": high},
         layers=[

@@ -191,7 +191,7 @@ class RetentionTriangle(Columns, Pictured):
         require(whole, "active", self.active[:, 0], "the size of the cohort in its first period")
 
     def _parts(self) -> Parts:
-        return triangle_parts(self.period, self.cohort, self.size, self.retention)
+        return triangle_parts(self.period, self.cohort, self.size, self.retention, by_start=self.by_start)
 
     @property
     def age(self) -> Integers:

@@ -87,13 +87,14 @@ def groups_parts(
     low, high = (np.asarray(end).ravel() for end in interval)
     flat = rate.ravel()
     is_weakest = (np.arange(k) == np.asarray(weakest)[:, np.newaxis]).ravel()
-    kept = np.arange(len(steps)) if len(steps) <= _MOST_ROWS else np.nonzero(is_weakest)[0]
-    if len(kept) > _MOST_ROWS:  # the weakest steps of all, in the order of the groups
-        worst = np.argsort(np.where(np.isnan(flat[kept]), np.inf, flat[kept]), kind="stable")[:_MOST_ROWS]
-        kept = kept[np.sort(worst)]
-    rest = of_all(len(kept), len(steps), "steps, the weakest")
     overall = np.where(np.isnan(rate).any(axis=1), 0.0, np.prod(rate, axis=1))
     best = np.nonzero(overall >= overall.max() * (1 - _SAME))[0]
+    kept = np.arange(len(steps)) if len(steps) <= _MOST_ROWS else np.nonzero(is_weakest)[0]
+    if len(kept) > _MOST_ROWS:  # that of the group of the title and the weakest of all, in the order of the groups
+        others = (kept // k != best[0]) if len(best) == 1 else np.zeros(len(kept), dtype=bool)
+        first = np.lexsort((np.where(np.isnan(flat[kept]), np.inf, flat[kept]), others))[:_MOST_ROWS]
+        kept = kept[np.sort(first)]
+    rest = of_all(len(kept), len(steps), "steps, the weakest")
     title = f"{cut(groups[best[0]])} brings the largest share of its prospects to {cut(stages[-1])}"
     if overall.max() == 0:
         title = f"Nobody reached {cut(stages[-1])}"
@@ -242,6 +243,8 @@ def times_parts(steps: tuple[str, ...], prob: Floats, days: Floats, counts: tupl
     first, usual, last = days[:, 0], days[:, middle], days[:, -1]
     moved, stayed = counts
     n_on, n_at = np.append(moved, moved[-1]), np.append(moved + stayed, moved[0] + stayed[0])
+    if not n_at.any():
+        return nothing("No attempt has entered the funnel")
     part = "half" if abs(share[middle] - 0.5) < _SAME else shown(share[middle], "share")
     length = np.where(n_at[:-1] > 0, usual[:-1], -1.0)
     slowest = int(np.argmax(length))
@@ -251,6 +254,7 @@ def times_parts(steps: tuple[str, ...], prob: Floats, days: Floats, counts: tupl
     kept = np.arange(len(steps))
     if len(steps) > _MOST_STEPS:
         kept = np.sort(np.append(np.argsort(-length, kind="stable")[: _MOST_STEPS - 1], len(steps) - 1))
+    rest = of_all(len(kept) - 1, len(steps) - 1, "steps, the longest")
     finite = days[kept][np.isfinite(days[kept])]
     end = 1.15 * float(finite.max(initial=0.0)) or 1.0
     ends = np.where(np.isfinite(first), np.minimum(last, end), np.nan)[kept]  # what was not seen goes to the edge
@@ -270,7 +274,7 @@ def times_parts(steps: tuple[str, ...], prob: Floats, days: Floats, counts: tupl
         layers.insert(0, Layer(mark="interval", y="step", low="low", high="high", label=word))
     return Parts(
         title=title,
-        x=Axis(title="Days", low=0, high=wide),
+        x=Axis(title=f"Days{rest}", low=0, high=wide),
         y=Axis(title="", form="name"),
         columns={
             "step": np.array(labels),

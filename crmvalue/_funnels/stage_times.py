@@ -145,7 +145,8 @@ def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -
     -----
     The time at a stage ends with the next stage. Lost attempts are censored when they are lost, and open attempts at
     `as_of`. So a quantile is the time by which that share moves on, among prospects who are not lost on the way. It is
-    infinite where too few moved on, such as the median where fewer than half did.
+    infinite where too few moved on, such as the median where fewer than half did. With order "stages", an attempt that
+    skipped a stage counts there with 0 days.
 
     References
     ----------

@@ -7,7 +7,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.labels import in_percent
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, cut, evenly, nothing, shown, shown_things, stretch
+from crmvalue._core.pictures.parts import (
+    Axis,
+    Layer,
+    Parts,
+    apart,
+    cut,
+    evenly,
+    nothing,
+    of_all,
+    shown,
+    shown_things,
+    stretch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -287,9 +299,10 @@ def posterior_parts(names: Sequence[str], draws: Floats, weight: Floats, effecti
     columns = {name: np.clip(np.nan_to_num(side[kept], nan=1.0), 0.0, most) for name, side in sides.items()}
     of_effects = "; of an effect, of its exponential" if not is_positive[kept].all() else ""
     cropped = f", cut at {_FACTOR:g}" if (high[kept] > most).any() else ""
+    rest = of_all(len(kept), len(names), "parameters")
     return Parts(
         title=title,
-        x=Axis(title=f"Multiple of the median{of_effects}{cropped}", low=0, high=wide),
+        x=Axis(title=f"Multiple of the median{of_effects}{cropped}{rest}", low=0, high=wide),
         y=Axis(title="", form="name"),
         columns={
             "parameter": np.array(labels),

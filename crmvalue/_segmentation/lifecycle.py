@@ -185,7 +185,7 @@ def lifecycle_limits(gap: ArrayLike, *, share: float = 0.9) -> dict[str, Any]:
     require_same_length(gap=days)
     require(days > 0, "gap", days, "> 0", hint="leave out customers with one purchase")
     part = as_fraction("share", share)
-    gap_of_share = float(np.quantile(days, part, method="inverted_cdf"))
+    gap_of_share = float(np.quantile(days, part * (1 - _ROUNDING), method="inverted_cdf"))  # 0.55 * 100 is above 55
     first = math.ceil(gap_of_share * (1 - _ROUNDING))  # weeks times 7 may be a little more than whole days
     base = _MONTHS["sleeping_from"]
     limits = {name: -(-first * months // base) for name, months in _MONTHS.items()}

@@ -291,8 +291,21 @@ class SegmentMembership(Columns):
         return row
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
-        """Give who belongs to each segment, a row for each customer, for a dataframe of any kind."""
+        """Give who belongs to each segment, a row for each customer, for a dataframe of any kind.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The identifiers as `customer`, where there are any, and a column of True and False for each segment.
+
+        Raises
+        ------
+        InputError
+            If a segment is named "customer", as the identifiers are.
+        """
         who = {} if self.customer is None else {"customer": self.customer}
+        if who.keys() & set(self.names):
+            raise InputError("names", "other than 'customer', which is the column of the identifiers", self.names)
         return who | {name: _unpacked(row, self.n_customers) for name, row in _rows(self).items()}
 
 

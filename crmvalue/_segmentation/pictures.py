@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.labels import counted
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, shown, stretch
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ def scores_parts(r_score: Integers, f_score: Integers, n_bins: int) -> Parts:
     scores = np.arange(1, n_bins + 1)
     cells = (r.astype(np.int64) - 1) * n_bins + f - 1
     table = np.bincount(cells, minlength=n_bins * n_bins).reshape(n_bins, n_bins)
-    n_asleep = int(table[np.ix_(scores <= 0.4 * n_bins, scores > 0.6 * n_bins)].sum())
+    n_asleep = int(table[np.ix_(scores <= max(0.4 * n_bins, 1), scores > 0.6 * n_bins)].sum())
     title = "No customer who bought often has been silent for long"
     if n_asleep:
         share = shown(n_asleep / len(r), "share")
@@ -137,11 +138,12 @@ def _scores(ends: tuple[int, int]) -> str:
 
 
 def _largest(
-    states: tuple[str, ...], counts: Integers, n_new: Integers, n_gone: Integers
+    states: tuple[str, ...], counts: Integers, n_new: Integers, n_gone: Integers, named: list[int]
 ) -> tuple[tuple[str, ...], Integers, Integers, Integers]:
-    """Keep the largest groups, and put the others together."""
+    """Keep the named groups and the largest, and put the others together."""
     size = counts.sum(axis=0) + counts.sum(axis=1) + n_new + n_gone
-    kept = np.sort(np.argsort(-size, kind="stable")[: _MOST_STATES - 1])
+    is_other = ~np.isin(np.arange(len(states)), named)
+    kept = np.sort(np.lexsort((-size, is_other))[: _MOST_STATES - 1])
     place = np.full(len(states), len(kept))
     place[kept] = np.arange(len(kept))
     rows, columns = (grid.ravel() for grid in np.indices(counts.shape))
@@ -157,9 +159,16 @@ def _largest(
 
 def migration_parts(states: tuple[str, ...], counts: Integers, n_new: Integers, n_gone: Integers) -> Parts:
     """Draw how many customers went from each group to each other, came new, or are gone."""
+    moved = np.column_stack([counts, n_gone])
+    np.fill_diagonal(moved, 0)
+    start, end = divmod(int(moved.argmax()), moved.shape[1])
+    title = "No customer changed the group"
+    if moved[start, end]:
+        who = counted(int(moved[start, end]), "customer")
+        title = f"The largest move: {who} from {cut(states[start])} to {cut([*states, 'gone'][end])}"
     is_cut = len(states) > _MOST_STATES
     if is_cut:
-        states, counts, n_new, n_gone = _largest(states, counts, n_new, n_gone)
+        states, counts, n_new, n_gone = _largest(states, counts, n_new, n_gone, [start, end])
     has_new, has_gone = bool(n_new.any()), bool(n_gone.any())
     table = np.vstack([counts, n_new]) if has_new else counts
     befores = [*states, "new customers"] if has_new else list(states)
@@ -169,17 +178,6 @@ def migration_parts(states: tuple[str, ...], counts: Integers, n_new: Integers, 
     drawn = table.astype(np.float64)
     if is_cut:
         drawn[len(states) - 1, len(states) - 1] = np.nan  # many groups together would take all colours
-    moved = np.where(np.eye(*table.shape) == 1, -1, table)
-    moved[len(states) :] = -1
-    if is_cut:  # a move from or to many groups is none
-        moved[len(states) - 1] = -1
-        moved[:, len(states) - 1] = -1
-    start, end = np.unravel_index(int(moved.argmax()), moved.shape)
-    n_moved = int(moved[start, end])
-    title = "No customer changed the group"
-    if n_moved > 0:
-        who = "1 customer" if n_moved == 1 else f"{n_moved:,} customers"
-        title = f"The largest move: {who} from {cut(befores[start])} to {cut(nows[end])}"
     rows, columns = (grid.ravel() for grid in np.indices(table.shape))
     layers = [Layer(mark="heat", x="now", y="before", fill="n_customers")]
     if max(table.shape) <= _MOST_WRITTEN + 1:

@@ -65,6 +65,15 @@ def test_contradictions_are_refused(name, changes, named):
         a_value(name, **changes)
 
 
+def test_what_just_fits_is_taken():
+    """Costs that the last period covers, and a held-out period in which nobody has left."""
+    assert a_value("CohortLtv", payback=[2.0, math.nan]).payback[0] == 2
+    assert a_value("RetentionProjection", holdout_actual=[[100.0]]).holdout_actual[0, 0] == 100
+    given = {"period": "month", "as_of": "2024-01-31", "cohort": ["2024-01-01"], "size": [1], "active": [[1]]}
+    found = cohorts.RetentionTriangle(**given, revenue=None)
+    assert (found.n_duplicates, found.n_duplicates_kept) == (0, 0)
+
+
 def test_what_the_room_makes_passes():
     """Nobody left, all left at once, one customer, and a level next to 0."""
     for duration, event in (([3, 3], [False, False]), ([3, 3], [True, True]), ([0], [True]), ([0, 5], [False, True])):

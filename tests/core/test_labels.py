@@ -25,6 +25,7 @@ from crmvalue._core.labels import (
     figures_apart,
     fraction,
     in_percent,
+    listed,
     money,
     on_its_side,
     percent,
@@ -354,6 +355,11 @@ def known(kind, **changes):
     return attrs.evolve(next(value for value in VALUES if type(value).__name__ == kind), **changes)
 
 
+def test_twenty_names_are_listed_and_more_are_counted():
+    assert listed(range(20)) == ", ".join(map(str, range(20)))
+    assert listed(range(21)) == ", ".join(map(str, range(20))) + " and 1 more"
+
+
 class TestSharesAndIntervals:
     """No "-0.0%", no "nan%", no "inf to inf"."""
 
@@ -516,6 +522,8 @@ class TestSides:
         assert _compared(-17_080.851, -17_080.854).endswith("-17,080.851 with the calendar, -17,080.854 without it")
         assert [fraction(x) for x in (0, 0.003, 0.456, 0.9997, 1)] == ["0.00", "0.003", "0.46", "0.9997", "1.00"]
         assert [fraction(1 - x) for x in (1e-9, 4e-12, 1e-16)] == ["0.999999999", "0.999999999996", "1.00"]
+        assert fraction(0.9997, 1.0) == fraction(0.9997, 0.0) == "0.9997"
+        assert (fraction(0.5, 0.9997), fraction(0.5, 0.0), fraction(0.5, 1.0)) == ("0.5000", "0.50", "0.50")
 
     @hypothesis.given(st.floats(0, 1), st.sampled_from([0.01, 0.05, 0.1]))
     def test_every_p_value(self, p, alpha):

@@ -40,6 +40,7 @@ from tests.contradictions import changed, value_of
         ("StepAlarms", "n_passed", 10**9, "`n_passed` must be at most `n_at`"),
         ("StepAlarms", "low", 2, r"`low` must be in \[0, 1\]"),
         ("StepAlarms", "low", np.nan, "`low` must be NaN where, and only where, `high` is NaN"),
+        ("StepAlarms", "high", 2, r"`high` must be in \[0, 1\]"),
         ("StepAlarms", "high", 0, "`low` must be at most `high`"),
         ("StepAlarms", "least", -1, r"`least` must be in \[0, 1\]"),
         ("StepAlarms", "p_value", 2, r"`p_value` must be in \[0, 1\]"),

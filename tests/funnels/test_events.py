@@ -274,6 +274,16 @@ class TestFunnelFromEvents:
         assert one._parts().title == "The 1 attempt whose window is over converted"
         assert one.conclusion.endswith("The 1 attempt whose window is over converted: none was lost at any step.")
 
+    def test_a_step_that_all_passed_is_not_the_weakest(self):
+        log = [(1, "a", 0.0), (1, "b", 1.0), (1, "c", 1.5), (2, "a", 0.0), (2, "b", 1.0)]
+        result = run(log, ["a", "b", "c"], window=2, as_of=10)
+        assert result.conclusion.endswith("50.0% converted; the weakest step is b to c (50.0%).")
+
+    def test_who_converted_is_not_lost(self):
+        result = run([(1, "a", 0.0), (1, "b", 1.0)], ["a", "b"])
+        with pytest.raises(InputError, match="`is_lost` must be False where the last stage was reached"):
+            attrs.evolve(result, is_lost=[True])
+
     def test_no_duplicates_unless_said(self):
         result = run([(1, "a", 0.0), (1, "b", 1.0)], ["a", "b"])
         fields = {field.name: getattr(result, field.name) for field in attrs.fields(type(result))}
@@ -616,6 +626,22 @@ class TestTimeInStage:
         empty = {"prob": [], "time_in_stage": np.zeros((1, 0)), "time_to_convert": []}
         with pytest.raises(InputError, match="at least one probability"):
             attrs.evolve(time_in_stage(result), **empty)
+
+    @pytest.mark.parametrize("order", ["ordered", "strict", "any", "stages"])
+    def test_parts_of_a_day_and_no_time_at_all(self, order):
+        log = [(1, "a", 0.0), (1, "b", 0.25), (2, "a", 0.0), (2, "b", 0.0), (2, "c", 0.0)]
+        times = time_in_stage(run(log, ["a", "b", "c"], order=order), prob=[0.5, 0.75])
+        assert times.time_in_stage.tolist() == [[0.0, 0.25], [0.0, np.inf]]
+        assert times.time_to_convert.tolist() == [0.0, np.inf]
+
+    def test_a_skipped_stage_takes_no_time(self):
+        log = [(1, "a", 0.0), (1, "c", 3.0), (2, "a", 0.0), (2, "b", 1.0), (2, "c", 3.0)]
+        times = time_in_stage(run(log, ["a", "b", "c"], order="stages"), prob=[0.5, 0.75])
+        assert times.time_in_stage.tolist() == [[1.0, 3.0], [0.0, 2.0]]
+
+    def test_the_picture_says_that_nobody_entered(self):
+        times = time_in_stage(run([(1, "b", 0.0)], ["a", "b"]))
+        assert times._parts().title == "No attempt has entered the funnel"
 
     def test_freireich(self):
         """6-MP, oracles.md: survival .8571 .8067 .7529 .6902 .6275 .5378 .4482 at 6, 7, 10, 13, 16, 22, 23."""

@@ -158,6 +158,10 @@ class TestLifecycleStage:
 class TestLifecycleLimits:
     """The first limit is the shortest whole number of days not below the gap of a share of the customers."""
 
+    @pytest.mark.parametrize("percent", range(1, 100))
+    def test_a_share_that_is_a_whole_number_of_customers(self, percent):
+        assert lifecycle_limits(range(1, 101), share=percent / 100)["sleeping_from"] == percent
+
     @given(
         st.lists(st.floats(0.01, 500), min_size=1, max_size=30),
         st.sampled_from([0.1, 0.25, 0.5, 0.75, 0.9]),

@@ -585,6 +585,13 @@ class TestSegmentChanges:
         assert (len(changes.names), changes.added, changes.removed) == (3999, ("4000",), ("0",))
         assert len(now.to_columns()) == 4000
 
+    def test_identifiers_are_not_lost_to_a_segment_of_their_name(self):
+        adults = Segment("customer", SegmentColumns({"age": "number"})["age"] >= 18)
+        found = evaluate_segments([adults], {"age": [17, 18]}, customer=["ann", "bob"], as_of="2024-06-30")
+        with pytest.raises(InputError, match="'customer', which is the column of the identifiers"):
+            found.to_columns()
+        assert attrs.evolve(found, customer=None).to_columns()["customer"].tolist() == [False, True]
+
     @given(evaluations())
     def test_equals_sets(self, both):
         before, now = both

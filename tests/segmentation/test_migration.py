@@ -388,6 +388,11 @@ class TestMigration:
         same = migration_matrix(["a"] * 2, ["a"] * 2, value_before=[0.1, 0.2], value_now=[0.3, 0])
         assert same.statements() == ("a stayed at 2 customers, and its value did not change",)
 
+    def test_statements_name_no_money_of_one_date_alone(self):
+        moved = Migration(states=["a"], counts=[[1]], n_new=[1], n_gone=[0], value_before=[5.0])
+        assert moved.statements() == ("a grew 2.0 times, from 1 to 2 customers",)
+        assert moved.value_change is None
+
     def test_statements_with_money(self):
         moved = migration_matrix(
             ["a", "a", "b"], ["a", "b", "b"], value_before=[1000, 500.25, 3], value_now=[1200.5, 0, 3]

@@ -77,7 +77,8 @@ class ForecastCalibration(Columns, Pictured):
     p_value_amount : float or None
         Two-sided test of the money of the won deals, from its distribution under the forecast.
     p_value : float
-        Spiegelhalter's test of the single probabilities; NaN where all are 0, 1/2 or 1, which it cannot test.
+        Spiegelhalter's test of the single probabilities; 0 where a forecast of 0 or 1 was wrong, otherwise NaN where
+        all are 0, 1/2 or 1, which it cannot test.
 
     Examples
     --------
@@ -238,7 +239,8 @@ def forecast_calibration(
 
     .. math:: z = \frac{\sum (y_i - p_i)(1 - 2 p_i)}{\sqrt{\sum (1 - 2 p_i)^2 p_i (1 - p_i)}}
 
-    It is normal for many deals. If a forecast of 0 or 1 was wrong, both p-values are 0.
+    It is normal for many deals. If a forecast of 0 or 1 was wrong, the p-value of the single probabilities is 0. The
+    totals are tested all the same: they may fit.
 
     .. [1] Spiegelhalter, D. J. (1986). Probabilistic prediction in patient management and clinical trials. Statistics
        in Medicine 5, 421-433. Brier, G. W. (1950). Verification of forecasts expressed in terms of probability. Monthly
@@ -290,18 +292,17 @@ def forecast_calibration(
 def _calibration_tests(p: Floats, y: Bools) -> tuple[float, float]:
     from scipy import special
 
+    total = _two_tails(np.ones(len(p)), p, y)
     if np.any((p == 1) & ~y) or np.any((p == 0) & y):
-        return 0.0, 0.0
+        return total, 0.0
     weight = 1 - 2 * p
     spread = float(np.sum(weight**2 * p * (1 - p)))
     z = float(np.sum((y - p) * weight)) / math.sqrt(spread) if spread > 0 else math.nan
-    return _two_tails(np.ones(len(p)), p, y), 2 * float(special.ndtr(-abs(z)))
+    return total, 2 * float(special.ndtr(-abs(z)))
 
 
 def _two_tails(a: Floats, p: Floats, y: Bools) -> float:
     """Two-sided p-value of the total that was won: twice the smaller tail."""
-    if np.any((p == 1) & ~y & (a > 0)) or np.any((p == 0) & y & (a > 0)):
-        return 0.0
     forecast, won = distribution_of_total(a, p, "auto"), float(a[y].sum())
     slack = _ROUNDING * won
     if forecast.method == "grid":  # its lattice shares each total between two points

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, of_all, shown
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,11 +23,12 @@ def discounts_parts(
 ) -> Parts:
     """Draw what each promotion takes off, before and after; `revenue` and `margin` are the changes of all carts."""
     order = np.argsort(-np.maximum(discount_before, discount_after), kind="stable")[:_MOST]
+    rest = of_all(len(order), len(name), "promotions")
     amounts = {"revenue": revenue, "margin": margin}
     changes = " and ".join(_change(what, amount) for what, amount in amounts.items() if amount)
     return Parts(
         title=f"The new promotions change {changes or 'nothing'}",
-        x=Axis(title="Taken off the past carts [minor units of the currency]", form="money", low=0),
+        x=Axis(title=f"Taken off the past carts [minor units of the currency]{rest}", form="money", low=0),
         y=Axis(title="", form="name"),
         columns={
             "promotion": name[order],

@@ -24,6 +24,11 @@ def posterior(draws, weight=None, names=("r",)):
 class TestPosterior:
     """Weighted intervals as multiples of the median, beside those without weights."""
 
+    def test_parameters_that_are_not_drawn_are_counted(self):
+        draws = np.random.default_rng(1).exponential(size=(9, 20))
+        found = posterior(draws, names=[f"p{k}" for k in range(20)])._parts()
+        assert found.x.title.endswith("; 14 of 20 parameters")
+
     def test_known_quantiles(self):
         """Of the draws 1 to 999, alike in weight, the quantiles are the 25th, the 500th and the 975th."""
         title, data = parts(posterior(np.random.default_rng(1).permutation(999) + 1))

@@ -9,8 +9,16 @@ import numpy as np
 import pytest
 
 from crmvalue import attribution, cohorts, experiments, funnels, journey_map, journeys, ltv, metrics, models
+from crmvalue._promotions.uses.pictures import discounts_parts
 from crmvalue.loyalty import MemberEffect, ProgrammeCosts, ReferredValue, programme_liability
-from crmvalue.segmentation import Migration, RfmScores, customer_share, lorenz_curve, summarise_segments
+from crmvalue.segmentation import (
+    Migration,
+    RfmScores,
+    customer_share,
+    lorenz_curve,
+    migration_matrix,
+    summarise_segments,
+)
 from tests.core.pictures.awkward import attempts, results
 
 FOUND = {"n_matched": 40, "n_others": 70, "level": 0.95}
@@ -289,9 +297,11 @@ class TestMany:
     def test_groups_that_moved(self):
         counts = np.random.default_rng(1).integers(0, 9, (30, 30))
         new, gone = np.arange(30), np.arange(30)[::-1]
-        _, data = parts(Migration(states=[f"s{k}" for k in range(30)], counts=counts, n_new=new, n_gone=gone))
+        title, data = parts(Migration(states=[f"s{k}" for k in range(30)], counts=counts, n_new=new, n_gone=gone))
+        assert title == "The largest move: 29 customers from s0 to gone"
         hidden = counts.sum() + new.sum() + gone.sum() - np.nansum(data["n_customers"])
         size = counts.sum(axis=0) + counts.sum(axis=1) + new + gone
+        size[0] = 9999  # the group of the title has a row of its own
         others = np.argsort(-size, kind="stable")[19:]
         assert hidden == counts[np.ix_(others, others)].sum()  # the one cell without a colour
         assert "11 other groups" in data["before"].tolist()
@@ -318,6 +328,61 @@ class TestMany:
     def test_what_is_not_drawn_is_counted(self, make, said):
         assert make()._parts().x.title.endswith(said)
 
+    def test_both_cohorts_of_the_title_are_drawn_and_those_of_known_times(self):
+        time = np.concatenate([np.full(20 * 22, 90.0), np.tile(np.arange(1.0, 21), 8)])
+        left, cohort = time < 90, np.concatenate([np.arange(440) % 22, 22 + np.arange(160) // 20])
+        found = cohorts.compare_survival(time, left, cohort)._parts()
+        drawn = dict(zip(found.columns["cohort"].tolist(), found.columns["value"].tolist(), strict=True))
+        better, worse = found.title.removesuffix(" in the time that customers stay").split(" is ahead of ")
+        assert (better in drawn, worse in drawn, drawn[worse]) == (True, True, 10.5)
+        assert sum(value == 10.5 for value in drawn.values()) == 8
+        assert found.x.title.endswith("; 18 of 30 cohorts")
+
+    def test_cohorts_and_ages_that_are_not_drawn_are_counted(self):
+        weeks = MONDAY + 7 * np.arange(30)
+        found = cohorts.retention_triangle(range(30), weeks, period="week", as_of=weeks[-1] + 6)._parts()
+        assert found.x.title.endswith("; 13 of 30 ages, the first")
+        assert found.y.title.endswith("; 18 of 30 cohorts, the last")
+
+    def test_promotions_that_are_not_drawn_are_counted(self):
+        taken_off = np.arange(40)
+        found = discounts_parts(taken_off.astype(str), taken_off, taken_off, 0, 0)
+        assert found.x.title.endswith("; 15 of 40 promotions")
+        assert found.columns["promotion"].tolist() == [str(k) for k in range(39, 24, -1)]
+
+    def test_the_last_day_of_the_title_is_drawn(self):
+        found = cohorts.n_day_retention([1], [MONDAY], range(99), kind="day", as_of=MONDAY + 44)._parts()
+        assert found.title == "100 % of the customers come back on day 0, 0 % on day 44"
+        assert "44" in found.columns["days"].tolist()
+
+    def test_who_never_bought_does_not_buy_again(self):
+        signups = ([1, 2], ["2024-01-05", "2024-01-20"])
+        found = cohorts.retention_triangle([1], ["2024-02-03"], period="month", as_of="2024-02-29", start=signups)
+        title, data = parts(found)
+        assert title == "In the month after that of their start, 50 % of the customers buy"
+        assert data["retention"].tolist() == [0, 0.5]
+
+    def test_a_move_between_small_groups_is_drawn(self):
+        stayed = [f"g{k:02d}" for k in range(25) for _ in range(9)]
+        found = migration_matrix([*stayed, "x", "x", "y"], [*stayed, "y", "y", "y"])._parts()
+        assert found.title == "The largest move: 2 customers from x to y"
+        cell = (np.array(found.columns["before"]) == "x") & (np.array(found.columns["now"]) == "y")
+        assert found.columns["n_customers"][cell].tolist() == [2]
+        gone = migration_matrix([*stayed, "x"], stayed, customer_before=range(226), customer_now=range(225))._parts()
+        assert gone.title == "The largest move: 1 customer from x to gone"
+        assert "x" in gone.columns["before"]
+
+    def test_steps_without_a_row_are_counted(self):
+        days = np.arange(40)
+        found = funnels.funnel_from_events(np.zeros(40), days, MONDAY + days, list(range(40)), as_of=MONDAY + 90)
+        assert funnels.time_in_stage(found)._parts().x.title == "Days; 13 of 39 steps, the longest"
+
+    def test_a_group_of_the_title_is_drawn(self):
+        counts = [[100, 50 - k, 20] for k in range(30)] + [[100, 99, 98]]
+        found = funnels.funnel_conversion(counts, funnel=["a", "b", "c"], by=[f"g{k}" for k in range(31)])._parts()
+        assert found.title.startswith("g30 brings the largest share")
+        assert found.columns["step"].tolist() == [*(f"g{k}: to b" for k in range(15, 30)), "g30: to c"]
+
     def test_a_channel_of_the_title_is_drawn(self):
         found = many_returns()._parts()
         assert found.title.startswith("c29 costs 500 more than it brings")
@@ -338,6 +403,10 @@ class TestMany:
         )._parts()  # fmt: skip
         assert found.title == "r19 is the best by revenue with a probability of 45 %"
         assert "r19" in found.columns["label"].tolist()
+
+    def test_the_worst_of_two_scores_has_been_silent_for_long(self):
+        scores = RfmScores(r_score=[1, 1, 2, 2], f_score=[2, 1, 2, 1], m_score=[1] * 4, n_bins=2)
+        assert parts(scores)[0].startswith("25 % of the customers bought often, but not lately")
 
     def test_the_weakest_steps_of_groups(self):
         counts = [[100, 50 - k % 40, 10] for k in range(100)]

@@ -8,6 +8,7 @@ import math
 
 import attrs
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -302,6 +303,17 @@ def fitted(x, y, seed=0, **options):
 
 class TestFitLeadScore:
     """Penalised logistic regression on standardised columns, tried on leads held out."""
+
+    def test_columns_of_a_frame_are_found_by_name(self):
+        rng = np.random.default_rng(3)
+        frame = pd.DataFrame({"visits": rng.poisson(2, 60), "demo": rng.random(60) < 0.5, "day": pd.Timestamp(0)})
+        won, options = rng.random(60) < 0.4, {"names": ["demo", "visits"], "holdout_share": 0.4}
+        plain = np.column_stack([frame["demo"].to_numpy().astype(float), frame["visits"]])
+        found = fit_lead_score(frame, won, **options, rng=np.random.default_rng(1))
+        assert found == fit_lead_score(plain, won, **options, rng=np.random.default_rng(1))
+        assert found.prob_won(frame).tolist() == found.prob_won(plain).tolist()
+        with pytest.raises(InputError, match=r"`X` must be numeric; got .*dates or durations in the column 'day'"):
+            fit_lead_score(frame, won, rng=rng)
 
     @pytest.mark.parametrize("penalty", [0.01, 1.0, 100.0])
     def test_equals_a_general_minimiser(self, penalty):

@@ -18,6 +18,7 @@ from scipy import stats
 from crmvalue._funnels.pipeline.forecast import forecast_pipeline
 from crmvalue._funnels.pipeline.forecast_calibration import forecast_calibration
 from crmvalue._funnels.pipeline.stage_probabilities import StageProbabilities, pipeline_velocity, stage_probabilities
+from crmvalue._funnels.pipeline.work import require_little_work
 from crmvalue.errors import InputError
 
 chances = st.sampled_from([0.0, 0.25, 0.5, 0.9, 1.0]) | st.floats(0.001, 0.999)
@@ -402,7 +403,7 @@ class TestForecastCalibration:
         assert np.mean(np.array(wrong) < 0.05) > 0.9
 
     def test_sure_and_even_forecasts(self):
-        sure = forecast_calibration([1.0, 0.5], [False, True])
+        sure = forecast_calibration([1.0, 1.0], [False, True])
         assert sure.p_value == sure.p_value_total == 0
         even = forecast_calibration([0.5, 0.5, 1.0], [False, True, True])
         assert math.isnan(even.p_value)
@@ -455,14 +456,21 @@ class TestForecastCalibration:
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 7]).p_value_amount == 0
         assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0]).p_value_amount == 1
         assert forecast_calibration([0.5, 0.0], [1, 1], amount=[5, 0.01]).p_value_amount == 0
-        assert forecast_calibration([0.5, 1.0], [1, 0], amount=[5, 0.01]).p_value_amount == 0
 
     @pytest.mark.parametrize(("p", "won"), [(1.0, False), (0.0, True)])
     def test_one_impossible_deal_among_very_many(self, p, won):
+        """It shows that single forecasts are wrong, and says nothing of a total that fits."""
         rng = np.random.default_rng(4)
         even, amount = np.arange(5000) % 2 == 0, np.append(rng.lognormal(5, 2, 5000), 0.5)
         found = forecast_calibration(np.append(np.full(5000, 0.5), p), np.append(even, won), amount=amount)
-        assert (found.p_value_amount, found.p_value_total) == (0, 0)
+        n_won = 2500 + won
+        tails = stats.binom.cdf(n_won - (p == 1), 5000, 0.5), stats.binom.sf(n_won - 1 - (p == 1), 5000, 0.5)
+        assert found.p_value == 0
+        assert found.p_value_total == pytest.approx(min(1, 2 * min(tails)))
+        assert found.p_value_amount > 0.01
+        assert "were won, within what chance explains" in found.conclusion
+        assert "The single probabilities do not fit the results" in found.conclusion
+        assert found._parts().title.startswith("The number of won deals fits, the single forecasts do not")
         free = forecast_calibration(
             np.append(np.full(5000, 0.5), p), np.append(even, won), amount=np.append(amount[:-1], 0)
         )
@@ -553,6 +561,20 @@ def test_the_work_of_pairs_and_of_a_lattice_for_few_deals_is_limited(n_groups, m
     with pytest.raises(InputError, match="`by` must be months or groups whose distributions take some 10 seconds"):
         forecast_pipeline(**columns, prob_won=np.full(len(columns["by"]), 0.5), method=method)
     assert time.process_time() - begun < 1.0
+
+
+@pytest.mark.parametrize(
+    ("n_deals", "prob"),
+    [
+        (17, 1.0),  # sure deals are not open
+        (10, 0.5),  # 1,024 totals are counted one by one, not on the exact lattice of a million units
+    ],
+)
+def test_groups_that_cost_little_are_not_refused(n_deals, prob):
+    n = 3001 * n_deals
+    require_little_work(
+        "by", np.arange(n) % 3001, np.where(np.arange(n) < 3001, 999.01, 1000.0), np.full(n, prob), "auto"
+    )
 
 
 def test_the_work_of_parts_that_become_one_lattice_after_all_is_limited():

@@ -104,6 +104,14 @@ class TestServiceLevel:
         now = service_level(["2024-03-01"], [None], 4, as_of="2024-03-01")
         assert (now.n_pending.tolist(), now.n_later, now.open.hours_left.tolist()) == ([1], 0, [4])
 
+    def test_two_days_show_how_days_differ(self):
+        opened = np.datetime64("2024-02-09T10:00") + np.repeat([0, 24], 2) * np.timedelta64(1, "h")
+        resolved = opened + np.array([1, 1, 1, 9]) * np.timedelta64(1, "h")
+        found = service_level(opened, resolved, 4, as_of="2024-03-01")
+        days = 2 * (0.5**2 + 0.5**2) / (4 * 0.75 * 0.25)  # 2 and 1 tickets within the target, where 1.5 are expected
+        wider = stats.t.ppf(0.975, 1) / stats.norm.ppf(0.975)
+        assert found.design_effect.tolist() == pytest.approx([days * wider**2])
+
     def test_tickets_of_one_day_are_late_together(self):
         """Wilson's interval of the tickets over the design effect of days in Kyiv, where 22:30 UTC is the next day."""
         late = {"a": ([0, 0, 1], [1, 1], [0, 1, 0], [0]), "b": ([0], [1], [0, 0], [])}
