@@ -133,9 +133,9 @@ def journey_results(
     Raises
     ------
     InputError
-        If an argument is of another kind or outside its range, there are more than 100,000 rows, or a model has more
-        than 25 million pairs of a message and a later order within the days. They take some ten seconds and
-        2 GB; fewer `within_days` make fewer.
+        If an argument is of another kind or outside its range, there are more than 100,000 rows, "markov" has more than
+        2,000 rows with messages, or a model has more than 25 million pairs of a message and a later order within the
+        days. They take some ten seconds and 2 GB; fewer `within_days` make fewer.
 
     Notes
     -----

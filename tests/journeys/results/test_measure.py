@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from crmvalue._attribution import markov
 from crmvalue._journeys.results import credit
 from crmvalue._journeys.results.logs import some_orders
 from crmvalue.errors import InputError
@@ -200,6 +201,30 @@ class TestCredit:
             journey_results(past, None, sold, as_of="2024-06-30", credit="linear")
         assert caught.value.name == "within_days"
         assert journey_results(past, None, sold, as_of="2024-06-30").revenue.tolist() == [n]
+
+    def test_more_rows_than_a_chain_may_have(self):
+        """The error named `paths`, which nobody gave, and came after the work on parts of the customers."""
+        assert credit._MOST_MARKOV == markov._MOST_CHANNELS
+        n = 2_001
+        time = np.datetime64("2024-05-01", "s") + np.arange(n) * np.timedelta64(1, "m")
+        past = MessageHistory(
+            customer=np.arange(n) % 40,
+            group=["a"] * n,
+            step=[f"m{k}" for k in range(n)],
+            anchor=time,
+            sent_at=time,
+            channel=["e"] * n,
+            counted=[True] * n,
+            journey=["a"] * n,
+        )
+        sold = Orders(customer=[7], time=["2024-05-03"], revenue=[1.0], margin=1)
+        ask = {"as_of": "2024-06-30", "credit": "markov"}
+        with pytest.raises(InputError, match=r"at most 2,000 rows .* got 2001\. Hint: .*`credit=\"last\"`") as caught:
+            journey_results(past, None, sold, by=["step"], **ask)
+        assert caught.value.name == "by"
+        assert journey_results(past, None, sold, by=["journey"], **ask).revenue.tolist() == [1.0]
+        none = Orders(customer=[7], time=["2024-04-03"], revenue=[1.0], margin=1)
+        assert len(journey_results(past, None, none, by=["step"], **ask)) == n
 
     @pytest.mark.parametrize("days", [1, 2, 30])
     def test_pairs_are_counted_as_one_by_one(self, days, monkeypatch):
