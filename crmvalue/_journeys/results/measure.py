@@ -154,9 +154,10 @@ def journey_results(
     control group, over `within_days` from the moment at which it was due. A customer counts once for each journey, in
     the row of the first message that was due, because later ones depend on what the first one did; customers whose days
     are not over are left out. Customers without consent, or held back by a cap, count as meant in both groups, so the
-    difference is that of the whole plan and not of single contacts. The control group gets nothing from any journey, so
-    the difference includes what other journeys sent within these days. Journeys on one date count as one journey, with
-    the message of the highest priority.
+    difference is that of the whole plan and not of single contacts. A message that expires while it waits for quiet
+    hours to end counts in neither group. The control group gets nothing from any journey, so the difference includes
+    what other journeys sent within these days. Journeys on one date count as one journey, with the message of the
+    highest priority.
 
     By channel, a message belongs to the channel on which it was sent, or else to the first one that the customer has
     agreed to (`first_channel` of the plan); who has agreed to none stands in the row "". The comparison is always that

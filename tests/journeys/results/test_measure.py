@@ -19,6 +19,7 @@ from crmvalue.errors import InputError
 from crmvalue.journeys import (
     DECISIONS,
     BirthdayJourney,
+    BusinessHours,
     Cascade,
     Customers,
     Events,
@@ -679,6 +680,25 @@ class TestControlGroup:
         assert found.n_control[0] + found.n_treated[0] == 3  # the days of customer 4 are not over
         side = found.n_control_converted if 1 in in_control else found.n_treated_converted
         assert side.tolist() == [1]
+
+    def test_who_is_compared_does_not_depend_on_the_group(self):
+        """The control group had customers whose message would have expired on Sunday, and the other group had none.
+
+        They bought more, so a campaign without effect was said to lose money.
+        """
+        weekend = np.arange(200) % 2 == 0
+        time = np.where(weekend, np.datetime64("2024-06-01T12:00"), np.datetime64("2024-06-03T12:00"))
+        did = Events(customer=np.arange(200), name=["cart"] * 200, time=time)
+        base = Customers(customer=np.arange(200), consent={"email": [True] * 200})
+        hours = BusinessHours(hours={"Mon-Fri": ["09:00-18:00"]})
+        carts = TriggerJourney("cart", event="cart", valid_days=1)
+        made = plan([carts], base, did, None, Policy(contact_hours=hours, control_share=0.5), "2024-06-01", days=3)
+        sold = Orders(customer=np.arange(200), time=time, revenue=np.where(weekend, 100, 10), margin=1)
+        found = journey_results(made, None, sold, as_of="2024-07-01")
+        in_control = np.unique(made.customer[made.decision == "control group"])
+        n = np.count_nonzero(~weekend[in_control])
+        assert (found.n_control[0], found.n_treated[0]) == (n, 100 - n)
+        assert found.revenue_effect[0] == 0.0
 
     def test_groups_without_an_order_show_no_effect_of_nothing(self):
         """Where no customer's money differs, nothing shows how it varies: an interval of width 0 would be certain."""
