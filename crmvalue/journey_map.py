@@ -327,8 +327,8 @@ class JourneyMap(Pictured):
         if not self.stages:
             return nothing(f"The map of {cut(self.persona.name)} has no stage yet")
         known = np.array([np.nan if stage.emotion is None else stage.emotion for stage in self.stages])
-        lowest = int(np.argmin(np.where(np.isnan(known), np.inf, known)))
-        kept = np.union1d(evenly(len(known), _MOST_DRAWN), [lowest])
+        lowest = np.nonzero(known == np.min(np.where(np.isnan(known), np.inf, known)))[0]
+        kept = np.union1d(evenly(len(known), _MOST_DRAWN), lowest[:2])
         stages, emotion = [self.stages[k] for k in kept], known[kept]
         worst = np.full(len(stages), np.nan)
         room = 0.45 * (_LETTERS_ACROSS - max(1.2 * len(cut(stage.name)) for stage in stages))
@@ -336,8 +336,10 @@ class JourneyMap(Pictured):
         if np.isfinite(known).any():
             title = f"{cut(self.persona.name)} feels the same at each stage that is known"
             if np.nanmin(known) < np.nanmax(known):
-                title = f"{cut(self.persona.name)} feels worst at {cut(self.stages[lowest].name)}"
-                worst[kept == lowest] = known[lowest]
+                names = " and ".join(cut(self.stages[k].name) for k in lowest[:2])
+                where = names if len(lowest) <= 2 else f"{len(lowest)} of {len(known)} stages"
+                title = f"{cut(self.persona.name)} feels worst at {where}"
+                worst = np.where(np.isin(kept, lowest), emotion, np.nan)
         marked = [Layer(mark="points", x="worst", y="stage", label="worst stage", style="action")]
         return Parts(
             title=title,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import is_missing_object, require_choice, to_array
+from crmvalue._core.checks import is_missing_object, require, require_choice, to_array
 from crmvalue._core.encoding.customers import encode_customers, fill_missing
 from crmvalue._core.phones import normal_phones
 from crmvalue.errors import InputError
@@ -26,6 +26,7 @@ __all__ = [
     "codes_of",
     "key_column",
     "kind_of",
+    "listed_values",
     "normal_keys",
     "normal_values",
     "text_form",
@@ -98,6 +99,24 @@ def normal_values(
     else:
         forms = [text_form(value) for value in values.tolist()]
     return np.array(forms, dtype=np.str_) if forms else np.zeros(0, dtype="U1")
+
+
+def listed_values(
+    values: npt.NDArray[np.str_], kind: str, region: str | None, sub_address: str, email_case: str
+) -> npt.NDArray[np.str_]:
+    """Give the values of a list in one form, without empty texts; one that can be no key of its kind is refused."""
+    forms = normal_values(values, kind, region, sub_address, email_case)
+    hint = "leave it out: a key that is not valid counts as missing, and joins nothing"
+    if kind == "phone":
+        hint += "; a number without its country needs `region`"
+    require(
+        (forms != "") | (np.char.strip(values) == ""),
+        "never",
+        values,
+        f"of valid values of the kind {kind!r}",
+        hint=hint,
+    )
+    return np.asarray(forms[forms != ""])
 
 
 def key_column(name: str, column: Any) -> Any:

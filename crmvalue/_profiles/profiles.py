@@ -40,7 +40,7 @@ from crmvalue._core.values import (
     whole_table,
     words_field,
 )
-from crmvalue._profiles.keys import KINDS, NUMBERS, codes_of, kind_of, normal_keys, normal_values
+from crmvalue._profiles.keys import KINDS, NUMBERS, codes_of, kind_of, listed_values, normal_keys
 from crmvalue._profiles.merging import FINE, KEPT_APART, TOO_LARGE, Groups, chain_between, grouped, merge
 from crmvalue._profiles.rules import MatchRule, rules_of
 from crmvalue._profiles.scores import ScoredPairs
@@ -616,7 +616,7 @@ def resolve_profiles(
     most_records : int, default 50
         Most records of one profile, above 1. Where a rule would melt more together, it does not count there.
     never : mapping of str to list of str, optional
-        Values that never join records, such as the number of the shop itself.
+        Values that never join records, such as the number of the shop itself; each a valid one of its kind.
     apart : list of pairs, optional
         Pairs of records that must not be one customer.
 
@@ -668,7 +668,7 @@ def resolve_profiles(
         require_choice("kinds", name, columns)
     all_kinds = {name: kind_of(name, given) for name in columns}
     listed = {
-        name: normal_values(_words_of(values, "never"), all_kinds.get(name, "text"), region or None, **policy)
+        name: listed_values(_words_of(values, "never"), all_kinds.get(name, "text"), region or None, **policy)
         for name, values in columns_of("never", {} if never is None else never).items()
     }
     pairs = [as_items("apart", pair, "pairs of records") for pair in as_items("apart", apart, "pairs of records")]

@@ -166,17 +166,23 @@ def send_day(journey, events, entered, sent, day, *, quiet, allowed):
         name = target
 
 
-def decide_one_by_one(messages, *, cap, days, budget):
-    """Decide on messages (customer, time, any other), each in its turn, under one rolling cap and a daily budget."""
+def decide_one_by_one(messages, *, cap, days, budget, resting=frozenset(), exempt=frozenset()):
+    """Decide on messages (customer, time, journey), each in its turn, under one rolling cap and a daily budget.
+
+    A customer gets one message of a resting journey; messages of exempt ones are neither capped nor counted for caps.
+    """
     sent, decisions = [], []
-    for customer, time, _ in messages:
-        if sum(c == customer and abs(t - time) < timedelta(days=days) for c, t in sent) >= cap:
+    for customer, time, journey in messages:
+        near = sum(c == customer and j not in exempt and abs(t - time) < timedelta(days=days) for c, t, j in sent)
+        if journey in resting and any(c == customer and j == journey for c, _, j in sent):
+            decisions.append("cool-down")
+        elif journey not in exempt and near >= cap:
             decisions.append("capped")
-        elif sum(t.date() == time.date() for _, t in sent) >= budget:
+        elif sum(t.date() == time.date() for _, t, _ in sent) >= budget:
             decisions.append("over budget")
         else:
             decisions.append("send")
-            sent.append((customer, time))
+            sent.append((customer, time, journey))
     return decisions
 
 

@@ -103,6 +103,23 @@ class TestWhatCannotBeMeant:
             resolve_profiles([1, 2], {"card": ["7", "7"]}, ["card"], **options)
         assert caught.value.name == name
 
+    @pytest.mark.parametrize(
+        ("key", "listed"),
+        [("phone", ["067 123 45 67", "not a number"]), ("phone", ["067 123"]), ("email", ["ann"]), ("card", ["--"])],
+    )
+    def test_a_listed_value_that_is_none_of_its_kind(self, key, listed):
+        """It was kept as an empty text, so the number of the shop with a digit too few went on joining records."""
+        keys = {"phone": ["067 123 45 67"] * 2, "email": ["a@b.co"] * 2, "card": ["7", "7"]}
+        with pytest.raises(InputError, match=f"valid values of the kind '{'code' if key == 'card' else key}'") as found:
+            resolve_profiles([1, 2], keys, ["phone"], region="UA", never={key: listed})
+        assert (found.value.name, found.value.value) == ("never", listed[-1])
+
+    def test_a_blank_in_a_list_is_no_value(self):
+        listed = ["", " ", "067 123 45 67"]
+        found = resolve_profiles([1, 2], {"phone": listed[2:] * 2}, ["phone"], region="UA", never={"phone": listed})
+        assert found.never == {"phone": ("+380671234567",)}
+        assert found.n_profiles == 2
+
     def test_kinds_of_contacts(self):
         with pytest.raises(InputError, match="kinds"):
             contact_quality(["web"], {"mail": ["x"]}, kinds={"email": "email"})

@@ -55,7 +55,9 @@ def increments(
     `bought` are customer, time, revenue and margin of each order.
     """
     in_control = decision == _CONTROL
-    meant = np.nonzero(in_control | np.isin(decision, _TREATED))[0]
+    # That a message expires while it waits for its hours is checked after the control group, so it leaves out both.
+    in_time = made.send_time <= made.expires
+    meant = np.nonzero((in_control | np.isin(decision, _TREATED)) & in_time)[0]
     # The first message of a customer in a group of journeys: what comes later depends on what the first one did.
     group = codes_of(made.group)[1]
     order = meant[np.lexsort((meant, made.run[meant].astype(np.int64), group[meant], whom[meant]))]

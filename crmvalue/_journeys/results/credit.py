@@ -37,6 +37,7 @@ MODELS = tuple(model for model in get_args(AttributionModel) if model not in {"l
 CREDITS = ("code", "last", "code or last", *MODELS)
 
 _MOST_PAIRS = 25_000_000  # of a message and a later order: some ten seconds and 2 GB
+_MOST_MARKOV = 2000  # rows with messages, as channels in crmvalue.attribution
 _PARTS = 20  # groups of customers that show how far a model's credit varies
 
 
@@ -149,6 +150,8 @@ def credit_by_model(log: Log, model: Any, money: list[Integers], n_cells: int) -
     """Credit orders to cells by a model; each order that some message reached is credited once in sum."""
     _require_few_pairs(log)
     reached = latest_before(log.whom, log.sent_at, log.by_time, log.who, log.time, log.days) >= 0
+    if model == "markov" and reached.any():
+        _require_few_rows(log)
     part, part_of_order = log.whom % _PARTS, log.who % _PARTS
     orders, first = np.zeros((_PARTS, n_cells)), np.zeros((_PARTS, n_cells))
     for i in range(_PARTS):
@@ -193,6 +196,14 @@ def _require_few_pairs(log: Log) -> None:
     if n_pairs > _MOST_PAIRS:
         rule = f"so short that at most {_MOST_PAIRS:,} messages are within it before an order, counted for each order"
         raise InputError("within_days", rule, log.days, hint=f'there are {n_pairs:,}; or take `credit="last"`')
+
+
+def _require_few_rows(log: Log) -> None:
+    """Refuse more rows with messages than a Markov chain may have."""
+    n_rows = len(np.unique(log.cell))
+    if n_rows > _MOST_MARKOV:
+        rule = f'a split into at most {_MOST_MARKOV:,} rows with messages for credit="markov"'
+        raise InputError("by", rule, n_rows, hint='split by fewer names, or take `credit="last"`')
 
 
 def _ask(log: Log, model: Any, messages: Bools, sold: Bools, money: Integers, n_cells: int) -> tuple[Floats, Floats]:

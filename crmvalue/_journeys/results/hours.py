@@ -165,7 +165,8 @@ def best_send_hours(customer: ArrayLike, time: ArrayLike, *, earliest: int = 8, 
     so a few opens move a customer little from the hour of everybody, and many make an hour of their own. The strength
     has the largest likelihood over all customers, from 0.01 to 1,000,000: where customers are alike it is large, and
     all get the same hour. Before the best hour is chosen, shares are smoothed over the neighbouring hours, around the
-    clock; of equal hours the earliest is taken.
+    clock; of equal hours the earliest is taken. So where no open is from `earliest` to `latest` or in an hour
+    beside them, the hour is `earliest` and the share 0: nothing speaks for it.
 
     Many messages are opened soon after they come. Opens therefore tell also when you used to write: send at different
     hours for a while first.

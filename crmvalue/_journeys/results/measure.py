@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
+    Bools = npt.NDArray[np.bool_]
+
 __all__ = ["CreditRule", "Instants", "journey_results", "measure"]
 
 CreditRule: TypeAlias = Literal[
@@ -134,9 +136,9 @@ def journey_results(
     Raises
     ------
     InputError
-        If an argument is of another kind or outside its range, there are more than 100,000 rows, or a model has more
-        than 25 million pairs of a message and a later order within the days. They take some ten seconds and
-        2 GB; fewer `within_days` make fewer.
+        If an argument is of another kind or outside its range, there are more than 100,000 rows, "markov" has more than
+        2,000 rows with messages, or a model has more than 25 million pairs of a message and a later order within the
+        days. They take some ten seconds and 2 GB; fewer `within_days` make fewer.
 
     Notes
     -----
@@ -153,9 +155,10 @@ def journey_results(
     control group, over `within_days` from the moment at which it was due. A customer counts once for each journey, in
     the row of the first message that was due, because later ones depend on what the first one did; customers whose days
     are not over are left out. Customers without consent, or held back by a cap, count as meant in both groups, so the
-    difference is that of the whole plan and not of single contacts. The control group gets nothing from any journey, so
-    the difference includes what other journeys sent within these days. Journeys on one date count as one journey, with
-    the message of the highest priority.
+    difference is that of the whole plan and not of single contacts. A message that expires while it waits for quiet
+    hours to end counts in neither group. The control group gets nothing from any journey, so the difference includes
+    what other journeys sent within these days. Journeys on one date count as one journey, with the message of the
+    highest priority.
 
     By channel, a message belongs to the channel on which it was sent, or else to the first one that the customer has
     agreed to (`first_channel` of the plan); who has agreed to none stands in the row "". The comparison is always that
@@ -234,7 +237,7 @@ def measure(
     if "segment" in keys and segments is None:
         raise InputError("segment", "given where the rows are split by it", None)
 
-    table, decision, moment_of, is_last = _rows(messages, end)
+    table, decision, moment_of, is_last, kept = _rows(messages, end)
     n_later = len(messages) - len(table) if isinstance(messages, MessageHistory) else 0
     n_customers, (whom, who) = common_customers(table.customer, orders.customer)
     cell, meant, labels = _cells(table, moment_of, is_last, keys, segments, period)
@@ -251,8 +254,7 @@ def measure(
     on_clock = (table.send_time if isinstance(table, Plan) else table.sent_at)[sent]
     sent_at, bought_at = on_clock, sold.time
     if instants is not None:
-        assert isinstance(messages, MessageHistory)  # noqa: S101 - as the caller knows
-        sent_at, bought_at = instants.sent[messages.sent_at < end], instants.ordered[in_time]
+        sent_at, bought_at = instants.sent[kept], instants.ordered[in_time]
     log = Log(
         whom=whom[sent],
         sent_at=sent_at,
@@ -381,10 +383,11 @@ def _segments(customer: ArrayLike | None, segment: ArrayLike | None) -> tuple[An
     return distinct, words[np.argsort(code)]
 
 
-def _rows(messages: Plan | MessageHistory, end: np.datetime64) -> tuple[Any, Integers, Dates, npt.NDArray[np.bool_]]:
+def _rows(messages: Plan | MessageHistory, end: np.datetime64) -> tuple[Any, Integers, Dates, Bools, Bools]:
     """Give the messages, the decision on each, the moment that decides on its period, and which looks count.
 
-    Each look at a message is a row, because a comparison begins with the first one.
+    Each look at a message is a row, because a comparison begins with the first one. Those after the end are left out;
+    the last column tells which rows of the messages are kept.
     """
     if isinstance(messages, MessageHistory):
         early = messages.sent_at < end
@@ -392,14 +395,14 @@ def _rows(messages: Plan | MessageHistory, end: np.datetime64) -> tuple[Any, Int
             names = messages.to_columns()
             messages = MessageHistory(**{name: hand_over(getattr(messages, name)[early]) for name in names})
         n = len(messages)
-        return messages, np.zeros(n, dtype=np.int64), messages.sent_at, np.ones(n, dtype=bool)
+        return messages, np.zeros(n, dtype=np.int64), messages.sent_at, np.ones(n, dtype=bool), early
     rows = messages.planned < end
     table = messages if rows.all() else take(messages, rows)
     several_days = len(table) > 0 and bool((table.run != table.run[0]).any())
     is_last = table.is_last_look if several_days else np.ones(len(table), dtype=bool)
     words, code = codes_of(table.decision)
     place = np.array([DECISIONS.index(word) for word in words.tolist()], dtype=np.int64)
-    return table, place[code], table.planned, is_last
+    return table, place[code], table.planned, is_last, rows
 
 
 def _cells(

@@ -146,14 +146,18 @@ def group_services(customer: ArrayLike, dates: ArrayLike, *, days_early: int) ->
     distinct, code = encode_customers("customer", customer)
     day = as_day_column("dates", dates)
     require_same_length(customer=code, dates=day)
-    early = np.timedelta64(as_whole_number("days_early", days_early, low=0, high=_MOST_DAYS), "D")
+    early = as_whole_number("days_early", days_early, low=0, high=_MOST_DAYS)
 
-    visit, left = day.copy(), np.arange(len(day))
+    # Items of one customer and day go together, so that a customer with many items takes no longer.
+    low, span = day.min(), 10_000 * 366
+    pair, place = np.unique(code * span + (day - low).astype(np.int64), return_inverse=True)
+    whose, due = pair // span, pair % span
+    visit, left = due.copy(), np.arange(len(pair))
     while len(left):  # once for each visit of the customer with the most of them
-        first = np.full(len(distinct), np.iinfo(np.int64).max)
-        np.minimum.at(first, code[left], day[left].astype(np.int64))
-        start = first[code[left]].astype("datetime64[D]")
-        taken = day[left] - start <= early
+        first = np.full(len(distinct), span)
+        np.minimum.at(first, whose[left], due[left])
+        start = first[whose[left]]
+        taken = due[left] - start <= early
         visit[left[taken]] = start[taken]
         left = left[~taken]
-    return visit
+    return np.asarray(low + visit[place].astype("timedelta64[D]"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections import defaultdict
+from collections import Counter, defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
@@ -243,10 +243,12 @@ def compare_promotions(
     most = as_whole_number("node_limit", node_limit, low=1)
     processes = as_whole_number("n_processes", n_processes, low=1, high=64)
     source = _Columns(carts, sides) if isinstance(carts, CartHistory) else _Carts(carts)
+    for name, parts in (("before", sides[0]), ("after", sides[1]), ("caps", [caps] if caps else [])):
+        for part in parts:
+            if part.currency not in {None, source.currency}:
+                raise InputError(name, f"in the currency of the carts, {source.currency}", part.currency)
     for side in sides:
         ready(side, source.exponent)
-    for currency in {caps and caps.currency, *(p.currency for side in sides for p in side)} - {None, source.currency}:
-        raise InputError("currency", f"that of the carts, {source.currency}", currency)
 
     kinds = source.distinct()
     price = partial(
@@ -271,7 +273,11 @@ def compare_promotions(
 
 def _checked(name: str, offers: Any) -> tuple[Promotion, ...]:
     listed = as_ordered_items(name, offers, "a list of promotions")
-    return tuple(of_class(Promotion)(name, promotion) for promotion in listed)
+    made = tuple(of_class(Promotion)(name, promotion) for promotion in listed)
+    twice = [promotion for promotion, n in Counter(promotion.id for promotion in made).items() if n > 1]
+    if twice:
+        raise InputError(name, "of different ids", twice[0])
+    return made
 
 
 def _result(total: _Totals, n_odd: int, problems: list[str]) -> PromotionComparison:

@@ -246,6 +246,23 @@ class TestJourneyMap:
         assert data["stage"][data["worst"] == -1.5].tolist() == ["s50"]
         assert len(data["stage"]) <= 21
 
+    @pytest.mark.parametrize(
+        ("emotions", "title", "marked"),
+        [
+            ([-1, 2, -1], "Student feels worst at s0 and s2", ["s0", "s2"]),
+            ([-1, 2, -1, None, -1], "Student feels worst at 3 of 5 stages", ["s0", "s2", "s4"]),
+            ([1] * 98 + [-1, -1], "Student feels worst at s98 and s99", ["s98", "s99"]),
+            ([1, 1, None], "Student feels the same at each stage that is known", []),
+            ([None], "No stage of Student has an emotion yet", []),
+        ],
+    )
+    def test_all_that_are_worst(self, emotions, title, marked):
+        """Of several stages that are equally bad, the first one was said to be the worst."""
+        stages = [journey_map.Stage(f"s{k}", emotion=emotion) for k, emotion in enumerate(emotions)]
+        said, data = parts(journey_map.JourneyMap(persona="Student", type="current state", stages=stages))
+        assert said == title
+        assert data["stage"][np.isfinite(data["worst"])].tolist() == marked
+
     def test_what_stands_beside(self):
         touch = [journey_map.Touchpoint("page", "website"), journey_map.Touchpoint("letter", "e-mail")]
         stage = journey_map.Stage("order", emotion=1, touchpoints=touch, barriers=["no card", "slow"])

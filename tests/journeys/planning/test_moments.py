@@ -287,19 +287,40 @@ class TestWhatIsNotSentHoldsNothingBack:
         cap=st.integers(1, 2),
         days=st.integers(1, 2),
         budget=st.integers(0, 4),
+        resting=st.sets(st.integers(0, 2)),
+        exempt=st.sets(st.integers(0, 2), max_size=1),
     )
-    def test_equals_deciding_one_by_one(self, acts, cap, days, budget):
+    def test_equals_deciding_one_by_one(self, acts, cap, days, budget, resting, exempt):
         base = Customers(customer=np.arange(5), consent={"email": [True] * 5})
         time = [datetime(2024, 5, 31) + half * HALF_HOUR for *_, half in acts]
         events = Events(customer=[a[0] for a in acts], name=[f"j{a[1]}" for a in acts], time=time)
-        kinds = [TriggerJourney(f"j{i}", event=f"j{i}", priority=i, cool_down_days=0) for i in range(3)]
+        kinds = [
+            TriggerJourney(f"j{i}", event=f"j{i}", priority=i, cool_down_days=int(i in resting), exempt=i in exempt)
+            for i in range(3)
+        ]
         policy = Policy(quiet_hours=(20, 6), caps=[FrequencyCap(messages=cap, days=days)], budget=budget)
         made = plan(kinds, base, events, None, policy, "2024-05-31")
         draw = dict(enumerate(stable_draw(np.arange(5), policy.salt + " budget").tolist()))
-        rows = list(zip(made.customer.tolist(), made.send_time.tolist(), range(len(made)), strict=True))
-        in_turn = sorted(rows, key=lambda r: (-int(made.journey[r[2]][1:]), draw[r[0]], made.planned[r[2]], r[2]))
-        decided = decide_one_by_one(in_turn, cap=cap, days=days, budget=budget)
-        assert [made.decision[i] for *_, i in in_turn] == decided
+        kind = [int(name[1:]) for name in made.journey]
+        in_turn = sorted(range(len(made)), key=lambda i: (-kind[i], draw[made.customer[i]], made.planned[i], i))
+        rows = [(int(made.customer[i]), made.send_time[i].item(), kind[i]) for i in in_turn]
+        decided = decide_one_by_one(rows, cap=cap, days=days, budget=budget, resting=resting, exempt=exempt)
+        assert made.decision[in_turn].tolist() == decided
+
+    def test_what_one_customer_gets_holds_back_no_other(self):
+        """The visit of the second customer comes in the second round, after that of the first one was sent."""
+        base = Customers(customer=[1, 2], consent={"email": [True, True]})
+        events = Events(customer=[1, 2, 2], name=["visit", "news", "visit"], time=["2024-05-31T09:00"] * 3)
+        kinds = [TriggerJourney("news", event="news", priority=1), TriggerJourney("visit", event="visit")]
+        made = plan(kinds, base, events, None, Policy(caps=[FrequencyCap(messages=2, days=7)]), "2024-05-31")
+        assert made.decision.tolist() == ["send"] * 3
+
+    def test_a_message_that_no_cap_counts_rests_as_well(self):
+        base = Customers(customer=[1], consent={"email": [True]})
+        events = Events(customer=[1, 1], name=["cart"] * 2, time=["2024-05-31T09:00", "2024-05-31T11:00"])
+        carts = TriggerJourney.abandoned_cart(exempt=True)
+        made = plan([carts], base, events, None, Policy(caps=[FrequencyCap(messages=5, days=7)]), "2024-05-31")
+        assert made.decision.tolist() == ["send", "cool-down"]
 
 
 class TestTheVeryMoment:

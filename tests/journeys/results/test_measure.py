@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from crmvalue._attribution import markov
 from crmvalue._journeys.results import credit
 from crmvalue._journeys.results.logs import some_orders
 from crmvalue.errors import InputError
 from crmvalue.journeys import (
     DECISIONS,
     BirthdayJourney,
+    BusinessHours,
     Cascade,
     Customers,
     Events,
@@ -200,6 +202,30 @@ class TestCredit:
             journey_results(past, None, sold, as_of="2024-06-30", credit="linear")
         assert caught.value.name == "within_days"
         assert journey_results(past, None, sold, as_of="2024-06-30").revenue.tolist() == [n]
+
+    def test_more_rows_than_a_chain_may_have(self):
+        """The error named `paths`, which nobody gave, and came after the work on parts of the customers."""
+        assert credit._MOST_MARKOV == markov._MOST_CHANNELS
+        n = 2_001
+        time = np.datetime64("2024-05-01", "s") + np.arange(n) * np.timedelta64(1, "m")
+        past = MessageHistory(
+            customer=np.arange(n) % 40,
+            group=["a"] * n,
+            step=[f"m{k}" for k in range(n)],
+            anchor=time,
+            sent_at=time,
+            channel=["e"] * n,
+            counted=[True] * n,
+            journey=["a"] * n,
+        )
+        sold = Orders(customer=[7], time=["2024-05-03"], revenue=[1.0], margin=1)
+        ask = {"as_of": "2024-06-30", "credit": "markov"}
+        with pytest.raises(InputError, match=r"at most 2,000 rows .* got 2001\. Hint: .*`credit=\"last\"`") as caught:
+            journey_results(past, None, sold, by=["step"], **ask)
+        assert caught.value.name == "by"
+        assert journey_results(past, None, sold, by=["journey"], **ask).revenue.tolist() == [1.0]
+        none = Orders(customer=[7], time=["2024-04-03"], revenue=[1.0], margin=1)
+        assert len(journey_results(past, None, none, by=["step"], **ask)) == n
 
     @pytest.mark.parametrize("days", [1, 2, 30])
     def test_pairs_are_counted_as_one_by_one(self, days, monkeypatch):
@@ -662,6 +688,25 @@ class TestControlGroup:
         assert found.n_control[0] + found.n_treated[0] == 3  # the days of customer 4 are not over
         side = found.n_control_converted if 1 in in_control else found.n_treated_converted
         assert side.tolist() == [1]
+
+    def test_who_is_compared_does_not_depend_on_the_group(self):
+        """The control group had customers whose message would have expired on Sunday, and the other group had none.
+
+        They bought more, so a campaign without effect was said to lose money.
+        """
+        weekend = np.arange(200) % 2 == 0
+        time = np.where(weekend, np.datetime64("2024-06-01T12:00"), np.datetime64("2024-06-03T12:00"))
+        did = Events(customer=np.arange(200), name=["cart"] * 200, time=time)
+        base = Customers(customer=np.arange(200), consent={"email": [True] * 200})
+        hours = BusinessHours(hours={"Mon-Fri": ["09:00-18:00"]})
+        carts = TriggerJourney("cart", event="cart", valid_days=1)
+        made = plan([carts], base, did, None, Policy(contact_hours=hours, control_share=0.5), "2024-06-01", days=3)
+        sold = Orders(customer=np.arange(200), time=time, revenue=np.where(weekend, 100, 10), margin=1)
+        found = journey_results(made, None, sold, as_of="2024-07-01")
+        in_control = np.unique(made.customer[made.decision == "control group"])
+        n = np.count_nonzero(~weekend[in_control])
+        assert (found.n_control[0], found.n_treated[0]) == (n, 100 - n)
+        assert found.revenue_effect[0] == 0.0
 
     def test_groups_without_an_order_show_no_effect_of_nothing(self):
         """Where no customer's money differs, nothing shows how it varies: an interval of width 0 would be certain."""

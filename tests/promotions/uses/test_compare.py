@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
 from crmvalue.promotions import (
+    Caps,
     Cart,
     CartHistory,
     CartLine,
@@ -238,6 +239,21 @@ class TestComparePromotions:
     def test_rejections(self, given, options):
         with pytest.raises(InputError):
             compare_promotions(given, **{"before": [], "after": OFFERS, **options})
+
+    @pytest.mark.parametrize(
+        ("name", "wrong"),
+        [
+            ("before", [Promotion.percent("A", 10)] * 2),
+            ("before", [Promotion.percent("A", 10, currency="USD")]),
+            ("after", [Promotion.percent("A", 10, currency="USD")]),
+            ("caps", Caps(order_amount=5, currency="USD")),
+        ],
+    )
+    def test_an_error_names_the_argument(self, name, wrong):
+        """It named `promotions` and `currency`, which nobody gives."""
+        with pytest.raises(InputError) as caught:
+            compare_promotions(CartHistory(**COLUMNS), **{"before": [], "after": OFFERS, name: wrong})
+        assert caught.value.name == name
 
     def test_prices_are_texts_or_decimals_too(self):
         for prices in (["100.00", "10.00", "10.00", "100.00"], [Decimal("100.00"), *[Decimal(10)] * 2, Decimal(100)]):
