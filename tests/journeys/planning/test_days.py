@@ -151,3 +151,15 @@ class TestDaysTogether:
         assert sum(drawn[:-1]) < 1_000 + 10 * 300  # each customer once, and those of the control group again
         plan([Cascade()], customers, None, None, Policy(), "2023-10-31")
         assert len(drawn) == 1 + 10  # nothing is drawn without a control group
+
+
+def test_a_run_that_comes_once_goes_on_after_its_message_and_a_missed_message_keeps_its_hour():
+    """Where nobody enters again, the run whose message was sent is that one run; 12 o'clock is not quiet."""
+    base = Customers(customer=[1], consent={"email": [True]})
+    did = Events(customer=[1], name=["visit"], time=["2024-05-30T12:00"])
+    steps = {"first": Message(), "pause": Wait("1 day"), "second": Message()}
+    journey = Journey("hello", entry="visit", steps=steps, reentry="never")
+    made = plan([journey], base, did, None, Policy(quiet_hours=(22, 6)), "2024-05-31", days=2)
+    sent = made.decision == "send"
+    assert made.step[sent].tolist() == ["first", "second"]
+    assert made.send_time[sent].astype(str).tolist() == ["2024-05-31T12:00:00", "2024-06-01T12:00:00"]
