@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["BestCustomerProducts", "best_customer_products", "customer_counts"]
 
+_SAME = 1e-12  # of the largest sum: less is what binary arithmetic leaves of nothing
 _HALF = 0.5
 """Added to the counts of an item that one of the groups never bought (Haldane 1956)."""
 
@@ -134,7 +135,8 @@ def best_customer_products(
         Identifiers of the best customers, such as those of a value tier. Without it the customers with the largest sum
         of `amount` are the best.
     top_share : float, default 0.2
-        Share of the customers that is the best where `best` is not given, in (0, 1).
+        Share of the customers that is the best where `best` is not given, in (0, 1). Customers with equal sums are all
+        among the best or none is, whichever comes nearer to this share.
     item_kind : {"product", "category", "brand"}, default "product"
         What is compared.
     min_buyers : int, default 10
@@ -150,8 +152,8 @@ def best_customer_products(
     Raises
     ------
     InputError
-        If `best` holds an unknown customer or all of them, if there is neither `best` nor an amount, or if a number is
-        out of its range.
+        If `best` holds an unknown customer or all of them, if there is neither `best` nor an amount, if all customers
+        have equal sums, or if a number is out of its range.
 
     Notes
     -----
@@ -276,11 +278,15 @@ def _best(lines: OrderLines, best: ArrayLike | None, top_share: float) -> npt.ND
         if lines.amount is None:
             raise InputError("best", "given where the lines have no amount", None)
         spend = np.bincount(lines.customer.code, weights=lines.amount)
+        require(len(ids) > 1, "lines", len(ids), "of at least two customers")
         n_top = min(max(round(top_share * len(ids)), 1), len(ids) - 1)
-        require(n_top >= 1, "lines", len(ids), "of at least two customers")
-        is_best = np.zeros(len(ids), dtype=bool)
-        is_best[np.argsort(-spend, kind="stable")[:n_top]] = True
-        return is_best
+        last = np.partition(spend, -n_top)[-n_top]
+        rounding = _SAME * np.abs(spend).max()
+        groups = spend > last + rounding, spend >= last - rounding  # without the equals of the last one, and with them
+        some = [group for group in groups if 0 < group.sum() < len(ids)]
+        hint = "say who is the best: `best`"
+        require(len(some) > 0, "lines", len(ids), "of customers with different sums of `amount`", hint=hint)
+        return min(some, key=lambda group: abs(int(group.sum()) - n_top))
     wanted, code = encode_customers("best", best)
     if len(wanted) and isinstance(wanted[0], str) != isinstance(ids[0], str):
         raise InputError("best", "of text or whole numbers, as `customer`", wanted[0])

@@ -312,6 +312,9 @@ def _read_table(table: SegmentTable | Sequence[str]) -> tuple[tuple[str, ...], t
 def segment_value_changes(before: SegmentSummary, now: SegmentSummary) -> SegmentValueChanges:
     """Compare the values of groups at two dates.
 
+    Revenue of all time only rises, and then no group ever falls: take that of windows of one length, as
+    :func:`crmvalue.purchases.summarise_window` counts it, or expected values.
+
     Parameters
     ----------
     before, now : SegmentSummary

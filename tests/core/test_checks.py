@@ -874,3 +874,18 @@ def aged(tiny):
 @pytest.mark.parametrize("tiny", TINY)
 def test_it_is_nothing(make, tiny):
     assert make(tiny) == make(0.0)
+
+
+@pytest.mark.parametrize(("name", "number"), [("revenue", -7e-15), ("margin", 1 + 2e-16 * 2), ("margin", -4e-16)])
+def test_the_hint_names_what_binary_arithmetic_leaves(name, number):
+    columns = {"revenue": [4.0, 5.0], "margin": [0.5, 0.5]}
+    with pytest.raises(InputError, match="binary arithmetic"):
+        customer_profits(**columns | {name: [1.0, number]})
+
+
+@pytest.mark.parametrize(("name", "number"), [("revenue", -0.01), ("margin", 1.01), ("margin", 40.0)])
+def test_the_hint_does_not_speak_of_arithmetic_where_the_number_is_wrong(name, number):
+    columns = {"revenue": [4.0, 5.0], "margin": [0.5, 0.5]}
+    with pytest.raises(InputError) as caught:
+        customer_profits(**columns | {name: [1.0, number]})
+    assert "arithmetic" not in str(caught.value)

@@ -419,6 +419,20 @@ class TestBestCustomerProducts:
         assert rows_of(found, "item")[1]["index"] == np.inf
         check_json(found)
 
+    @pytest.mark.parametrize(("top_share", "n_best"), [(0.2, 1), (0.4, 1), (0.7, 6), (0.8, 6)])
+    def test_customers_with_equal_sums_are_all_among_the_best_or_none_is(self, top_share, n_best):
+        """One spent more, five spent 0.3 in different orders of three amounts, two spent less."""
+        sums = [[9.0], [0.1, 0.2], [0.3], [0.2, 0.1], [0.1, 0.1, 0.1], [0.3], [0.1], [0.1]]
+        order = [(customer, 0, customer % 2) for customer, amounts in enumerate(sums) for _ in amounts]
+        amount = [x for amounts in sums for x in amounts]
+        for rows in (order, [(7 - customer, day, product) for customer, day, product in order]):
+            found = best_customer_products(as_lines(rows, amount=amount), top_share=top_share, min_buyers=1)
+            assert found.n_best == n_best
+
+    def test_nobody_is_the_best_where_all_spent_the_same(self):
+        with pytest.raises(InputError, match="different sums"):
+            best_customer_products(as_lines([(0, 0, 1), (1, 0, 2), (2, 0, 2)], amount=[0.3, 0.3, 0.1 + 0.2]))
+
     @pytest.mark.parametrize("best", [["ann"], [9], [], [0, 1], None])
     def test_rejections(self, best):
         with pytest.raises(InputError, match="best"):
