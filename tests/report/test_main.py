@@ -97,10 +97,11 @@ class TestReadOrders:
         assert as_rows(read_orders(str(folder / "orders.parquet"))) == sorted(ROWS)
         assert as_rows(read_orders(write(folder / "orders.csv"))) == sorted(ROWS)
 
-    def test_a_packed_line_that_would_be_lost_is_refused(self, tmp_path):
-        path = tmp_path / "orders.csv.gz"
-        with gzip.open(path, "wb", compresslevel=1) as file:
-            file.write(b"customer,date,amount\n1,2024-01-01,5\n2,2024-01-02," + b"1" * 33_600_000)
+    @pytest.mark.parametrize("name", ["orders.csv.gz", "orders.csv"])
+    def test_a_last_line_that_would_be_lost_is_refused(self, tmp_path, name):
+        path = tmp_path / name
+        with gzip.open(path, "wb", compresslevel=1) if name.endswith("gz") else path.open("wb") as file:
+            file.write(b"customer,date,amount,note\n1,2024-01-01,5,\n2,2024-01-02,7," + b"1" * 33_600_000)
         with pytest.raises(InputError, match="has a line of more than"):
             read_orders(str(path))
 
