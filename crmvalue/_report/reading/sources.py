@@ -143,7 +143,10 @@ def unfit_columns(database: Database, columns: Iterable[Column]) -> list[InputEr
 
 
 def find_currencies(database: Database, columns: Iterable[Column]) -> tuple[str, ...]:
-    """Give the name of the column of currencies in the view `file`, and its values, most frequent first; () for one."""
+    """Give the name of the column of currencies in the view `file`, and its values, most frequent first; () for one.
+
+    A column that is not UTF-8 is not read.
+    """
     for column in columns:
         if key_of(column.name) in _CURRENCY_HEADINGS:
             value = f"upper(trim(cast({column.sql} as varchar)))"
@@ -151,7 +154,9 @@ def find_currencies(database: Database, columns: Iterable[Column]) -> tuple[str,
             names = f"(select {value} as name from file) where {some}"  # noqa: S608 - our own names
             code = code_of_currency("name")
             by_count = f"select min(name), count(*) as n from {names} group by {code} order by n desc, {code}"  # noqa: S608 - our own names
-            found = [str(name) for name, _ in database.execute(by_count).fetchall()]
+            found = []
+            with contextlib.suppress(import_duckdb("reading files").Error):
+                found = [str(name) for name, _ in database.execute(by_count).fetchall()]
             if len(found) > 1:
                 return column.name, *found
     return ()
