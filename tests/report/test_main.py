@@ -97,10 +97,11 @@ class TestReadOrders:
         assert as_rows(read_orders(str(folder / "orders.parquet"))) == sorted(ROWS)
         assert as_rows(read_orders(write(folder / "orders.csv"))) == sorted(ROWS)
 
-    def test_a_packed_line_that_would_be_lost_is_refused(self, tmp_path):
-        path = tmp_path / "orders.csv.gz"
-        with gzip.open(path, "wb", compresslevel=1) as file:
-            file.write(b"customer,date,amount\n1,2024-01-01,5\n2,2024-01-02," + b"1" * 33_600_000)
+    @pytest.mark.parametrize("name", ["orders.csv.gz", "orders.csv"])
+    def test_a_last_line_that_would_be_lost_is_refused(self, tmp_path, name):
+        path = tmp_path / name
+        with gzip.open(path, "wb", compresslevel=1) if name.endswith("gz") else path.open("wb") as file:
+            file.write(b"customer,date,amount,note\n1,2024-01-01,5,\n2,2024-01-02,7," + b"1" * 33_600_000)
         with pytest.raises(InputError, match="has a line of more than"):
             read_orders(str(path))
 
@@ -727,6 +728,15 @@ class TestAmounts:
         assert main([str(tmp_path / "orders.csv")]) == 0
         lines = [line for line in capsys.readouterr().out.splitlines() if "currencies" in line]
         assert lines == ([f"Column {heading!r} has {said}"] if said else [])
+
+    @pytest.mark.parametrize(("note", "n"), [("café", 1), ("cafe", 1), ("cafe", 0)])
+    def test_currencies_are_seen_beside_a_column_that_is_not_utf_8(self, tmp_path, capsys, note, n):
+        """A note with an accent hid them without a word; a column of currencies that is not UTF-8 stops nothing."""
+        rows = "".join(f"{k},2024-01-0{k + 1},5,{'EUR' if k or n else '£'},{note}\n" for k in range(2))
+        heading = "customer,date,amount,currency,note\n"
+        (tmp_path / "orders.csv").write_text(heading + rows + n * "3,2024-01-03,5,USD,-\n", encoding="latin-1")
+        assert main([str(tmp_path / "orders.csv")]) == 0
+        assert capsys.readouterr().out.count("Column 'currency' has 2 currencies, such as EUR and USD.") == n
 
     def test_amounts_may_name_a_currency_in_several_ways(self, tmp_path):
         column = ["5 €", "EUR 6", "7 EUR"]

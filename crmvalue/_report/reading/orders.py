@@ -280,7 +280,7 @@ def read_orders(
             if n_duplicates and duplicates == "raise":
                 raise copies_refused(n_duplicates, len(columns), several=several)
             copied = shared_rows(database, columns, shown, used) if several and n_duplicates else ()
-            currencies = () if n_same is None or "amount" not in chosen else find_currencies(database, columns)
+            currencies = find_currencies(database, columns) if "amount" in chosen else ()
             n_far_copies = count_far_copies(database, span)
             n_infinite = count_infinite(database, span, end)
             names = database.execute("select who from ids order by code").fetchnumpy()["who"]

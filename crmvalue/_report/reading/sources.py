@@ -56,7 +56,7 @@ _REASONS = (  # words in an error of DuckDB, and ours
     ("", "it is damaged or not complete, or it is no CSV or Parquet file"),
 )
 _MOST_COLUMNS = 10_000
-_LONGEST_LINE = 1 << 24  # bytes; DuckDB loses the last row of a packed file if that is longer than its buffer
+_LONGEST_LINE = 1 << 24  # bytes; DuckDB loses the last row of a file if that is longer than its buffer
 _ALONE = "hive_partitioning = false"  # the names of the folders above a file say nothing about its rows
 _ERROR_LINE = r"CSV Error on Line: (\d+)"
 NUMBERS = r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL)\b"  # INTERVAL is none
@@ -143,7 +143,10 @@ def unfit_columns(database: Database, columns: Iterable[Column]) -> list[InputEr
 
 
 def find_currencies(database: Database, columns: Iterable[Column]) -> tuple[str, ...]:
-    """Give the name of the column of currencies in the view `file`, and its values, most frequent first; () for one."""
+    """Give the name of the column of currencies in the view `file`, and its values, most frequent first; () for one.
+
+    A column that is not UTF-8 is not read.
+    """
     for column in columns:
         if key_of(column.name) in _CURRENCY_HEADINGS:
             value = f"upper(trim(cast({column.sql} as varchar)))"
@@ -151,7 +154,9 @@ def find_currencies(database: Database, columns: Iterable[Column]) -> tuple[str,
             names = f"(select {value} as name from file) where {some}"  # noqa: S608 - our own names
             code = code_of_currency("name")
             by_count = f"select min(name), count(*) as n from {names} group by {code} order by n desc, {code}"  # noqa: S608 - our own names
-            found = [str(name) for name, _ in database.execute(by_count).fetchall()]
+            found = []
+            with contextlib.suppress(import_duckdb("reading files").Error):
+                found = [str(name) for name, _ in database.execute(by_count).fetchall()]
             if len(found) > 1:
                 return column.name, *found
     return ()
@@ -175,8 +180,7 @@ def _layout(database: Database, place: Path, shown: str) -> _Layout:
         return layout._replace(columns=tuple(columns))
     packed = is_packed(place)
     delimiter, header, n_before = _header(place, shown)
-    if packed:
-        _require_short_lines(place, shown)
+    (_require_short_lines if packed else _require_short_end)(place, shown)
     csv_columns = tuple(Column(column.strip(), f"c{i}", "VARCHAR") for i, column in enumerate(header))
     types = ", ".join(f"{column.sql}: 'VARCHAR'" for column in csv_columns)
     compression = "gzip" if packed else "none"
@@ -352,8 +356,20 @@ def _require_short_lines(place: Path, shown: str) -> None:
             first, *others = block.split(b"\n") if b"\n" in block else [block]
             length += len(first)
             if length > _LONGEST_LINE:
-                raise FileError("FILE", f"{shown!r} has a line of more than {_LONGEST_LINE:,} bytes")
+                raise _long_line(shown)
             length = len(others[-1]) if others else length
+
+
+def _require_short_end(place: Path, shown: str) -> None:
+    """Refuse a plain file whose last line the reader would lose; at longer ones before it, it gives up."""
+    with place.open("rb") as file:
+        n_before = file.seek(max(place.stat().st_size - _LONGEST_LINE - 2, 0))
+        if n_before and not re.search(rb"[\r\n]", file.read().rstrip(b"\r\n")):
+            raise _long_line(shown)
+
+
+def _long_line(shown: str) -> FileError:
+    return FileError("FILE", f"{shown!r} has a line of more than {_LONGEST_LINE:,} bytes")
 
 
 def reason(error: Exception) -> str:
