@@ -115,7 +115,7 @@ class CodeRules:
 
     campaign: str = checked_field("campaign", as_text, default="")
     starts: np.datetime64 | None = checked_field("starts", optional(as_time), default=None, repr=moment_repr)
-    ends: np.datetime64 | None = checked_field("ends", optional(as_end), default=None, repr=moment_repr)
+    ends: np.datetime64 | None = checked_field("ends", optional(as_end), default=None, eq=moment_repr, repr=moment_repr)
     segments: tuple[str, ...] = checked_field("segments", _words, default=())
     channels: tuple[str, ...] = checked_field("channels", _words, default=())
     min_amount: int = 0

@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     as_positive,
     as_text,
     as_whole_number,
+    is_missing_object,
     require,
     require_choice,
     require_same_index,
@@ -137,8 +138,8 @@ class RewardCatalogue:
         `points` is the balance, which may be negative. `tier` is the name of the member's level. Without it, rewards of
         certain levels are left out.
         """
-        balance = as_float("points", points)
-        return tuple(reward.name for reward in self.rewards if not _obstacle(reward, balance, tier))
+        balance, level = as_float("points", points), _level(tier)
+        return tuple(reward.name for reward in self.rewards if not _obstacle(reward, balance, level))
 
     def redeem(self, name: str, points: int, *, tier: str | None = None) -> tuple[int, RewardCatalogue]:
         """Give the price of a reward, and the catalogue with one less of it; the ledger books the spending.
@@ -150,7 +151,7 @@ class RewardCatalogue:
         if not found:
             raise InputError("name", "the name of a reward", name)
         reward = found[0]
-        obstacle = _obstacle(reward, as_float("points", points), tier)
+        obstacle = _obstacle(reward, as_float("points", points), _level(tier))
         if obstacle:
             raise InputError("name", "a reward that the member can have", name, hint=obstacle)
         if reward.stock is None:
@@ -167,6 +168,11 @@ class RewardCatalogue:
     def from_json(cls, text: str | bytes) -> RewardCatalogue:
         """Read what `to_json` wrote."""
         return from_json(cls, text, Reward)
+
+
+def _level(tier: Any) -> str | None:
+    """Take the name of a level; a missing one of a dataframe is none."""
+    return None if is_missing_object(tier) else as_text("tier", tier)
 
 
 def _obstacle(reward: Reward, points: float, tier: str | None) -> str:

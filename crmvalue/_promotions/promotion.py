@@ -222,7 +222,7 @@ class Promotion:
     places: tuple[str, ...] = words_field("places", default=())
     segments: tuple[str, ...] = words_field("segments", default=())
     starts: np.datetime64 | None = time_or_none("starts")
-    ends: np.datetime64 | None = checked_field("ends", optional(as_end), default=None, repr=moment_repr)
+    ends: np.datetime64 | None = checked_field("ends", optional(as_end), default=None, eq=moment_repr, repr=moment_repr)
     weekdays: tuple[str, ...] = words_field("weekdays", distinct=True, default=())
     hours: tuple[str, str] | None = checked_field("hours", optional(as_hours), default=None)
     first_purchase: bool = checked_field("first_purchase", as_flag, default=False)

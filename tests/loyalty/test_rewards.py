@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -59,6 +60,18 @@ class TestRewardCatalogue:
     def test_what_cannot_be_is_refused(self, name, points, level, reason):
         with pytest.raises(InputError, match=reason):
             CATALOGUE.redeem(name, points, tier=level)
+
+    @pytest.mark.parametrize("level", [None, pd.NA, np.nan])
+    def test_a_missing_level_of_a_dataframe_is_none(self, level):
+        assert CATALOGUE.available(60, tier=level) == ("coffee",)
+        with pytest.raises(InputError, match=r"it is for the level gold$"):
+            CATALOGUE.redeem("box", 60, tier=level)
+
+    @pytest.mark.parametrize("level", [["gold"], np.array(["gold", "base"]), 1])
+    def test_a_level_is_text(self, level):
+        for ask in (CATALOGUE.available, lambda points, tier: CATALOGUE.redeem("box", points, tier=tier)):
+            with pytest.raises(InputError, match="`tier` must be text"):
+                ask(60, tier=level)
 
     def test_one_point_and_two_levels(self):
         catalogue = RewardCatalogue(

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from crmvalue.codes import CodeRules
 from crmvalue.errors import InputError
 from crmvalue.promotions import (
     Caps,
@@ -106,6 +107,25 @@ class TestAmounts:
         cart = Cart(lines=[CartLine(id="1", product="soap", unit_price="10.00")], currency="UAH")
         totals = [best_price(cart, [Promotion.amount("a", amount)]).total for amount in amounts]
         assert totals == [995 if amount == 5 and isinstance(amount, int) else 500 for amount in amounts]
+
+
+class TestEnds:
+    """A day as the end belongs to the period; the midnight at its begin does not."""
+
+    ENDS = ("2024-01-05", "2024-01-05T00:00")
+
+    @pytest.mark.parametrize("make", [lambda ends: PERCENT("a", 10, ends=ends), lambda ends: CodeRules(ends=ends)])
+    def test_a_day_is_no_moment(self, make):
+        day, moment = map(make, self.ENDS)
+        assert day != moment
+        assert (moment, hash(moment)) == (make("2024-01-05T00:00:00"), hash(make("2024-01-05T00:00:00")))
+
+    @pytest.mark.parametrize("ends", [ENDS, ENDS[::-1]])
+    def test_a_price_does_not_hang_on_promotions_before(self, ends):
+        line = CartLine(id="1", product="soap", unit_price="7.00")
+        cart = Cart(lines=[line], currency="UAH", time="2024-01-05T12:00")
+        totals = [best_price(cart, [PERCENT("a", 10, ends=end)]).total for end in ends]
+        assert totals == [630 if end == "2024-01-05" else 700 for end in ends]
 
 
 class TestPromotion:

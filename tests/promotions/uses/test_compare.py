@@ -274,6 +274,18 @@ class TestComparePromotions:
         assert back.quantity.tolist() == COLUMNS["quantity"]
         assert compare_promotions(back, [], OFFERS) == compare_promotions(CartHistory(**COLUMNS), [], OFFERS)
 
+    @pytest.mark.parametrize("make", [list, lambda cells: pd.Series(cells, dtype=object)])
+    def test_texts_beside_minor_units_are_read_as_they_are(self, make):
+        """1000 minor units beside a text became "1000", 100 times the amount, in a list and so in JSON."""
+        history = CartHistory(**{**COLUMNS, "unit_price": make(["100.00", 1000, Decimal("10.0"), 10000])})
+        for one in (history, CartHistory.from_json(history.to_json())):
+            assert one == history
+            assert compare_promotions(one, [], OFFERS).revenue_before[0] == 24000
+
+    def test_true_is_no_price_beside_numbers(self):
+        history = CartHistory(**{**COLUMNS, "unit_price": [10000, True, 1000, 10000]})
+        assert compare_promotions(history, [], OFFERS).odd[0].startswith("cart 1: `unit_price` must be")
+
 
 def _plain(cart):
     lines = [
