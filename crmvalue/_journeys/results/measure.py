@@ -153,8 +153,9 @@ def journey_results(
     Credit does not say which orders would have come anyway. The control group of a plan (:class:`Policy`) does: beside
     the credited figures stands the difference between customers who were meant to get a message and those of the
     control group, over `within_days` from the moment at which it was due. A customer counts once for each journey, in
-    the row of the first message that was due, because later ones depend on what the first one did; customers whose days
-    are not over are left out. Customers without consent, or held back by a cap, count as meant in both groups, so the
+    the row of the first message that was due, because later ones depend on what the first one did. In a row of several
+    journeys a customer counts once too, from the first of these messages. Customers whose days are not over are left
+    out. Customers without consent, or held back by a cap, count as meant in both groups, so the
     difference is that of the whole plan and not of single contacts. A message that expires while it waits for quiet
     hours to end counts in neither group. The control group gets nothing from any journey, so the difference includes
     what other journeys sent within these days. Journeys on one date count as one journey, with the message of the
