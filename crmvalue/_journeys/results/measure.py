@@ -309,6 +309,7 @@ def measure(
         n_open=int(np.count_nonzero(on_clock + np.timedelta64(days, "D") >= end)),
         n_unmatched=n_unmatched,
         n_copies=_copies(sold, who, bought_at),
+        n_message_copies=_message_copies(table, whom, sent),
     )
 
 
@@ -331,6 +332,13 @@ def _copies(sold: Orders, who: Integers, time: Dates) -> int:
     if sold.code is not None:
         columns.append(codes_of(sold.code)[1])
     key = row_keys(*(np.asarray(column, dtype=np.float64) for column in columns))
+    return len(key) - len(np.unique(key))
+
+
+def _message_copies(table: Any, whom: Integers, sent: Integers) -> int:
+    """Count the messages that were sent and have the key of another one: group, step, customer and anchor."""
+    columns = whom, codes_of(table.group)[1], codes_of(table.step)[1], table.anchor.astype(np.int64)
+    key = row_keys(*(np.asarray(column[sent], dtype=np.float64) for column in columns))
     return len(key) - len(np.unique(key))
 
 

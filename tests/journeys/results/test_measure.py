@@ -517,6 +517,18 @@ def test_sums_of_orders_have_64_bits():
         orders(101)
 
 
+def test_messages_read_twice_are_named():
+    sent = MessageHistory.from_log(
+        customer=[1, 1, 2], journey=["news"] * 3, sent_at=["2024-05-01T10:00"] * 3, channel=["email"] * 3
+    )
+    sold = Orders(customer=[1], time=["2024-05-02"], revenue=[10], margin=1)
+    found = journey_results(sent, None, sold, as_of="2024-07-01")
+    assert (found.n_sent.tolist(), found.n_message_copies) == ([3], 1)
+    assert found.conclusion.startswith("1 message has the key of another one: if they were read twice, they count")
+    twice = journey_results(sent + sent, None, sold, as_of="2024-07-01")
+    assert twice.conclusion.startswith("4 messages have the key of another one: ")
+
+
 def campaign(rng, n=800, lift=4.0, control_share=0.5):
     """Simulate a win-back of which chance leaves out some customers: every message adds `lift` in mean."""
     base = Customers(
