@@ -156,7 +156,8 @@ def journey_results(
     messages : Plan, MessageHistory or DataFrame
         What was planned or sent; a frame has the columns of a history, or with the column `decision` those of a plan.
         A log of another system has the customer, `journey`, `sent_at` and `channel`; see
-        :meth:`crmvalue.journeys.MessageHistory.from_log`.
+        :meth:`crmvalue.journeys.MessageHistory.from_log`. Plans of several runs of one day are added up as plans
+        (``made.result + later.result``), which keeps one look at each message; rows of frames each count.
     responses : Responses, DataFrame or None
         What customers did with the messages: customer, name and time, found by the usual headings; also `message` and
         `channel`, where they are.

@@ -166,7 +166,8 @@ class Plan(Columns, Pictured):
     def __add__(self, other: Plan) -> Plan:
         """Join two plans, such as those of two days, one after the other; counts of unknown rows are those of the last.
 
-        An empty plan adds nothing.
+        An empty plan adds nothing. Where both have looked at a message on one day, such as runs of each hour do, only
+        one look stays: that which sent it, or else the later one.
         """
         if not isinstance(other, Plan):
             return NotImplemented
@@ -174,7 +175,7 @@ class Plan(Columns, Pictured):
             return other if not len(self) else self
         if isinstance(self.customer[0], str) != isinstance(other.customer[0], str):
             raise InputError("customer", "identifiers of one kind, numbers or text", other.customer[0])
-        return concatenate([self, other])
+        return concatenate([self, other] if not np.isin(other.run, self.run).any() else _one_look_a_day(self, other))
 
     def with_codes(self, code: ArrayLike, *, key: ArrayLike | None = None) -> Plan:
         """Write codes into the plan, so that :meth:`history` and :func:`journey_results` know them.
@@ -295,6 +296,25 @@ class Plan(Columns, Pictured):
     def from_json(cls, text: str) -> Plan:
         """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
         return from_json(cls, text)
+
+
+def _one_look_a_day(first: Plan, second: Plan) -> list[Plan]:
+    """Keep one look at each message that both plans have looked at on one day, and leave out the other one."""
+    near = np.isin(first.run, second.run)
+    nearby = take(first, near)
+    one, two = _looks(nearby), _looks(second)
+    sent_first, sent_again = one[nearby.decision == "send"], two[second.decision == "send"]
+    decided_again = two[second.decision != "duplicate"]
+    stays = ~np.isin(one, decided_again) | (np.isin(one, sent_first) & ~np.isin(one, sent_again))
+    kept = ~near
+    kept[near] = stays
+    return [take(first, kept), take(second, ~np.isin(two, one[stays]))]
+
+
+def _looks(made: Plan) -> npt.NDArray[np.str_]:
+    """Name the message and the day of each row."""
+    parts = zip(made.run.tolist(), made.journey.tolist(), made.key.tolist(), strict=True)
+    return np.array([f"{day} {name} {key}" for day, name, key in parts], dtype=np.str_)
 
 
 def concatenate(parts: list[Plan]) -> Plan:

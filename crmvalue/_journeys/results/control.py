@@ -64,6 +64,11 @@ def increments(
     key = row_keys(whom[order].astype(np.float64), group[order].astype(np.float64))
     first = order[np.r_[True, key[1:] != key[:-1]]] if len(order) else order
     start = np.maximum(made.planned[first], made.run[first].astype("datetime64[s]"))
+    # A row of several journeys counts a customer once as well, from the first of their messages.
+    order = np.lexsort((first, start, cell[first], whom[first]))
+    key = row_keys(whom[first[order]].astype(np.float64), cell[first[order]].astype(np.float64))
+    order = order[np.r_[True, key[1:] != key[:-1]]] if len(order) else order
+    first, start = first[order], start[order]
     over = start + np.timedelta64(days * 86_400, "s")
     known = over <= end
     first, start, over = first[known], start[known], over[known]

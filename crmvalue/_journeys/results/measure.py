@@ -153,8 +153,9 @@ def journey_results(
     Credit does not say which orders would have come anyway. The control group of a plan (:class:`Policy`) does: beside
     the credited figures stands the difference between customers who were meant to get a message and those of the
     control group, over `within_days` from the moment at which it was due. A customer counts once for each journey, in
-    the row of the first message that was due, because later ones depend on what the first one did; customers whose days
-    are not over are left out. Customers without consent, or held back by a cap, count as meant in both groups, so the
+    the row of the first message that was due, because later ones depend on what the first one did. In a row of several
+    journeys a customer counts once too, from the first of these messages. Customers whose days are not over are left
+    out. Customers without consent, or held back by a cap, count as meant in both groups, so the
     difference is that of the whole plan and not of single contacts. A message that expires while it waits for quiet
     hours to end counts in neither group. The control group gets nothing from any journey, so the difference includes
     what other journeys sent within these days. Journeys on one date count as one journey, with the message of the
@@ -308,6 +309,7 @@ def measure(
         n_open=int(np.count_nonzero(on_clock + np.timedelta64(days, "D") >= end)),
         n_unmatched=n_unmatched,
         n_copies=_copies(sold, who, bought_at),
+        n_message_copies=_message_copies(table, whom, sent),
     )
 
 
@@ -330,6 +332,13 @@ def _copies(sold: Orders, who: Integers, time: Dates) -> int:
     if sold.code is not None:
         columns.append(codes_of(sold.code)[1])
     key = row_keys(*(np.asarray(column, dtype=np.float64) for column in columns))
+    return len(key) - len(np.unique(key))
+
+
+def _message_copies(table: Any, whom: Integers, sent: Integers) -> int:
+    """Count the messages that were sent and have the key of another one: group, step, customer and anchor."""
+    columns = whom, codes_of(table.group)[1], codes_of(table.step)[1], table.anchor.astype(np.int64)
+    key = row_keys(*(np.asarray(column[sent], dtype=np.float64) for column in columns))
     return len(key) - len(np.unique(key))
 
 

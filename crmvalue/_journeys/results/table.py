@@ -134,6 +134,8 @@ class JourneyResults(Columns, Pictured):
         Messages whose days are not over at the end of the logs.
     n_copies : int
         Orders that are exact copies of another one; they count like the others.
+    n_message_copies : int, optional
+        Messages sent with the key of another one, such as rows read twice; they count like the others.
     n_unmatched : int
         Reactions to no known message.
 
@@ -195,6 +197,7 @@ class JourneyResults(Columns, Pictured):
     n_open: int = count_field("n_open", default=0)
     n_unmatched: int = count_field("n_unmatched", default=0)
     n_copies: int = count_field("n_copies", default=0)
+    n_message_copies: int = count_field("n_message_copies", default=0)
 
     def __attrs_post_init__(self) -> None:
         n = len(self)
@@ -400,6 +403,11 @@ class JourneyResults(Columns, Pictured):
         if self.n_copies:
             copies = f"{counted(self.n_copies, 'order is an exact copy', 'orders are exact copies')} of another one"
             text = f"{copies}: if they were read twice, they count twice. {text}"
+        if self.n_message_copies:
+            n = counted(
+                self.n_message_copies, "message has the key of another one", "messages have the key of another one"
+            )
+            text = f"{n}: if they were read twice, they count twice. {text}"
         known = np.nonzero(np.isfinite(self.revenue_effect_low))[0]
         if not np.isfinite(self.revenue_effect).any():
             if "control group" not in self.n_not_sent:

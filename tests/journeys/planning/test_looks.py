@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue._journeys.planning import looks
+from crmvalue.journeys import Customers, Events, MessageHistory, Orders, Policy, TriggerJourney, journey_results, plan
 from tests.journeys.references import looks_that_count
 
 TEXTS = st.sampled_from(["", "a", "birthday", "დაბადების დღე", "birthday of the year"])
@@ -43,3 +44,40 @@ class TestLastLooks:
         run = np.array(["2024-06-01"] * 2 + ["2024-06-02"] * 2, dtype="datetime64[D]")
         found = looks.last_looks(run, np.zeros(4, dtype=bool), [np.array([7] * 4)])
         assert found.tolist() == [False, False, True, True]
+
+
+class TestSeveralRunsOfADay:
+    """A trigger that is due soon needs several runs a day; added up, they say what one run says that knows all."""
+
+    CARTS = np.datetime64("2024-05-01T08:10") + np.arange(40) * np.timedelta64(10, "m")
+    BASE = Customers(customer=np.arange(40), consent={"email": np.arange(40) % 5 > 0})
+    POLICY = Policy(control_share=0.3)
+
+    def plan_at(self, hour, history):
+        known = np.datetime64(f"2024-05-01T{hour:02d}:00") > self.CARTS
+        did = Events(customer=np.arange(40)[known], name=["cart"] * known.sum(), time=self.CARTS[known])
+        return plan([TriggerJourney.abandoned_cart()], self.BASE, did, history, self.POLICY, "2024-05-01")
+
+    def test_repeats_are_no_messages(self):
+        past, whole = MessageHistory.empty(), self.plan_at(8, None)
+        for hour in (9, 11, 13, 16):
+            made = self.plan_at(hour, past)
+            past, whole = past + made.history(), whole + made
+        alone = self.plan_at(16, None)
+        assert alone.n_by_decision.keys() == {"send", "control group", "no consent"}
+        assert whole.n_by_decision == whole.n_looks_by_decision == alone.n_by_decision
+        assert whole.history().key.tolist() == past.key.tolist()
+        sold = Orders(customer=[1], time=["2024-05-03"], revenue=[10], margin=1)
+        assert journey_results(whole, None, sold, as_of="2024-06-30").n_planned.tolist() == [40]
+
+    def test_the_later_look_stays_unless_the_first_one_sent(self):
+        early = self.plan_at(16, None)
+        codes = early.with_codes(["x"] * len(early))
+        assert (early + codes).code.tolist() == ["x"] * 40
+        bought = Events(customer=np.arange(40), name=["purchase"] * 40, time=self.CARTS + np.timedelta64(30, "m"))
+        did = Events(customer=np.arange(40), name=["cart"] * 40, time=self.CARTS) + bought
+        later = plan([TriggerJourney.abandoned_cart()], self.BASE, did, None, self.POLICY, "2024-05-01")
+        assert later.n_by_decision == {"exited": 40}
+        assert (later + early).n_by_decision == early.n_by_decision
+        n_sent = early.n_by_decision["send"]
+        assert (early + later).n_by_decision == {"send": n_sent, "exited": 40 - n_sent}

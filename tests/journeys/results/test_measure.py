@@ -517,6 +517,18 @@ def test_sums_of_orders_have_64_bits():
         orders(101)
 
 
+def test_messages_read_twice_are_named():
+    sent = MessageHistory.from_log(
+        customer=[1, 1, 2], journey=["news"] * 3, sent_at=["2024-05-01T10:00"] * 3, channel=["email"] * 3
+    )
+    sold = Orders(customer=[1], time=["2024-05-02"], revenue=[10], margin=1)
+    found = journey_results(sent, None, sold, as_of="2024-07-01")
+    assert (found.n_sent.tolist(), found.n_message_copies) == ([3], 1)
+    assert found.conclusion.startswith("1 message has the key of another one: if they were read twice, they count")
+    twice = journey_results(sent + sent, None, sold, as_of="2024-07-01")
+    assert twice.conclusion.startswith("4 messages have the key of another one: ")
+
+
 def campaign(rng, n=800, lift=4.0, control_share=0.5):
     """Simulate a win-back of which chance leaves out some customers: every message adds `lift` in mean."""
     base = Customers(
@@ -622,6 +634,28 @@ class TestControlGroup:
         split = journey_results(made, None, sold, as_of="2024-07-30", **parts)
         assert "Of 2 rows, about 5 % have an interval without 0 by chance alone; only what holds" in split.conclusion
         assert split.n_control.sum() == found.n_control.sum()
+
+    @pytest.mark.parametrize("by", [(), ("channel",), ("offer",)])
+    def test_a_row_of_several_journeys_counts_a_customer_once(self, by):
+        """Four messages after one event: the difference is that of the customers by hand, and not four times."""
+        rng, n = np.random.default_rng(3), 200
+        at = np.datetime64("2024-05-01T10:00") + rng.integers(0, 4, n).astype("timedelta64[D]")
+        journeys = [TriggerJourney(f"after {i} days", event="cart", wait_days=i) for i in range(4)]
+        base = Customers(customer=np.arange(n), consent={"email": [True] * n})
+        did = Events(customer=np.arange(n), name=["cart"] * n, time=at)
+        made = simulate_plan(journeys, base, did, Policy(control_share=0.4), "2024-05-01", "2024-05-09")
+        spend = np.where(rng.random(n) < 0.5, np.round(rng.gamma(2.0, 20.0, n), 2), 0.0)
+        buys = spend > 0
+        sold = Orders(
+            customer=np.nonzero(buys)[0], time=(at + np.timedelta64(5, "D"))[buys], revenue=spend[buys], margin=1
+        )
+        found = journey_results(made, None, sold, as_of="2024-07-30", by=by)
+        control = np.isin(np.arange(n), made.customer[made.decision == "control group"])
+        assert (found.n_treated.tolist(), found.n_control.tolist()) == ([(~control).sum()], [control.sum()])
+        difference = spend[~control].mean() - spend[control].mean()
+        assert found.incremental_revenue[0] == pytest.approx(difference * (~control).sum())
+        lows = [stats.ttest_ind(spend[~control], spend[control], equal_var=e).confidence_interval().low for e in (0, 1)]
+        assert found.revenue_effect_low[0] == pytest.approx(min(lows))
 
     def test_rows_without_a_shown_difference_brought_nothing_in_words(self):
         """Gains that are shown, losses that are shown, and differences that may be chance."""
