@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.labels import counted
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, evenly, nothing, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, evenly, nothing, of_all, shown
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -91,11 +91,12 @@ def steps_parts(gain: Floats, n_paying: Integers) -> Parts:
     if losing.size:
         title = f"Step {losing[0] + 1} loses {shown(-for_all[losing[0]], 'money')} if all customers get it"
     n = len(table)
-    kept = evenly(len(for_all), _MOST_STEPS)
+    kept = np.union1d(evenly(len(for_all), _MOST_STEPS), losing[:1])  # the step of the title is drawn in any case
+    rest = of_all(len(kept), len(for_all), "steps")
     counts = np.ravel(n_paying)
     return Parts(
         title=title,
-        x=Axis(title=f"Step of the cascade: for how many of {counted(n, 'customer')} it pays", form="name"),
+        x=Axis(title=f"Step of the cascade: for how many of {counted(n, 'customer')} it pays{rest}", form="name"),
         y=Axis(title="Gain over no offer [money]", form="money"),
         columns={
             "step": [f"{step + 1}: {counts[step]:,}" for step in kept],

@@ -252,6 +252,7 @@ class GroupEconomics(Columns, Pictured):
         most = _WIDE * max(1.0, self.target_ratio, float(np.abs(ratio).max()))
         is_cut = bool((low < -most).any() or (high > most).any())
         rest = of_all(len(rows) - 1, len(known) - 1, "groups")
+        rest += f"; {free:,} without a cost left out" if (free := len(self.ratio) - len(known)) else ""
         rest += f"; wide ends {'' if rest else 'are '}cut" * is_cut
         low, high = np.clip(low, -most, None), np.clip(high, None, most)
         return Parts(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from crmvalue import attribution, cohorts, experiments, funnels, journey_map, journeys, ltv, metrics, models
+from crmvalue._loyalty.pictures import costs_parts
 from crmvalue._promotions.uses.pictures import discounts_parts
 from crmvalue.loyalty import MemberEffect, ProgrammeCosts, ReferredValue, programme_liability
 from crmvalue.segmentation import (
@@ -366,6 +367,39 @@ class TestMany:
         found = discounts_parts(taken_off.astype(str), taken_off, taken_off, 0, 0)
         assert found.x.title.endswith("; 15 of 40 promotions")
         assert found.columns["promotion"].tolist() == [str(k) for k in range(39, 24, -1)]
+
+    def test_days_that_are_not_drawn_are_counted(self):
+        found = cohorts.n_day_retention([1], [MONDAY], range(99), kind="day", as_of=MONDAY + 99)._parts()
+        assert found.x.title.endswith("; 40 of 99 days")
+
+    def test_years_of_a_programme_that_are_not_drawn_are_counted(self):
+        months = np.arange("2010-01", "2026-01", dtype="datetime64[M]").astype("datetime64[D]")
+        found = costs_parts(months, np.ones(192), np.zeros(192), None)
+        assert found.title == "The programme has cost 192 in 192 months"
+        assert found.x.title == "Year; 12 of 16 years, the last"
+        assert found.columns["year"][0] == "2014"
+
+    def test_channels_without_a_conversion_are_counted(self):
+        paths = attribution.Paths.from_lists([["mail"], ["ads"]], [2, 0])
+        found = attribution.channel_returns(attribution.attribute(paths, model="last"), {"mail": 10, "ads": 900})
+        assert found._parts().title == "mail costs 5 for a conversion"
+        assert found._parts().x.title == "Cost of a conversion [money]; 1 without conversions left out"
+
+    def test_groups_without_a_cost_are_counted(self):
+        found = ltv.group_economics(
+            {"channel": ["ads"] * 3 + ["mail"] * 3}, [5, 6, 7] * 2, acquisition_cost=[2] * 3 + [0] * 3
+        )
+        assert found._parts().x.title.endswith("; 1 without a cost left out")
+
+    def test_the_losing_step_of_the_title_is_drawn(self):
+        gain = np.ones(27)
+        steps = {label.split(":")[0] for label in journeys.StepsThatPay(gain=gain)._parts().columns["step"]}
+        gain[next(k for k in range(27) if str(k + 1) not in steps)] = -4
+        found = journeys.StepsThatPay(gain=gain)._parts()
+        drawn = [label.split(":")[0] for label in found.columns["step"]]
+        assert found.title == f"Step {gain.argmin() + 1} loses 4 if all customers get it"
+        assert str(gain.argmin() + 1) in drawn
+        assert found.x.title.endswith("; 21 of 27 steps")
 
     def test_the_last_day_of_the_title_is_drawn(self):
         found = cohorts.n_day_retention([1], [MONDAY], range(99), kind="day", as_of=MONDAY + 44)._parts()
