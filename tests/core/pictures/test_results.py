@@ -368,6 +368,11 @@ class TestMany:
         assert found.x.title.endswith("; 15 of 40 promotions")
         assert found.columns["promotion"].tolist() == [str(k) for k in range(39, 24, -1)]
 
+    def test_stages_that_are_not_drawn_are_counted(self):
+        stages = [journey_map.Stage(f"s{k:02d}", emotion=(k - 12) % 5 - 2) for k in range(25)]
+        found = journey_map.JourneyMap(persona="Student", type="current state", stages=stages)._parts()
+        assert found.y.title == f"{len(found.columns['stage'])} of 25 stages"
+
     def test_days_that_are_not_drawn_are_counted(self):
         found = cohorts.n_day_retention([1], [MONDAY], range(99), kind="day", as_of=MONDAY + 99)._parts()
         assert found.x.title.endswith("; 40 of 99 days")
