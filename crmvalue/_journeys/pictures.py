@@ -89,7 +89,9 @@ def steps_parts(gain: Floats, n_paying: Integers) -> Parts:
     losing = np.nonzero(for_all <= 0)[0]
     title = "Each step earns more than it costs"
     if losing.size:
-        title = f"Step {losing[0] + 1} loses {shown(-for_all[losing[0]], 'money')} if all customers get it"
+        lost = float(-for_all[losing[0]])
+        loses = f"loses {shown(lost, 'money')}" if lost > 0 else "earns nothing"
+        title = f"Step {losing[0] + 1} {loses} if all customers get it"
     n = len(table)
     kept = np.union1d(evenly(len(for_all), _MOST_STEPS), losing[:1])  # the step of the title is drawn in any case
     rest = of_all(len(kept), len(for_all), "steps")

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 import pytest
 
-from crmvalue import attribution, cohorts, experiments, funnels, journey_map, journeys, ltv, metrics, models
+from crmvalue import attribution, cohorts, experiments, funnels, journey_map, journeys, ltv, metrics, models, plots
 from crmvalue._loyalty.pictures import costs_parts
 from crmvalue._promotions.uses.pictures import discounts_parts
 from crmvalue.loyalty import MemberEffect, ProgrammeCosts, ReferredValue, programme_liability
@@ -367,6 +367,12 @@ class TestMany:
         found = discounts_parts(taken_off.astype(str), taken_off, taken_off, 0, 0)
         assert found.x.title.endswith("; 15 of 40 promotions")
         assert found.columns["promotion"].tolist() == [str(k) for k in range(39, 24, -1)]
+
+    def test_a_step_without_gain_loses_nothing(self):
+        assert journeys.StepsThatPay(gain=[2, 0])._parts().title == "Step 2 earns nothing if all customers get it"
+        gain, cascade = journeys.LastStep(gain_by_last_step=[0.0, 2.0, 2.0]), journeys.Cascade()
+        title = plots.cascade_timeline(cascade, "2024-01-31", gain).title
+        assert title == "Stop after 2024-10-31, step 1: later offers add nothing"
 
     def test_stages_that_are_not_drawn_are_counted(self):
         stages = [journey_map.Stage(f"s{k:02d}", emotion=(k - 12) % 5 - 2) for k in range(25)]
