@@ -121,7 +121,9 @@ def last_step_parts(gain_by_last_step: Floats) -> Parts:
     best = int(total.argmax())
     title = f"For all customers together, stop after step {best}" if best else "No step pays for all customers together"
     if 0 < best == width - 1:
-        title = "For all customers together, each step adds to the gain"
+        title = f"For all customers together, go on to the last step, {best}"
+        if (np.diff(total) > 0).all():
+            title = "For all customers together, each step adds to the gain"
     steps = np.union1d(evenly(width, _MOST_LAST), [best])
     at = int(np.searchsorted(steps, best))
     return Parts(

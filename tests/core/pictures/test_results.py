@@ -374,6 +374,16 @@ class TestMany:
         title = plots.cascade_timeline(cascade, "2024-01-31", gain).title
         assert title == "Stop after 2024-10-31, step 1: later offers add nothing"
 
+    @pytest.mark.parametrize(
+        ("gain", "title"),
+        [
+            ([0.0, 5.0, 4.0, 6.0], "For all customers together, go on to the last step, 3"),
+            ([0.0, 4.0, 5.0, 6.0], "For all customers together, each step adds to the gain"),
+        ],
+    )
+    def test_a_step_that_loses_is_not_said_to_add(self, gain, title):
+        assert journeys.LastStep(gain_by_last_step=gain)._parts().title == title
+
     def test_stages_that_are_not_drawn_are_counted(self):
         stages = [journey_map.Stage(f"s{k:02d}", emotion=(k - 12) % 5 - 2) for k in range(25)]
         found = journey_map.JourneyMap(persona="Student", type="current state", stages=stages)._parts()
