@@ -454,6 +454,7 @@ def compare_ltv_to_cac(
         title = f"{best} earns {times}"
     rest = f": {len(order):,} of {len(ratio):,}, best and worst" if len(order) < len(ratio) else ""
     rest += f"; {free:,} without a cost left out" if free else ""
+    axis = "LTV:CAC" if free and len(order) < len(ratio) else "Lifetime value over acquisition cost"  # as there is room
     if ratio.min() < 1:
         title = f"{worst} loses money: a customer brings {shown_beside(float(ratio.min()), 1)} times their cost"
     said = [shown_beside(one, 1) for one in ratio[order].tolist()]
@@ -462,7 +463,7 @@ def compare_ltv_to_cac(
         Parts(
             title=title,
             x=Axis(
-                title=f"Lifetime value over acquisition cost{rest}",
+                title=f"{axis}{rest}",
                 low=0,
                 high=stretch(labels, said) * max(float(ratio.max()), healthy),
             ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.comparisons import leaders
+from crmvalue._core.labels import counted
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, cut, of_all, shown
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def costs_parts(channels: tuple[str, ...], acquisition_cost: Floats) -> Parts:
         if len(known) == 1:
             title = f"{best} costs {least}"
     rest, without = of_all(len(order), len(known), "channels"), len(channels) - len(known)
-    rest += f"; {without:,} without conversions left out" if without else ""
+    rest += f"; {counted(without, 'has', 'have')} none" if without else ""
     return Parts(
         title=title,
         x=Axis(title=f"Cost of a conversion [money]{rest}", form="money", low=0),

@@ -98,7 +98,10 @@ def steps_parts(gain: Floats, n_paying: Integers) -> Parts:
     counts = np.ravel(n_paying)
     return Parts(
         title=title,
-        x=Axis(title=f"Step of the cascade: for how many of {counted(n, 'customer')} it pays{rest}", form="name"),
+        x=Axis(
+            title=f"Step{'' if rest else ' of the cascade'}: for how many of {counted(n, 'customer')} it pays{rest}",
+            form="name",
+        ),
         y=Axis(title="Gain over no offer [money]", form="money"),
         columns={
             "step": [f"{step + 1}: {counts[step]:,}" for step in kept],

@@ -233,6 +233,12 @@ class TestCompareLtvToCac:
         axis = found.to_vega()["layer"][0]["encoding"]["x"]["title"]
         assert axis == "Lifetime value over acquisition cost: 16 of 10,000, best and worst"
 
+    def test_both_counts_have_room_below_the_picture(self):
+        cost = np.repeat([1.0, 0.0], [30, 5])
+        found = plots.compare_ltv_to_cac([f"c{k}" for k in range(35)], np.arange(35.0), cost)
+        axis = found.to_vega()["layer"][0]["encoding"]["x"]["title"]
+        assert axis == "LTV:CAC: 16 of 30, best and worst; 5 without a cost left out"
+
     def test_rejections(self):
         with pytest.raises(InputError, match="all different"):
             plots.compare_ltv_to_cac(["a", "a"], [1, 2], [1, 2])

@@ -404,13 +404,13 @@ class TestMany:
         paths = attribution.Paths.from_lists([["mail"], ["ads"]], [2, 0])
         found = attribution.channel_returns(attribution.attribute(paths, model="last"), {"mail": 10, "ads": 900})
         assert found._parts().title == "mail costs 5 for a conversion"
-        assert found._parts().x.title == "Cost of a conversion [money]; 1 without conversions left out"
+        assert found._parts().x.title == "Cost of a conversion [money]; 1 has none"
 
     def test_groups_without_a_cost_are_counted(self):
         found = ltv.group_economics(
             {"channel": ["ads"] * 3 + ["mail"] * 3}, [5, 6, 7] * 2, acquisition_cost=[2] * 3 + [0] * 3
         )
-        assert found._parts().x.title.endswith("; 1 without a cost left out")
+        assert found._parts().x.title == "LTV:CAC; 1 costs nothing"
 
     def test_the_losing_step_of_the_title_is_drawn(self):
         gain = np.ones(27)
