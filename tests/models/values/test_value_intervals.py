@@ -520,6 +520,21 @@ class TestMixedEnds:
 class TestTotals:
     """The sum over a base: those with the largest spread are drawn one by one, the sum of the others is normal."""
 
+    def test_the_spread_of_a_customer_is_also_that_of_being_lost(self, monkeypatch):
+        """Who is there brings 10, the others nothing: the variance is 100 a (1 - a)."""
+        model = MBG
+        known = Known(
+            process=process_of(model, HISTORY),
+            past=Past(HISTORY.frequency, HISTORY.recency, HISTORY.age),
+            scale=np.ones(len(HISTORY)),
+            alive=model.prob_alive(HISTORY),
+        )
+        monkeypatch.setattr(
+            outcome_ends, "draw_units", lambda _, owner, *__: outcomes.Units(np.full(len(owner), 10.0), 0.0 * owner)
+        )
+        *_, spread = outcome_ends._each(known, payments_of(SPEND), Terms(9.0, 0.0, 1.0, 0.0), 0.9, 20, None)
+        np.testing.assert_allclose(spread, 100.0 * known.alive * (1.0 - known.alive), rtol=1e-12, atol=1e-12)
+
     @pytest.mark.slow
     def test_is_that_of_drawing_all(self, monkeypatch):
         history = simulated_base(3000, 21)
