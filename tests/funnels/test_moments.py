@@ -26,3 +26,8 @@ def test_a_step_at_the_moment_of_an_event_that_ends_the_attempt_counts(reentry):
     rules = {"as_of": "2024-02-01", "exclude": "x", "reentry": reentry}
     found = funnel_from_events([1, 1, 1], ["x", "b", "a"], time, ["a", "b"], **rules)
     assert found.n_reached.tolist() == [2]
+
+
+def test_stages_that_are_not_reached_are_not_skipped():
+    found = funnel_from_events([1], ["a"], [START], ["a", "b", "c"], as_of=START, order="stages", absent="allow")
+    assert found.skipped.tolist() == [[False] * 3]
