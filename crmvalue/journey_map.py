@@ -27,7 +27,7 @@ from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import as_day, as_float, as_text, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, evenly, fitted, nothing
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, evenly, fitted, nothing, of_all
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, of_class, optional, tuple_of, words_field
 from crmvalue.errors import InputError
@@ -349,7 +349,7 @@ class JourneyMap(Pictured):
                 high=6.2,
                 ticks=(-2, -1, 0, 1, 2),
             ),
-            y=Axis(title="", form="name"),
+            y=Axis(title=of_all(len(kept), len(known), "stages")[2:], form="name"),
             columns={
                 "stage": np.array([stage.name for stage in stages]),
                 "emotion": emotion,

@@ -44,7 +44,19 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.comparisons import leaders
 from crmvalue._core.labels import as_given, by_name
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, Style, as_cells, cut, evenly, shown, shown_beside, stretch
+from crmvalue._core.pictures.parts import (
+    Axis,
+    Layer,
+    Parts,
+    Style,
+    as_cells,
+    cut,
+    evenly,
+    of_all,
+    shown,
+    shown_beside,
+    stretch,
+)
 from crmvalue._core.pictures.pictured import Picture
 from crmvalue._plots.cascade import cascade_timeline
 from crmvalue._plots.rates import as_model, leaving_rates, purchase_rates
@@ -80,7 +92,7 @@ _ROUNDING = 1e-12  # of the largest share: a smaller lead is none
 _LAST_DAY = np.datetime64("9999-12-31")
 _N_SILENCES, _N_COUNTS = 9, 10
 _MOST_MONEY = 1e15
-_MOST_ROWS = 16
+_MOST_ROWS, _MOST_CHANNELS = 16, 15
 _STYLES: tuple[Style, ...] = ("main", "second", "third")
 
 
@@ -337,8 +349,11 @@ def compare_attributions(attributions: Sequence[Attribution]) -> Picture:
     if len(set(models)) < len(models) or any(result.channels != channels for result in results):
         raise InputError("attributions", rule, models)
     shares = np.array([result.share for result in results])
-    order = np.argsort(-shares.mean(axis=0), kind="stable")[:15]
+    order = np.argsort(-shares.mean(axis=0), kind="stable")
+    is_other = ~np.isin(order, shares.argmax(axis=1))  # of many channels, those that the title names are drawn too
+    order = order[np.sort(np.argsort(is_other, kind="stable")[:_MOST_CHANNELS])]
     title = _who_gets_most(models, channels, shares)
+    rest = of_all(len(order), len(channels), "channels")
     columns = {
         "channel": np.array(channels)[order],
         "low": shares.min(axis=0)[order],
@@ -351,7 +366,7 @@ def compare_attributions(attributions: Sequence[Attribution]) -> Picture:
     return Picture(
         Parts(
             title=title,
-            x=Axis(title="Share of the conversions", form="share", low=0),
+            x=Axis(title=f"Share of the conversions{rest}", form="share", low=0),
             y=Axis(title="", form="name"),
             columns=columns,
             layers=layers,
@@ -374,7 +389,8 @@ def _who_gets_most(models: list[str], channels: tuple[str, ...], shares: Floats)
     first = int(shares[0].argmax())
     other = int(np.argmin(leads[:, first]))
     names = cut(channels[first]), cut(channels[int(shares[other].argmax())])
-    return f"The models disagree: {names[0]} gets most by {models[0]}, {names[1]} by {models[other]}"
+    by_first, by_other = (models[k].replace("_", " ") for k in (0, other))
+    return f"The models disagree: {names[0]} gets most by {by_first}, {names[1]} by {by_other}"
 
 
 def compare_ltv_to_cac(
@@ -438,6 +454,7 @@ def compare_ltv_to_cac(
         title = f"{best} earns {times}"
     rest = f": {len(order):,} of {len(ratio):,}, best and worst" if len(order) < len(ratio) else ""
     rest += f"; {free:,} without a cost left out" if free else ""
+    axis = "LTV:CAC" if free and len(order) < len(ratio) else "Lifetime value over acquisition cost"  # as there is room
     if ratio.min() < 1:
         title = f"{worst} loses money: a customer brings {shown_beside(float(ratio.min()), 1)} times their cost"
     said = [shown_beside(one, 1) for one in ratio[order].tolist()]
@@ -446,7 +463,7 @@ def compare_ltv_to_cac(
         Parts(
             title=title,
             x=Axis(
-                title=f"Lifetime value over acquisition cost{rest}",
+                title=f"{axis}{rest}",
                 low=0,
                 high=stretch(labels, said) * max(float(ratio.max()), healthy),
             ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.comparisons import leaders
+from crmvalue._core.labels import counted
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, cut, of_all, shown
 
 if TYPE_CHECKING:
@@ -82,9 +83,11 @@ def costs_parts(channels: tuple[str, ...], acquisition_cost: Floats) -> Parts:
         )
         if len(known) == 1:
             title = f"{best} costs {least}"
+    rest, without = of_all(len(order), len(known), "channels"), len(channels) - len(known)
+    rest += f"; {counted(without, 'has', 'have')} none" if without else ""
     return Parts(
         title=title,
-        x=Axis(title=f"Cost of a conversion [money]{of_all(len(order), len(known), 'channels')}", form="money", low=0),
+        x=Axis(title=f"Cost of a conversion [money]{rest}", form="money", low=0),
         y=Axis(title="", form="name"),
         columns={"channel": np.array(channels, dtype=np.str_)[order], "acquisition_cost": acquisition_cost[order]},
         layers=[Layer(mark="bar", x="acquisition_cost", y="channel")],

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.comparisons import just_below
+from crmvalue._core.labels import counted
 from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, apart, as_cells, cut, evenly, nothing, of_all, shown
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue.typing import Dates, Floats, Integers, Interval
 
 __all__ = ["comparison_parts", "days_parts", "payback_parts", "survival_parts", "triangle_parts"]
@@ -94,9 +97,10 @@ def days_parts(
     ]
     if not np.isfinite(columns["too_young_as_lost"]).any():
         del layers[1]
+    rest = ("; + is or later" if is_open else "") + of_all(len(kept), len(rate), "days")
     return Parts(
         title=title,
-        x=Axis(title=f"Days since the first purchase or start{'; + is or later' if is_open else ''}", form="name"),
+        x=Axis(title=f"Days since the first purchase or start{rest}", form="name"),
         y=Axis(title="Share that came back", form="share", low=0),
         columns=columns,
         layers=layers,
@@ -156,11 +160,10 @@ def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None)
         Layer(mark="line", x="age", y="mean_ltv", label="mean"),
         Layer(mark="points", x="age", y="mean_ltv"),
     ]
-    title = (
-        f"No {period} is over yet, so no value is known"
-        if not n
-        else f"A customer has brought {shown(mean[-1])} so far"
-    )
+    title = f"No {period} is over yet, so no value is known"
+    if n:
+        brought = f"{shown(mean[-1], 'money')} in {counted(int(ages[-1]) + 1, period)}"
+        title = f"On average, {_who(known[:, ages[-1]])} has brought {brought}"
     if n and cost is not None:
         of_age = (weight * cost[:, np.newaxis]).sum(axis=0)[ages] / weight.sum(axis=0)[ages]  # of the same cohorts
         price = float((cost * size).sum() / size.sum())
@@ -171,8 +174,7 @@ def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None)
         if paid.size:
             when = int(ages[paid[0]]) + 1
             spell = f"{when} {period}" if when == 1 else f"{when} {period}s"
-            who = "a customer" if known[:, ages[paid[0]]].all() else "a customer of the cohorts that are so old"
-            title = f"On average, {who} pays back their cost within {spell}"
+            title = f"On average, {_who(known[:, ages[paid[0]]])} pays back their cost within {spell}"
             columns |= {"payback": as_cells(len(kept), float(when)), "said": as_cells(len(kept), f"paid back: {spell}")}
             layers.append(Layer(mark="rule", x="payback", text="said", style="action"))
     return Parts(
@@ -182,6 +184,11 @@ def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None)
         columns=columns,
         layers=layers,
     )
+
+
+def _who(is_old: npt.NDArray[np.bool_]) -> str:
+    """Say of whom a figure is that only some cohorts are old enough for."""
+    return "a customer" if is_old.all() else "a customer of the cohorts that are so old"
 
 
 def comparison_parts(

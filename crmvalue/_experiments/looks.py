@@ -124,6 +124,8 @@ def look_sentences(test: Any, told: list[tuple[str, str]], ends: tuple[Floats, F
             said = f"{name} is {side}, {look}."
             if (high[k] < 0) if first[k] > 0 else (low[k] > 0):
                 said = f"{name} was {side}, {look}, but the last look shows the opposite: the difference has changed."
+            elif low[k] <= 0 <= high[k] and first[k] * test.difference[-1, k] < 0:
+                said = f"{name} was {side}, {look}; the last look has the other sign, and its interval includes 0."
             elif low[k] <= 0 <= high[k]:
                 said = f"{name} is {side}, {look}; the interval of the last look alone includes 0."
         else:

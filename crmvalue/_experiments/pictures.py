@@ -113,6 +113,8 @@ def looks_parts(
         title = f"{name} is {word} than {control}, shown {after}"
         if (high[-1] < 0) if difference[look, best] > 0 else (low[-1] > 0):
             title = f"{name} was {word} than {control} {after}, and is {'worse' if word == 'better' else 'better'} now"
+        elif difference[look, best] * difference[-1, best] < 0:
+            title = f"{name} was {word} than {control} {after}; the difference has the other sign now"
         columns |= {"decided": as_cells(size, float(n[look])), "said": as_cells(size, "decided")}
         layers.append(Layer(mark="rule", x="decided", text="said", style="action"))
     return Parts(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.labels import counted
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, evenly, nothing, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, evenly, nothing, of_all, shown
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,13 +89,19 @@ def steps_parts(gain: Floats, n_paying: Integers) -> Parts:
     losing = np.nonzero(for_all <= 0)[0]
     title = "Each step earns more than it costs"
     if losing.size:
-        title = f"Step {losing[0] + 1} loses {shown(-for_all[losing[0]], 'money')} if all customers get it"
+        lost = float(-for_all[losing[0]])
+        loses = f"loses {shown(lost, 'money')}" if lost > 0 else "earns nothing"
+        title = f"Step {losing[0] + 1} {loses} if all customers get it"
     n = len(table)
-    kept = evenly(len(for_all), _MOST_STEPS)
+    kept = np.union1d(evenly(len(for_all), _MOST_STEPS), losing[:1])  # the step of the title is drawn in any case
+    rest = of_all(len(kept), len(for_all), "steps")
     counts = np.ravel(n_paying)
     return Parts(
         title=title,
-        x=Axis(title=f"Step of the cascade: for how many of {counted(n, 'customer')} it pays", form="name"),
+        x=Axis(
+            title=f"Step{'' if rest else ' of the cascade'}: for how many of {counted(n, 'customer')} it pays{rest}",
+            form="name",
+        ),
         y=Axis(title="Gain over no offer [money]", form="money"),
         columns={
             "step": [f"{step + 1}: {counts[step]:,}" for step in kept],
@@ -118,7 +124,9 @@ def last_step_parts(gain_by_last_step: Floats) -> Parts:
     best = int(total.argmax())
     title = f"For all customers together, stop after step {best}" if best else "No step pays for all customers together"
     if 0 < best == width - 1:
-        title = "For all customers together, each step adds to the gain"
+        title = f"For all customers together, go on to the last step, {best}"
+        if (np.diff(total) > 0).all():
+            title = "For all customers together, each step adds to the gain"
     steps = np.union1d(evenly(width, _MOST_LAST), [best])
     at = int(np.searchsorted(steps, best))
     return Parts(

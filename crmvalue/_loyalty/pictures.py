@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.pictures.effects import effect_parts
-from crmvalue._core.pictures.parts import Axis, Layer, Parts, evenly, nothing, shown
+from crmvalue._core.pictures.parts import Axis, Layer, Parts, evenly, nothing, of_all, shown
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,7 +28,7 @@ def liability_parts(points: float, liability: Floats) -> Parts:
     kept = evenly(n, _MOST_DATES)
     return Parts(
         title=f"{share} is still owed after {n - 1} reporting {'date' if n == 2 else 'dates'}",
-        x=Axis(title="Reporting date; 0 is the sale", form="name"),
+        x=Axis(title=f"Reporting date; 0 is the sale{of_all(len(kept), n, 'dates')}", form="name"),
         y=Axis(title="Owed for points [money]", form="money"),
         columns={
             "reporting_date": kept.astype(str),
@@ -51,10 +51,10 @@ def costs_parts(month: Dates, cost: Floats, liability_change: Floats, spend: Flo
     title = f"The programme has cost {shown(total, 'money')} in {n} {'month' if n == 1 else 'months'}"
     if spend is not None and spend.sum() > 0:
         title = f"The programme costs {shown(total / float(spend.sum()), 'share')} of the money of the orders"
-    unit, names, (costs, changes) = _by_time(month, cost, liability_change)
+    unit, names, n_units, (costs, changes) = _by_time(month, cost, liability_change)
     return Parts(
         title=title,
-        x=Axis(title=unit.capitalize(), form="name"),
+        x=Axis(title=f"{unit.capitalize()}{_last(names, n_units, unit)}", form="name"),
         y=Axis(title="Cost [minor units of the currency]", form="money"),
         columns={
             unit: names,
@@ -72,12 +72,18 @@ def costs_parts(month: Dates, cost: Floats, liability_change: Floats, spend: Flo
 
 def _by_time(
     month: Dates, *columns: Floats, most: int = _MOST_MONTHS
-) -> tuple[str, npt.NDArray[np.str_], list[Floats]]:
-    """Sum up columns by month, or by year where there are many months: the unit, its last names, and the sums."""
+) -> tuple[str, npt.NDArray[np.str_], int, list[Floats]]:
+    """Sum up columns by month, or by year where there are many: the unit, its last names, their number, the sums."""
     unit = "month" if len(month) <= most else "year"
     names, place = np.unique(month.astype(f"datetime64[{unit[0].upper()}]"), return_inverse=True)
     kept = slice(-most, None)
-    return unit, names[kept].astype(str), [np.bincount(place, column)[kept].astype(np.float64) for column in columns]
+    sums = [np.bincount(place, column)[kept].astype(np.float64) for column in columns]
+    return unit, names[kept].astype(str), len(names), sums
+
+
+def _last(names: npt.NDArray[np.str_], n: int, unit: str) -> str:
+    """Say behind the title of an axis that only the last ones are drawn."""
+    return of_all(len(names), n, f"{unit}s, the last")
 
 
 def simulation_parts(month: Dates, cost: Floats, points: Integers, totals: tuple[float, float, float]) -> Parts:
@@ -94,10 +100,10 @@ def simulation_parts(month: Dates, cost: Floats, points: Integers, totals: tuple
         title = f"The points would have cost {shares[0]} of the money of the orders, {shares[1]} if all were redeemed"
     n_points = float(points.sum())
     value = whole / n_points if n_points > 0 else 0.0
-    unit, names, (costs, most) = _by_time(month, cost, value * points.astype(np.float64), most=_MOST_SIMULATED)
+    unit, names, n_units, (costs, most) = _by_time(month, cost, value * points.astype(np.float64), most=_MOST_SIMULATED)
     return Parts(
         title=title,
-        x=Axis(title=f"{unit.capitalize()} of the order", form="name"),
+        x=Axis(title=f"{unit.capitalize()} of the order{_last(names, n_units, unit)}", form="name"),
         y=Axis(title="Cost [minor units]", form="money", low=0),
         columns={unit: names, "cost": costs, "cost_if_all_redeemed": most},
         layers=[

@@ -131,13 +131,15 @@ class BudgetSplit(Columns, Pictured):
     def _why_left(self) -> str:
         """Say why no more is spent: for the ratio, for what channels can take, or for what more would bring."""
         full = self.spend > self.most - _CENT / 2
+        tiny = (self.spend == 0) & np.isinf(self.next_ratio)  # the best spend is less than a cent
         loses = ~full & (self.next_ratio <= _just_above(self))
-        if full.all():
-            return "no channel can take more"
+        rest = ", or a first cent would bring too little" if tiny.any() else ""
+        if (full | tiny).all():
+            return f"channels can take no more{rest}" if rest else "no channel can take more"
         loss = "more would bring less than it costs"
-        if (full | loses).all():
-            return f"channels can take no more, or {loss}" if full.any() else loss
-        ratio = f"at the ratio of {as_given(self.target_ratio)}"
+        if (full | loses | tiny).all():
+            return (f"channels can take no more, or {loss}" if full.any() else loss) + rest
+        ratio = f"at the ratio of {as_given(self.target_ratio)}{rest}"
         if loses.any() and self.total_ratio > _JUST_ABOVE * self.target_ratio:  # so they could spend more and keep it
             return f"channels can {'take no more, or not' if full.any() else 'spend no more'} {ratio}, or {loss}"
         return f"{'channels can take no more, or not' if full.any() else 'no channel can spend more'} {ratio}"

@@ -252,12 +252,13 @@ class GroupEconomics(Columns, Pictured):
         most = _WIDE * max(1.0, self.target_ratio, float(np.abs(ratio).max()))
         is_cut = bool((low < -most).any() or (high > most).any())
         rest = of_all(len(rows) - 1, len(known) - 1, "groups")
+        rest += f"; {counted(free, 'costs', 'cost')} nothing" if (free := len(self.ratio) - len(known)) else ""
         rest += f"; wide ends {'' if rest else 'are '}cut" * is_cut
         low, high = np.clip(low, -most, None), np.clip(high, None, most)
         return Parts(
             title=self._title(named, names[rows.tolist().index(named)] if named else ""),
             x=Axis(
-                title=f"Lifetime value over acquisition cost{rest}",
+                title=f"{'LTV:CAC' if rest else 'Lifetime value over acquisition cost'}{rest}",
                 low=min(0.0, np.nanmin([*ratio, *low])),
             ),
             y=Axis(title="", form="name"),

@@ -105,7 +105,7 @@ def calibration_parts(frequency: Integers, n_customers: Integers, actual: Floats
     }
     return Parts(
         title=_off(said, bought),
-        x=Axis(title="Repeat purchases before the holdout", form="name"),
+        x=Axis(title=f"Repeat purchases before the holdout{of_all(len(kept), len(frequency), 'numbers')}", form="name"),
         y=Axis(title="Mean purchases in the holdout", low=0),
         columns=columns,
         layers=[

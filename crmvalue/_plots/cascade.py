@@ -71,8 +71,9 @@ def cascade_timeline(cascade: Cascade, last_purchase: ArrayLike, gain: LastStep)
     said = [fitted(offer, room) if new else "" for offer, new in zip(offers, is_new, strict=True)]
     title = "No offer of the cascade pays"
     if 0 < best < n:
-        lost = shown(float(total[best] - total[-1]), "money")
-        title = f"Stop after {days[best]}, step {best}: later offers lose {lost}"
+        lost = float(total[best] - total[-1])
+        later = f"lose {shown(lost, 'money')}" if lost > 0 else "add nothing"
+        title = f"Stop after {days[best]}, step {best}: later offers {later}"
     elif best:
         title = f"The whole cascade pays: {shown(float(total[best]), 'money')} by its last offer on {days[best]}"
     rows = len(days)

@@ -1038,6 +1038,18 @@ class TestCohortLtv:
         assert found._parts().title == title
 
     @pytest.mark.parametrize(
+        ("end", "title"),
+        [
+            ("2024-02-15", "On average, a customer has brought 40 in 1 month"),
+            ("2024-05-10", "On average, a customer of the cohorts that are so old has brought 80 in 4 months"),
+        ],
+    )
+    def test_the_picture_says_who_has_brought_so_much(self, end, title):
+        rows = [(1, "2024-01-05", 40), (1, "2024-02-05", 40)] + [(k, "2024-03-05", 5) for k in range(2, 90)]
+        found = cohort_ltv(triangle_of([row for row in rows if row[1] <= end], "month", end), margin=1)
+        assert found._parts().title == title
+
+    @pytest.mark.parametrize(
         ("cost", "said"),
         [
             (0, "3 of 3 cohorts have paid back their acquisition, in 0 months."),

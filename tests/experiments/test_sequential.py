@@ -194,6 +194,11 @@ class TestSequentialTest:
         assert turned._parts().title == "B was better than A after 1,000 customers, and is worse now"
         back = sequential_test([[60, 10], [150, 300]], [[500, 500], [1500, 1500]])
         assert "B was lower, decided at look 1, but the last look shows the opposite" in back.conclusion
+        crossed = sequential_test([[30, 80], [190, 180]], [[500, 500], [1000, 1000]])
+        said = "B was higher, decided at look 1; the last look has the other sign, and its interval includes 0."
+        assert said in crossed.conclusion
+        title = "B was better than A after 1,000 customers; the difference has the other sign now"
+        assert crossed._parts().title == title
         faded = sequential_test([[30, 80], [190, 190]], [[500, 500], [1000, 1000]])
         assert "B is higher, decided at look 1; the interval of the last look alone includes 0." in faded.conclusion
 

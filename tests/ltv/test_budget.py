@@ -179,7 +179,7 @@ class TestSplitBudget:
         world = {"spend": [100, 100], "n_new": [10, 0.01], "value": [100, 1], "elasticity": [1, 0.5], "most": [50, 500]}
         split = split_budget(1_000, **world, target_ratio=3, keep="each")
         assert split.spend.tolist() == [50, 0]
-        assert split.conclusion.endswith("is left: channels can take no more, or not at the ratio of 3.")
+        assert split.conclusion.endswith("is left: channels can take no more, or a first cent would bring too little.")
 
     @pytest.mark.parametrize(
         ("most", "why"),
@@ -211,6 +211,16 @@ class TestSplitBudget:
         split = split_budget(10_000, **world, target_ratio=1, keep="total")
         assert split.spend[0] == 0.2
         assert split.conclusion.endswith("is left: more would bring less than it costs.")
+
+    def test_a_channel_whose_best_spend_is_less_than_a_cent_is_not_said_to_break_the_ratio(self):
+        """The best spend is 1000 (0.9 x 0.3)^10 = 0.002."""
+        columns = {"n_new": {"mail": 100, "ads": 3}, "elasticity": {"mail": 1, "ads": 0.9}}
+        split = split_budget(
+            4_000, spend={"mail": 1_000, "ads": 1_000}, value=100, target_ratio=3, keep="total", most=1_500, **columns
+        )
+        assert split.spend.tolist() == [1_500, 0]
+        why = "channels can take no more, or a first cent would bring too little"
+        assert split.conclusion.endswith(f"LTV:CAC is then 10.00. 2,500.00 of the budget is left: {why}.")
 
     def test_a_channel_left_out_for_its_ratio_is_not_said_to_be_full(self):
         """The first unit in ads brings 2, which is below the ratio of 3, while mail has all that pays."""

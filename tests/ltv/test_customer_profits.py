@@ -170,3 +170,21 @@ def test_amounts_whose_share_would_leave_the_floats_are_refused(name):
     with pytest.raises(InputError, match=f"`{name}` must be of a magnitude up to 1e\\+150"):
         CustomerProfits(**{**columns, name: [1e300]})
     assert np.isfinite(CustomerProfits(**{**columns, name: [1e150]}).break_even_revenue).all()
+
+
+@pytest.mark.parametrize(("earned", "revenue", "serving"), [(50.0, 8.0, 10.0), (12.0, 24.0, 2.0)])
+def test_what_was_earned_before_pays_the_cost_of_winning_and_no_other(earned, revenue, serving):
+    found = CustomerProfits(income=[10.0], service_cost=[4.0], acquisition_cost=[20.0], earned=[earned], margin=0.5)
+    assert found.break_even_revenue.tolist() == [revenue]
+    assert found.break_even_service_cost.tolist() == [serving]
+
+
+def test_who_costs_more_than_they_bring_from_now_on_is_named_whatever_they_earned_before():
+    columns = {"income": [5.0, 1.0], "service_cost": [5.0, 5.0], "acquisition_cost": [0.0, 0.0]}
+    found = CustomerProfits(**columns, earned=[50.0, 50.0], margin=1.0)
+    assert found.reason.tolist() == ["", "serving them costs more than they bring"]
+    assert found.loss.tolist() == [0.0, 4.0]
+
+
+def test_minutes_are_not_rounded():
+    assert service_cost(4, 2.5, 24) == 4

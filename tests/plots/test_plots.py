@@ -167,6 +167,17 @@ class TestCompareAttributions:
         paths = attribution.Paths.from_lists(touches, converted, days_before=days)
         assert plots.compare_attributions([attribution.attribute(paths, model=m) for m in models]).title == title
 
+    def test_the_channels_of_the_title_are_drawn_and_the_others_counted(self):
+        """Only "first" gives anything to the channel x, and most."""
+        names = [f"c{k:02d}" for k in range(20)]
+        touches = [[names[k], names[k - j]] for k in range(20) for j in (1, 2, 3)] + [["x", one] for one in names[:16]]
+        paths = attribution.Paths.from_lists(touches, [5] * 60 + [1] * 16, days_before=[[1, 0]] * 76)
+        found = [attribution.attribute(paths, model=model) for model in ("first", "time_decay")]
+        parts = plots.compare_attributions(found).parts
+        assert parts.title == "The models disagree: x gets most by first, c00 by time decay"
+        assert {"x", "c00"} <= set(parts.columns["channel"].tolist())
+        assert parts.x.title == "Share of the conversions; 15 of 21 channels"
+
     @pytest.mark.parametrize("models_given", [[], ["first"] * 2, ["first", "last", "linear", "markov"]])
     def test_rejections(self, models_given):
         results = [attribution.attribute(PATHS, model=model) for model in models_given]
@@ -221,6 +232,12 @@ class TestCompareLtvToCac:
         found = plots.compare_ltv_to_cac([f"c{k}" for k in range(10_000)], np.arange(10_000.0), np.ones(10_000))
         axis = found.to_vega()["layer"][0]["encoding"]["x"]["title"]
         assert axis == "Lifetime value over acquisition cost: 16 of 10,000, best and worst"
+
+    def test_both_counts_have_room_below_the_picture(self):
+        cost = np.repeat([1.0, 0.0], [30, 5])
+        found = plots.compare_ltv_to_cac([f"c{k}" for k in range(35)], np.arange(35.0), cost)
+        axis = found.to_vega()["layer"][0]["encoding"]["x"]["title"]
+        assert axis == "LTV:CAC: 16 of 30, best and worst; 5 without a cost left out"
 
     def test_rejections(self):
         with pytest.raises(InputError, match="all different"):

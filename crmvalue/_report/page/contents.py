@@ -263,9 +263,9 @@ def _scores(scored: Mapping[str, npt.NDArray[Any]]) -> RfmScores:
 def _due_parts(groups: GroupSummary) -> Parts:
     """Draw how many customers are due at each step of the cascade."""
     months, counts = list(groups.due), list(groups.due.values())
-    largest = months[int(np.argmax(counts))]
+    largest, most = months[int(np.argmax(counts))], max(counts)
     return Parts(
-        title=f"Most customers who are due have been silent for {largest} months",
+        title=f"The step of {largest} months has the most customers due: {most:,} of {sum(counts):,}",
         x=Axis(title="Months without a purchase", form="name"),
         y=Axis(title="Customers due", form="count", low=0, high=1.12 * max(counts)),
         columns={

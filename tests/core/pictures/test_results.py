@@ -8,7 +8,8 @@ import attrs
 import numpy as np
 import pytest
 
-from crmvalue import attribution, cohorts, experiments, funnels, journey_map, journeys, ltv, metrics, models
+from crmvalue import attribution, cohorts, experiments, funnels, journey_map, journeys, ltv, metrics, models, plots
+from crmvalue._loyalty.pictures import costs_parts
 from crmvalue._promotions.uses.pictures import discounts_parts
 from crmvalue.loyalty import MemberEffect, ProgrammeCosts, ReferredValue, programme_liability
 from crmvalue.segmentation import (
@@ -366,6 +367,60 @@ class TestMany:
         found = discounts_parts(taken_off.astype(str), taken_off, taken_off, 0, 0)
         assert found.x.title.endswith("; 15 of 40 promotions")
         assert found.columns["promotion"].tolist() == [str(k) for k in range(39, 24, -1)]
+
+    def test_a_step_without_gain_loses_nothing(self):
+        assert journeys.StepsThatPay(gain=[2, 0])._parts().title == "Step 2 earns nothing if all customers get it"
+        gain, cascade = journeys.LastStep(gain_by_last_step=[0.0, 2.0, 2.0]), journeys.Cascade()
+        title = plots.cascade_timeline(cascade, "2024-01-31", gain).title
+        assert title == "Stop after 2024-10-31, step 1: later offers add nothing"
+
+    @pytest.mark.parametrize(
+        ("gain", "title"),
+        [
+            ([0.0, 5.0, 4.0, 6.0], "For all customers together, go on to the last step, 3"),
+            ([0.0, 4.0, 5.0, 6.0], "For all customers together, each step adds to the gain"),
+        ],
+    )
+    def test_a_step_that_loses_is_not_said_to_add(self, gain, title):
+        assert journeys.LastStep(gain_by_last_step=gain)._parts().title == title
+
+    def test_stages_that_are_not_drawn_are_counted(self):
+        stages = [journey_map.Stage(f"s{k:02d}", emotion=(k - 12) % 5 - 2) for k in range(25)]
+        found = journey_map.JourneyMap(persona="Student", type="current state", stages=stages)._parts()
+        assert found.y.title == f"{len(found.columns['stage'])} of 25 stages"
+
+    def test_days_that_are_not_drawn_are_counted(self):
+        found = cohorts.n_day_retention([1], [MONDAY], range(99), kind="day", as_of=MONDAY + 99)._parts()
+        assert found.x.title.endswith("; 40 of 99 days")
+
+    def test_years_of_a_programme_that_are_not_drawn_are_counted(self):
+        months = np.arange("2010-01", "2026-01", dtype="datetime64[M]").astype("datetime64[D]")
+        found = costs_parts(months, np.ones(192), np.zeros(192), None)
+        assert found.title == "The programme has cost 192 in 192 months"
+        assert found.x.title == "Year; 12 of 16 years, the last"
+        assert found.columns["year"][0] == "2014"
+
+    def test_channels_without_a_conversion_are_counted(self):
+        paths = attribution.Paths.from_lists([["mail"], ["ads"]], [2, 0])
+        found = attribution.channel_returns(attribution.attribute(paths, model="last"), {"mail": 10, "ads": 900})
+        assert found._parts().title == "mail costs 5 for a conversion"
+        assert found._parts().x.title == "Cost of a conversion [money]; 1 has none"
+
+    def test_groups_without_a_cost_are_counted(self):
+        found = ltv.group_economics(
+            {"channel": ["ads"] * 3 + ["mail"] * 3}, [5, 6, 7] * 2, acquisition_cost=[2] * 3 + [0] * 3
+        )
+        assert found._parts().x.title == "LTV:CAC; 1 costs nothing"
+
+    def test_the_losing_step_of_the_title_is_drawn(self):
+        gain = np.ones(27)
+        steps = {label.split(":")[0] for label in journeys.StepsThatPay(gain=gain)._parts().columns["step"]}
+        gain[next(k for k in range(27) if str(k + 1) not in steps)] = -4
+        found = journeys.StepsThatPay(gain=gain)._parts()
+        drawn = [label.split(":")[0] for label in found.columns["step"]]
+        assert found.title == f"Step {gain.argmin() + 1} loses 4 if all customers get it"
+        assert str(gain.argmin() + 1) in drawn
+        assert found.x.title.endswith("; 21 of 27 steps")
 
     def test_the_last_day_of_the_title_is_drawn(self):
         found = cohorts.n_day_retention([1], [MONDAY], range(99), kind="day", as_of=MONDAY + 44)._parts()

@@ -15,6 +15,7 @@ from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.spend.payments import payments_of
 from crmvalue._models.values import expected_ends, outcome_ends, outcomes, value_intervals
+from crmvalue._models.values.customer_values import grade_of
 from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes, expect
 from crmvalue._models.values.value_intervals import require_few_draws
 from crmvalue.datasets import load_cdnow
@@ -32,6 +33,7 @@ from crmvalue.models import (
     fit_gamma_gamma,
     fit_mbg_nbd,
     fit_pareto_nbd,
+    fit_shifted_beta_geometric,
 )
 from crmvalue.purchases import PurchaseHistory, split_purchases
 
@@ -143,6 +145,19 @@ class TestOutcomes:
         for i, row in ((0, (2, 30.43, 38.86, 22.35)), (3, (1, 0.5, 2.0, 10.0))):
             slow = walk_through_futures(model, *row, 4_000, terms, np.random.default_rng(3))
             assert ks_2samp(drawn[i], slow).pvalue > 0.01
+
+    @each_model
+    def test_time_of_staying_is_that_of_the_model(self, model):
+        terms, n = Terms(26.0, 0.0, 1.0, 1.0), 4_000
+        process, past = process_of(model, HISTORY), Past(HISTORY.frequency, HISTORY.recency, HISTORY.age)
+        alive = model.prob_alive(HISTORY)
+        owner = np.repeat(np.arange(len(HISTORY)), n)
+        known = Known(process, past, np.ones(len(HISTORY)), alive)
+        time = outcomes.draw_units(known, owner, payments_of(SPEND), terms, np.random.default_rng(6)).time
+        time = time.reshape(-1, n)
+        error = time.std(axis=1) / np.sqrt(n)
+        expected = expect(process, HISTORY, terms).time / alive
+        assert (np.abs(time.mean(axis=1) - expected) <= 4.0 * error).all()
 
     @each_model
     def test_share_without_a_purchase_is_that_of_the_model(self, model):
@@ -517,8 +532,31 @@ class TestMixedEnds:
             assert high == min(v for v in possible if chance[point > v].sum() <= tail + 1e-9)
 
 
+@pytest.mark.parametrize("places", [(0, 1), (1, 0)])
+def test_the_grade_is_that_of_the_worse_fit(places):
+    both = [fit_shifted_beta_geometric(survivors) for survivors in ([100, 80, 70, 65], [9, 8, 7])]
+    assert [fit.diagnosis.grade for fit in both] == ["good", "not usable"]
+    with pytest.warns(DataWarning, match="not usable"):
+        assert grade_of(9, *(both[k] for k in places)) == "not usable"
+
+
 class TestTotals:
     """The sum over a base: those with the largest spread are drawn one by one, the sum of the others is normal."""
+
+    def test_the_spread_of_a_customer_is_also_that_of_being_lost(self, monkeypatch):
+        """Who is there brings 10, the others nothing: the variance is 100 a (1 - a)."""
+        model = MBG
+        known = Known(
+            process=process_of(model, HISTORY),
+            past=Past(HISTORY.frequency, HISTORY.recency, HISTORY.age),
+            scale=np.ones(len(HISTORY)),
+            alive=model.prob_alive(HISTORY),
+        )
+        monkeypatch.setattr(
+            outcome_ends, "draw_units", lambda _, owner, *__: outcomes.Units(np.full(len(owner), 10.0), 0.0 * owner)
+        )
+        *_, spread = outcome_ends._each(known, payments_of(SPEND), Terms(9.0, 0.0, 1.0, 0.0), 0.9, 20, None)
+        np.testing.assert_allclose(spread, 100.0 * known.alive * (1.0 - known.alive), rtol=1e-12, atol=1e-12)
 
     @pytest.mark.slow
     def test_is_that_of_drawing_all(self, monkeypatch):

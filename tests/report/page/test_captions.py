@@ -10,6 +10,7 @@ import pytest
 
 from crmvalue._models.pictures import values_parts
 from crmvalue._report.page.captions import _values
+from crmvalue._report.page.contents import _due_parts
 from crmvalue._report.page.words import LANGUAGES, words_of
 
 SEVERAL = np.repeat([100.0, 20.0, -5.0, -8.0], [2, 3, 10, 5])  # in all 170, the best tenth 200
@@ -36,3 +37,8 @@ class TestShareOfTheBest:
             said = " ".join(_values(parts, report, words_of(language)).title.split())
             assert (said == title) is (language == "en")
             assert re.findall(r"\d+", said) == re.findall(r"\d+", title)
+
+
+def test_the_largest_step_of_those_who_are_due_is_not_said_to_have_most_of_them():
+    title = _due_parts(SimpleNamespace(due={9: 4, 12: 3, 15: 3})).title
+    assert title == "The step of 9 months has the most customers due: 4 of 10"
