@@ -26,9 +26,8 @@ Words: TypeAlias = npt.NDArray[np.uint64]
 
 _WORD = 8  # bytes
 _LONGEST = 4096  # bytes of one text; longer ones are rare, and better compared as a whole
-_ORDINARY = 256  # characters of an identifier, or less
-_WIDEST = 2**27  # bytes of longer distinct texts, all padded to the longest one
-_WIDEST_OF_ALL = 2**31  # the same of texts of any length
+_ORDINARY = 256  # characters of an identifier or a name, or less
+_WIDEST = 2**31  # bytes of the distinct texts, all padded to the longest one
 _OFFSETS = {"string": np.int32, "large_string": np.int64}
 _BEGINNINGS = np.array([0] + [(2**64 - 1) ^ (2 ** (64 - 8 * n) - 1) for n in range(1, 9)], dtype=np.uint64)
 _MOST_WORDS = 8  # looked at for the bits in which texts differ
@@ -70,10 +69,10 @@ class Texts(NamedTuple):
 def too_wide(n: int, longest: int) -> bool:
     """Whether `n` texts would take too much memory if all are padded to as many characters as the longest one.
 
-    One text of thousands of characters, such as what a stray quotation mark makes of a file, would take gigabytes.
+    One text of thousands of characters, such as what a stray quotation mark makes of a file, would take gigabytes:
+    of a few distinct texts too, as soon as each row gets its own.
     """
-    n_bytes = 4 * n * longest
-    return n_bytes > _WIDEST_OF_ALL or (longest > _ORDINARY and n_bytes > _WIDEST)
+    return longest > _ORDINARY or 4 * n * longest > _WIDEST
 
 
 def encode_column(value: Any) -> Encoded | None:
