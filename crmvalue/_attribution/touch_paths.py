@@ -23,6 +23,7 @@ from crmvalue._core.values import (
     float_column,
     hand_over,
     plain_array,
+    short_repr,
     stay_frozen,
     whole_table,
 )
@@ -51,7 +52,7 @@ _MOST_CHANNELS = 5000  # a table has their square
 
 def names_field() -> Any:
     """Field for the names of channels, each once."""
-    return attrs.field(converter=names_of)
+    return attrs.field(converter=names_of, repr=short_repr)
 
 
 def names_of(channels: Any) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from crmvalue._core.encoding.texts import too_wide
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -383,6 +384,7 @@ def to_array(
         if any(hasattr(kind, "to_numpy") and hasattr(kind, "index") for kind in types):
             require_same_index(**{f"{name}[{place}]": part for place, part in enumerate(value)})
         hidden = any(issubclass(kind, np.ma.MaskedArray) for kind in types)
+        as_objects = as_objects or _is_too_wide(value, types)
         array = np.zeros(0) if hidden else np.asarray(value, dtype=object if as_objects else None)
     except InputError:
         raise
@@ -403,6 +405,13 @@ def _types_in(value: ArrayLike) -> set[type]:
     if any(issubclass(kind, list | tuple | np.ndarray) for kind in types):
         types.update(*map(_types_in, value), (item.dtype.type for item in value if isinstance(item, np.ndarray)))
     return types
+
+
+def _is_too_wide(value: Any, types: set[type]) -> bool:
+    """Whether a list or a Polars column of texts has one so long that all would take too much memory padded to it."""
+    if types == {str}:
+        return too_wide(len(value), max(map(len, value)))
+    return str(getattr(value, "dtype", "")) == "String" and too_wide(len(value), value.str.len_chars().max() or 0)
 
 
 def require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -> None:

@@ -57,6 +57,7 @@ __all__ = [
     "require_at_most",
     "require_columns",
     "require_ends",
+    "short_repr",
     "stay_frozen",
     "tuple_of",
     "whole_table",
@@ -455,11 +456,12 @@ def words_field(name: str, *, distinct: bool = False, **options: Any) -> Any:
             raise InputError(name, "different texts", value)
         return words
 
-    return attrs.field(converter=convert, repr=_short_words, **options)
+    return attrs.field(converter=convert, repr=short_repr, **options)
 
 
-def _short_words(words: tuple[str, ...]) -> str:
-    if len(words) <= _MOST_WORDS:
+def short_repr(words: tuple[Any, ...] | None) -> str:
+    """Show the first and the last items of a long tuple, as numpy does of arrays."""
+    if words is None or len(words) <= _MOST_WORDS:
         return repr(words)
     return f"({', '.join(map(repr, words[:3]))}, ..., {', '.join(map(repr, words[-3:]))})"
 

@@ -13,7 +13,16 @@ from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import by_name, columns_of, counted, has_columns, in_percent, labelled, percent
 from crmvalue._core.pictures.pictured import Pictured
-from crmvalue._core.values import Given, array_field, checked_field, hand_over, optional, read_only, stay_frozen
+from crmvalue._core.values import (
+    Given,
+    array_field,
+    checked_field,
+    hand_over,
+    optional,
+    read_only,
+    short_repr,
+    stay_frozen,
+)
 from crmvalue._funnels.pictures import groups_parts, stages_parts
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
@@ -182,7 +191,7 @@ class FunnelConversion(Columns, Pictured):
 
     counts: Integers = array_field(_counts)
     stages: tuple[str, ...] = attrs.field(converter=_stages)
-    groups: tuple[str, ...] | None = checked_field("groups", optional(_group_names), default=None)
+    groups: tuple[str, ...] | None = checked_field("groups", optional(_group_names), default=None, repr=short_repr)
     level: float = checked_field("level", as_fraction, default=0.95)
     n_independent: Integers | None = array_field(_independent, default=None)
 

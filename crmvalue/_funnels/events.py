@@ -33,6 +33,7 @@ from crmvalue._core.values import (
     optional,
     require_at_most,
     require_columns,
+    short_repr,
     stay_frozen,
     whole_table,
     words_field,
@@ -153,7 +154,7 @@ class EventFunnel(Columns, Pictured):
     ended_at: Dates = date_table("ended_at")
     as_of: np.datetime64 = checked_field("as_of", as_time)
     window: float | None = checked_field("window", optional(as_positive), default=None)
-    groups: tuple[Any, ...] | None = checked_field("groups", optional(_labels), default=None)
+    groups: tuple[Any, ...] | None = checked_field("groups", optional(_labels), default=None, repr=short_repr)
     group: Integers | None = whole_table("group", default=None)
     skipped: Bools | None = flag_table("skipped", 2, default=None)
     n_returns: Integers | None = whole_table("n_returns", 2, default=None)

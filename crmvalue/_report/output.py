@@ -99,7 +99,7 @@ def write_table(columns: Mapping[str, npt.NDArray[Any]], place: Path, kind: str 
         for name, column in table.items()
     }
     if table["customer"].dtype.kind not in "iu":
-        table["customer"] = table["customer"].astype(str).astype(object)
+        table["customer"] = np.array(list(map(str, table["customer"].tolist())), dtype=object)
         if form == ".csv":
             table["customer"], n_guarded = _guard(table["customer"])
         elif kind is not None and _KINDS.fullmatch(kind):

@@ -397,6 +397,10 @@ class TestArrayField:
         checked = profiles.check_names(["Ann"] * 10_000, ["Ann"])
         assert "name=('Ann', 'Ann', 'Ann', ..., 'Ann', 'Ann', 'Ann')" in repr(checked)
         assert len(repr(checked)) < 300
+        due = journeys.Cascade().due(["2024-01-31"] * 10_000, "2024-09-30")
+        assert len(repr(due)) < 500
+        counts = funnels.funnel_conversion([[2, 1]] * 10_000, by=[f"group {i}" for i in range(10_000)])
+        assert "groups=('group 0', 'group 1', 'group 2', ..., 'group 9997', 'group 9998', 'group 9999')" in repr(counts)
         assert "name=('Ann', 'Ann')" in repr(profiles.check_names(["Ann", "Ann"], ["Ann"]))
 
     def test_evolve_keeps_what_is_not_changed(self):

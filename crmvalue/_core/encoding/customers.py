@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import is_missing_object, require, to_array
-from crmvalue._core.encoding.texts import Encoded, encode_column, encode_items, encode_matrix
+from crmvalue._core.encoding.texts import Encoded, encode_column, encode_items, encode_matrix, too_wide
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -136,8 +136,9 @@ def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
 
 
 def text_array(texts: Sequence[str]) -> npt.NDArray[Any]:
-    """Make an array of texts; those that end in null characters, which numpy cuts off, stay objects."""
-    return np.array(texts, dtype=object if any(text.endswith("\0") for text in texts) else np.str_)
+    """Make an array of texts; those stay objects that numpy would cut off at null characters, or pad too widely."""
+    as_objects = any(text.endswith("\0") for text in texts) or too_wide(len(texts), max(map(len, texts), default=0))
+    return np.array(texts, dtype=object if as_objects else np.str_)
 
 
 def stable_draw(ids: npt.NDArray[Any], salt: str) -> Floats:

@@ -19,13 +19,14 @@ from crmvalue._core.encoding.threads import in_halves, side_by_side
 if TYPE_CHECKING:
     from crmvalue.typing import Integers
 
-__all__ = ["Encoded", "encode_column", "encode_items", "encode_matrix"]
+__all__ = ["Encoded", "encode_column", "encode_items", "encode_matrix", "too_wide"]
 
 Encoded: TypeAlias = "tuple[npt.NDArray[np.str_], Integers]"
 Words: TypeAlias = npt.NDArray[np.uint64]
 
 _WORD = 8  # bytes
 _LONGEST = 4096  # bytes of one text; longer ones are rare, and better compared as a whole
+_ORDINARY = 256  # characters of an identifier or a name, or less
 _WIDEST = 2**31  # bytes of the distinct texts, all padded to the longest one
 _OFFSETS = {"string": np.int32, "large_string": np.int64}
 _BEGINNINGS = np.array([0] + [(2**64 - 1) ^ (2 ** (64 - 8 * n) - 1) for n in range(1, 9)], dtype=np.uint64)
@@ -63,6 +64,15 @@ class Texts(NamedTuple):
     size: int = 1
     utf8: bool = False
     """Whether a character takes one to four bytes instead, as UTF-8 has it. They ascend with the characters, too."""
+
+
+def too_wide(n: int, longest: int) -> bool:
+    """Whether `n` texts would take too much memory if all are padded to as many characters as the longest one.
+
+    One text of thousands of characters, such as what a stray quotation mark makes of a file, would take gigabytes:
+    of a few distinct texts too, as soon as each row gets its own.
+    """
+    return longest > _ORDINARY or 4 * n * longest > _WIDEST
 
 
 def encode_column(value: Any) -> Encoded | None:
@@ -208,7 +218,7 @@ def _encode(texts: Texts) -> Encoded | None:
         by = _sort_on(_taken(texts, order[chosen]), first, levels)
         order[chosen] = order[chosen[by]]
         new[chosen] = first
-    if np.count_nonzero(new) * longest * 4 // texts.size > _WIDEST:
+    if too_wide(int(np.count_nonzero(new)), longest // texts.size):
         return None
 
     def distinct() -> npt.NDArray[np.str_]:

@@ -30,6 +30,7 @@ from crmvalue._core.values import (
     of_class,
     optional,
     require_columns,
+    short_repr,
     stay_frozen,
     tuple_of,
     whole_table,
@@ -174,7 +175,7 @@ class CascadeDue(Columns):
     row: Integers = whole_table("row")
     month: Integers = whole_table("month")
     date: Dates = date_table("date")
-    offer: tuple[Offer | None, ...] = checked_field("offer", tuple_of(Offer, type(None)))
+    offer: tuple[Offer | None, ...] = checked_field("offer", tuple_of(Offer, type(None)), repr=short_repr)
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.row), ("month", "date", "offer"), "rows")

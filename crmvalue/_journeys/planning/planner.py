@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_flag, as_whole_number, require
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.values import hand_over
 from crmvalue._journeys.context import Candidates, Context, JourneyKind
 from crmvalue._journeys.data import Coded, Customers, Events, MessageHistory, rows_among
@@ -388,7 +388,7 @@ def _decide_day(
     decision, used = decide(run)
 
     names, words = np.array([journey.name for journey in journeys]), np.array([*channel_names, ""])
-    offers = np.array([step.offer.label if step.offer else "" for step in steps], dtype=np.str_)
+    offers = text_array([step.offer.label if step.offer else "" for step in steps])
     made = Plan(
         run=hand_over(np.full(len(rank), today)),
         customer=hand_over(ids[rank]),

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import as_day
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.headings import ROLES, choose_columns, listed
 from crmvalue._core.values import array_field, hand_over
 from crmvalue._purchases.order_log import RESIDUE, main_span
@@ -291,7 +292,7 @@ def read_orders(
     if found["ids_shortened"]:
         names = [name[:-2] for name in names.tolist()]
     orders = OrderFile(
-        customer=hand_over(np.array(names, dtype=str)),
+        customer=hand_over(text_array(list(map(str, names)))),
         code=hand_over(cells["code"]),
         date=hand_over(cells.pop("day").astype("datetime64[D]")),
         amount=cells["money"] if "amount" in chosen else None,

@@ -303,3 +303,18 @@ def test_half_of_a_pair_of_utf_16_draws_too():
     one, other = stable_draw(ids, "spring"), stable_draw(ids, "\udfff" * 30)
     assert len({*one.tolist(), *other.tolist()}) == 4
     assert stable_draw(ids[:1], "spring") == one[0]
+
+
+@pytest.mark.parametrize("column", [list, pd.Series, pl.Series, pa.array])
+@pytest.mark.parametrize("longest", [3_000, 20_000])
+def test_one_long_text_pads_no_other(column, longest):
+    # a stray quotation mark makes one text of thousands of rows of a file; padded to it, all would take gigabytes
+    items = [f"c{i}" for i in range(300)]
+    items[7] = "y" * longest
+    distinct, code = encode_customers("customer", column(items))
+    assert distinct.nbytes < 2**16
+    assert distinct.tolist() == sorted(items)
+    assert [distinct[place] for place in code.tolist()] == items
+    assert fill_missing("customer", column(items))[0].nbytes < 2**16
+    history = summarise_purchases(column(items), np.full(300, np.datetime64("2024-01-05")))
+    assert history.customer.tolist() == sorted(items)

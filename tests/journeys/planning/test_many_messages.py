@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from crmvalue.journeys import Customers, Events, FrequencyCap, Policy, TriggerJourney, plan
+from crmvalue.journeys import Customers, Events, FrequencyCap, Offer, Plan, Policy, TriggerJourney, plan
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,17 @@ def test_carts_that_a_cap_or_the_budget_holds_back_are_not_tried_again_and_again
     made = plan(journeys, customers, events, None, policy, "2024-05-31")
     assert time.process_time() - begun < 2.0
     assert made.n_by_decision == expected
+
+
+def test_a_long_offer_pads_no_other():
+    labels = ["10 % off", "the same with all its terms: " + "x" * 1_000]
+    journeys = [
+        TriggerJourney(f"news {i}", event="visit", cool_down_days=0, offer=Offer(label=label))
+        for i, label in enumerate(labels)
+    ]
+    events = Events(customer=range(1_000), name=["visit"] * 1_000, time=[np.datetime64("2024-05-31T08:00")] * 1_000)
+    customers = Customers(customer=range(1_000), consent={"email": [True] * 1_000})
+    made = plan(journeys, customers, events, None, Policy(), "2024-05-31")
+    assert set(made.offer.tolist()) == set(labels)
+    assert made.offer.nbytes == 8 * len(made)
+    assert Plan.from_json(made.to_json()) == made
