@@ -485,6 +485,8 @@ def _describe_table(ahead: ModelSummary, path: str, n_guarded: int) -> list[str]
 
 def _describe(orders: OrderFile, duplicates: str, as_of: Any) -> list[str]:
     """Say what was read, guessed and left out."""
+    from crmvalue._report.reading.spoiled import describe_spoiled
+
     lines = _describe_columns(orders, duplicates)
     if orders.date_format is not None:
         lines.append(f"Dates read as {orders.date_format}. If this is wrong, give --date-format.")
@@ -511,7 +513,7 @@ def _describe(orders: OrderFile, duplicates: str, as_of: Any) -> list[str]:
     if orders.ids_shortened:
         who = orders.customer[0]
         lines.append(f"The customers were decimal numbers: {who}.0 is read as {who}.")
-    lines += _describe_merged(orders) + _describe_totals(orders, as_of)
+    lines += describe_spoiled(orders.customer) + _describe_totals(orders, as_of)
     if "amount" not in orders.columns:
         lines.append("No column looks like an amount. Name one with --amount to see revenue and value.")
     return lines + _describe_missing(orders) + _describe_far(orders) + _describe_copies(orders, duplicates)
@@ -530,27 +532,6 @@ def _describe_missing(orders: OrderFile) -> list[str]:
         rows, some = counted(orders.n_infinite, "row"), orders.n_infinite > 1
         verbs = ("have", "count as rows") if some else ("has", "counts as a row")
         lines.append(f"{rows} {verbs[0]} an infinite amount, as a division by 0 leaves it, and {verbs[1]} without one.")
-    return lines
-
-
-def _describe_merged(orders: OrderFile) -> list[str]:
-    """Name customers that the file has spoiled; different ones may have become one."""
-    from crmvalue._report.reading.orders import find_lost, find_rounded
-
-    lines = []
-    if rounded := find_rounded(orders.customer):
-        some = len(rounded) > 1
-        names = f"{len(rounded):,} customers are rounded numbers" if some else "1 customer is a rounded number"
-        lines += [
-            f"{names}, such as {rounded[0]}, as spreadsheets write long ones.",
-            "Different customers may have become one. Write the table again with the customers as text.",
-        ]
-    if lost := find_lost(orders.customer):
-        names = f"{len(lost):,} customers have" if len(lost) > 1 else "1 customer has"
-        lines += [
-            f"{names} ? in place of letters, such as {lost[0]!r}: the encoding of the file does not have them.",
-            "Different customers may have become one. Save the table again as CSV in UTF-8.",
-        ]
     return lines
 
 

@@ -1072,6 +1072,25 @@ class TestMain:
         if said is not None:
             assert f"{said} spreadsheets write long ones.\nDifferent customers may have become one." in printed
 
+    @pytest.mark.parametrize(
+        ("rows", "said"),
+        [
+            (
+                ['"ann;2024-01-01', "bob;2024-01-02", 'eve";2024-01-03'],
+                "1 customer has a name of 3 lines of the file, such",
+            ),
+            (['"ann\nKyiv";2024-01-01', "bob;2024-01-02"], None),  # an address is no row
+        ],
+    )
+    def test_rows_within_a_name_are_named(self, tmp_path, capsys, rows, said):
+        """Two quotation marks made one customer of hundreds of rows, without a word."""
+        path = tmp_path / "orders.csv"
+        path.write_text("customer;date\n" + "\n".join(rows))
+        assert main([str(path)]) == 0
+        printed = capsys.readouterr().out
+        assert ("Rows within a name do not count." in printed) is (said is not None)
+        assert said is None or f"{said} as 'ann;2024-01-01'." in printed
+
     def test_customers_whose_letters_were_lost(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"
         path.write_text("customer;date\n" + "".join(f"{who};2024-01-01\n" for who in ("?????", "?liyev", "what?")))

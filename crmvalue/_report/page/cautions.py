@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from crmvalue._report.models import reason_of_error
 from crmvalue._report.page.words import plain
 from crmvalue._report.reading.gaps import find_gap
-from crmvalue._report.reading.orders import find_lost, find_rounded
+from crmvalue._report.reading.spoiled import find_lost, find_of_many_lines, find_rounded, first_line, n_lines
 from crmvalue._report.reading.totals import name_totals
 
 if TYPE_CHECKING:
@@ -213,6 +213,14 @@ def _of_file(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
             "Customers whose letters were lost, such as “%(who)s”: %(n)s. Save the file again as UTF-8.",
             who=plain(lost[0]),
             n=_.count(len(lost)),
+        )
+    if long := find_of_many_lines(orders.customer):
+        yield _(
+            "Customers with rows of the file in their names, such as “%(who)s”: %(n)s, lines in all: %(lines)s. These "
+            "rows do not count: look there for a quotation mark too many.",
+            who=plain(first_line(long[0])),
+            n=_.count(len(long)),
+            lines=_.count(n_lines(long)),
         )
     if orders.n_duplicates is None:
         yield _("Exact copies of rows were not counted, because a column that is not used is not UTF-8.")

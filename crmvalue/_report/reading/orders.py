@@ -46,6 +46,7 @@ from crmvalue._report.reading.sources import (
     reason,
     unfit_columns,
 )
+from crmvalue._report.reading.spoiled import LOST
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,15 +60,10 @@ __all__ = [
     "FileError",
     "FileProblemsError",
     "OrderFile",
-    "find_lost",
-    "find_rounded",
     "import_duckdb",
     "read_orders",
 ]
 
-_ROUNDED = re.compile(r"\d([.,]\d{1,16})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets and floats show long numbers
-
-_LOST = re.compile(r"\?(\?|[^\W\d_])")  # a question mark is written for each letter that an encoding does not have
 MISSING = ("", "na", "n/a", "#n/a", "null", "nan", "nat", "none", "<na>")
 """Texts that stand for a missing value, in small letters: capitals do not matter."""
 _ISO = "%Y-%m-%d"
@@ -194,16 +190,6 @@ class OrderFile:
     notes: tuple[str, ...] = ()
     copied: tuple[tuple[str, str, int], ...] = ()
     encodings: dict[str, str] = attrs.field(factory=dict)
-
-
-def find_rounded(customer: npt.NDArray[Any]) -> list[str]:
-    """Find customers whose numbers a spreadsheet has rounded; those with nearby numbers have become one."""
-    return [who for who in customer.tolist() if "+" in who and _ROUNDED.fullmatch(who)]
-
-
-def find_lost(customer: npt.NDArray[Any]) -> list[str]:
-    """Find customers whose letters became question marks when a file was saved; different ones may have become one."""
-    return [who for who in customer.tolist() if "?" in who and _LOST.search(who)]
 
 
 def read_orders(
@@ -397,7 +383,7 @@ def _choose_columns(columns: list[Column], asked: dict[str, str | None]) -> tupl
     names = [column.name for column in columns]
     chosen, found = choose_columns(names, asked)
     problems: list[InputError] = [FileError(option, sentence, value) for option, sentence, value in found]
-    if problems and any(map(_LOST.search, names)):
+    if problems and any(map(LOST.search, names)):
         problems.append(FileError("FILE", "the letters of headings were lost: save the table again as CSV in UTF-8"))
     problems += [
         FileError("FILE", f"{names.count(name)} columns of the file are called {name!r}: rename them", name)
