@@ -529,6 +529,14 @@ def test_messages_read_twice_are_named():
     assert twice.conclusion.startswith("4 messages have the key of another one: ")
 
 
+def test_messages_of_one_day_on_two_channels_were_not_read_twice():
+    sent = MessageHistory.from_log(
+        customer=[1, 1], journey=["news"] * 2, sent_at=["2024-05-01"] * 2, channel=["letter", "sms"]
+    )
+    sold = Orders(customer=[1], time=["2024-05-02"], revenue=[10], margin=1)
+    assert journey_results(sent, None, sold, as_of="2024-07-01").n_message_copies == 0
+
+
 def campaign(rng, n=800, lift=4.0, control_share=0.5):
     """Simulate a win-back of which chance leaves out some customers: every message adds `lift` in mean."""
     base = Customers(
