@@ -216,7 +216,8 @@ def sample_size_means(
     if d == 0:
         raise InputError("difference", "not 0", d)
     effect = abs(d) / sigma
-    normal = ((z_alpha + z_power) / effect) ** 2 * (1 + 1 / r)
+    each = (z_alpha + z_power) / effect
+    normal = each * each * (1 + 1 / r)  # infinite where a power of Python raises
     if not normal * max(1.0, r) < _MOST:
         raise InputError("difference", "larger, against `std`", d)
     n = math.ceil(normal)

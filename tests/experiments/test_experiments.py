@@ -810,6 +810,7 @@ class TestSampleSize:
         assert refused(sample_size, 0.2, 0.3, null_variance="other").name == "null_variance"
         assert refused(minimum_detectable_effect, 0.9, 3, null_variance="pooled").name == "n_control"
         assert refused(sample_size_means, 1.0, 1e-9).name == "difference"
+        assert refused(sample_size_means, 1e90, 1e-90).name == "difference"
 
 
 class TestSampleRatioMismatch:

@@ -202,6 +202,19 @@ class TestSequentialTest:
         faded = sequential_test([[30, 80], [190, 190]], [[500, 500], [1000, 1000]])
         assert "B is higher, decided at look 1; the interval of the last look alone includes 0." in faded.conclusion
 
+    @pytest.mark.parametrize(
+        ("order", "side", "word"), [(slice(None), "higher", "better"), (slice(None, None, -1), "lower", "worse")]
+    )
+    def test_a_decision_that_the_last_look_does_not_show(self, order, side, word):
+        """The last difference is on the other side, with 0 in its interval: "is higher" would contradict it."""
+        looks = [[95, 175][order], [300, 290][order]]
+        found = sequential_test(looks, [[1500, 1500], [3000, 3000]])
+        assert found.decided_at.tolist() == [0]
+        assert (
+            f"B was {side}, decided at look 1; at the last look it is not, and its interval alone" in found.conclusion
+        )
+        assert found._parts().title == f"B was {word} than A after 3,000 customers; at the last look it is not"
+
     def test_the_picture_shows_a_variant_that_is_decided(self):
         """C leads by chance, with ten customers."""
         found = sequential_test([[50, 150, 5]], [[500, 500, 10]])

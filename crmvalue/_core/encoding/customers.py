@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["are_texts", "as_words", "encode_customers", "fill_missing", "stable_draw", "text_array"]
 
 _KINDS = "all whole numbers or all text"
+_NO_NUMBERS = (bool, np.bool_, np.timedelta64)  # numpy takes a time span for a whole number
 _WHOLE = "give identifiers as text, or as a column of whole numbers with nulls, such as Int64 of pandas"
 _FLOAT = 2.0**53  # from here on, neighbouring whole numbers are the same float
 _BLANKS = np.array(["", *(chr(point) for point in range(0x3001) if chr(point).isspace())])  # a blank text begins so
@@ -204,7 +205,7 @@ def _encode_objects(name: str, ids: list[Any]) -> tuple[npt.NDArray[Any], Intege
         _raise_for_identifier(name, ids)
     kinds = set(map(type, ids))  # of all rows: True and 1.0 are the same key as 1
     text = all(issubclass(kind, str) for kind in kinds) and all(item.strip() for item in distinct)
-    whole = all(issubclass(kind, int | np.integer) and kind is not bool for kind in kinds)
+    whole = all(issubclass(kind, int | np.integer) and kind not in _NO_NUMBERS for kind in kinds)
     if not (text or whole):
         _raise_for_identifier(name, ids)
     distinct.sort()
@@ -229,7 +230,7 @@ def _raise_for_identifier(name: str, ids: list[Any]) -> NoReturn:
             raise InputError(name, "an identifier, not missing", item, index=index)
         if isinstance(item, str) and not item.strip():
             raise InputError(name, "an identifier, not empty", item, index=index)
-        if not isinstance(item, str | int | np.integer) or isinstance(item, bool | np.bool_):
+        if not isinstance(item, str | int | np.integer) or isinstance(item, _NO_NUMBERS):
             raise InputError(name, _KINDS, item, index=index)
     first_is_text = isinstance(ids[0], str)
     index = next(i for i, item in enumerate(ids) if isinstance(item, str) != first_is_text)

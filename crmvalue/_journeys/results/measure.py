@@ -336,8 +336,12 @@ def _copies(sold: Orders, who: Integers, time: Dates) -> int:
 
 
 def _message_copies(table: Any, whom: Integers, sent: Integers) -> int:
-    """Count the messages that were sent and have the key of another one: group, step, customer and anchor."""
-    columns = whom, codes_of(table.group)[1], codes_of(table.step)[1], table.anchor.astype(np.int64)
+    """Count the messages that were sent with the key of another one, group, step, customer and anchor, on its channel.
+
+    A log of days has one key for a letter and a text message of one day.
+    """
+    words = (codes_of(column)[1] for column in (table.group, table.step, table.channel))
+    columns = whom, table.anchor.astype(np.int64), *words
     key = row_keys(*(np.asarray(column[sent], dtype=np.float64) for column in columns))
     return len(key) - len(np.unique(key))
 

@@ -194,10 +194,13 @@ class ObservedEffect(Columns, Pictured):
         else:
             text += "; before the campaign no difference between their trends is shown."
         if _sign(self.did_interval) != _sign(self.interval):
-            text += (
-                " The two figures disagree: customers who were chosen after good periods fall back by "
-                "themselves, which only the first figure allows for."
-            )
+            if _within(self.effect, self.did_interval) and _within(self.did_difference, self.interval):
+                text += " Only one of the two intervals leaves 0 out, so a difference is not shown in both ways."
+            else:
+                text += (
+                    " The two figures disagree: customers who were chosen after good periods fall back by "
+                    "themselves, which only the first figure allows for."
+                )
         return (
             f"{text} Chance did not choose the customers: what made the choice and is not in the columns may be the "
             "reason for the difference."
@@ -455,6 +458,10 @@ def _difference(one: Floats, other: Floats, level: float) -> tuple[float, Interv
 def _sign(interval: Interval) -> int:
     """Give the sign of a difference that an interval shows, 0 for none."""
     return int(interval.low > 0) - int(interval.high < 0)
+
+
+def _within(difference: float, interval: Interval) -> bool:
+    return bool(interval.low <= difference <= interval.high)
 
 
 def _range(difference: float, interval: Interval) -> str:

@@ -81,7 +81,7 @@ def _revenue(title: str, columns: dict[str, npt.NDArray[np.generic]], layers: li
 def rank_parts(label: npt.NDArray[np.str_], prob_best: Floats, prob_top: Floats, top: int, rank_by: str) -> Parts:
     """Draw how probable it is that each row is the best, and among the best."""
     if not len(label):
-        return nothing("No row has a known figure")
+        return nothing("No row has both a known figure and a known error")
     order = np.arange(min(len(label), _MOST))
     if int(prob_best.argmax()) not in order:
         order[-1] = prob_best.argmax()  # of many rows, the one that the title names is drawn in any case

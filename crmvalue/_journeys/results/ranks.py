@@ -107,7 +107,7 @@ class JourneyRank(Columns, Pictured):
     def conclusion(self) -> str:
         """Say of each of the best rows how sure its rank is."""
         if not len(self):
-            return "No row has a known figure."
+            return "No row has both a known figure and a known error."
         figure, unknown = self.rank_by.replace("_", " "), ""
         if self.n_unknown:
             unknown = f" Not ranked, without a known figure or error: {counted(self.n_unknown, 'row')}."

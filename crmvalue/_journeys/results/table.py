@@ -135,7 +135,7 @@ class JourneyResults(Columns, Pictured):
     n_copies : int
         Orders that are exact copies of another one; they count like the others.
     n_message_copies : int, optional
-        Messages sent with the key of another one, such as rows read twice; they count like the others.
+        Messages sent with the key of another one on its channel, such as rows read twice; they count like the others.
     n_unmatched : int
         Reactions to no known message.
 

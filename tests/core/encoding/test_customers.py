@@ -277,6 +277,14 @@ def test_columns_that_are_no_identifiers_warn_of_nothing(column):
         encode_customers("customer", column)
 
 
+@pytest.mark.parametrize("others", [[], [1, 2]])
+def test_spans_of_time_in_a_column_of_objects_are_no_identifiers(others):
+    """To numpy they are whole numbers."""
+    column = pd.Series([np.timedelta64(5, "D"), *others], dtype=object)
+    with pytest.raises(InputError, match=r"`customer`.*whole numbers or all text.*at index 0"):
+        encode_customers("customer", column)
+
+
 class TestLargeNumbersBesideMissingOnes:
     """Whole numbers from 2**53 on keep their digits where some are missing, or the error says what to do."""
 

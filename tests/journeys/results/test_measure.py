@@ -373,7 +373,7 @@ class TestRows:
         sold = Orders(customer=[1], time=["2024-05-02"], revenue=[5], margin=1)
         empty = journey_results(MessageHistory.empty(), None, sold, as_of="2024-05-31")
         assert (len(empty), empty.n_credited_orders, empty.all_revenue) == (0, 0, 5.0)
-        assert empty.rank().conclusion == "No row has a known figure."
+        assert empty.rank().conclusion == "No row has both a known figure and a known error."
 
     def test_two_birthday_journeys_after_json(self):
         base = attrs.evolve(self.BASE, consent={"email": [True] * 200, "sms": [True] * 200})
@@ -527,6 +527,25 @@ def test_messages_read_twice_are_named():
     assert found.conclusion.startswith("1 message has the key of another one: if they were read twice, they count")
     twice = journey_results(sent + sent, None, sold, as_of="2024-07-01")
     assert twice.conclusion.startswith("4 messages have the key of another one: ")
+
+
+def test_rows_of_one_customer_have_a_figure_but_no_known_error():
+    sent = MessageHistory.from_log(
+        customer=[1, 2], journey=["a", "b"], sent_at=["2024-05-01"] * 2, channel=["email"] * 2
+    )
+    sold = Orders(customer=[1], time=["2024-05-02"], revenue=[30], margin=1)
+    found = journey_results(sent, None, sold, as_of="2024-07-01")
+    assert found.revenue.tolist() == [30, 0]
+    assert found.rank().conclusion == "No row has both a known figure and a known error."
+    assert found.rank()._parts().title == "No row has both a known figure and a known error"
+
+
+def test_messages_of_one_day_on_two_channels_were_not_read_twice():
+    sent = MessageHistory.from_log(
+        customer=[1, 1], journey=["news"] * 2, sent_at=["2024-05-01"] * 2, channel=["letter", "sms"]
+    )
+    sold = Orders(customer=[1], time=["2024-05-02"], revenue=[10], margin=1)
+    assert journey_results(sent, None, sold, as_of="2024-07-01").n_message_copies == 0
 
 
 def campaign(rng, n=800, lift=4.0, control_share=0.5):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 
 from crmvalue.errors import InputError
 from crmvalue.experiments import compare_means
 from crmvalue.journeys import ObservedEffect, observed_effect
+from crmvalue.typing import Interval
 
 
 def campaign(rng, n=2000, lift=2.0, *, chosen_by="mean"):
@@ -34,6 +36,26 @@ class TestObservedEffect:
         assert found.overlap_control.sum() == found.n_control
         assert found.total == pytest.approx(found.effect * found.n_compared)
         assert "Chance did not choose" in found.conclusion
+
+    @pytest.mark.parametrize(
+        ("in_differences", "ends", "said"),
+        [
+            (1.5, (-0.1, 3.1), "Only one of the two intervals leaves 0 out"),
+            (0.3, (-0.2, 0.8), "The two figures disagree"),
+            (-1.0, (-2.0, -0.1), "The two figures disagree"),
+            (1.5, (0.1, 2.9), None),
+        ],
+    )
+    def test_says_that_the_figures_disagree_only_where_they_do(self, in_differences, ends, said):
+        """Of two figures within each other's intervals, one may leave 0 out by chance; nobody fell back."""
+        found = observed_effect(*campaign(np.random.default_rng(2))[:2], past=campaign(np.random.default_rng(2))[2])
+        own = {"effect": 1.7, "interval": Interval(0.4, 3.0)}
+        both = attrs.evolve(found, **own, did_difference=in_differences, did_interval=Interval(*ends))
+        assert both.is_balanced
+        sentences = ("Only one of the two intervals", "The two figures disagree")
+        assert [text for text in sentences if text in both.conclusion] == [
+            text for text in sentences if said is not None and said.startswith(text)
+        ]
 
     def test_of_a_choice_by_chance_is_the_plain_difference(self):
         """With weights that tell nothing apart, the regression changes little; Welch's interval is the naive one."""
