@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.comparisons import just_below
+from crmvalue._core.labels import counted
 from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, apart, as_cells, cut, evenly, nothing, of_all, shown
 
 if TYPE_CHECKING:
@@ -156,11 +157,12 @@ def payback_parts(period: str, size: Integers, ltv: Floats, cost: Floats | None)
         Layer(mark="line", x="age", y="mean_ltv", label="mean"),
         Layer(mark="points", x="age", y="mean_ltv"),
     ]
-    title = (
-        f"No {period} is over yet, so no value is known"
-        if not n
-        else f"A customer has brought {shown(mean[-1])} so far"
-    )
+    title = f"No {period} is over yet, so no value is known"
+    if n:
+        gained_by = f"brought {shown(mean[-1])}"
+        title = f"A customer has {gained_by} so far"
+        if not known[:, ages[-1]].all():
+            title = f"Within {counted(n, period)}, a customer of the cohorts that are so old has {gained_by}"
     if n and cost is not None:
         of_age = (weight * cost[:, np.newaxis]).sum(axis=0)[ages] / weight.sum(axis=0)[ages]  # of the same cohorts
         price = float((cost * size).sum() / size.sum())
