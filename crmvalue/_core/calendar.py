@@ -7,12 +7,14 @@ original date, never chained, and clamped to the end of a month: 31 January + 1 
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from crmvalue._core.checks import require
+from crmvalue.errors import DataWarning
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -36,6 +38,7 @@ __all__ = [
     "next_day_at",
     "pile_of_first_days",
     "skip_quiet_hours",
+    "warn_of_early_rows",
     "year_fraction",
 ]
 
@@ -220,6 +223,18 @@ def main_span(day: Dates, n_rows: Integers | None = None) -> tuple[np.datetime64
         return first, last
     end = days[start[largest + 1] - 1] if largest + 1 < len(start) else days[-1]
     return first + days[start[largest]], first + end
+
+
+def warn_of_early_rows(day: Dates, n_rows: Integers | None = None, *, stacklevel: int) -> None:
+    """Warn of rows far before all others, such as those of 1900-01-01, the first day that spreadsheets know."""
+    begin, _ = main_span(day, n_rows)
+    is_early = day < begin  # a missing date is no early one
+    if is_early.any():
+        n = int(np.count_nonzero(is_early) if n_rows is None else n_rows[is_early].sum())
+        rows = "1 row is" if n == 1 else f"{n:,} rows are"
+        first = day[is_early].min()
+        message = f"{rows} more than {FAR_YEARS} years before all others, the first of {first}: correct a wrong date"
+        warnings.warn(DataWarning(message, n), stacklevel=stacklevel + 1)
 
 
 def pile_of_first_days(came: Dates) -> int:
