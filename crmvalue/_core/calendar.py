@@ -245,9 +245,12 @@ def pile_of_first_days(came: Dates) -> int:
     chance (three standard deviations), for some number of weeks up to half of those in which half of the customers
     came. The pile ends where the mean of the next four weeks and that of the next eight are at most 1.25 times the mean
     of the second half of the log, two standard deviations of chance aside. Half as many days again are left out,
-    because old customers who buy rarely come after the pile.
+    because old customers who buy rarely come after the pile. Days far before all others, such as one dated 1970 by
+    mistake, hide no pile; the days before it are then in the number.
     """
-    week = (came - came.min()).astype(np.int64) // 7
+    begin, _ = main_span(came)
+    before = int((begin - came.min()).astype(np.int64))
+    week = (came[came >= begin] - begin).astype(np.int64) // 7
     per_week = np.bincount(week).astype(np.float64)
     total = np.concatenate([[0.0], np.cumsum(per_week)])
     n_weeks = len(per_week)
@@ -262,5 +265,5 @@ def pile_of_first_days(came: Dates) -> int:
     for start in range(first, n_weeks):
         spans = [per_week[start : start + n] for n in (4, 8)]
         if all(span.mean() <= _ABOVE_LEVEL * level + 2.0 * np.sqrt(level / len(span)) for span in spans):
-            return int(7 * start * _LONGER)
-    return 7 * n_weeks
+            return before + int(7 * start * _LONGER)
+    return before + 7 * n_weeks
