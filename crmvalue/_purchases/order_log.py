@@ -267,6 +267,11 @@ class Log(NamedTuple):
         first: np.datetime64 = np.fmin.reduce(self.day)
         return first
 
+    def begin(self, end: np.datetime64) -> np.datetime64:
+        """First day of the log up to an end, without odd dates far before all others, such as one of 1970."""
+        begin, _ = main_span(self.day, self.n_rows)
+        return begin if begin <= end else self.first_day
+
     def count(self, chosen: npt.NDArray[np.bool_]) -> int:
         """Count the rows of the file that the chosen rows stand for."""
         return int(np.count_nonzero(chosen) if self.n_rows is None else self.n_rows[chosen].sum())
