@@ -7,12 +7,14 @@ original date, never chained, and clamped to the end of a month: 31 January + 1 
 
 from __future__ import annotations
 
+import warnings
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from crmvalue._core.checks import require
+from crmvalue.errors import DataWarning
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -36,6 +38,7 @@ __all__ = [
     "next_day_at",
     "pile_of_first_days",
     "skip_quiet_hours",
+    "warn_of_early_rows",
     "year_fraction",
 ]
 
@@ -222,6 +225,18 @@ def main_span(day: Dates, n_rows: Integers | None = None) -> tuple[np.datetime64
     return first + days[start[largest]], first + end
 
 
+def warn_of_early_rows(day: Dates, n_rows: Integers | None = None, *, stacklevel: int) -> None:
+    """Warn of rows far before all others, such as those of 1900-01-01, the first day that spreadsheets know."""
+    begin, _ = main_span(day, n_rows)
+    is_early = day < begin  # a missing date is no early one
+    if is_early.any():
+        n = int(np.count_nonzero(is_early) if n_rows is None else n_rows[is_early].sum())
+        rows = "1 row is" if n == 1 else f"{n:,} rows are"
+        first = day[is_early].min()
+        message = f"{rows} more than {FAR_YEARS} years before all others, the first of {first}: correct a wrong date"
+        warnings.warn(DataWarning(message, n), stacklevel=stacklevel + 1)
+
+
 def pile_of_first_days(came: Dates) -> int:
     """Give the number of days at the start of a log in which first purchases pile up; 0 if they do not.
 
@@ -230,9 +245,12 @@ def pile_of_first_days(came: Dates) -> int:
     chance (three standard deviations), for some number of weeks up to half of those in which half of the customers
     came. The pile ends where the mean of the next four weeks and that of the next eight are at most 1.25 times the mean
     of the second half of the log, two standard deviations of chance aside. Half as many days again are left out,
-    because old customers who buy rarely come after the pile.
+    because old customers who buy rarely come after the pile. Days far before all others, such as one dated 1970 by
+    mistake, hide no pile; the days before it are then in the number.
     """
-    week = (came - came.min()).astype(np.int64) // 7
+    begin, _ = main_span(came)
+    before = int((begin - came.min()).astype(np.int64))
+    week = (came[came >= begin] - begin).astype(np.int64) // 7
     per_week = np.bincount(week).astype(np.float64)
     total = np.concatenate([[0.0], np.cumsum(per_week)])
     n_weeks = len(per_week)
@@ -247,5 +265,5 @@ def pile_of_first_days(came: Dates) -> int:
     for start in range(first, n_weeks):
         spans = [per_week[start : start + n] for n in (4, 8)]
         if all(span.mean() <= _ABOVE_LEVEL * level + 2.0 * np.sqrt(level / len(span)) for span in spans):
-            return int(7 * start * _LONGER)
-    return 7 * n_weeks
+            return before + int(7 * start * _LONGER)
+    return before + 7 * n_weeks

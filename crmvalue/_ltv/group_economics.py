@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast, get
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import months_between, pile_of_first_days
+from crmvalue._core.calendar import months_between, pile_of_first_days, warn_of_early_rows
 from crmvalue._core.checks import (
     as_column,
     as_day,
@@ -622,7 +622,7 @@ def cash_flows_by_age(
     Warns
     -----
     DataWarning
-        If first purchases pile up at the start of the log: old customers look new there.
+        If first purchases pile up at the start of the log, where old customers look new, or dates lie far before it.
 
     Examples
     --------
@@ -657,12 +657,13 @@ def cash_flows_by_age(
     first = np.minimum(start, end.astype(np.int64)).astype("datetime64[D]")
     missing = np.bincount(row, minlength=n) == 0
     require(~missing, "customers", ours, f"with an order until {end}")
-    _warn_of_old_customers(first)
     length = _periods(first, np.broadcast_to(end + np.timedelta64(1, "D"), (n,)), period)
     n_periods = int(length.max())
     if n_periods == 0:
         raise InputError("period", "one that is over for at least one customer", period)
     require_cells_that_fit(ours, first, n_periods)
+    warn_of_early_rows(days, stacklevel=2)
+    _warn_of_old_customers(first)
     age = _periods(first[row], days, period)
     over = age < n_periods
     cell = row[over] * n_periods + age[over]
@@ -676,7 +677,7 @@ def _warn_of_old_customers(first: npt.NDArray[np.datetime64]) -> None:
     if days:
         n_old = int(np.count_nonzero(first < first.min() + np.timedelta64(days, "D")))
         message = (
-            f"first purchases pile up in the first {days} days of the log: {n_old:,} of {len(first):,} customers may "
+            f"first purchases pile up in the first {days:,} days of the log: {n_old:,} of {len(first):,} customers may "
             "be older than it, and their first periods are none. Leave them out of `customers`."
         )
         warnings.warn(DataWarning(message, n_old), stacklevel=3)

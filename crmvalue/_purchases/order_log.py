@@ -5,7 +5,6 @@ The engine behind :mod:`crmvalue.purchases`.
 
 from __future__ import annotations
 
-import warnings
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
@@ -13,7 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.calendar import FAR_YEARS, last_date, main_span
+from crmvalue._core.calendar import FAR_YEARS, last_date, main_span, warn_of_early_rows
 from crmvalue._core.checks import (
     RESIDUE,
     as_column,
@@ -32,7 +31,7 @@ from crmvalue._core.encoding.customers import encode_customers, fill_missing
 from crmvalue._core.encoding.keys import in_order
 from crmvalue._core.encoding.threads import in_halves, side_by_side
 from crmvalue._core.values import count_field, require_at_most
-from crmvalue.errors import DataWarning, InputError
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
@@ -268,6 +267,11 @@ class Log(NamedTuple):
         first: np.datetime64 = np.fmin.reduce(self.day)
         return first
 
+    def begin(self, end: np.datetime64) -> np.datetime64:
+        """First day of the log up to an end, without odd dates far before all others, such as one of 1970."""
+        begin, _ = main_span(self.day, self.n_rows)
+        return begin if begin <= end else self.first_day
+
     def count(self, chosen: npt.NDArray[np.bool_]) -> int:
         """Count the rows of the file that the chosen rows stand for."""
         return int(np.count_nonzero(chosen) if self.n_rows is None else self.n_rows[chosen].sum())
@@ -449,7 +453,7 @@ def last_day(log: Log, name: str, value: ArrayLike | None) -> np.datetime64:
     far before all others, such as those of 1900-01-01, the first day that spreadsheets know.
     """
     first = log.first_day
-    _warn_of_early_rows(log, first)
+    warn_of_early_rows(log.day, log.n_rows, stacklevel=3)
     if value is None:
         return last_date(name, log.day, log.n_rows)
     end = as_day(name, value)
@@ -464,15 +468,6 @@ def require_holdout(cut: np.datetime64, end: np.datetime64, holdout_end: ArrayLi
         raise InputError("calibration_end", f"before the last date of the log ({end})", str(cut))
     if end <= cut:
         raise InputError("holdout_end", f"after calibration_end ({cut})", str(end))
-
-
-def _warn_of_early_rows(log: Log, first: np.datetime64) -> None:
-    begin, _ = main_span(log.day, log.n_rows)
-    if begin > first:
-        n = log.count(log.day < begin)
-        rows = "1 row is" if n == 1 else f"{n:,} rows are"
-        message = f"{rows} more than {FAR_YEARS} years before all others, the first of {first}: correct a wrong date"
-        warnings.warn(DataWarning(message, n), stacklevel=4)
 
 
 def aggregate(log: Log, policy: Policy, after: np.datetime64 | None, end: np.datetime64, grain: str) -> Summary:

@@ -207,7 +207,7 @@ def sum_window(
         total_spend=None if recent.total is None else hand_over(_spread(recent.total, is_recent)),
         as_of=end,
         window=length,
-        n_days_observed=min(length, final - int(log.first_day.astype(np.int64)) + 1),
+        n_days_observed=min(length, final - int(log.begin(end).astype(np.int64)) + 1),
         counts=counts,
     )
 

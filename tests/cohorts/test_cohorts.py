@@ -1037,6 +1037,13 @@ class TestCohortLtv:
             assert found.conclusion.startswith("No cohort has paid back")
         assert found._parts().title == title
 
+    def test_the_picture_says_whose_value_it_names(self):
+        rows = [(1, f"2024-0{month}-05", 100) for month in (1, 2, 3)] + [(k, "2024-03-05", 5) for k in range(2, 20)]
+        one = "On average, a customer of the cohorts that are so old has brought 300 in 3 months"  # 18 of 19 brought 5
+        assert cohort_ltv(triangle_of(rows, "month", "2024-03-31"), margin=1)._parts().title == one
+        every = cohort_ltv(triangle_of(rows[:3], "month", "2024-03-31"), margin=1)._parts().title
+        assert every == "On average, a customer has brought 300 in 3 months"
+
     @pytest.mark.parametrize(
         ("end", "title"),
         [

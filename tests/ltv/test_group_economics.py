@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crmvalue._ltv.group_economics import _FIGURES
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.ltv import GroupEconomics, cash_flows_by_age, group_economics
 from crmvalue.metrics import mean_interval
 
@@ -424,6 +424,16 @@ class TestCashFlowsByAge:
         with pytest.raises(InputError) as caught:
             cash_flows_by_age(**{**log, **terms, **changes})
         assert caught.value.name == name
+
+    def test_one_early_day_hides_no_old_customers(self):
+        who, week = np.arange(401), np.append(np.repeat([0, 60], [300, 100]), 0)
+        days = np.datetime64("2022-01-03") + 7 * week
+        days[400] = np.datetime64("1970-01-01")
+        with pytest.warns(DataWarning) as caught:
+            cash_flows_by_age(who, days, np.ones(401), customers=who, margin=0.5, period="month", as_of="2024-01-01")
+        said = [str(warning.message) for warning in caught]
+        assert said[0].startswith("1 row is more than 5 years before all others, the first of 1970-01-01")
+        assert "301 of 401 customers may be older" in said[1]
 
     def test_one_early_day_does_not_take_the_memory(self):
         who, days = np.arange(2_001), np.full(2_001, np.datetime64("2024-05-06"))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from crmvalue.errors import InputError
-from crmvalue.purchases import PurchaseWindow, summarise_purchases, summarise_window
+from crmvalue.errors import DataWarning, InputError
+from crmvalue.purchases import PurchaseWindow, split_purchases, summarise_purchases, summarise_window
 from tests.purchases.references import Row, log_columns, summarise_slowly
 
 ANCHOR = dt.date(2024, 2, 20)
@@ -137,6 +137,21 @@ class TestSummariseWindow:
     def test_a_log_of_refunds_only(self):
         with pytest.raises(InputError, match="no purchase"):
             summarise_window([1, 1], ["2024-01-01", "2024-01-02"], [5, -5], window=30, refunds="net")
+
+
+class TestOneOddRow:
+    """A row dated 1970 by mistake makes no young log an old one."""
+
+    LOG = ([1, 2, 3] * 4 + [9], [*np.repeat(["2024-01-05", "2024-02-05", "2024-03-05", "2024-03-31"], 3), "1970-01-01"])
+
+    def test_the_window_is_not_covered(self):
+        with pytest.warns(DataWarning, match="1 row is more than 5 years before all others"):
+            assert summarise_window(*self.LOG, window=180).n_days_observed == 87  # 5 January to 31 March
+
+    def test_the_last_purchases_are_those_of_the_part_there_is(self):
+        with pytest.warns(DataWarning, match="1 row is more than 5 years before all others"):
+            split = split_purchases(*self.LOG, calibration_end="2024-01-08")
+        assert split.last_n_purchases.tolist() == [83 / 4] * 3 + [0.0]  # 5 to 8 January, of 83 days
 
 
 class TestPurchaseWindow:

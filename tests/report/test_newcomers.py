@@ -208,6 +208,12 @@ class TestPileOfFirstDays:
         days = pile_of_first_days(date[np.unique(customer, return_index=True)[1]])
         assert 14 <= days <= 80
 
+    def test_one_day_of_1970_hides_none(self):
+        customer, date, _ = business(0)
+        pile = date[np.unique(customer, return_index=True)[1]]
+        odd = np.append(pile, np.datetime64("1970-01-01"))
+        assert pile_of_first_days(odd) == pile_of_first_days(pile) + (pile.min() - odd[-1]).astype(np.int64)
+
     def test_few_customers_are_no_pile(self):
         start = np.datetime64("2024-01-01")
         assert pile_of_first_days(start + np.array([0, 0, 0, 5, 40])) == 0

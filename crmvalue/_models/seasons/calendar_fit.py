@@ -158,6 +158,11 @@ def fit_calendar(
         If a column has an illegal value, the model is not one of these, `k` is missing or superfluous, no level is left
         to learn, `shrinkage` is not above 0, or nobody bought before `as_of`.
 
+    Warns
+    -----
+    DataWarning
+        If at most a tenth of the rows lie more than five years before all others, as 1970-01-01 does. They are used.
+
     Notes
     -----
     In operational time, the sum of the levels of the days, the model holds as it is. So the likelihood of the times of
@@ -427,7 +432,7 @@ def _messages(log: DayLog, levels: Levels, found: Found, n_repeat: int) -> tuple
         said.append(
             f"not in the data ({log.begin} to {log.end}): {listed}; nobody can learn it from here, its level is 1"
         )
-    years = (log.n_days - 1) / _YEAR
+    years = (log.n_main_days - 1) / _YEAR
     of_year = next((season for season in levels.seasons if season != "weekday"), None)
     if of_year is not None and years < 2.0:
         said.append(
@@ -444,7 +449,7 @@ def _messages(log: DayLog, levels: Levels, found: Found, n_repeat: int) -> tuple
 
 def _chosen(log: DayLog, terms: Terms, found: SeasonalFit) -> SeasonalFit:
     """Leave the calendar out if it does not help to foretell the last quarter by more than a standard error."""
-    cut = log.end - max(1, (log.n_days - 1) // 4)
+    cut = log.end - max(1, (log.n_main_days - 1) // 4)
     before = log.until(cut)
     if cut <= log.begin or not len(before.day):
         return found

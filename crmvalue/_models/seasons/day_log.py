@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.calendar import last_date
+from crmvalue._core.calendar import last_date, main_span, warn_of_early_rows
 from crmvalue._core.checks import as_day, as_day_column, require_same_length
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
@@ -38,6 +38,12 @@ class DayLog(NamedTuple):
         return int((self.end - self.begin).astype(np.int64)) + 1
 
     @property
+    def n_main_days(self) -> int:
+        """Days of the log without odd dates far before all others, such as that of one order dated 1970."""
+        first, _ = main_span(self.begin + self.day)
+        return int((self.end - first).astype(np.int64)) + 1
+
+    @property
     def dates(self) -> Dates:
         """All days."""
         return self.begin + np.arange(self.n_days)
@@ -54,6 +60,7 @@ def read_log(customer: ArrayLike, date: ArrayLike, as_of: ArrayLike | None) -> D
     _, codes = encode_customers("customer", customer)
     require_same_length(customer=codes, date=days)
     end = last_date("as_of", days) if as_of is None else as_day("as_of", as_of)
+    warn_of_early_rows(days, stacklevel=4)
     begin = days.min()
     if begin > end:
         raise InputError("as_of", f"not before the first purchase ({begin})", str(end))

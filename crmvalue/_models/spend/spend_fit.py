@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
+from crmvalue._core.calendar import main_span
 from crmvalue._core.checks import as_flag, require_choice
 from crmvalue._core.labels import counted
 from crmvalue._models.shared.common import check_history
@@ -168,8 +169,8 @@ def diagnosed(fit: Fit[Any], task: Task) -> Fit[Any]:
     fit = attrs.evolve(fit, left_out=task.left_out)
     if not (task.has_drift or task.months):
         return fit
-    day = task.spent.day
-    span = int((day.max() - day.min()) / np.timedelta64(1, "D")) + 1
+    first, last = main_span(task.spent.day)  # one purchase dated 1970 by mistake shows no year
+    span = int((last - first) / np.timedelta64(1, "D")) + 1
     if span >= _YEAR:
         return fit
     what = " and ".join(["the drift"] * task.has_drift + ["the season"] * bool(task.months))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import last_date
+from crmvalue._core.calendar import last_date, warn_of_early_rows
 from crmvalue._core.checks import (
     as_day,
     as_day_column,
@@ -369,6 +369,11 @@ def purchase_tracking(
         If a column has a value that is not legal, the columns differ in length, `model` is not a purchase model, or
         no period is complete.
 
+    Warns
+    -----
+    DataWarning
+        If at most a tenth of the rows lie more than five years before all others, as 1970-01-01 does. They are used.
+
     Examples
     --------
     >>> from crmvalue.datasets import load_cdnow
@@ -387,6 +392,7 @@ def purchase_tracking(
     _, codes = encode_customers("customer", customer)
     require_same_length(customer=codes, date=days)
     length = as_whole_number("period_days", period_days, low=1, high=3660)
+    warn_of_early_rows(days, stacklevel=3)
     start = days.min()
     final = last_date("as_of", days) if as_of is None else as_day("as_of", as_of)
     if (final - days.max()).astype(np.int64) > _MOST_YEARS_LATER * DAYS_PER_UNIT["year"]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 import attrs
 import numpy as np
 
+from crmvalue._core.calendar import main_span
 from crmvalue._core.checks import as_day, as_fraction, as_text, require_choice, require_same_index
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import decimals_apart
@@ -145,7 +146,8 @@ def choose_model(
         What to compare: see :class:`ProperScores`. The mean absolute error is of the expected purchases. It is smallest
         for medians, so it prefers forecasts that are too low; take it only if that is the error that you pay for.
     holdout_share : float, optional
-        Share of the span of the log that is held back, in (0, 1).
+        Share of the span of the log that is held back, in (0, 1). Customers who came more than five years before all
+        others, such as one dated 1970 by mistake, do not lengthen the span.
 
     Returns
     -------
@@ -188,7 +190,7 @@ def choose_model(
     history = summarise_purchases(customer, date, as_of=as_of, **options)
     require_log(candidates, grain, history)
     end: np.datetime64 = history.as_of  # type: ignore[assignment]  # a history of a log has it
-    n_days = round(float(history.age.max()) * DAYS_PER_UNIT[time_unit])
+    n_days = _days_of(history, end)
     if n_days < 1:
         raise InputError("date", "a log of at least two days: the end of it is held back", f"{end} alone")
     cut = end - np.timedelta64(max(1, round(share * n_days)), "D")
@@ -203,6 +205,13 @@ def choose_model(
         passed_over.append(name)
         failed[name] = f"for the whole log {fit}"
     raise ConvergenceError(f"no model can be trusted ({'; '.join(f'{name}: {why}' for name, why in failed.items())})")
+
+
+def _days_of(history: PurchaseHistory, end: np.datetime64) -> int:
+    """Days from the first customer to the end, without customers far before all others, such as one dated 1970."""
+    age = np.rint(history.age * DAYS_PER_UNIT[history.time_unit]).astype(np.int64)
+    first, _ = main_span(end - age)
+    return int((end - first).astype(np.int64))
 
 
 def score_candidates(

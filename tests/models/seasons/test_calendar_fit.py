@@ -24,7 +24,7 @@ from crmvalue._models.seasons.calendar_fit import MODELS
 from crmvalue._models.seasons.day_log import dated_purchases, history_of, read_log
 from crmvalue._models.seasons.likelihood import DatedPurchases, Family, SeasonalLikelihood
 from crmvalue.datasets import load_cdnow
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.models import (
     Calendar,
     MbgNbd,
@@ -720,3 +720,18 @@ def test_no_prior_is_advised_where_none_is_taken():
     day = np.datetime64("2022-01-01") + np.random.default_rng(0).integers(0, 700, 120)
     messages = fit_calendar(np.repeat(np.arange(40), 3), day, calendar=Calendar()).fit.diagnosis.messages
     assert "r, a, b ran to the boundary of the search: try a simpler model, or get more data" in messages
+
+
+class TestOneOddRow:
+    """A row dated 1970 by mistake makes no short log a long one."""
+
+    @pytest.mark.parametrize("choose", [False, True])
+    def test_what_was_seen_once_is_no_season(self, choose):
+        log = load_cdnow()
+        odd = np.append(log.customer, -1), np.append(log.date, np.datetime64("1970-01-01"))
+        with pytest.warns(DataWarning, match="1 row is more than 5 years before all others, the first of 1970-01-01"):
+            found = fit_calendar(*odd, choose=choose)
+        plain = fit_calendar(log.customer, log.date, choose=choose)
+        assert found.messages == plain.messages
+        assert not found.trustworthy
+        assert found.names == plain.names

@@ -17,7 +17,7 @@ from crmvalue._models.spend.lognormal import LogSums, _products_of, fit_log_sums
 from crmvalue._models.spend.payments import payments_of
 from crmvalue._models.spend.spend_fit import read_task
 from crmvalue._models.values.outcomes import Known, Terms, draw_outcomes
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.models import (
     CovariateEffect,
     GammaGamma,
@@ -332,6 +332,15 @@ class TestDriftSeasonAndEffects:
             assert found.diagnosis.grade != "good"
             assert "less than a year" in found.diagnosis.messages[-1]
         assert found.model.season == ()  # one month was seen
+
+    @pytest.mark.parametrize("fit", FITS)
+    def test_one_purchase_dated_1970_shows_no_year(self, fit):
+        day = [*np.arange("2024-01-01", "2024-07-01", dtype="datetime64[D]"), np.datetime64("1970-01-01")]
+        amount = np.exp(np.random.default_rng(2).normal(3.0, 0.5, len(day)))
+        with pytest.warns(DataWarning, match="1 row is more than 5 years before all others"):
+            history = summarise_purchases(np.arange(len(day)) % 60, day, amount, keep_amounts=True)
+        found = fit(history, season=True)
+        assert "rests on 182 days, less than a year" in found.diagnosis.messages[-1]
 
     def test_need_a_day(self):
         with pytest.raises(InputError, match="`origin`"):

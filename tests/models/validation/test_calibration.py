@@ -80,6 +80,11 @@ class TestCalibrationByFrequency:
 class TestPurchaseTracking:
     """Repeat purchases of all customers so far, against a new customer's expectation since each first purchase."""
 
+    def test_warns_of_one_early_date(self):
+        with pytest.warns(DataWarning, match="1 row is more than 5 years before all others, the first of 1970-01-01"):
+            found = purchase_tracking([*range(10), 99], ["1998-06-30"] * 10 + ["1970-01-01"], PAPER, period_days=3660)
+        assert found.n_later == 10
+
     def test_one_late_date_does_not_move_the_end(self):
         """The error names the row and the cure, as that of the histories does."""
         log = load_cdnow()

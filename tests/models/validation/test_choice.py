@@ -11,7 +11,7 @@ from crmvalue._models.validation import candidates as candidates_module
 from crmvalue._models.validation import choice as choice_module
 from crmvalue._models.validation.choice import Candidate, in_order
 from crmvalue.datasets import load_cdnow
-from crmvalue.errors import ConvergenceError, InputError
+from crmvalue.errors import ConvergenceError, DataWarning, InputError
 from crmvalue.models import (
     ModelChoice,
     choose_model,
@@ -35,6 +35,12 @@ def log():
 
 class TestChooseModel:
     """Fitted to the first part, scored on the last quarter, fitted again to all."""
+
+    def test_one_row_dated_1970_does_not_lengthen_the_part_held_back(self, log):
+        odd = np.append(log.customer, -1), np.append(log.date, np.datetime64("1970-01-01"))
+        with pytest.warns(DataWarning, match="1 row is more than 5 years before all others"):
+            found = choose_model(*odd, models=["bg_nbd"])
+        assert found.holdout_begin == choose_model(log.customer, log.date, models=["bg_nbd"]).holdout_begin
 
     def test_on_cdnow_by_hand(self, log):
         """1 January to 30 September 1997 are 272 days; a quarter is 68: candidates are fitted up to 24 July."""
