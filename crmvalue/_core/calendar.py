@@ -53,6 +53,7 @@ _STEEPER = 1.3  # first purchases of one stretch of weeks beside the next stretc
 _SIGNIFICANT = 3.0  # standard deviations of a difference of counts
 _ABOVE_LEVEL = 1.25  # first purchases that are so much above the later level still belong to the pile
 _LONGER = 1.5  # old customers who buy rarely come after the pile
+_FEW = 200  # one of so many customers may stand before the log by a wrong date
 _DAY = np.timedelta64(1, "D")
 
 
@@ -231,7 +232,21 @@ def pile_of_first_days(came: Dates) -> int:
     came. The pile ends where the mean of the next four weeks and that of the next eight are at most 1.25 times the mean
     of the second half of the log, two standard deviations of chance aside. Half as many days again are left out,
     because old customers who buy rarely come after the pile.
+
+    One order with a wrong date, long before all others, hides no pile: where there is none from the first day on, it is
+    looked for behind the first customers too, one of 200 (at least one); the days before it are among those given.
     """
+    days = _pile(came)
+    few = min(max(len(came) // _FEW, 1), len(came) - 1)
+    start = np.partition(came, few)[few]
+    if days or start == came.min():
+        return days
+    days = _pile(came[came >= start])
+    return days and days + int((start - came.min()).astype(np.int64))
+
+
+def _pile(came: Dates) -> int:
+    """Give the days of a pile that begins on the first day."""
     week = (came - came.min()).astype(np.int64) // 7
     per_week = np.bincount(week).astype(np.float64)
     total = np.concatenate([[0.0], np.cumsum(per_week)])

@@ -656,12 +656,12 @@ def cash_flows_by_age(
     first = np.minimum(start, end.astype(np.int64)).astype("datetime64[D]")
     missing = np.bincount(row, minlength=n) == 0
     require(~missing, "customers", ours, f"with an order until {end}")
-    _warn_of_old_customers(first)
     length = _periods(first, np.broadcast_to(end + np.timedelta64(1, "D"), (n,)), period)
     n_periods = int(length.max())
     if n_periods == 0:
         raise InputError("period", "one that is over for at least one customer", period)
     require_cells_that_fit(ours, first, n_periods)
+    _warn_of_old_customers(first)
     age = _periods(first[row], days, period)
     over = age < n_periods
     cell = row[over] * n_periods + age[over]
