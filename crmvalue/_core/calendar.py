@@ -29,6 +29,7 @@ __all__ = [
     "YearFractionConvention",
     "add_months",
     "anniversary",
+    "first_day_of_log",
     "last_date",
     "local_to_utc",
     "main_span",
@@ -54,6 +55,7 @@ _SIGNIFICANT = 3.0  # standard deviations of a difference of counts
 _ABOVE_LEVEL = 1.25  # first purchases that are so much above the later level still belong to the pile
 _LONGER = 1.5  # old customers who buy rarely come after the pile
 _FEW = 200  # one of so many customers may stand before the log by a wrong date
+_ROWS_OF_A_GAP = 20.0
 _DAY = np.timedelta64(1, "D")
 
 
@@ -221,6 +223,20 @@ def main_span(day: Dates, n_rows: Integers | None = None) -> tuple[np.datetime64
         return first, last
     end = days[start[largest + 1] - 1] if largest + 1 < len(start) else days[-1]
     return first + days[start[largest]], first + end
+
+
+def first_day_of_log(day: Dates) -> np.datetime64:
+    """Give the first day of a log without odd early rows, such as a test order three months before all others.
+
+    The first rows, up to one of 200 and at least one, are odd if a gap follows them in which 20 rows would have come at
+    the pace of the log.
+    """
+    few = min(max(len(day) // _FEW, 1), len(day) - 1)
+    early = np.sort(np.partition(day, few)[: few + 1])
+    pace = len(day) / (int((day.max() - early[-1]).astype(np.int64)) + 1)
+    odd = np.nonzero(np.diff(early).astype(np.int64) * pace >= _ROWS_OF_A_GAP)[0]
+    first: np.datetime64 = early[odd[-1] + 1] if len(odd) else early[0]
+    return first
 
 
 def pile_of_first_days(came: Dates) -> int:
