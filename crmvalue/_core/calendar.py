@@ -228,12 +228,14 @@ def main_span(day: Dates, n_rows: Integers | None = None) -> tuple[np.datetime64
 def first_day_of_log(day: Dates) -> np.datetime64:
     """Give the first day of a log without odd early rows, such as a test order three months before all others.
 
-    The first rows, up to one of 200 and at least one, are odd if a gap follows them in which 20 rows would have come at
-    the pace of the log.
+    The first rows, up to one of 200, and one of 100 rows or more, are odd if a gap follows them in which 20 rows would
+    have come at the pace of the middle half of all rows.
     """
-    few = min(max(len(day) // _FEW, 1), len(day) - 1)
-    early = np.sort(np.partition(day, few)[: few + 1])
-    pace = len(day) / (int((day.max() - early[-1]).astype(np.int64)) + 1)
+    n = len(day)
+    few = max(n // _FEW, int(n >= _FEW // 2))
+    ordered = np.partition(day, [few, n // 4, 3 * n // 4])
+    early = np.sort(ordered[: few + 1])
+    pace = n / 2 / (int((ordered[3 * n // 4] - ordered[n // 4]).astype(np.int64)) + 1)
     odd = np.nonzero(np.diff(early).astype(np.int64) * pace >= _ROWS_OF_A_GAP)[0]
     first: np.datetime64 = early[odd[-1] + 1] if len(odd) else early[0]
     return first

@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.calendar import FAR_YEARS, last_date, main_span
+from crmvalue._core.calendar import FAR_YEARS, first_day_of_log, last_date, main_span
 from crmvalue._core.checks import (
     RESIDUE,
     as_column,
@@ -267,6 +267,10 @@ class Log(NamedTuple):
         """First day of the rows that have one."""
         first: np.datetime64 = np.fmin.reduce(self.day)
         return first
+
+    def begin(self, end: np.datetime64) -> np.datetime64:
+        """Give the day on which the rows up to a day begin, without a few odd ones long before all others."""
+        return first_day_of_log(self.day[self.day <= end])
 
     def count(self, chosen: npt.NDArray[np.bool_]) -> int:
         """Count the rows of the file that the chosen rows stand for."""

@@ -201,7 +201,7 @@ def split_log(
     frequency, spend, known = _of_customers(ids, later)
     begin = cut - (end - cut)
     last_frequency, last_spend, _ = _of_customers(ids, aggregate(log, policy, begin, cut, grain))
-    longer = (end - cut) / (cut - max(begin, log.first_day - np.timedelta64(1, "D")))
+    longer = (end - cut) / (cut - max(begin, log.begin(cut) - np.timedelta64(1, "D")))
     return PurchaseSplit(
         calibration=calibration,
         holdout_n_purchases=hand_over(frequency),
