@@ -55,7 +55,7 @@ _SIGNIFICANT = 3.0  # standard deviations of a difference of counts
 _ABOVE_LEVEL = 1.25  # first purchases that are so much above the later level still belong to the pile
 _LONGER = 1.5  # old customers who buy rarely come after the pile
 _FEW = 200  # one of so many customers may stand before the log by a wrong date
-_ROWS_OF_A_GAP = 20.0
+_DAYS_OF_A_GAP, _ROWS_OF_A_GAP = 7, 20.0
 _DAY = np.timedelta64(1, "D")
 
 
@@ -228,15 +228,16 @@ def main_span(day: Dates, n_rows: Integers | None = None) -> tuple[np.datetime64
 def first_day_of_log(day: Dates) -> np.datetime64:
     """Give the first day of a log without odd early rows, such as a test order three months before all others.
 
-    The first rows, up to one of 200, and one of 100 rows or more, are odd if a gap follows them in which 20 rows would
-    have come at the pace of the middle half of all rows.
+    The first rows, up to one of 200, and one of 100 rows or more, are odd if at least a week without any row follows
+    them, in which 20 rows would have come at the pace of the middle half of all rows.
     """
     n = len(day)
     few = max(n // _FEW, int(n >= _FEW // 2))
     ordered = np.partition(day, [few, n // 4, 3 * n // 4])
     early = np.sort(ordered[: few + 1])
     pace = n / 2 / (int((ordered[3 * n // 4] - ordered[n // 4]).astype(np.int64)) + 1)
-    odd = np.nonzero(np.diff(early).astype(np.int64) * pace >= _ROWS_OF_A_GAP)[0]
+    empty = np.diff(early).astype(np.int64) - 1
+    odd = np.nonzero((empty >= _DAYS_OF_A_GAP) & (empty * pace >= _ROWS_OF_A_GAP))[0]
     first: np.datetime64 = early[odd[-1] + 1] if len(odd) else early[0]
     return first
 

@@ -214,8 +214,8 @@ def product_trends(
 
     Where the log does not cover the earlier period, `days_missing` counts the days before its first line. If they are
     more than a tenth of the period, nothing is called "more": the periods are not equally long. First lines that are
-    at most one of 200 and stand apart by a gap in which 20 lines would have come, such as one with a wrong date, do not
-    count as the beginning of the log.
+    at most one of 200 and stand apart by at least a week in which 20 lines would have come, such as one with a wrong
+    date, do not count as the beginning of the log.
 
     A product with fewer buyers in a shop with fewer customers has lost nothing of its own: see `customers_before` and
     `customers_now`.
