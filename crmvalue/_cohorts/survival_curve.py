@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = ["CohortComparison", "SurvivalCurve", "compare_retention", "compare_survival", "survival_curve"]
 
 _SAME = 1e-10  # the curve is a product of up to millions of rounded factors; its steps are larger than this
+_FEW_OF = 200  # one of so many customers may stand before the log by a wrong date
 _MOST_COHORTS = 100  # 4,950 pairs
 _FEW = 5.0  # expected customers below which the chi-squared test gives way to Fisher's
 
@@ -240,7 +241,8 @@ class CohortComparison(Columns, Pictured):
     level : float
         Level of the intervals, and one minus the level of the tests.
     log_begins_with : str, optional
-        Cohort with which the log begins, where cohorts begin with the first purchase in it.
+        Cohort with which the log begins, where cohorts begin with the first purchase in it; earlier ones that are at
+        most one of 200 customers do not count.
 
     Examples
     --------
@@ -538,10 +540,15 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
         high=hand_over(np.asarray(high)),
         p_value=overall,
         level=level,
-        log_begins_with=None if triangle.by_start else str(triangle.cohort[0]),
+        log_begins_with=None if triangle.by_start else str(triangle.cohort[_first_large(triangle.size)]),
         direction=hand_over(np.array([np.sign(kept[i] * n[j] - kept[j] * n[i]) for i, j in pairs])),
         **_pair_fields(pairs, corrected),
     )
+
+
+def _first_large(size: Integers) -> int:
+    """Place of the first cohort beyond the first one of 200 customers, who may be there by a wrong date."""
+    return int(np.searchsorted(np.cumsum(size) * _FEW_OF, size.sum(), side="right"))
 
 
 def _read_durations(duration: ArrayLike, event: ArrayLike) -> tuple[Floats, Bools]:

@@ -31,6 +31,7 @@ __all__ = [
     "YearFractionConvention",
     "add_months",
     "anniversary",
+    "first_day_of_log",
     "last_date",
     "local_to_utc",
     "main_span",
@@ -56,6 +57,8 @@ _STEEPER = 1.3  # first purchases of one stretch of weeks beside the next stretc
 _SIGNIFICANT = 3.0  # standard deviations of a difference of counts
 _ABOVE_LEVEL = 1.25  # first purchases that are so much above the later level still belong to the pile
 _LONGER = 1.5  # old customers who buy rarely come after the pile
+_FEW = 200  # one of so many customers may stand before the log by a wrong date
+_DAYS_OF_A_GAP, _ROWS_OF_A_GAP = 7, 20.0
 _DAY = np.timedelta64(1, "D")
 
 
@@ -237,6 +240,23 @@ def warn_of_early_rows(day: Dates, n_rows: Integers | None = None, *, stacklevel
         warnings.warn(DataWarning(message, n), stacklevel=stacklevel + 1)
 
 
+def first_day_of_log(day: Dates) -> np.datetime64:
+    """Give the first day of a log without odd early rows, such as a test order three months before all others.
+
+    The first rows, up to one of 200, and one of 100 rows or more, are odd if at least a week without any row follows
+    them, in which 20 rows would have come at the pace of the middle half of all rows.
+    """
+    n = len(day)
+    few = max(n // _FEW, int(n >= _FEW // 2))
+    ordered = np.partition(day, [few, n // 4, 3 * n // 4])
+    early = np.sort(ordered[: few + 1])
+    pace = n / 2 / (int((ordered[3 * n // 4] - ordered[n // 4]).astype(np.int64)) + 1)
+    empty = np.diff(early).astype(np.int64) - 1
+    odd = np.nonzero((empty >= _DAYS_OF_A_GAP) & (empty * pace >= _ROWS_OF_A_GAP))[0]
+    first: np.datetime64 = early[odd[-1] + 1] if len(odd) else early[0]
+    return first
+
+
 def pile_of_first_days(came: Dates) -> int:
     """Give the number of days at the start of a log in which first purchases pile up; 0 if they do not.
 
@@ -245,12 +265,23 @@ def pile_of_first_days(came: Dates) -> int:
     chance (three standard deviations), for some number of weeks up to half of those in which half of the customers
     came. The pile ends where the mean of the next four weeks and that of the next eight are at most 1.25 times the mean
     of the second half of the log, two standard deviations of chance aside. Half as many days again are left out,
-    because old customers who buy rarely come after the pile. Days far before all others, such as one dated 1970 by
-    mistake, hide no pile; the days before it are then in the number.
+    because old customers who buy rarely come after the pile.
+
+    One order with a wrong date, long before all others, hides no pile: where there is none from the first day on, it is
+    looked for behind the first customers too, one of 200 (at least one); the days before it are among those given.
     """
-    begin, _ = main_span(came)
-    before = int((begin - came.min()).astype(np.int64))
-    week = (came[came >= begin] - begin).astype(np.int64) // 7
+    days = _pile(came)
+    few = min(max(len(came) // _FEW, 1), len(came) - 1)
+    start = np.partition(came, few)[few]
+    if days or start == came.min():
+        return days
+    days = _pile(came[came >= start])
+    return days and days + int((start - came.min()).astype(np.int64))
+
+
+def _pile(came: Dates) -> int:
+    """Give the days of a pile that begins on the first day."""
+    week = (came - came.min()).astype(np.int64) // 7
     per_week = np.bincount(week).astype(np.float64)
     total = np.concatenate([[0.0], np.cumsum(per_week)])
     n_weeks = len(per_week)
@@ -265,5 +296,5 @@ def pile_of_first_days(came: Dates) -> int:
     for start in range(first, n_weeks):
         spans = [per_week[start : start + n] for n in (4, 8)]
         if all(span.mean() <= _ABOVE_LEVEL * level + 2.0 * np.sqrt(level / len(span)) for span in spans):
-            return before + int(7 * start * _LONGER)
-    return before + 7 * n_weeks
+            return int(7 * start * _LONGER)
+    return 7 * n_weeks

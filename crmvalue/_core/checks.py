@@ -216,7 +216,7 @@ def as_items(name: str, value: object, rule: str, *, index: int | None = None, h
         raise InputError(name, rule, value, index=index, hint=hint)
     items: Any = value
     try:
-        return [*items]
+        return [*(items.to_pylist() if hasattr(items, "to_pylist") else items)]  # Arrow wraps each of its items
     except Exception as error:  # whatever the value's own code raises
         raise InputError(name, rule, value, index=index, hint=hint) from error
 

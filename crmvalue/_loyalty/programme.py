@@ -305,7 +305,8 @@ class LoyaltyProgramme:
         Rows are lines of orders. `order` and `customer` are identifiers, `time` is the moment of the order, `spend` the
         money of the line [minor units, >= 0], `items` the number of items (by default 1), `traits` more columns for
         `only` and `excluded`. `event` is "order" for lines of orders and else the name of an event; by default all rows
-        are lines of orders. `joined` is the day of joining of the customer.
+        are lines of orders. `joined` is the day of joining of the customer. Orders of one moment, such as a day without
+        a time, all earn at the level before them; what a cap leaves goes to them in the order of their identifiers.
         """
         if traits is not None and not isinstance(traits, Mapping):
             raise InputError("traits", "a mapping of names to columns", traits)
@@ -329,7 +330,7 @@ class LoyaltyProgramme:
             else:
                 amount = np.where(is_order, money, 0) if self.level_basis == "spend" else is_order.astype(np.int64)
             walk = self._walk((lines.member, lines.day, amount, begin, lines.day), lines.day.max(), each_row=True)
-            level = walk.before
+            level = _before_all(lines.member, moment, walk.before)
         points, by_line, by_rule = np.zeros(n, np.int64), np.zeros(len(lines.order), np.int64), []
         for rule in self.rules:
             percents = np.array([rule.level_percent.get(known.name, 100) for known in self.levels] or [100])
@@ -438,6 +439,16 @@ def _lines(
     days = moment[place].astype("datetime64[D]")
     lines = Lines(number[code], person[place], days, whole, pieces, names, columns)
     return lines, ids[rank], people, moment[place], place
+
+
+def _before_all(member: Integers, moment: Dates, level: Integers) -> Integers:
+    """Give the orders of a member and moment the level before all of them, since none is earlier than another."""
+    order = np.lexsort((level, moment, member))
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (np.diff(member[order]) != 0) | (np.diff(moment[order]) != np.timedelta64(0))
+    found = np.empty_like(level)
+    found[order] = level[order][first][np.cumsum(first) - 1]
+    return found
 
 
 def _trait(name: str, value: Any, n: int) -> npt.NDArray[Any]:

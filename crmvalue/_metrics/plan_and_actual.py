@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
+from crmvalue._core.calendar import first_day_of_log
 from crmvalue._core.checks import (
     as_amounts,
     as_day,
@@ -370,7 +371,7 @@ def plan_and_actual(
     key_of_plan, key = _keys({name: (planned[name], sold[name]) for name in names}, n, len(date))
     known = date <= now
     date, amount, key = date[known], amount[known], key[known]
-    first_day = date.min() if len(date) else now
+    first_day = first_day_of_log(date) if len(date) else now
     order = np.lexsort((date, key))
     sales = _Sales(key[order], date[order], amount[order])
     last = np.minimum(end, now)

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ProductPairs", "chance_for_customers", "chance_of_more", "lift_variance", "product_pairs"]
 
+_MOST_EQUALS = 10
+"""Most customers with equally many orders who are left out one by one; of more, nobody has a large share."""
+
 _LIKELY = 0.05
 """Pairs with a larger chance are not shown anyway."""
 
@@ -195,7 +198,8 @@ def product_pairs(
     takes the place. With ``within="order"``, the counts are divided by how many orders stand for one customer: with
     :math:`w` orders of each customer that have both, :math:`\sum w^2 / \sum w` (Kish 1965). The chance is never less
     than that without the customer who has most of these orders, and the share never less than that without the customer
-    who has most of all orders: one customer with a habit is no evidence for a pair.
+    who has most of all orders, or without any one of up to ten who have equally many: one customer with a habit is no
+    evidence for a pair.
     `q_value` is this p-value after the correction of Benjamini and Hochberg (1995) for all pairs of items with
     `min_count` orders each, those that never met included. Among the pairs with a q-value up to 0.05, about 5 % at
     most are false.
@@ -268,8 +272,11 @@ def _chances(
     p_value = chance_of_more(n_both, n_rare, share)
     if bought_by is None:
         return p_value
-    others = bought_by != np.bincount(bought_by).argmax()
-    share = np.maximum(share, _share_by_chance(table[np.nonzero(others)[0]], *pairs)) if others.any() else share
+    n_orders = np.bincount(bought_by)
+    most = np.nonzero(n_orders == n_orders.max())[0]
+    for customer in most if len(most) <= _MOST_EQUALS else ():
+        others = np.nonzero(bought_by != customer)[0]
+        share = np.maximum(share, _share_by_chance(table[others], *pairs)) if len(others) else share
     return chance_for_customers(p_value, (n_both, n_rare, share), table, table, pairs, bought_by)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import attrs
 import numpy as np
 
+from crmvalue._core.calendar import first_day_of_log
 from crmvalue._core.checks import as_day, as_fraction, as_text, as_whole_number, require, require_choice
 from crmvalue._core.labels import counted
 from crmvalue._core.values import (
@@ -212,8 +213,9 @@ def product_trends(
     between customers by linearisation. Both q-values are corrected for all items by Benjamini and Hochberg.
 
     Where the log does not cover the earlier period, `days_missing` counts the days before its first line. If they are
-    more than a tenth of the period, nothing is called "more": the periods are not
-    equally long.
+    more than a tenth of the period, nothing is called "more": the periods are not equally long. First lines that are
+    at most one of 200 and stand apart by at least a week in which 20 lines would have come, such as one with a wrong
+    date, do not count as the beginning of the log.
 
     A product with fewer buyers in a shop with fewer customers has lost nothing of its own: see `customers_before` and
     `customers_now`.
@@ -282,7 +284,8 @@ def product_trends(
     }
     order = np.lexsort((kept, -b0, high))
     begin = earlier - np.timedelta64(length - 1, "D")
-    days_missing = max(int((lines.date.min() - begin).astype(np.int64)), 0)
+    covered_from = first_day_of_log(lines.date[lines.date <= end])
+    days_missing = min(max(int((covered_from - begin).astype(np.int64)), 0), length)
     words = _words(b1 / b0, buyers_q, times, times_q, whole=10 * days_missing <= length)[order]
     last = [_within(lines.date, day, length) for day in ends]
     return ProductTrends(

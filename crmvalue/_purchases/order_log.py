@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.calendar import FAR_YEARS, last_date, main_span, warn_of_early_rows
+from crmvalue._core.calendar import FAR_YEARS, first_day_of_log, last_date, main_span, warn_of_early_rows
 from crmvalue._core.checks import (
     RESIDUE,
     as_column,
@@ -268,9 +268,10 @@ class Log(NamedTuple):
         return first
 
     def begin(self, end: np.datetime64) -> np.datetime64:
-        """First day of the log up to an end, without odd dates far before all others, such as one of 1970."""
+        """Give the day on which the rows up to a day begin, without a few odd ones long before all others."""
         begin, _ = main_span(self.day, self.n_rows)
-        return begin if begin <= end else self.first_day
+        day = self.day[self.day <= end]
+        return first_day_of_log(day[day >= begin] if (day >= begin).any() else day)
 
     def count(self, chosen: npt.NDArray[np.bool_]) -> int:
         """Count the rows of the file that the chosen rows stand for."""

@@ -64,7 +64,8 @@ class PurchaseWindow(Columns):
         Length of the window [days], the as-of date included.
     n_days_observed : int
         Days of the window that the log covers. It is less than `window` if the log begins inside the window; then the
-        sums cannot be compared with those of a full window.
+        sums cannot be compared with those of a full window. Up to one of 200 rows that stand long before all others do
+        not count as the beginning.
     counts : OrderLogCounts
         What the policies did with the rows of the log up to the as-of date.
 

@@ -815,6 +815,9 @@ class TestCompareRetention:
         assert "2024-01-01 keeps its customers better" in found.conclusion
         assert said in found.conclusion
         assert CohortComparison.from_json(found.to_json()) == found
+        odd = np.append(customer, 5_000), np.append(log[1], np.datetime64("2023-11-08"))
+        with_odd = compare_retention(retention_triangle(*odd, period="month", as_of="2024-08-31"), 1)
+        assert said in with_odd.conclusion
         start = np.arange(2000), np.full(2000, np.datetime64("2024-01-01"))
         start[1][1000:] = np.datetime64("2024-02-01")
         by_start = compare_retention(

@@ -33,11 +33,14 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_length,
 )
-from crmvalue.attribution import paths_from_touches
+from crmvalue.attribution import Paths, paths_from_touches
+from crmvalue.codes import CodePolicy, MessageCodes, codes_for_messages
 from crmvalue.cohorts import retention_triangle
 from crmvalue.errors import InputError
 from crmvalue.ltv import cash_flows_by_age, customer_profits
 from crmvalue.metrics import plan_and_actual
+from crmvalue.products import OrderLines
+from crmvalue.profiles import resolve_profiles
 from tests.strategies import dates
 
 UTC_TIME = dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
@@ -775,6 +778,28 @@ class TestRequire:
         assert type(caught.value.value) is int
         with pytest.raises(InputError, match="got '2024-01-01' at index 0"):
             require(np.array([False]), "d", np.array(["2024-01-01"], dtype="datetime64[D]"), "fine")
+
+
+LINES = OrderLines(customer=[1, 2, 3], date=["2024-01-01"] * 3, product=["a", "b", "c"])
+CARDS = {"record": [1, 2], "keys": {"card": ["0", "0"]}, "rules": ["card"]}
+
+
+class TestColumnsOfArrow:
+    """A column of PyArrow gives the same as a list, also where a list of names is asked for."""
+
+    @pytest.mark.parametrize(
+        ("make", "items"),
+        [
+            (lambda items: LINES.without(items).n_orders, ["a", "b"]),
+            (lambda items: Paths.from_lists(items, [1, 0]).channels, [["ad", "mail"], ["ad"]]),
+            (lambda items: resolve_profiles(**CARDS, never={"card": items}).n_profiles, ["0"]),
+            (lambda items: resolve_profiles(**CARDS, apart=items).n_profiles, [[1, 2]]),
+            (lambda items: MessageCodes(key=items, code=["X", "Y"]).of(["k1"]).tolist(), ["k1", "k2"]),
+            (lambda items: codes_for_messages(items, CodePolicy()).key.tolist(), ["k1", "k2"]),
+        ],
+    )
+    def test_it_is_read_as_a_list_is(self, make, items):
+        assert make(pa.array(items)) == make(pa.chunked_array([pa.array(items)])) == make(items)
 
 
 class TestRequireChoice:

@@ -306,6 +306,19 @@ class TestEarn:
             exact = Fraction(3 * percent * sum(s for o, s in lines if o == number), 700 * 100)
             assert points == int(exact + Fraction(1, 2))
 
+    def test_orders_of_one_moment_earn_alike_whatever_their_identifiers(self):
+        rule = EarnRule(name="r", points=1, per=1000, level_percent={"gold": 200})
+        levels = [Level(name="base", at_least=0), Level(name="gold", at_least=100_000)]
+        made = LoyaltyProgramme(rules=[rule], levels=levels, window="year")
+        given = {"customer": ["ann"] * 4, "spend": [100_000, 50_000, 10_000, 10_000]}
+        days = ["2024-01-05", "2024-01-05", "2024-01-06", "2024-01-06"]
+        for order in ([9, 10, 11, 12], [10, 9, 12, 11], ["o9", "o10", "o11", "o12"]):
+            found = made.earn(order=order, time=days, **given)
+            points = dict(zip(found.order.tolist(), found.points.tolist(), strict=True))
+            assert [points[one] for one in order] == [100, 50, 20, 20]
+        hours = ["2024-01-05T10:00", "2024-01-05T12:00", "2024-01-06T09:00", "2024-01-06T09:00"]
+        assert made.earn(order=[9, 10, 11, 12], time=hours, **given).points.tolist() == [100, 100, 20, 20]
+
     def test_the_ledger_of_orders(self):
         found = LoyaltyProgramme(rules=[EarnRule(name="r", points=1, per=1000)]).earn(**ORDERS)
         book = found.ledger(PointsPolicy(if_spent="negative"))

@@ -88,6 +88,14 @@ class TestPlanAndActual:
         assert found.forecast[0] == pytest.approx(found.actual[0] + 29 * np.mean(sales["amount"]))
         assert 0.3 < found.prob_reached[0] < 0.7
 
+    def test_one_sale_long_before_all_others_is_no_beginning(self):
+        days = [*range(-9, 5)] * 10
+        sales = {"date": [START + timedelta(day) for day in days], "amount": [10.0, 12.0] * 70}
+        plan = {"start": [START], "end": [END], "target": [2_000]}
+        odd = {"date": [*sales["date"], START - timedelta(900)], "amount": [*sales["amount"], 11.0]}
+        options = {"as_of": START + timedelta(4)}
+        assert plan_and_actual(plan, odd, **options).forecast == plan_and_actual(plan, sales, **options).forecast
+
     def test_a_target_that_is_reached_stays_reached_unless_days_take_money_back(self):
         """A sum of days >= 0 never falls, so the chance of a target that it has passed is 1, not that of a normal."""
         plan = plan_of([("ann", "north", START, END, 50.0)])

@@ -171,6 +171,20 @@ class TestProductPairs:
                 claims += bool((found.q_value <= 0.05).any())
         assert claims <= 4  # 36 of 40 before
 
+    def test_of_customers_with_equally_many_orders_the_identifier_decides_nothing(self):
+        days = [f"2024-02-{day:02}" for day in range(1, 21)]
+        baskets = [["tea", "milk"] if i % 8 == 0 else [("egg", "tea", "milk")[min(i % 8, 3) % 3]] for i in range(148)]
+        log = [(i + 2, "2024-01-05", item) for i, basket in enumerate(baskets) for item in basket]
+
+        def chance(oil, tea):
+            rows = [*log, *((oil, day, "oil") for day in days), *((tea, day, "tea") for day in days)]
+            customer, date, product = zip(*rows, strict=True)
+            pairs = product_pairs(OrderLines(customer=customer, date=date, product=product), min_count=2)
+            return pairs.of("tea").q_value[0]
+
+        assert chance(0, 1) == chance(1, 0)
+        assert chance(0, 1) < 1
+
     @pytest.mark.parametrize("with_both", [True, False])
     def test_one_customer_with_a_habit_is_no_pair(self, with_both):
         """One customer with many orders buys two items often, or never; all others take them by chance."""

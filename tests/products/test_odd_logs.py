@@ -43,6 +43,14 @@ class TestTrends:
         assert "begins after 9 days of the 30 of the earlier period" in found.conclusion
         assert ProductTrends.from_json(found.to_json()) == found
 
+    @pytest.mark.parametrize("days", [12, 400, 20_000])
+    def test_one_line_long_before_all_others_is_no_beginning(self, days):
+        log = steady_log().to_columns()
+        log = {name: np.append(column, column[:1]) for name, column in log.items()}
+        log["date"][-1] = DAY - days
+        found = product_trends(OrderLines(**log), as_of=DAY + 50, period_days=30, min_buyers=1)
+        assert (found.days_missing, found.change) == (9, ("",))
+
     def test_the_whole_period_is_there(self):
         found = product_trends(steady_log(), as_of=DAY + 59, period_days=30, min_buyers=1)
         assert found.days_missing == 0

@@ -93,6 +93,12 @@ class TestSummariseWindow:
         assert windowed(window=87).n_days_observed == 87  # 5 January to 31 March
         assert windowed(window=180).n_days_observed == 87
 
+    def test_one_row_long_before_all_others_is_no_beginning(self):
+        day = np.append(np.repeat(np.arange(90), 20), -1500)
+        dates = np.datetime64("2024-01-01") + day
+        found = summarise_window(day % 7, dates, np.ones(len(day)), as_of="2024-03-30", window=180)
+        assert found.n_days_observed == 90
+
     def test_a_refund_belongs_to_its_purchase(self):
         """A refund in the window of a purchase before it leaves the sum of the window alone."""
         log = [1, 1, 1], ["2024-01-05", "2024-03-20", "2024-03-25"], [50, 10, -30]

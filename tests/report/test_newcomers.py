@@ -214,6 +214,16 @@ class TestPileOfFirstDays:
         odd = np.append(pile, np.datetime64("1970-01-01"))
         assert pile_of_first_days(odd) == pile_of_first_days(pile) + (pile.min() - odd[-1]).astype(np.int64)
 
+    @pytest.mark.parametrize("days", [12, 61, 4000])
+    def test_one_order_long_before_all_others_hides_no_pile(self, days):
+        customer, date, _ = business(1)
+        came = date[np.unique(customer, return_index=True)[1]]
+        begin = came.min()
+        end = begin + np.timedelta64(pile_of_first_days(came), "D")
+        odd = begin - np.timedelta64(days, "D")
+        found = odd + np.timedelta64(pile_of_first_days(np.append(came, odd)), "D")
+        assert abs((found - end).astype(int)) <= 7
+
     def test_few_customers_are_no_pile(self):
         start = np.datetime64("2024-01-01")
         assert pile_of_first_days(start + np.array([0, 0, 0, 5, 40])) == 0
