@@ -124,7 +124,7 @@ def as_utf8(
                         raise FileError("FILE", f"line 1 of {name!r} is not UTF-8: save the file as CSV in UTF-8")
                 else:
                     files[-1] = folder / f"utf8-{len(files)}.csv"
-                    _write_again(place, files[-1], own, name, guessed=name in guessed)
+                    _write_whole(place, files[-1], own, name, guessed=name in guessed)
             except InputError as error:
                 problems.append(error)
     raise_all(problems)
@@ -201,6 +201,17 @@ def _is_word(word: str) -> bool:
 def _foreign(names: Sequence[str]) -> str:
     """Give the first heading that is no plain ASCII, by which an encoding is seen to be right."""
     return next((text for text in names if not text.isascii()), names[0])
+
+
+def _write_whole(place: Path, target: Path, encoding: str, name: str, *, guessed: bool) -> None:
+    """Write a file again in UTF-8; raise where only a part of it could be read or written, which nobody would miss."""
+    try:
+        _write_again(place, target, encoding, name, guessed=guessed)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FileError("FILE", f"cannot read {name!r}: it is damaged or not complete") from error
+    except OSError as error:
+        sentence = f"cannot read {name!r}, or write it again in UTF-8 in {str(target.parent)!r}"
+        raise FileError("FILE", f"{sentence}: {error.strerror or error}") from error
 
 
 def _write_again(place: Path, target: Path, encoding: str, name: str, *, guessed: bool) -> None:
