@@ -141,6 +141,16 @@ class TestEncodings:
         with pytest.raises(InputError, match=r"write it again in UTF-8 in '.*': No space left on device$"):
             as_utf8(places, tmp_path, None, count_known)
 
+    def test_a_file_in_utf8_beside_others_keeps_its_customers(self, tmp_path):
+        write(tmp_path / "a.csv", PLAIN, "utf-8")
+        write(tmp_path / "b.csv", PLAIN, "cp1252")
+        write(tmp_path / "c.csv", "customer;date;amount\nann;31.01.2024;5,00\n", "utf-8")
+        orders = read_orders(str(tmp_path), encoding="cp1252")
+        assert orders.customer.tolist() == ["Müller", "Weiß", "ann"]
+        assert [note for note in orders.notes if "UTF-8" in note] == [
+            f"1 CSV file is in UTF-8 and not in cp1252, and read so: {str(tmp_path / 'a.csv')!r}."
+        ]
+
     def test_an_option_for_no_csv(self, tmp_path):
         import pyarrow as pa
         import pyarrow.parquet as pq
