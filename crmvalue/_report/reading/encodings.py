@@ -95,10 +95,9 @@ def as_utf8(
 ) -> tuple[Places, dict[str, str]]:
     """Write the CSV files that are not UTF-8 again in UTF-8, into a folder; other files stay where they are.
 
-    `encoding` is that of all files without a byte order mark; of several files, those that are UTF-8 to their end, with
-    a letter beyond ASCII, stay where they are, and a note says so. None finds it from the heading row of each. `known`
-    tells how many of some headings are known. Gives the places with the new files, and the encoding of each that was
-    guessed.
+    `encoding` is that of all files without a byte order mark, except those that are UTF-8 to their end with a letter
+    beyond ASCII: they stay where they are, and a note says so. None finds it from the heading row of each. `known` says
+    how many of some headings are known. Gives the places with the new files, and the encoding of each that was guessed.
 
     Raises
     ------
@@ -120,7 +119,7 @@ def as_utf8(
             try:
                 head = read_head(place)
                 own = _marked(head) or encoding or ("utf-8" if _fits(head) else _guess(head, name, known))
-                if len(places.files) > 1 and own == encoding and _is_utf8(place):
+                if own == encoding and codecs.lookup(own).name != "ascii" and _is_utf8(place):
                     own = "utf-8"
                     as_they_are.append(name)
                 if own in _CANDIDATES and encoding is None:

@@ -150,6 +150,8 @@ class TestEncodings:
         assert [note for note in orders.notes if "UTF-8" in note] == [
             f"1 CSV file is in UTF-8 and not in cp1252, and read so: {str(tmp_path / 'a.csv')!r}."
         ]
+        orders = read_orders(str(tmp_path / "a.csv"), encoding="cp1252")  # the terms of its customers are in cp1252
+        assert orders.customer.tolist() == ["Müller", "Weiß"]
 
     def test_an_option_for_no_csv(self, tmp_path):
         import pyarrow as pa
