@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import operator
 import shutil
 import tempfile
@@ -176,7 +177,7 @@ def time_kind(frame: nw.LazyFrame[Any], time: str) -> Any:
     """Give the type of a column of times.
 
     The engine is asked where narwhals knows no zone of pandas with a sign beside letters, as New_York, or keeps the
-    first zone of a session of Spark.
+    first zone of a session of Spark; so is DuckDB behind Ibis, which takes any zone of the session for UTC.
     """
     import narwhals as nw
 
@@ -184,11 +185,20 @@ def time_kind(frame: nw.LazyFrame[Any], time: str) -> Any:
     if isinstance(kind, nw.Datetime) and kind.time_zone is not None and frame.implementation.is_spark_like():
         session = getattr(frame.to_native(), "sparkSession", None)
         kind = kind if session is None else nw.Datetime("us", session.conf.get("spark.sql.session.timeZone"))
+    if isinstance(kind, nw.Datetime) and kind.time_zone == "UTC" and _is_duckdb_in_ibis(frame):
+        asked = frame.to_native().get_backend().raw_sql("select current_setting('TimeZone')")
+        kind = nw.Datetime("us", asked.fetchall()[0][0])
     if frame.implementation is nw.Implementation.DASK:
         found = frame.to_native().dtypes[time]
         zone = getattr(getattr(found, "pyarrow_dtype", found), "tz", None)
         kind = kind if zone is None else nw.Datetime("us", str(zone))
     return kind
+
+
+def _is_duckdb_in_ibis(frame: nw.LazyFrame[Any]) -> bool:
+    import narwhals as nw
+
+    return frame.implementation is nw.Implementation.IBIS and frame.to_native().get_backend().name == "duckdb"
 
 
 def with_local_clock(frame: nw.LazyFrame[Any], time: str, instant: str) -> nw.LazyFrame[Any]:
@@ -221,6 +231,9 @@ def with_epoch(frame: nw.LazyFrame[Any], time: str, name: str) -> nw.LazyFrame[A
 
         micros = duckdb.FunctionExpression("epoch_us", duckdb.ColumnExpression(time)).alias(name)
         found = nw.from_native(native_frame.select(duckdb.StarExpression(), micros))
+    elif _is_duckdb_in_ibis(frame):  # whose seconds are those of the clock of the session
+        start = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+        found = nw.from_native(native_frame.mutate(**{name: native_frame[time].delta(start, unit="microsecond")}))
     elif engine is nw.Implementation.IBIS:
         column = native_frame[time]  # its seconds are rounded, not cut
         micros = column.truncate("s").epoch_seconds().cast("int64") * 1_000_000 + column.microsecond()

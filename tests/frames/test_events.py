@@ -330,6 +330,25 @@ class TestFunnel:
                 found = frames.funnel(frame, steps=["a", "b"], as_of=end)
                 assert read(found.frame, "stage")["entered"] == entered
 
+    @pytest.mark.slow
+    @pytest.mark.filterwarnings("ignore:fetch_arrow_table:DeprecationWarning")  # by Ibis itself
+    def test_time_passes_evenly_on_the_clock_of_a_session_behind_ibis(self):
+        """A table of the database, whose zone is that of the session; a table in memory has its own."""
+        ibis = pytest.importorskip("ibis")
+        session = ibis.duckdb.connect()
+        session.raw_sql("set TimeZone = 'America/New_York'")
+        times = ["2024-11-03T05:50", "2024-11-03T06:10:00.7", "2024-03-10T06:50", "2024-03-10T07:10:00.7"]
+        rows = ", ".join(f"({i // 2}, '{'ab'[i % 2]}', '{time}+00'::timestamptz)" for i, time in enumerate(times))
+        session.raw_sql(f"create table events as select * from (values {rows}) as t(customer, event, time)")  # noqa: S608 - our own times
+        frame = session.table("events")
+        for seconds, converted in ((1200.6, 0), (1200.7, 2)):
+            window = dt.timedelta(seconds=seconds)
+            found = frames.funnel(frame, steps=["a", "b"], as_of="2024-12-01", window=window)
+            assert read(found.frame, "stage")["entered"] == [2, converted]
+        for end, entered in (("2024-03-10T03:10:00.6", [1, 0]), ("2024-03-10T03:10:00.7", [1, 1])):
+            found = frames.funnel(frame, steps=["a", "b"], as_of=end)
+            assert read(found.frame, "stage")["entered"] == entered
+
     @pytest.mark.parametrize("zone", ["+05:30", "-03:00", "Etc/GMT-5"])
     def test_zones_of_pandas_and_arrow(self, zone):
         moments = pa.array([0, 3600, 7200], pa.timestamp("s", tz=zone))

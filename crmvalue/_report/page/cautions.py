@@ -227,7 +227,7 @@ def _of_file(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
     if orders.encodings:
         found = ", ".join(dict.fromkeys(orders.encodings.values()))
         yield _("Not all is UTF-8. It was read as %(encoding)s, in which the headings are known.", encoding=found)
-    if orders.notes:
+    if any(" skipped, " in note for note in orders.notes):  # others name what was read, and how
         yield _("Some files were left out. The command says which.")
     if orders.guessed:
         guessed = ", ".join(f"“{plain(orders.columns[role])}”" for role in orders.columns if role in orders.guessed)

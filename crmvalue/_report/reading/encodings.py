@@ -95,7 +95,8 @@ def as_utf8(
 ) -> tuple[Places, dict[str, str]]:
     """Write the CSV files that are not UTF-8 again in UTF-8, into a folder; other files stay where they are.
 
-    `encoding` is that of all files without a byte order mark; None finds it from the heading row of each. `known` tells
+    `encoding` is that of all files without a byte order mark, except those that are UTF-8 to their end with a letter
+    beyond ASCII: they stay where they are, and a note says so. None finds it from the heading row of each. `known` says
     how many of some headings are known. Gives the places with the new files, and the encoding of each that was guessed.
 
     Raises
@@ -108,6 +109,7 @@ def as_utf8(
         _require_encoding(encoding, places)
     files: list[Path] = []
     guessed: dict[str, str] = {}
+    as_they_are: list[str] = []
     problems: list[InputError] = []
     for place, name in zip(places.files, places.names, strict=True):
         files.append(place)
@@ -117,6 +119,9 @@ def as_utf8(
             try:
                 head = read_head(place)
                 own = _marked(head) or encoding or ("utf-8" if _fits(head) else _guess(head, name, known))
+                if own == encoding and codecs.lookup(own).name != "ascii" and _is_utf8(place):
+                    own = "utf-8"
+                    as_they_are.append(name)
                 if own in _CANDIDATES and encoding is None:
                     guessed[name] = own
                 if codecs.lookup(own).name in _UTF8:
@@ -124,11 +129,19 @@ def as_utf8(
                         raise FileError("FILE", f"line 1 of {name!r} is not UTF-8: save the file as CSV in UTF-8")
                 else:
                     files[-1] = folder / f"utf8-{len(files)}.csv"
-                    _write_again(place, files[-1], own, name, guessed=name in guessed)
+                    _write_whole(place, files[-1], own, name, guessed=name in guessed)
             except InputError as error:
                 problems.append(error)
     raise_all(problems)
-    return places._replace(files=files), guessed
+    return places._replace(files=files, notes=[*places.notes, *_say_utf8(as_they_are, encoding)]), guessed
+
+
+def _say_utf8(names: list[str], encoding: str | None) -> list[str]:
+    """Say which files were read in UTF-8 although another encoding was given."""
+    if not names or encoding is None or codecs.lookup(encoding).name in _UTF8:
+        return []
+    files = "1 CSV file is" if len(names) == 1 else f"{len(names):,} CSV files are"
+    return [f"{files} in UTF-8 and not in {encoding}, and read so: {names[0]!r}{' and more' * (len(names) > 1)}."]
 
 
 def _require_encoding(encoding: str, places: Places) -> None:
@@ -147,6 +160,19 @@ def _require_encoding(encoding: str, places: Places) -> None:
 def _marked(head: bytes) -> str | None:
     """Give the encoding that a byte order mark tells."""
     return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
+
+
+def _is_utf8(place: Path) -> bool:
+    """Tell whether a file is UTF-8 to its end and not only ASCII; text in another encoding hardly ever is by chance."""
+    decoder, plain = codecs.getincrementaldecoder("utf-8")(), True
+    with _open(place) as file:
+        while block := file.read(_BLOCK):
+            plain = plain and block.isascii()
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError:
+                return False
+    return not plain and not decoder.getstate()[0]
 
 
 def _fits(head: bytes) -> bool:
@@ -201,6 +227,17 @@ def _is_word(word: str) -> bool:
 def _foreign(names: Sequence[str]) -> str:
     """Give the first heading that is no plain ASCII, by which an encoding is seen to be right."""
     return next((text for text in names if not text.isascii()), names[0])
+
+
+def _write_whole(place: Path, target: Path, encoding: str, name: str, *, guessed: bool) -> None:
+    """Write a file again in UTF-8; raise where only a part of it could be read or written, which nobody would miss."""
+    try:
+        _write_again(place, target, encoding, name, guessed=guessed)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FileError("FILE", f"cannot read {name!r}: it is damaged or not complete") from error
+    except OSError as error:
+        sentence = f"cannot read {name!r}, or write it again in UTF-8 in {str(target.parent)!r}"
+        raise FileError("FILE", f"{sentence}: {error.strerror or error}") from error
 
 
 def _write_again(place: Path, target: Path, encoding: str, name: str, *, guessed: bool) -> None:

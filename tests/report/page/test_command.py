@@ -145,6 +145,15 @@ class TestPage:
         ):
             assert said in text, said
 
+    def test_says_that_files_were_left_out_only_where_some_were(self, orders, tmp_path, capsys):
+        page, said = tmp_path / "r.html", "Some files were left out."
+        assert main([str(orders), str(orders), "--report", str(page)]) == 0
+        assert "1 file was named more than once: read once." in capsys.readouterr().out
+        assert said not in page.read_text("utf-8")
+        assert main([str(tmp_path), "--report", str(page)]) == 0  # the page is in the folder too
+        assert "1 file was skipped, as no CSV or Parquet file: 'r.html'." in capsys.readouterr().out
+        assert said in page.read_text("utf-8")
+
     def test_warns_of_the_file_as_the_command_does(self, tmp_path, capsys):
         """Currencies, the sum that is left out, dates without a zone and a gap of years were on no page."""
         rows = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -121,6 +122,36 @@ class TestEncodings:
         path.write_bytes(GERMAN.encode("cp1252") + b"a;b;31.01.2024;1\n\x81;b;31.01.2024;1\n")
         with pytest.raises(InputError, match=r"line 5 of .* cannot be read as cp1252, in which its heading is known"):
             read_orders(str(path))
+
+    def test_a_file_that_ends_too_early_is_no_shorter_file(self, tmp_path):
+        row = "ann;2024-01-31;5,00;a note;grün\n"  # 32 bytes: a block of the reader ends where a row does
+        text = "customer;date;amount;nota;größe\n" + row * 33_000
+        packed = gzip.compress(text.encode("cp1252"), 1)
+        whole, part = tmp_path / "whole.csv.gz", tmp_path / "part.csv.gz"
+        whole.write_bytes(packed)
+        part.write_bytes(packed[:-12])
+        assert read_orders(str(whole)).n_rows == 33_000
+        with pytest.raises(InputError, match=r"^cannot read '.*part.csv.gz': it is damaged or not complete$"):
+            read_orders(str(part))
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+    def test_a_full_disk_makes_no_shorter_file(self, tmp_path):
+        places = find_files([write(tmp_path / "other.csv", GERMAN, "cp1252")])
+        (tmp_path / "utf8-1.csv").symlink_to("/dev/full")
+        with pytest.raises(InputError, match=r"write it again in UTF-8 in '.*': No space left on device$"):
+            as_utf8(places, tmp_path, None, count_known)
+
+    def test_a_file_in_utf8_beside_others_keeps_its_customers(self, tmp_path):
+        write(tmp_path / "a.csv", PLAIN, "utf-8")
+        write(tmp_path / "b.csv", PLAIN, "cp1252")
+        write(tmp_path / "c.csv", "customer;date;amount\nann;31.01.2024;5,00\n", "utf-8")
+        orders = read_orders(str(tmp_path), encoding="cp1252")
+        assert orders.customer.tolist() == ["Müller", "Weiß", "ann"]
+        assert [note for note in orders.notes if "UTF-8" in note] == [
+            f"1 CSV file is in UTF-8 and not in cp1252, and read so: {str(tmp_path / 'a.csv')!r}."
+        ]
+        orders = read_orders(str(tmp_path / "a.csv"), encoding="cp1252")  # the terms of its customers are in cp1252
+        assert orders.customer.tolist() == ["Müller", "Weiß"]
 
     def test_an_option_for_no_csv(self, tmp_path):
         import pyarrow as pa
