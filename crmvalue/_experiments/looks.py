@@ -128,8 +128,6 @@ def look_sentences(test: Any, told: list[tuple[str, str]], ends: tuple[Floats, F
                 said = f"{name} was {side}, {look}; the last look has the other sign, and its interval includes 0."
             elif low[k] <= 0 <= high[k]:
                 said = f"{name} is {side}, {look}; the interval of the last look alone includes 0."
-                if first[k] * test.difference[-1, k] < 0:
-                    said = f"{name} was {side}, {look}; at the last look it is not, and its interval alone includes 0."
         else:
             said = "no difference is shown yet; this does not prove that there is none. You may go on."
         lines.append(f"{text}{said} {guarantee}")

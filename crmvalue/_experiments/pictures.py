@@ -111,8 +111,6 @@ def looks_parts(
         word = "better" if difference[look, best] > 0 else "worse"
         after = f"after {shown(n[look], 'count')} customers"
         title = f"{name} is {word} than {control}, shown {after}"
-        if difference[look, best] * difference[-1, best] < 0:
-            title = f"{name} was {word} than {control} {after}; at the last look it is not"
         if (high[-1] < 0) if difference[look, best] > 0 else (low[-1] > 0):
             title = f"{name} was {word} than {control} {after}, and is {'worse' if word == 'better' else 'better'} now"
         elif difference[look, best] * difference[-1, best] < 0:

@@ -655,8 +655,7 @@ def cash_flows_by_age(
     start = np.full(n, np.iinfo(np.int64).max)
     np.minimum.at(start, row, days.astype(np.int64))
     first = np.minimum(start, end.astype(np.int64)).astype("datetime64[D]")
-    missing = np.bincount(row, minlength=n) == 0
-    require(~missing, "customers", ours, f"with an order until {end}")
+    require(np.bincount(row, minlength=n) > 0, "customers", ours, f"with an order until {end}")
     length = _periods(first, np.broadcast_to(end + np.timedelta64(1, "D"), (n,)), period)
     n_periods = int(length.max())
     if n_periods == 0:
