@@ -96,6 +96,14 @@ class TestServiceCycleInAPlan:
         early = Events(customer=["ann"], name=["visit booked"], time=["2023-06-10 09:00"])
         assert plan([cycle], BASE, early, None, Policy(), "2024-05-27").decision.tolist()[0] == "send"
 
+    def test_a_contact_on_the_day_of_the_reminder_stands_for_it(self):
+        items = InstalledItems(
+            customer=["ann", "bob"], last_service=["2023-06-10"] * 2, interval_months=12,
+            last_contact=["2024-05-27", "2024-05-26"],
+        )  # fmt: skip
+        made = plan([ServiceCycle(items=items, channels="sms")], BASE, None, None, Policy(), "2024-05-28")
+        assert made.customer.tolist() == ["bob"]
+
     def test_grouped_items_share_one_message(self):
         items = InstalledItems(
             customer=["ann", "ann", "ann"], last_service=["2023-06-10", "2023-06-14", "2023-07-01"], interval_months=12
