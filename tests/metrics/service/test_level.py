@@ -339,6 +339,7 @@ class TestRetentionByWorstTicket:
 
     @given(histories)
     @example([(30, [(0, 0)]), (31, []), (30, [(0, 0)])])  # two are lost on one day
+    @example([(230, [(0, 0)]), (231, [(0, 0)]), (None, [])])  # one is lost at the horizon, one after it
     def test_equals_a_slow_count(self, people):
         words, groups = ("minor", "major"), {}
         for left, tickets_ in people:
