@@ -196,6 +196,19 @@ class TestAssignVisits:
         max_size=4,
     )
 
+    def test_no_visit_is_before_the_day_of_the_run(self):
+        mondays = [Technician("Olha", districts="north", hours=BusinessHours(start="09:00", end="12:00", days=["Mon"]))]
+        days = {"days_early": 5, "days_late": 6}
+        found = assign_visits(["2024-06-12"], ["north"], mondays, as_of="2024-06-12", **days)
+        assert found.start.astype(str).tolist() == ["2024-06-17T09:00:00.000000"]  # 10 June is nearer
+
+    def test_meets_the_first_who_is_home_for_the_whole_visit(self):
+        later = BusinessHours(start="09:30", end="11:00")
+        homes = [{"ann": later, "bob": MORNING, "eve": MORNING}, later]
+        found = assign_visits(["2024-06-12", "2024-06-13"], ["north"] * 2, TEAM[:1], at_home=homes, as_of="2024-06-12")
+        assert found.meets.tolist() == ["bob", ""]
+        assert found.start.astype(str).tolist() == ["2024-06-12T09:00:00.000000", "2024-06-13T10:00:00.000000"]
+
     @given(visits, st.integers(0, 1), st.integers(0, 1))
     def test_equals_the_best_of_all_assignments(self, rows, early, late):
         monday = dt.date(2024, 6, 10)
