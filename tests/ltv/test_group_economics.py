@@ -156,6 +156,12 @@ class TestGroupEconomics:
         found = group_economics({"g": ["a"] * 6}, value, acquisition_cost=1)
         np.testing.assert_allclose([found.ratio_low[1], found.ratio_high[1]], mean_interval(value), rtol=1e-9)
 
+    def test_ends_of_the_payback_by_hand(self):
+        """A mean of 10 a period whose error is 1, and t of 3 degrees 3.18: 50 are covered at 13.18, 10 and 6.82."""
+        flows = np.repeat([[8.0], [12.0], [8.0], [12.0]], 20, axis=1)
+        found = group_economics({"g": ["a"] * 4}, [8, 12, 8, 12], acquisition_cost=50, cash_flows=flows)
+        assert (found.payback_low[0], found.payback[0], found.payback_high[0]) == (4, 5, 8)
+
     def test_few_customers_with_one_large_value_have_no_upper_end(self):
         found = group_economics({"g": ["a"] * 5}, [0, 0, 0, 0, 10.0], acquisition_cost=1, target_ratio=1e6)
         assert (found.ratio_high[1], found.ltv_high[0], found.advice) == (np.inf, np.inf, ("", "not clear"))

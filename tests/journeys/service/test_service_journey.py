@@ -202,6 +202,10 @@ class TestAssignVisits:
         found = assign_visits(["2024-06-12"], ["north"], mondays, as_of="2024-06-12", **days)
         assert found.start.astype(str).tolist() == ["2024-06-17T09:00:00.000000"]  # 10 June is nearer
 
+    def test_of_equal_visits_the_first_rows_have_their_place(self):
+        found = assign_visits(["2024-06-12"] * 3, ["north"] * 3, TEAM[:1], as_of="2024-06-12", days_late=0)
+        assert found.is_placed.tolist() == [True, True, False]
+
     def test_meets_the_first_who_is_home_for_the_whole_visit(self):
         later = BusinessHours(start="09:30", end="11:00")
         homes = [{"ann": later, "bob": MORNING, "eve": MORNING}, later]

@@ -12,6 +12,7 @@ from scipy import stats
 
 from crmvalue.errors import InputError
 from crmvalue.metrics import (
+    AgentScores,
     BusinessHours,
     agent_scores,
     proportion_interval,
@@ -332,6 +333,12 @@ class TestWords:
     def test_missing_target(self, more, hint):
         with pytest.raises(InputError, match=hint):
             service_level(["2024-03-01"], [None], {"high": 4}, as_of="2024-03-02", **more)
+
+
+def test_the_best_agent_is_the_one_who_is_surely_good():
+    ends = {"mean": [9.0, 8.0], "shrunk": [9.0, 8.0], "low": [6.0, 7.0], "high": [12.0, 9.0]}
+    found = AgentScores(agent=["ann", "bob"], n_answers=[2, 50], **ends, overall=5.0, spread=1.0, level=0.95)
+    assert found.best.tolist() == ["bob", "ann"]
 
 
 class TestRetentionByWorstTicket:
