@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from scipy import stats
 
 from crmvalue._ltv.group_economics import _FIGURES
 from crmvalue.errors import InputError
@@ -161,6 +162,14 @@ class TestGroupEconomics:
         flows = np.repeat([[8.0], [12.0], [8.0], [12.0]], 20, axis=1)
         found = group_economics({"g": ["a"] * 4}, [8, 12, 8, 12], acquisition_cost=50, cash_flows=flows)
         assert (found.payback_low[0], found.payback[0], found.payback_high[0]) == (4, 5, 8)
+
+    def test_a_group_of_one_customer_widens_no_other(self):
+        """Two of three groups have an interval, so that each end together is that at half of the tail."""
+        found = group_economics({"g": list("aaabbbc")}, [3.0, 1, 9, 2, 4, 30, 5], acquisition_cost=1)
+        low, _ = found._ends_together()
+        wider = stats.t.ppf(1 - 0.025 / 2, 2) / stats.t.ppf(1 - 0.025, 2)
+        assert np.isnan(found.ratio_low[3])
+        np.testing.assert_allclose((found.ratio - low)[1:3], wider * (found.ratio - found.ratio_low)[1:3], rtol=1e-9)
 
     def test_few_customers_with_one_large_value_have_no_upper_end(self):
         found = group_economics({"g": ["a"] * 5}, [0, 0, 0, 0, 10.0], acquisition_cost=1, target_ratio=1e6)
