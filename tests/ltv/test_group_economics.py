@@ -488,3 +488,10 @@ def test_the_value_of_a_customer_long_silent_counts_as_nothing():
     groups, value = {"channel": ["ads", "ads", "mail"]}, [1.95e-240, 3.0, 2.0]
     found = group_economics(groups, value, acquisition_cost=1.0)
     assert found == group_economics(groups, [0.0, *value[1:]], acquisition_cost=1.0)
+
+
+def test_an_order_of_the_last_day_counts():
+    flows = cash_flows_by_age(
+        [1, 1], ["2024-01-01", "2024-01-31"], [10, 5], customers=[1], margin=1, period="month", as_of="2024-01-31"
+    )
+    assert flows.tolist() == [[15.0]]

@@ -335,6 +335,15 @@ class TestWords:
             service_level(["2024-03-01"], [None], {"high": 4}, as_of="2024-03-02", **more)
 
 
+def test_a_pair_of_class_and_priority_comes_before_the_priority():
+    """A target that is over at this very moment is at risk, and not overdue."""
+    found = service_level(
+        ["2024-06-03 10:00"] * 2, [None] * 2, {"high": 4, ("vip", "high"): 2}, as_of="2024-06-03 12:00",
+        priority=["high"] * 2, customer_class=["vip", "base"],
+    )  # fmt: skip
+    assert (found.open.hours_left.tolist(), found.open.at_risk.tolist()) == ([0.0, 2.0], [True, False])
+
+
 def test_the_best_agent_is_the_one_who_is_surely_good():
     ends = {"mean": [9.0, 8.0], "shrunk": [9.0, 8.0], "low": [6.0, 7.0], "high": [12.0, 9.0]}
     found = AgentScores(agent=["ann", "bob"], n_answers=[2, 50], **ends, overall=5.0, spread=1.0, level=0.95)
