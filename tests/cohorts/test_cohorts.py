@@ -928,6 +928,12 @@ class TestProjectRetention:
         assert np.isnan(found.holdout_actual[2]).all()
         assert found.fit.n_customers == 48  # the youngest cohort has had no renewal
 
+    def test_a_cohort_of_one_period_before_the_held_out_ones_is_checked(self):
+        starts = [(1, 12)] * 20 + [(1, 1)] * 6 + [(1, 3)] * 4 + [(4, 9)] * 11 + [(4, 2)] * 7
+        found = project_retention(subscriptions(starts), 2, n_holdout=2)
+        assert found.n_observed.tolist() == [6, 3]
+        assert found.holdout_actual.tolist() == [[20, 20], [18, 11]]
+
     def test_a_running_period_is_projected(self):
         starts = [(1, 12)] * 20 + [(1, 1)] * 6 + [(1, 3)] * 4 + [(6, 1)] * 3
         found = project_retention(subscriptions(starts, as_of="2024-06-20"), 1)

@@ -451,6 +451,7 @@ class TestPercent:
     def test_different_shares_look_different(self):
         assert percents(0.05, 0.0503) == ["5.00%", "5.03%"]
         assert percents(0.0505, 0.05) == ["5.05%", "5.00%"]  # 5.1 and 5.0 differ by twice as much
+        assert percents(0.1234, 0.1246) == ["12.34%", "12.46%"]  # 12.3 and 12.5 differ by two thirds more
         assert percents(0.05, 0.06, 0.05) == ["5.0%", "6.0%", "5.0%"]
         assert percents(0.0, 1e-4, 0.99996) == ["0.0%", "0.01%", "99.996%"]
         assert percents(0.3, 0.1 + 0.2) == ["30.0%", "30.0%"]

@@ -287,6 +287,17 @@ class TestFunnelConversion:
         with pytest.raises(InputError, match="counts"):
             attrs.evolve(result, stages=("a", "b", "c"))
 
+    def test_alike_attempts_count_as_the_nearest_whole_prospects(self):
+        """3 of 10 attempts, as much as 4 prospects at the first stage, are 1.2 of them."""
+        made = FunnelConversion(counts=[10, 3], stages=("a", "b"), level=0.95, n_independent=[4, 2])
+        assert tuple(made.overall_interval) == tuple(proportion_interval(1, 4))
+        assert tuple(np.ravel(made.step_interval)) == tuple(proportion_interval(1, 4))
+
+    def test_intervals_hold_shares_of_less_than_one_prospect(self):
+        made = FunnelConversion(counts=[10, 4], stages=("a", "b"), level=0.01, n_independent=[1, 1])
+        assert (made.overall_interval.low, made.overall_interval.high) == (0.0, 0.4)
+        assert made.step_interval.high.tolist() == [0.4]
+
     @pytest.mark.parametrize("text", ["", "{}", '{"counts": [1, 2], "stages": ["a", "b"]}'])
     def test_rejects_json(self, text):
         with pytest.raises(InputError, match="text"):

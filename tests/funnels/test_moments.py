@@ -31,3 +31,31 @@ def test_a_step_at_the_moment_of_an_event_that_ends_the_attempt_counts(reentry):
 def test_stages_that_are_not_reached_are_not_skipped():
     found = funnel_from_events([1], ["a"], [START], ["a", "b", "c"], as_of=START, order="stages", absent="allow")
     assert found.skipped.tolist() == [[False] * 3]
+
+
+def follow(events, **rules):
+    """One customer, one event a day."""
+    time = START + np.arange(len(events)).astype("timedelta64[D]")
+    rules = {"as_of": time[-1], "absent": "allow"} | rules
+    return funnel_from_events([1] * len(events), list(events), time, ["a", "b"], **rules), time
+
+
+@pytest.mark.parametrize("reentry", ["first", "best", "every"])
+def test_an_attempt_that_was_won_ends_with_its_last_step(reentry):
+    found, time = follow("abx", exclude="x", reentry=reentry)
+    assert found.ended_at.tolist() == time[1:2].astype("datetime64[us]").tolist()
+
+
+def test_the_earliest_of_equal_attempts_is_the_best():
+    found, time = follow("aa", window=0.5, reentry="best")
+    assert found.step_time[:, 0].tolist() == time[:1].astype("datetime64[us]").tolist()
+
+
+def test_an_entry_right_after_the_event_that_ends_an_attempt_begins_another():
+    found, _ = follow("axab", exclude="x", reentry="every")
+    assert found.n_reached.tolist() == [1, 2]
+
+
+def test_a_later_step_in_strict_order_may_be_the_next_event():
+    found, _ = follow("ab", order="strict", ties="later")
+    assert (found.n_reached.tolist(), found.is_lost.tolist()) == ([2], [False])

@@ -42,6 +42,13 @@ def test_rows_and_values(result, n_rows, column, values):
     check_table(result, n_rows, column, values)
 
 
+def test_each_row_has_its_group_and_stage():
+    table = funnel_conversion([[10, 5], [8, 2]], by=["x", "y"]).to_columns()
+    assert list(zip(table["group"], table["stage"], table["n_reached"].tolist(), strict=True)) == [
+        ("x", "stage 1", 10), ("x", "stage 2", 5), ("y", "stage 1", 8), ("y", "stage 2", 2),
+    ]  # fmt: skip
+
+
 def test_groups_of_dates_are_their_text():
     months = np.array(LOG[2], dtype="datetime64[M]")
     assert funnel_from_events(*LOG, **OPTIONS, by=months).to_columns()["group"].tolist() == ["2024-01", "2024-01"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from crmvalue._loyalty.effect import _variances
+from crmvalue.errors import InputError
 from crmvalue.loyalty import member_effect, referred_value
 
 KEYS = {member_effect: "before", referred_value: "start"}
@@ -24,6 +26,23 @@ class TestFewCustomers:
         assert found.n_matched < 10
         assert np.isinf(found.interval.high)
         assert "Fewer than 10 customers of a group were matched" in found.conclusion
+
+    def test_six_others_are_enough_of_a_kind_and_five_are_not(self):
+        member, others = np.arange(30) < 15, np.arange(30) - 15
+        for n, n_matched in ((6, 15), (5, None)):
+            before = {"x": np.where(member | (others < n), 0, 9)}
+            if n_matched is None:
+                with pytest.raises(InputError, match="at least 2 members and 6 non-members share"):
+                    member_effect(member, np.arange(30.0), before=before)
+            else:
+                assert member_effect(member, np.arange(30.0), before=before).n_matched == n_matched
+
+    def test_a_group_without_spread_takes_that_of_its_side(self):
+        """Of two cells, non-members and members each; by hand."""
+        own, both = _variances(np.array([400.0, 0.0, 800.0, 600.0]), np.array([200, 100, 200, 200]))
+        assert own.tolist() == [2.0, 600 / 300, 4.0, 3.0]
+        assert both.tolist() == [400 / 300, 400 / 300, 3.5, 3.5]
+        assert _variances(np.array([4.0, 0.0]) * 100, np.array([200, 100]))[0].tolist() == [2.0, 2.0]  # of the other
 
     @pytest.mark.parametrize("function", [member_effect, referred_value])
     def test_few_of_the_others_were_matched(self, function):

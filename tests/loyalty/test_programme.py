@@ -258,6 +258,7 @@ class TestEarn:
             ({"points": 5, "per": 100}, [254, 200, 49, 500]),
             ({"points": 1, "basis": "items"}, [3, 3, 4, 5]),
             ({"points": 3, "per": 2, "basis": "items"}, [4, 4, 6, 7]),
+            ({"points": 1, "per": 2, "basis": "items", "rounding": "half_up"}, [2, 2, 2, 3]),
             ({"points": 7, "basis": "orders"}, [7, 7, 7, 7]),
             ({"points": 1, "per": 1000, "only": {"brand": ["A"]}}, [2, 4, 0, 0]),
             ({"points": 1, "per": 1000, "excluded": {"brand": ["A"]}}, [2, 0, 0, 10]),

@@ -135,6 +135,10 @@ class TestSplitBudget:
         )
         assert each.spend.tolist() == [1_000, 500, 0]
 
+    def test_no_channel_can_take_more_than_the_budget(self):
+        split = split_budget(100, spend=[50, 50], n_new=[5, 1], value=100, target_ratio=2, keep="total", most=[900, 30])
+        assert (split.most.tolist(), split.spend.tolist()) == ([100, 30], [100, 0])
+
     def test_nothing_is_spent_where_no_channel_reaches_the_target(self):
         split = split_budget(100, spend=[100], n_new=[1], value=[200], target_ratio=3, keep="each")
         assert split.spend.tolist() == [0]

@@ -287,6 +287,11 @@ def _rates_found(flows):
 class TestIrrDated:
     """The one rate per year at which the value of the dated flows is zero."""
 
+    def test_flows_of_a_day_that_cancel_are_no_cost(self):
+        assert 0.3 - 0.1 - 0.2 < 0
+        error = refusal(ltv.irr_dated, cash_flows=[0.3, -0.1, -0.2, 5], dates=["2024-01-01"] * 3 + ["2025-01-01"])
+        assert "of both signs" in str(error)
+
     def test_published_example(self):
         flows = [-10_000, 2_750, 4_250, 3_250, 2_750]  # documentation of the spreadsheet function XIRR: 0.373362535
         days = ["2008-01-01", "2008-03-01", "2008-10-30", "2009-02-15", "2009-04-01"]

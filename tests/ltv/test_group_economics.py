@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from scipy import stats
 
 from crmvalue._ltv.group_economics import _FIGURES
 from crmvalue.errors import DataWarning, InputError
@@ -155,6 +156,20 @@ class TestGroupEconomics:
         value = np.array([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0]) + shift
         found = group_economics({"g": ["a"] * 6}, value, acquisition_cost=1)
         np.testing.assert_allclose([found.ratio_low[1], found.ratio_high[1]], mean_interval(value), rtol=1e-9)
+
+    def test_ends_of_the_payback_by_hand(self):
+        """A mean of 10 a period whose error is 1, and t of 3 degrees 3.18: 50 are covered at 13.18, 10 and 6.82."""
+        flows = np.repeat([[8.0], [12.0], [8.0], [12.0]], 20, axis=1)
+        found = group_economics({"g": ["a"] * 4}, [8, 12, 8, 12], acquisition_cost=50, cash_flows=flows)
+        assert (found.payback_low[0], found.payback[0], found.payback_high[0]) == (4, 5, 8)
+
+    def test_a_group_of_one_customer_widens_no_other(self):
+        """Two of three groups have an interval, so that each end together is that at half of the tail."""
+        found = group_economics({"g": list("aaabbbc")}, [3.0, 1, 9, 2, 4, 30, 5], acquisition_cost=1)
+        low, _ = found._ends_together()
+        wider = stats.t.ppf(1 - 0.025 / 2, 2) / stats.t.ppf(1 - 0.025, 2)
+        assert np.isnan(found.ratio_low[3])
+        np.testing.assert_allclose((found.ratio - low)[1:3], wider * (found.ratio - found.ratio_low)[1:3], rtol=1e-9)
 
     def test_few_customers_with_one_large_value_have_no_upper_end(self):
         found = group_economics({"g": ["a"] * 5}, [0, 0, 0, 0, 10.0], acquisition_cost=1, target_ratio=1e6)
@@ -483,3 +498,10 @@ def test_the_value_of_a_customer_long_silent_counts_as_nothing():
     groups, value = {"channel": ["ads", "ads", "mail"]}, [1.95e-240, 3.0, 2.0]
     found = group_economics(groups, value, acquisition_cost=1.0)
     assert found == group_economics(groups, [0.0, *value[1:]], acquisition_cost=1.0)
+
+
+def test_an_order_of_the_last_day_counts():
+    flows = cash_flows_by_age(
+        [1, 1], ["2024-01-01", "2024-01-31"], [10, 5], customers=[1], margin=1, period="month", as_of="2024-01-31"
+    )
+    assert flows.tolist() == [[15.0]]

@@ -341,3 +341,20 @@ class TestPlanAndActual:
         assert found.conclusion.endswith(" 2 amounts came after 2025-03-12: left out.")
         assert "came after" not in plan_and_actual(PLAN, sales, as_of=END).conclusion
         assert PlanAndActual.from_json(found.to_json()) == found
+
+
+def test_a_sale_of_two_targets_is_planned():
+    plan = {"start": ["2024-01-01"] * 2, "end": ["2024-01-31", "2024-03-31"], "target": [100, 300]}
+    found = plan_and_actual(plan, {"date": ["2024-01-10"], "amount": [50]}, as_of="2024-02-15")
+    assert (found.actual.tolist(), found.n_unplanned, found.unplanned) == ([50, 50], 0, 0)
+
+
+def test_a_sale_on_a_free_day_belongs_to_the_working_day_before():
+    plan, hours = {"start": ["2024-06-03"], "end": ["2024-06-30"], "target": [900]}, BusinessHours()
+    friday, saturday = (
+        plan_and_actual(
+            plan, {"date": ["2024-06-03", day], "amount": [50, 80]}, as_of="2024-06-16", business_hours=hours
+        )
+        for day in ("2024-06-14", "2024-06-15")
+    )
+    assert friday == saturday

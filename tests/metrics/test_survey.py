@@ -382,3 +382,16 @@ def test_of_two_equally_important_questions_only_one_is_shown():
     )
     assert drivers.conclusion.startswith("price is shown to move the score: one point more goes with +2.00")
     assert "price is shown to move the score: one point more" in str(drivers.to_vega())
+
+
+def test_a_change_whose_sign_few_answers_hide_is_no_change():
+    few, many = (NpsCounts(n_promoters=n, n_passives=m, n_detractors=0) for n, m in ((1, 0), (90, 10)))
+    assert nps_change(few, many).p_value == 1.0  # -10 as counted, +62 with the answers that are added
+
+
+def test_an_interval_at_a_low_level_holds_its_change():
+    bad, good = (
+        NpsCounts(n_promoters=0, n_passives=0, n_detractors=3),
+        NpsCounts(n_promoters=3, n_passives=0, n_detractors=0),
+    )
+    assert nps_change(bad, good, level=0.01).interval.high == 200.0

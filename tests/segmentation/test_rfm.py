@@ -407,6 +407,11 @@ class TestScoreRfm:
             with pytest.raises(InputError, match="spend"):
                 score_rfm(1, 1, wrong, with_it)
 
+    def test_a_threshold_that_is_a_sum_is_met_by_its_money(self):
+        given = {"days_since_last": [5], "n_purchases": [1], "spend": [0.7 + 0.1]}  # 0.7999999999999999
+        breaks = fit_rfm([1], [1], [1], spend_basis="total", n_bins=2, method="threshold", thresholds=given)
+        assert score_rfm([1, 1], [1, 1], [0.8, 0.81], breaks).m_score.tolist() == [1, 2]
+
     def test_the_order_of_a_sum_moves_nobody(self):
         """Ten payments of 0.10 are 0.9999999999999999 or 1.0, as they are added up; both are one money."""
         base = [0.5, 1.0, 2.0, 3.0, 4.0]

@@ -19,6 +19,7 @@ from crmvalue._core.comparisons import (
     holm,
     just_below,
     leaders,
+    lengths_of_skewed,
     log_rank,
     newcombe,
     p_of_means,
@@ -153,6 +154,20 @@ def slow_log_rank(lost, at_risk, d, n):
     seen = sum(lost)
     tails = [sum(p for x, p in chance.items() if x <= seen), sum(p for x, p in chance.items() if x >= seen)]
     return float(min(1, 2 * min(tails)))
+
+
+class TestSkewed:
+    """Intervals of groups whose values are skewed."""
+
+    def test_a_group_without_skewness_takes_that_of_all(self):
+        """By hand: squares 32 and 14, cubes 0 and 18, over 2 and 4 degrees of freedom of means 10 and 9."""
+        t = np.array([4.0, 3.0])
+        error, cubes = np.sqrt([32 / (3 * 2), 14 / (5 * 4)]), np.cbrt([0.0, 18.0])
+        below, above = lengths_of_skewed(np.array([10.0, 9.0]), error, cubes, np.array([3, 5]), t)
+        skewness, relation = 18 / 6 / (46 / 6) ** 1.5, math.sqrt(46 / (2 * 100 + 4 * 81))
+        assert skewness < relation < 4 / 10  # the deviation of the first group is 4
+        assert below[0] == pytest.approx(4 * error[0])
+        assert above[0] == pytest.approx(4 / math.sqrt(3) * (4 + skewness * above[0]))
 
 
 class TestLogRank:

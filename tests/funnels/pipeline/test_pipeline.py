@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from crmvalue._funnels.pipeline.forecast import forecast_pipeline
+from crmvalue._funnels.pipeline.forecast import PipelineForecast, forecast_pipeline
 from crmvalue._funnels.pipeline.forecast_calibration import forecast_calibration
 from crmvalue._funnels.pipeline.stage_probabilities import StageProbabilities, pipeline_velocity, stage_probabilities
 from crmvalue._funnels.pipeline.work import require_little_work
@@ -78,6 +78,23 @@ class TestForecastPipeline:
         variance = float((forecast.total - mean) ** 2 @ forecast.prob_total)
         assert forecast.standard_deviation**2 == pytest.approx(variance, abs=1e-7)
         assert forecast.prob_total.sum() == pytest.approx(1, abs=1e-12)
+
+    def test_the_lattice_keeps_the_mean(self):
+        amount, prob = np.linspace(1, 2, 5000), np.linspace(0.2, 0.8, 5000)
+        forecast = forecast_pipeline(amount, prob, method="grid")
+        assert forecast.total @ forecast.prob_total == pytest.approx(amount @ prob, rel=1e-9)
+
+    def test_rounding_of_sums_moves_no_quantile(self):
+        forecast = PipelineForecast(
+            n_deals=2, amount=3, expected=0.7, standard_deviation=1.1, level=0.9, method="exact",
+            total=[0, 1, 3], prob_total=[0.7, 0.1, 0.2],
+        )  # fmt: skip
+        assert 0.7 + 0.1 < 0.8
+        assert forecast.quantile(0.8) == 1.0
+
+    def test_the_months_of_years_are_their_first(self):
+        forecast = forecast_pipeline([1, 2], [0.5, 0.5], month=np.array(["2024", "2025"], dtype="datetime64[Y]"))
+        assert forecast.by_month.label.astype(str).tolist() == ["2024-01", "2025-01"]
 
     @given(deals, st.randoms(use_true_random=False))
     def test_order_of_deals_does_not_matter(self, rows, random):

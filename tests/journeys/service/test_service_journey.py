@@ -96,6 +96,14 @@ class TestServiceCycleInAPlan:
         early = Events(customer=["ann"], name=["visit booked"], time=["2023-06-10 09:00"])
         assert plan([cycle], BASE, early, None, Policy(), "2024-05-27").decision.tolist()[0] == "send"
 
+    def test_a_contact_on_the_day_of_the_reminder_stands_for_it(self):
+        items = InstalledItems(
+            customer=["ann", "bob"], last_service=["2023-06-10"] * 2, interval_months=12,
+            last_contact=["2024-05-27", "2024-05-26"],
+        )  # fmt: skip
+        made = plan([ServiceCycle(items=items, channels="sms")], BASE, None, None, Policy(), "2024-05-28")
+        assert made.customer.tolist() == ["bob"]
+
     def test_grouped_items_share_one_message(self):
         items = InstalledItems(
             customer=["ann", "ann", "ann"], last_service=["2023-06-10", "2023-06-14", "2023-07-01"], interval_months=12
@@ -187,6 +195,23 @@ class TestAssignVisits:
         min_size=1,
         max_size=4,
     )
+
+    def test_no_visit_is_before_the_day_of_the_run(self):
+        mondays = [Technician("Olha", districts="north", hours=BusinessHours(start="09:00", end="12:00", days=["Mon"]))]
+        days = {"days_early": 5, "days_late": 6}
+        found = assign_visits(["2024-06-12"], ["north"], mondays, as_of="2024-06-12", **days)
+        assert found.start.astype(str).tolist() == ["2024-06-17T09:00:00.000000"]  # 10 June is nearer
+
+    def test_of_equal_visits_the_first_rows_have_their_place(self):
+        found = assign_visits(["2024-06-12"] * 3, ["north"] * 3, TEAM[:1], as_of="2024-06-12", days_late=0)
+        assert found.is_placed.tolist() == [True, True, False]
+
+    def test_meets_the_first_who_is_home_for_the_whole_visit(self):
+        later = BusinessHours(start="09:30", end="11:00")
+        homes = [{"ann": later, "bob": MORNING, "eve": MORNING}, later]
+        found = assign_visits(["2024-06-12", "2024-06-13"], ["north"] * 2, TEAM[:1], at_home=homes, as_of="2024-06-12")
+        assert found.meets.tolist() == ["bob", ""]
+        assert found.start.astype(str).tolist() == ["2024-06-12T09:00:00.000000", "2024-06-13T10:00:00.000000"]
 
     @given(visits, st.integers(0, 1), st.integers(0, 1))
     def test_equals_the_best_of_all_assignments(self, rows, early, late):

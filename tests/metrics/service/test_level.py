@@ -12,6 +12,7 @@ from scipy import stats
 
 from crmvalue.errors import InputError
 from crmvalue.metrics import (
+    AgentScores,
     BusinessHours,
     agent_scores,
     proportion_interval,
@@ -334,11 +335,27 @@ class TestWords:
             service_level(["2024-03-01"], [None], {"high": 4}, as_of="2024-03-02", **more)
 
 
+def test_a_pair_of_class_and_priority_comes_before_the_priority():
+    """A target that is over at this very moment is at risk, and not overdue."""
+    found = service_level(
+        ["2024-06-03 10:00"] * 2, [None] * 2, {"high": 4, ("vip", "high"): 2}, as_of="2024-06-03 12:00",
+        priority=["high"] * 2, customer_class=["vip", "base"],
+    )  # fmt: skip
+    assert (found.open.hours_left.tolist(), found.open.at_risk.tolist()) == ([0.0, 2.0], [True, False])
+
+
+def test_the_best_agent_is_the_one_who_is_surely_good():
+    ends = {"mean": [9.0, 8.0], "shrunk": [9.0, 8.0], "low": [6.0, 7.0], "high": [12.0, 9.0]}
+    found = AgentScores(agent=["ann", "bob"], n_answers=[2, 50], **ends, overall=5.0, spread=1.0, level=0.95)
+    assert found.best.tolist() == ["bob", "ann"]
+
+
 class TestRetentionByWorstTicket:
     """Kaplan-Meier from the end of the first days on, by the worst ticket within them."""
 
     @given(histories)
     @example([(30, [(0, 0)]), (31, []), (30, [(0, 0)])])  # two are lost on one day
+    @example([(230, [(0, 0)]), (231, [(0, 0)]), (None, [])])  # one is lost at the horizon, one after it
     def test_equals_a_slow_count(self, people):
         words, groups = ("minor", "major"), {}
         for left, tickets_ in people:

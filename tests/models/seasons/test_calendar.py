@@ -125,3 +125,9 @@ class TestOperationalHistory:
         weekly = summarise_purchases([1], ["2024-01-01"], as_of="2024-03-01", grain="week")
         with pytest.raises(InputError, match="of days"):
             Calendar().operational_history(weekly)
+
+
+def test_days_of_an_effect_in_any_order_keep_their_values():
+    effect = DayEffect(name="heat", date=["2024-06-02", "2024-06-01"], level=2.0, value=[1.0, 3.0])
+    days = ["2024-06-01", "2024-06-02", "2024-06-03"]
+    assert Calendar(days=[effect]).level(days).tolist() == [8.0, 2.0, 1.0]
