@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
 import subprocess
 import sys
 from decimal import Decimal
@@ -226,10 +225,13 @@ class TestTable:
         target = tmp_path / f"values.{form}"
         target.write_text("old")
 
-        def limit():
-            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-
-        done = run(log, "--output", target, preexec_fn=limit)
+        # In the process itself: between fork and exec, handlers of libraries that other tests have loaded may end it.
+        limited = (
+            "import resource, runpy; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)); "
+            "runpy.run_module('crmvalue', run_name='__main__', alter_sys=True)"
+        )
+        command = [sys.executable, "-c", limited, str(log), "--output", str(target)]
+        done = subprocess.run(command, capture_output=True, check=False)
         assert done.returncode == 2
         assert b"WHAT THE CUSTOMERS WILL DO" in done.stdout  # the work is not lost
         error = done.stderr.decode()
