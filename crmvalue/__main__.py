@@ -657,12 +657,8 @@ def _sentence(error: Exception) -> str:
     elif error.name == "amount":  # rows of a day were added up: the first wrong sum and its place say nothing
         text = broken_rule("the amounts", error.rule, hint=_hint(error))
     else:
-        words = {
-            **_OPTIONS,
-            "date": "the dates",
-            "rate": "--discount-rate",
-            "ratio": "the LTV:CAC",
-        }  # --date is a column
+        own = {"date": "the dates", "rate": "--discount-rate", "ratio": "the LTV:CAC"}  # --date names their column
+        words = {**_OPTIONS, **own}
         text = broken_rule(words.get(error.name, error.name), error.rule, got=repr(error.value), hint=_hint(error))
     return " ".join(text.split())
 

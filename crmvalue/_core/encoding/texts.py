@@ -71,6 +71,7 @@ def too_wide(n: int, longest: int) -> bool:
 
     One text of thousands of characters, such as what a stray quotation mark makes of a file, would take gigabytes:
     of a few distinct texts too, as soon as each row gets its own.
+    `longest` is in characters, or in bytes of UTF-8, which are never fewer.
     """
     return longest > _ORDINARY or 4 * n * longest > _WIDEST
 
