@@ -269,7 +269,7 @@ def value_matrix(model: Any, *, age: float, horizon: float, margin: float) -> Pi
                 "frequency": [f"{count:.0f}" for count in counts],
                 "silence": labels,
                 "value": value,
-                "shown": [shown(round(cell, 1) if cell < 10 else cell, "money") for cell in value],
+                "shown": [_in_cell(cell) for cell in value.tolist()],
             },
             layers=[
                 Layer(mark="heat", x="silence", y="frequency", fill="value"),
@@ -277,6 +277,13 @@ def value_matrix(model: Any, *, age: float, horizon: float, margin: float) -> Pi
             ],
         )
     )
+
+
+def _in_cell(value: float) -> str:
+    """Write an amount as there is room in a cell; one above 0 is not written as 0."""
+    if 0.0 < value < 0.005:
+        return "<0.01"
+    return shown(round(value, 1) if 1.0 <= value < 10.0 else value, "money")
 
 
 def _worth(value: float) -> str:
@@ -297,7 +304,7 @@ def purchases_by_period(tracking: PurchaseTracking) -> Picture:
     Returns
     -------
     Picture
-        With columns `end`, `actual` and `expected`.
+        With columns `end`, `actual` and `expected`; of more than 250 periods, means of several.
 
     Raises
     ------
@@ -508,7 +515,8 @@ def sensitivity(
     Returns
     -------
     Picture
-        With columns `input`, `value_lower`, `value_higher` and `value`. A change that the function refuses is missing.
+        With columns `input`, `value_lower`, `value_higher` and `value`. A change that the function refuses is missing,
+        and counted below the picture.
 
     Raises
     ------
@@ -552,8 +560,13 @@ def sensitivity(
     top = order[0]
     more = f"{shown(share, 'share')} more or less"
     span = f"{more} gives {shown(low[top])} to {shown(high[top])}"
+    if np.isnan(lower[top]) != np.isnan(higher[top]):
+        less, end = ("less", lower[top]) if np.isnan(higher[top]) else ("more", higher[top])
+        span = f"{shown(share, 'share')} {less} gives {shown(end)} in place of {shown(base)}"
     start = np.full(len(order), base)
     rest = f", {len(order):,} of {len(names):,} inputs: those that move it most" if len(order) < len(names) else ""
+    n_refused = int(np.count_nonzero(np.isnan([lower[order], higher[order]])))
+    rest += f"; {n_refused} {'change' if n_refused == 1 else 'changes'} refused, not drawn" if n_refused else ""
     title = f"{cut(names[top])} moves the value most: {span}" if low[top] < high[top] else "No input moves the value"
     n_most = len(leaders(high - low, size=float(np.nanmax(np.abs(ends)))))
     if n_most > 1 and low[top] < high[top]:

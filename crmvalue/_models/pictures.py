@@ -24,6 +24,7 @@ from crmvalue._core.pictures.parts import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from crmvalue._core.pictures.parts import Form
     from crmvalue.typing import Dates, Floats, Integers, Interval
 
 __all__ = [
@@ -125,19 +126,21 @@ def tracking_parts(end: Dates, actual: Floats, expected: Floats, *, cumulative: 
         bought, said = float(actual[-1]), float(expected[-1])
     title = _off(said, bought)
     what = "Repeat purchases so far" if cumulative else "Repeat purchases in the period"
+    form: Form = "count"
     if len(end) > _MOST_PERIODS:
         each = -(-len(end) // _MOST_PERIODS)
         if not cumulative:
             starts = np.arange(0, len(end), each)
-            actual, expected = (np.add.reduceat(column, starts) for column in (actual, expected))
-            what = f"Repeat purchases in {each} periods"
+            n = np.diff(np.append(starts, len(end)))  # the last ones may be fewer
+            actual, expected = (np.add.reduceat(column, starts) / n for column in (actual, expected))
+            what, form = f"Repeat purchases in a period, mean of {each}", "number"
         last = np.minimum(np.arange(each - 1, len(end) + each - 1, each), len(end) - 1)
         end = end[last]
         actual, expected = (column[last] if cumulative else column for column in (actual, expected))
     return Parts(
         title=title,
         x=Axis(title="End of the period", form="date"),
-        y=Axis(title=what, form="count", low=0),
+        y=Axis(title=what, form=form, low=0),
         columns={"end": end, "actual": actual, "expected": expected},
         layers=[
             Layer(mark="line", x="end", y="actual", label="customers"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cascade_timeline"]
 
-_ROOM = 80.0  # letters that stand beside each other in the picture
+_ROOM, _ACROSS = 80.0, 70.0  # letters beside each other in the picture, and from its first day to its last
 
 
 def cascade_timeline(cascade: Cascade, last_purchase: ArrayLike, gain: LastStep) -> Picture:
@@ -67,8 +67,9 @@ def cascade_timeline(cascade: Cascade, last_purchase: ArrayLike, gain: LastStep)
     days = np.array([anchor, *steps.dates[:n], steps.churned_on])
     offers = [step.label if (step := cascade.offer_of(k)) else "" for k in range(n)]
     is_new = [bool(offer) and offer != before for before, offer in zip(["", *offers[:-1]], offers, strict=True)]
-    room = _ROOM / max(1, n)
-    said = [fitted(offer, room) if new else "" for offer, new in zip(offers, is_new, strict=True)]
+    ahead = (days[1 : n + 1] - anchor) / (days[-1] - anchor) * _ACROSS  # texts stand before their points
+    room = np.minimum(_ROOM / max(1, n), ahead)
+    said = [fitted(offer, width) if new else "" for offer, new, width in zip(offers, is_new, room, strict=True)]
     title = "No offer of the cascade pays"
     if 0 < best < n:
         lost = float(total[best] - total[-1])

@@ -106,6 +106,13 @@ class TestCascadeTimeline:
         assert found.title == title
         assert ("stop" in found.plot_data()) == (not title.startswith("The whole"))
 
+    def test_an_offer_has_the_room_before_its_point(self):
+        """A long one ran over the title of the axis."""
+        cascade = Cascade(offers=["w" * 60, "x" * 60, "y" * 60], repeat_last=True)
+        gain = LastStep(gain_by_last_step=[0, 1, 2, 3])
+        said = plots.cascade_timeline(cascade, "2024-01-31", gain).plot_data()["offer"].tolist()
+        assert [len(text) for text in said] == [0, 17, 23, 26, 0]
+
     def test_an_offer_is_written_where_it_is_new(self):
         gain = LastStep(gain_by_last_step=np.arange(10.0))
         offers = plots.cascade_timeline(CASCADE, "2024-01-31", gain).plot_data()["offer"].tolist()

@@ -111,6 +111,14 @@ class TestValueMatrix:
     def test_the_title_says_it_in_words(self, numbers, words):
         assert words in plots.value_matrix(MODEL, **numbers).title
 
+    def test_no_cell_above_0_says_0(self):
+        """The title named 0.02, and its cell 0."""
+        picture = plots.value_matrix(MODEL, age=52, horizon=52, margin=0.003)
+        assert " is back is worth 0.02; " in picture.title
+        shown = picture.plot_data()["shown"].tolist()
+        assert shown[0] == "0.02"
+        assert "0" not in shown
+
 
 class TestRegularCustomers:
     """Purchases at every k-th event."""
@@ -131,6 +139,17 @@ class TestPurchasesByPeriod:
         data = plots.purchases_by_period(tracking).plot_data()
         assert data["actual"].tolist() == tracking.actual.tolist()
         assert tracking.plot_data()["actual"].tolist() == tracking.cumulative_actual.tolist()
+
+    def test_of_many_periods_the_last_ones_are_no_fall(self):
+        """A purchase a day for 251 days: the rest, one day, stood beside sums of two."""
+        end = np.datetime64("2024-01-01") + np.arange(251)
+        each, total = np.ones(251), np.arange(1.0, 252)
+        log = models.PurchaseTracking(
+            end=end, actual=each, expected=each, cumulative_actual=total, cumulative_expected=total
+        )
+        data = plots.purchases_by_period(log).plot_data()
+        assert data["actual"].tolist() == data["expected"].tolist() == [1.0] * 126
+        assert data["end"][-1] == end[-1]
 
     def test_another_value_is_refused(self):
         with pytest.raises(InputError, match="`tracking` must be a PurchaseTracking"):
@@ -285,6 +304,13 @@ class TestSensitivity:
     def test_a_refused_change_is_missing(self):
         data = plots.sensitivity(ltv.ltv_margin_churn, {**INPUTS, "margin": 0.95}, vary=["margin"]).plot_data()
         assert np.isnan(data["value_higher"][0])
+
+    def test_a_refused_change_is_counted_and_not_in_the_title(self):
+        contract = {"arpu": 10, "margin": 0.5, "retention_rate": 0.95, "discount_rate": 0.1, "timing": "end"}
+        found = plots.sensitivity(ltv.ltv_retention, contract)
+        assert found.title == "retention_rate moves the value most: 10 % less gives 20.4 in place of 33.3"
+        axis = found.to_vega()["layer"][0]["encoding"]["x"]["title"]
+        assert axis == "Value; 1 change refused, not drawn"
 
     @pytest.mark.parametrize(
         ("function", "inputs", "options", "name"),
