@@ -42,10 +42,11 @@ def triangle_parts(period: str, cohort: Dates, size: Integers, retention: Floats
     cells = rates.ravel()
     later = np.where((age > 0) | by_start, cells, np.nan)  # a first column of 1 would take all colours
     n_ages, n_drawn = retention.shape[1], rates.shape[1]
+    rest = f"; {len(starts):,} of {len(cohort):,}, the last" if len(starts) < len(cohort) else ""
     return Parts(
         title=title,
         x=Axis(title=f"Age of the cohort [{period}s]{of_all(n_drawn, n_ages, 'ages, the first')}", form="name"),
-        y=Axis(title=f"Cohort and its customers{of_all(len(starts), len(cohort), 'cohorts, the last')}", form="name"),
+        y=Axis(title=f"Cohort, customers{rest}", form="name"),
         columns={
             "cohort": [names[k] for k in row],
             "age": age.astype(str),

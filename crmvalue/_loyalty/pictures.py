@@ -48,7 +48,7 @@ def costs_parts(month: Dates, cost: Floats, liability_change: Floats, spend: Flo
     if not n:
         return nothing("The programme has no month yet")
     total = float(cost.sum())
-    title = f"The programme has cost {shown(total, 'money')} in {n} {'month' if n == 1 else 'months'}"
+    title = f"The programme has cost {shown(total, 'money')} minor units in {n} {'month' if n == 1 else 'months'}"
     if spend is not None and spend.sum() > 0:
         title = f"The programme costs {shown(total / float(spend.sum()), 'share')} of the money of the orders"
     unit, names, n_units, (costs, changes) = _by_time(month, cost, liability_change)
@@ -94,7 +94,8 @@ def simulation_parts(month: Dates, cost: Floats, points: Integers, totals: tuple
     if not len(month):
         return nothing("No month has an order")
     expected, whole, spend = totals
-    title = f"The points would have cost {shown(expected, 'money')}, and {shown(whole, 'money')} if all were redeemed"
+    sums = [shown(amount, "money") for amount in (expected, whole)]
+    title = f"The points would have cost {sums[0]} minor units, and {sums[1]} if all were redeemed"
     if spend > 0:
         shares = [shown(amount / spend, "share") for amount in (expected, whole)]
         title = f"The points would have cost {shares[0]} of the money of the orders, {shares[1]} if all were redeemed"

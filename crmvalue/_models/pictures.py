@@ -133,7 +133,7 @@ def tracking_parts(end: Dates, actual: Floats, expected: Floats, *, cumulative: 
             starts = np.arange(0, len(end), each)
             n = np.diff(np.append(starts, len(end)))  # the last ones may be fewer
             actual, expected = (np.add.reduceat(column, starts) / n for column in (actual, expected))
-            what, form = f"Repeat purchases in a period, mean of {each}", "number"
+            what, form = f"Repeat purchases, mean of {each} periods", "number"
         last = np.minimum(np.arange(each - 1, len(end) + each - 1, each), len(end) - 1)
         end = end[last]
         actual, expected = (column[last] if cumulative else column for column in (actual, expected))
@@ -300,7 +300,7 @@ def posterior_parts(names: Sequence[str], draws: Floats, weight: Floats, effecti
     wide = most * stretch(labels, said)
     sides = {"low": low, "high": high, "naive_low": naive_low, "naive_high": naive_high}
     columns = {name: np.clip(np.nan_to_num(side[kept], nan=1.0), 0.0, most) for name, side in sides.items()}
-    of_effects = "; of an effect, of its exponential" if not is_positive[kept].all() else ""
+    of_effects = "; effects: of the exponential" if not is_positive[kept].all() else ""
     cropped = f", cut at {_FACTOR:g}" if (high[kept] > most).any() else ""
     rest = of_all(len(kept), len(names), "parameters")
     return Parts(

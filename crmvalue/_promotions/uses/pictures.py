@@ -27,8 +27,8 @@ def discounts_parts(
     amounts = {"revenue": revenue, "margin": margin}
     changes = " and ".join(_change(what, amount) for what, amount in amounts.items() if amount)
     return Parts(
-        title=f"The new promotions change {changes or 'nothing'}",
-        x=Axis(title=f"Taken off the past carts [minor units of the currency]{rest}", form="money", low=0),
+        title=f"The new promotions change {f'{changes} minor units' if changes else 'nothing'}",
+        x=Axis(title=f"Taken off the past carts [minor units]{rest}", form="money", low=0),
         y=Axis(title="", form="name"),
         columns={
             "promotion": name[order],

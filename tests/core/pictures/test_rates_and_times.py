@@ -183,7 +183,7 @@ class TestProgrammeSimulation:
 
     def test_no_money_and_no_points(self):
         free = self.simulation(spend=0, member_spend=[0])
-        assert parts(free)[0] == "The points would have cost 840, and 1,200 if all were redeemed"
+        assert parts(free)[0] == "The points would have cost 840 minor units, and 1,200 if all were redeemed"
         nothing = {"cost": 0, "cost_if_all_redeemed": 0, "points_by_rule": [0], "member_points": [0]}
         none = self.simulation(**nothing, points_by_month=[0] * 3, cost_by_month=[0] * 3)
         assert parts(none)[1]["cost_if_all_redeemed"].tolist() == [0, 0, 0]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from crmvalue import attribution, cohorts, experiments, funnels, journey_map, journeys, ltv, metrics, models, plots
+from crmvalue._core.pictures.parts import title_of
 from crmvalue._loyalty.pictures import costs_parts
 from crmvalue._promotions.uses.pictures import discounts_parts
 from crmvalue.loyalty import MemberEffect, ProgrammeCosts, ReferredValue, programme_liability
@@ -291,7 +292,7 @@ class TestProgrammes:
         assert data["month"].tolist() == ["2023-11", "2023-12", "2024-01"]
         assert data["cost"].tolist() == [1, 2, 3]
         assert data["redeemed"].tolist() == [0.5, 1.5, 2.5]
-        assert title == "The programme has cost 6 in 3 months"
+        assert title == "The programme has cost 6 minor units in 3 months"
 
     def test_years(self):
         _, data = parts(self.costs(20))
@@ -360,7 +361,8 @@ class TestMany:
         weeks = MONDAY + 7 * np.arange(30)
         found = cohorts.retention_triangle(range(30), weeks, period="week", as_of=weeks[-1] + 6)._parts()
         assert found.x.title.endswith("; 13 of 30 ages, the first")
-        assert found.y.title.endswith("; 18 of 30 cohorts, the last")
+        assert found.y.title.endswith("; 18 of 30, the last")
+        assert title_of(found.y, "y") == found.y.title  # it was cut, and the number with it
 
     def test_promotions_that_are_not_drawn_are_counted(self):
         taken_off = np.arange(40)
@@ -396,7 +398,7 @@ class TestMany:
     def test_years_of_a_programme_that_are_not_drawn_are_counted(self):
         months = np.arange("2010-01", "2026-01", dtype="datetime64[M]").astype("datetime64[D]")
         found = costs_parts(months, np.ones(192), np.zeros(192), None)
-        assert found.title == "The programme has cost 192 in 192 months"
+        assert found.title == "The programme has cost 192 minor units in 192 months"
         assert found.x.title == "Year; 12 of 16 years, the last"
         assert found.columns["year"][0] == "2014"
 
