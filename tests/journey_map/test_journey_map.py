@@ -384,6 +384,18 @@ class TestLint:
     months; current and future state both present.
     """
 
+    @pytest.mark.parametrize(
+        ("known", "message"),
+        [
+            ({}, "Nothing says who the persona is and what it needs."),
+            ({"who": "20, buys gifts"}, "Nothing says what the persona needs."),
+            ({"needs": ["time"]}, "Nothing says who the persona is."),
+        ],
+    )
+    def test_only_what_is_missing_is_named(self, known, message):
+        found = lint(journey(persona=Persona("Student", **known)), as_of=AS_OF)
+        assert [finding.message for finding in found] == [message]
+
     @pytest.mark.parametrize("kind", TYPES)
     def test_a_whole_map_has_no_gap(self, kind):
         assert lint(journey(type=kind), as_of=AS_OF) == ()
