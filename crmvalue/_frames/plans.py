@@ -187,7 +187,8 @@ def journey_results(
 
     Notes
     -----
-    All times are local times of the customers. Those with a time zone count as its clock shows them. Where messages
+    All times are local times of the customers. Orders with days alone are orders of midnight: those of the day on which
+    a message was sent are not credited to it. Times with a zone count as its clock shows them. Where messages
     that were sent and orders have one, their moments tell what came first, as do those of reactions that have one; for
     a model of `credit`, a day of `within_days` is then 24 hours. Without a zone, and for a plan, nothing tells the two
     moments apart at which a clock that goes back shows the same: in that hour, an order or a reaction may seem to come

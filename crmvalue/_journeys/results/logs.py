@@ -160,7 +160,8 @@ class Orders(Columns):
     customer : array_like
         Identifier of the customer.
     time : array_like
-        Local time of the customer.
+        Local time of the customer. A day without a time of day is its midnight, so an order of the day on which a
+        message was sent counts as one before the message.
     revenue : array_like
         What the customer paid [money], >= 0, with at most `decimals` decimals: numbers, Decimals or texts such as
         "19.90". Take returned goods off first. What binary arithmetic leaves, less than 1e-9 beside whole cents such as
