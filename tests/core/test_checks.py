@@ -25,6 +25,7 @@ from crmvalue._core.checks import (
     as_floats,
     as_fraction,
     as_outcomes,
+    as_positive,
     as_text,
     as_times,
     as_whole_number,
@@ -33,6 +34,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_length,
 )
+from crmvalue._core.per_customer import as_per_customer, as_segments
 from crmvalue.attribution import Paths, paths_from_touches
 from crmvalue.codes import CodePolicy, MessageCodes, codes_for_messages
 from crmvalue.cohorts import retention_triangle
@@ -92,6 +94,8 @@ NOT_NUMBERS = {
 MASKED = np.ma.array([1, 2], mask=[False, True])
 
 RAGGED = [[[1, 2], [3]], [1.0, [2.0]], [[1, [2, 3]], [3, 4]]]
+
+ABOVE_1 = 1.0000000000000002
 
 
 def cases(table):
@@ -906,6 +910,20 @@ def test_the_hint_names_what_binary_arithmetic_leaves(name, number):
     columns = {"revenue": [4.0, 5.0], "margin": [0.5, 0.5]}
     with pytest.raises(InputError, match="binary arithmetic"):
         customer_profits(**columns | {name: [1.0, number]})
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda: as_per_customer("margin", ABOVE_1, 1, kind="fraction"),
+        lambda: as_per_customer("margin", {"a": ABOVE_1}, 1, kind="fraction", segments=as_segments(["a"], 1)),
+        lambda: as_fraction("share", ABOVE_1, closed=True),
+        lambda: as_positive("cost", -4e-16, zero=True),
+    ],
+)
+def test_the_hint_is_that_of_a_single_number_too(check):
+    with pytest.raises(InputError, match="binary arithmetic"):
+        check()
 
 
 @pytest.mark.parametrize(("name", "number"), [("revenue", -0.01), ("margin", 1.01), ("margin", 40.0)])
