@@ -636,8 +636,8 @@ def cash_flows_by_age(
     if len(wanted) != len(place):
         raise InputError("customers", "each customer once", f"{len(wanted)} customers in {len(place)} rows")
     ids, code = encode_customers("customer", customer)
-    times, money = as_time_column("date", date), as_log_amounts("amount", amount)
-    days = times.astype("datetime64[D]")
+    times, given = as_time_column("date", date), as_column("amount", amount, largest=np.inf)
+    days, money = times.astype("datetime64[D]"), as_log_amounts("amount", given)
     require_same_length(customer=code, date=days, amount=money)
     require_choice("period", period, get_args(AgePeriod))
     end = as_day("as_of", as_of)
@@ -648,7 +648,7 @@ def cash_flows_by_age(
     share = np.broadcast_to(as_per_customer("margin", margin, n, kind="fraction", segments=segments, rows=rows), (n,))
     row = _find(ids, wanted, place)[code]
     kept = (row >= 0) & (days <= end)
-    copies = treat_copies(duplicates, used=kept, counted=False, date=times, customer=code, amount=money)
+    copies = treat_copies(duplicates, used=kept, counted=False, date=times, customer=code, amount=given)
     if copies.rows is not None:
         kept &= copies.rows
     row, days, money = row[kept], days[kept], money[kept]

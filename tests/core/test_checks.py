@@ -43,6 +43,7 @@ from crmvalue.ltv import cash_flows_by_age, customer_profits
 from crmvalue.metrics import plan_and_actual
 from crmvalue.products import OrderLines
 from crmvalue.profiles import resolve_profiles
+from crmvalue.purchases import summarise_purchases
 from tests.strategies import dates
 
 UTC_TIME = dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
@@ -903,6 +904,19 @@ def aged(tiny):
 @pytest.mark.parametrize("tiny", TINY)
 def test_it_is_nothing(make, tiny):
     assert make(tiny) == make(0.0)
+
+
+@pytest.mark.parametrize("duplicates", ["raise", "drop"])
+def test_a_row_of_such_money_is_no_copy_of_one_without_money(duplicates):
+    """Copies are exact, as in an order log: equal in the amount that is given."""
+    ids, days, amounts = [1, 1, 1], ["2024-01-02"] * 3, [4.0, 0.0, 4e-16]
+    log = {"period": "month", "as_of": "2024-03-15", "duplicates": duplicates}
+    assert summarise_purchases(ids, days, amounts, duplicates=duplicates).counts.n_duplicates_dropped == 0
+    assert retention_triangle(ids, days, amounts, **log).n_duplicates == 0
+    assert cash_flows_by_age(ids, days, amounts, customers=[1], margin=1.0, **log).sum() == 4
+    sales = {"conversion_customer": ids, "conversion_time": days, "conversion_value": amounts}
+    times = {"as_of": "2024-02-01", "look_back_days": 30, "duplicates": duplicates}
+    assert paths_from_touches([1], ["mail"], ["2024-01-01"], **sales, **times).n_duplicate_conversions == 0
 
 
 @pytest.mark.parametrize(("name", "number"), [("revenue", -7e-15), ("margin", 1 + 2e-16 * 2), ("margin", -4e-16)])
