@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._attribution.touch_paths import Paths, places_of
 from crmvalue._core.checks import (
+    as_column,
     as_flag,
     as_log_amounts,
     as_positive,
@@ -145,7 +146,8 @@ def paths_from_touches(
     require_same_length(customer=who, channel=code, time=when)
     buyer_ids, buyer = encode_customers("conversion_customer", conversion_customer)
     bought = as_time_column("conversion_time", conversion_time)
-    money = None if conversion_value is None else as_log_amounts("conversion_value", conversion_value)
+    given = None if conversion_value is None else as_column("conversion_value", conversion_value, largest=np.inf)
+    money = None if given is None else as_log_amounts("conversion_value", given)
     for name, column in (("conversion_time", bought), ("conversion_value", money)):
         if column is not None and len(column) != len(buyer):
             raise InputError(name, f"as long as `conversion_customer` ({len(buyer)} rows)", len(column))
@@ -158,7 +160,7 @@ def paths_from_touches(
         raise InputError("direct", "a name, not empty", direct)
     touched = treat_copies(duplicates, used=when <= end, time=when, customer=who, channel=code)
     sold = treat_copies(
-        duplicates, used=bought <= end, conversion_time=bought, conversion_customer=buyer, conversion_value=money
+        duplicates, used=bought <= end, conversion_time=bought, conversion_customer=buyer, conversion_value=given
     )
     if touched.rows is not None:
         who, code, when = who[touched.rows], code[touched.rows], when[touched.rows]

@@ -10,6 +10,7 @@ import numpy as np
 from crmvalue._cohorts.pictures import triangle_parts
 from crmvalue._cohorts.starts import NEVER, read_starts
 from crmvalue._core.checks import (
+    as_column,
     as_counts,
     as_day,
     as_day_column,
@@ -423,14 +424,15 @@ def count_retention(
     time = as_time_column("date", date)
     day = time.astype("datetime64[D]")
     columns: dict[str, npt.NDArray[Any]] = {"customer": code, "date": day}
-    money = None
+    money = given = None
     if amount is not None:
-        money = columns["amount"] = as_log_amounts("amount", amount)
+        given = as_column("amount", amount, largest=np.inf)
+        money = columns["amount"] = as_log_amounts("amount", given)
     require_same_length(**columns)
     today = as_day("as_of", as_of)
     known = day <= today
     copies = treat_copies(
-        duplicates, used=known, date=time if instant is None else instant, customer=code, amount=money
+        duplicates, used=known, date=time if instant is None else instant, customer=code, amount=given
     )
     if copies.rows is not None:
         kept = copies.rows

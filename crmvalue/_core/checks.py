@@ -175,8 +175,7 @@ def as_float(name: str, value: ArrayLike) -> float:
 def as_positive(name: str, value: ArrayLike, *, zero: bool = False) -> float:
     """Cast one number above 0, or of at least 0 with `zero`."""
     number = as_float(name, value)
-    if number < 0 or (number == 0 and not zero):
-        raise InputError(name, ">= 0" if zero else "> 0", number)
+    require(number > 0 or (number == 0 and zero), name, number, ">= 0" if zero else "> 0")
     return number
 
 
@@ -273,8 +272,8 @@ def _wide(item: Any) -> Any:
 def as_fraction(name: str, value: ArrayLike, *, closed: bool = False) -> float:
     """Cast one number in (0, 1), or in [0, 1] with `closed`."""
     number = as_float(name, value)
-    if closed and not 0 <= number <= 1:
-        raise InputError(name, "in [0, 1]", number, hint="a fraction, not percent")
+    if closed:
+        require(0 <= number <= 1, name, number, "in [0, 1]", hint="a fraction, not percent")
     if not closed and not 0 < number < 1:
         raise InputError(name, "in (0, 1)", number, hint="a fraction, not percent")
     if name == "level" and not closed and 1.0 - number == 1.0:  # no quantile tells it from 0

@@ -125,8 +125,7 @@ def as_per_customer(
     array, types = to_array(name, value, "a number or a column of numbers")
     if array.ndim == 0:
         number = as_float(name, value)
-        if not low <= number <= high:
-            raise InputError(name, rule, number, hint=hint)
+        require(low <= number <= high, name, number, rule, hint=hint)
         return number
     column = as_column(name, array if not types else value)
     if len(column) != n:
@@ -144,8 +143,7 @@ def _of_segments(name: str, value: Mapping[Any, Any], segments: Segments, kind: 
         raise InputError(name, f"given for the segment {lacks[0]!r} too", tuple(value), hint=others)
     for label in segments.labels:
         number = as_float(name, value[label])
-        if not low <= number <= high:
-            raise InputError(name, f"{rule}, also for {label!r}", number, hint=hint)
+        require(low <= number <= high, name, number, f"{rule}, also for {label!r}", hint=hint)
         numbers.append(number)
     found: Floats = np.array(numbers)[segments.code]
     return found

@@ -70,6 +70,8 @@ class CustomerFrame:
     counts : OrderLogCounts or None
         Counts of the rows of the log and of what the policies did with them. On a frame that is asked in its own
         engine, what would need one more pass over the log is None.
+    holdout_counts : OrderLogCounts or None
+        The same for the rows of the holdout of :func:`split`; `counts` are then those of the calibration.
     fits : tuple of Fit
         The fits behind the values, the purchases first.
     breaks : RfmBreaks or None
@@ -95,6 +97,7 @@ class CustomerFrame:
     as_of: np.datetime64 | None = None
     holdout_length: float | None = None
     counts: OrderLogCounts | None = None
+    holdout_counts: OrderLogCounts | None = None
     fits: tuple[Fit[Any], ...] = ()
     breaks: RfmBreaks | None = None
     amounts: PurchaseAmounts | None = None

@@ -242,6 +242,7 @@ def split(
         columns |= log_columns(amounts) | later_columns
         made = from_columns({who: columns.pop("customer"), **columns}, frame)
         end, counts, length = parts.calibration.as_of, parts.calibration.counts, parts.holdout_length
+        later_counts = parts.holdout_counts
         result: Any = made.to_native()
     else:
         _check_words(time_unit, grain, policy)
@@ -250,14 +251,14 @@ def split(
         last = _last_day(log.days, "holdout_end", holdout_end)
         require_holdout(end, last, holdout_end)
         customers, counts = customers_of(log, policy, None, end, grain, logs=kept)
-        later, _ = customers_of(log, policy, end, last, grain)
+        later, later_counts = customers_of(log, policy, end, last, grain)
         known = summary_columns(customers, log, who, end, time_unit, grain, logs=kept)
         joined = join_holdout(known, later, who, has_money=log.has_money)
         length = float((last - end).astype(int) / DAYS_PER_UNIT[time_unit])
         result = joined.to_native()
     return CustomerFrame(
         frame=result, columns=roles.columns, guessed=roles.guessed, time_unit=time_unit, grain=grain, as_of=end,
-        holdout_length=length, counts=counts, amounts=amounts,
+        holdout_length=length, counts=counts, holdout_counts=later_counts, amounts=amounts,
     )  # fmt: skip
 
 

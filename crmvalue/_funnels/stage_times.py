@@ -84,6 +84,7 @@ class StageTimes(Columns, Pictured):
         n_steps = len(self.stages) - 1
         if not len(self.prob):
             raise InputError("prob", "at least one probability", [])
+        _require_different(self.prob)
         if self.time_in_stage.shape != (n_steps, len(self.prob)):
             raise InputError("time_in_stage", f"of shape ({n_steps}, {len(self.prob)})", self.time_in_stage.shape)
         require_columns(self, len(self.prob), ("time_to_convert",), "shares")
@@ -120,6 +121,12 @@ class StageTimes(Columns, Pictured):
         return from_json(cls, text)
 
 
+def _require_different(prob: Floats) -> None:
+    """Check that no probability stands there twice: a table has one column for each."""
+    first = np.unique(prob, return_index=True)[1]
+    require(np.isin(np.arange(len(prob)), first), "prob", prob, "different probabilities")
+
+
 def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -> StageTimes:
     """Quantiles of the days at each stage and from entry to conversion, by Kaplan and Meier.
 
@@ -129,7 +136,7 @@ def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -
         Attempts, as :func:`funnel_from_events` gives them. All groups are taken together; for one of them, give
         ``result.of_group(...)``.
     prob : array_like, default (0.25, 0.5, 0.75)
-        Probabilities of the quantiles, in (0, 1); 0.5 is the median.
+        Different probabilities of the quantiles, in (0, 1); 0.5 is the median.
 
     Returns
     -------
@@ -139,7 +146,7 @@ def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -
     Raises
     ------
     InputError
-        If a probability is outside (0, 1).
+        If a probability is outside (0, 1), or stands there twice.
 
     Notes
     -----
@@ -172,6 +179,7 @@ def time_in_stage(result: EventFunnel, *, prob: ArrayLike = (0.25, 0.5, 0.75)) -
     if not len(shares):
         raise InputError("prob", "at least one probability", [])
     require((shares > 0) & (shares < 1), "prob", shares, "in (0, 1)")
+    _require_different(shares)
     k = len(result.stages)
     quantiles, moved, stayed = [], [], []
     for stage in range(k - 1):

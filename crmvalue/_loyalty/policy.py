@@ -58,7 +58,8 @@ class PointsPolicy:
         taken first. What is still missing makes their balance negative, is deducted from the refund
         (``PointsLedger.shortages``), or is forgiven.
     pending_days : int, default 0
-        Days from the earning to the first day on which points can be spent: the time for a return.
+        Days from the earning to the first day on which points can be spent: the time for a return. Points whose last
+        day comes before that day, such as those earned shortly before `expire_on`, can never be spent.
     expire_months : int, optional
         Months from the earning to the last day on which points can be spent, from 1 to 1200. By default, and if
         `expire_on` is not given either, points do not expire by age.
@@ -90,6 +91,10 @@ class PointsPolicy:
             raise InputError("pending_days", "at most 3660", self.pending_days)
         if self.expire_years > 100:
             raise InputError("expire_years", "at most 100", self.expire_years)
+        days = np.arange("2024-01-01", "2028-01-01", dtype="datetime64[D]")  # all days of the year
+        if self.pending_days and (days + self.pending_days > self.last_days(days)).all():
+            rule = "so few that some points can be spent before they expire"
+            raise InputError("pending_days", rule, self.pending_days)
 
     def last_days(self, earned: Any) -> Dates:
         """Give the last day on which points that were earned on these days can be spent, without inactivity."""

@@ -43,6 +43,7 @@ _LOWEST_LOG_RATE, _HIGHEST_LOG_RATE = -30.0, 230.0  # rates beyond these mean no
 _LOWEST_LOG, _HIGHEST_LOG = -37.0, 709.78  # beyond these float64 cannot tell 1 + rate from 0, or ends
 _MOST_CHANGES = 1_000  # of sign
 _MOST_CELLS = 20_000_000  # flows times changes of sign: some 5 s and half a gigabyte
+_ROUNDING = 1e-12  # of the largest flow: less is what binary arithmetic leaves of nothing
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -189,6 +190,8 @@ def irr(cash_flows: ArrayLike) -> np.float64:
     with one change of sign less, which are found in the same way. A value within its rounding error of zero counts as
     zero, so two rates nearer than about 1e-6 of 1 + r may be taken for one rate between them. A rate below about
     -1 + 1e-13 or above about 1e100 is left out if there is another; a refund within days of an order makes such a rate.
+    Where there are several rates, but only one without the flows below 1e-12 of the largest, these flows count as what
+    binary arithmetic leaves of nothing, and that one rate is given.
     Source: Descartes' rule of signs in Laguerre's form, with Rolle's theorem.
 
     Examples
@@ -285,7 +288,8 @@ def payback_periods(
     Returns
     -------
     float or numpy.ndarray
-        Periods until the cost is covered for the first time; 0 for a cost of 0; inf if these flows never cover it.
+        Periods until the cost is covered for the first time; 0 for a cost of 0, or one below 1e-12 of the largest flow,
+        which is what binary arithmetic leaves of nothing; inf if these flows never cover it.
 
     Raises
     ------
@@ -323,7 +327,8 @@ def payback_periods(
     if as_flag("interpolate", interpolate):
         needed = np.where(flow > 0, flow, 1)  # a first covering flow is above 0; elsewhere the number is not used
         periods = last[..., 0] + np.clip((due - paid) / needed, 0, 1)
-    return _hand_back(np.where(due == 0, 0.0, np.where(covered.any(axis=-1), periods, np.inf)))
+    nothing = due <= _ROUNDING * np.abs(flows).max(axis=-1, initial=0.0)
+    return _hand_back(np.where(nothing, 0.0, np.where(covered.any(axis=-1), periods, np.inf)))
 
 
 @np.errstate(under="ignore")
@@ -377,7 +382,8 @@ def _discount_factors(rate: Floats, times: Floats) -> Floats:
 
 def _internal_rate(flows: Floats, times: Floats) -> np.float64:
     kept = flows != 0
-    signs, logs, times = np.sign(flows[kept]), np.log(np.abs(flows[kept])), times[kept]
+    size = np.abs(flows[kept])
+    signs, logs, times = np.sign(flows[kept]), np.log(size), times[kept]
     if not (signs.min(initial=0) < 0 < signs.max(initial=0)):
         hint = "only flows with both a cost and a gain can have a value of zero"
         raise InputError("cash_flows", "of both signs", flows.tolist(), hint=hint)
@@ -388,9 +394,11 @@ def _internal_rate(flows: Floats, times: Floats) -> np.float64:
         rule = f"at most {_MOST_CELLS:,} flows times changes of sign"
         hint = "join them into longer periods"
         raise InputError("cash_flows", rule, f"{len(signs):,} times {n_changes:,}", hint=hint)
-    roots = _zeros(signs, logs, times)
-    inside = [root for root in roots if _LOWEST_LOG_RATE < root < _HIGHEST_LOG_RATE]
-    inside = inside or [root for root in roots if _LOWEST_LOG < root < _HIGHEST_LOG]
+    roots, inside = _rates(signs, logs, times)
+    real = size > _ROUNDING * size.max()
+    if len(inside) > 1 and not real.all():
+        one = _rates(signs[real], logs[real], times[real])[1]
+        inside = one if len(one) == 1 else inside
     if roots and not inside:
         why = "too large for a float" if roots[-1] > 0 else "too close to -1 for a float"
         hint = f"the rate is {why}: the logarithm of 1 + rate is {roots[-1]:.6g}"
@@ -400,6 +408,13 @@ def _internal_rate(flows: Floats, times: Floats) -> np.float64:
         rule = "flows whose value is zero at exactly one rate"
         raise InputError("cash_flows", rule, rates, count=1, hint="compare npv at a rate of your own")
     return np.float64(math.expm1(inside[0]))  # beside rates beyond float64, which mean nothing to a business
+
+
+def _rates(signs: Floats, logs: Floats, times: Floats) -> tuple[list[float], list[float]]:
+    """Give the logarithms of 1 + rate of all rates, and of those that mean something, or that a float can hold."""
+    roots = _zeros(signs, logs, times)
+    inside = [root for root in roots if _LOWEST_LOG_RATE < root < _HIGHEST_LOG_RATE]
+    return roots, inside or [root for root in roots if _LOWEST_LOG < root < _HIGHEST_LOG]
 
 
 def _zeros(signs: Floats, logs: Floats, times: Floats) -> list[float]:

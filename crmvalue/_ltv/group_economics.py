@@ -354,7 +354,8 @@ def group_economics(
     value : array_like
         Value of each customer before acquisition cost [money], shape (n,): the margin so far and the CLV ahead.
     acquisition_cost : float, mapping or array_like
-        Cost of winning each customer [money], >= 0: one number, a mapping from segment to number, or one for each.
+        Cost of winning each customer [money], >= 0: one number, a mapping from segment to number, or one for each. Less
+        than 1e-12 of the largest value is what binary arithmetic leaves of nothing, and counts as 0.
     segment : array_like, optional
         Segment of each customer, for the mapping; often the channel.
     cash_flows : array_like, optional
@@ -431,9 +432,8 @@ def group_economics(
     columns = {f"by {name}": column for name, column in by.items()}
     require_same_index(value=value, segment=segment, cash_flows=cash_flows, **columns)
     known = Rows.of(value=value, segment=segment, cash_flows=cash_flows, **columns)
-    cost = np.broadcast_to(
-        as_per_customer("acquisition_cost", acquisition_cost, n, kind="amount", segments=segments, rows=known), (n,)
-    )
+    given = as_per_customer("acquisition_cost", acquisition_cost, n, kind="amount", segments=segments, rows=known)
+    cost = np.broadcast_to(np.where(np.less(given, _ROUNDING * np.abs(amounts).max()), 0.0, given), (n,))
     flows = None if cash_flows is None else _read_flows(cash_flows, n)
     dimensions = _read_groups(by, n)
 
@@ -636,8 +636,8 @@ def cash_flows_by_age(
     if len(wanted) != len(place):
         raise InputError("customers", "each customer once", f"{len(wanted)} customers in {len(place)} rows")
     ids, code = encode_customers("customer", customer)
-    times, money = as_time_column("date", date), as_log_amounts("amount", amount)
-    days = times.astype("datetime64[D]")
+    times, given = as_time_column("date", date), as_column("amount", amount, largest=np.inf)
+    days, money = times.astype("datetime64[D]"), as_log_amounts("amount", given)
     require_same_length(customer=code, date=days, amount=money)
     require_choice("period", period, get_args(AgePeriod))
     end = as_day("as_of", as_of)
@@ -648,7 +648,7 @@ def cash_flows_by_age(
     share = np.broadcast_to(as_per_customer("margin", margin, n, kind="fraction", segments=segments, rows=rows), (n,))
     row = _find(ids, wanted, place)[code]
     kept = (row >= 0) & (days <= end)
-    copies = treat_copies(duplicates, used=kept, counted=False, date=times, customer=code, amount=money)
+    copies = treat_copies(duplicates, used=kept, counted=False, date=times, customer=code, amount=given)
     if copies.rows is not None:
         kept &= copies.rows
     row, days, money = row[kept], days[kept], money[kept]

@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     as_whole_number,
     require,
     require_choice,
+    require_same_index,
     require_same_length,
 )
 from crmvalue._core.frames import Columns
@@ -465,6 +466,7 @@ def _read_thresholds(thresholds: Mapping[str, ArrayLike], n_bins: int) -> tuple[
     given: object = thresholds
     if not isinstance(given, Mapping) or set(given) != set(_COLUMNS):
         raise InputError("thresholds", f"a mapping with {', '.join(_COLUMNS)}", given)
+    require_same_index(**{f"thresholds[{name!r}]": thresholds[name] for name in _COLUMNS})
     read = tuple(as_column(f"thresholds[{name!r}]", thresholds[name]) for name in _COLUMNS)
     for name, column in zip(_COLUMNS, read, strict=True):
         if len(column) != n_bins - 1:

@@ -25,6 +25,7 @@ from crmvalue._core.checks import (
     as_floats,
     as_fraction,
     as_outcomes,
+    as_positive,
     as_text,
     as_times,
     as_whole_number,
@@ -33,6 +34,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_length,
 )
+from crmvalue._core.per_customer import as_per_customer, as_segments
 from crmvalue.attribution import Paths, paths_from_touches
 from crmvalue.codes import CodePolicy, MessageCodes, codes_for_messages
 from crmvalue.cohorts import retention_triangle
@@ -41,6 +43,7 @@ from crmvalue.ltv import cash_flows_by_age, customer_profits
 from crmvalue.metrics import plan_and_actual
 from crmvalue.products import OrderLines
 from crmvalue.profiles import resolve_profiles
+from crmvalue.purchases import summarise_purchases
 from tests.strategies import dates
 
 UTC_TIME = dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
@@ -92,6 +95,8 @@ NOT_NUMBERS = {
 MASKED = np.ma.array([1, 2], mask=[False, True])
 
 RAGGED = [[[1, 2], [3]], [1.0, [2.0]], [[1, [2, 3]], [3, 4]]]
+
+ABOVE_1 = 1.0000000000000002
 
 
 def cases(table):
@@ -901,11 +906,38 @@ def test_it_is_nothing(make, tiny):
     assert make(tiny) == make(0.0)
 
 
+@pytest.mark.parametrize("duplicates", ["raise", "drop"])
+def test_a_row_of_such_money_is_no_copy_of_one_without_money(duplicates):
+    """Copies are exact, as in an order log: equal in the amount that is given."""
+    ids, days, amounts = [1, 1, 1], ["2024-01-02"] * 3, [4.0, 0.0, 4e-16]
+    log = {"period": "month", "as_of": "2024-03-15", "duplicates": duplicates}
+    assert summarise_purchases(ids, days, amounts, duplicates=duplicates).counts.n_duplicates_dropped == 0
+    assert retention_triangle(ids, days, amounts, **log).n_duplicates == 0
+    assert cash_flows_by_age(ids, days, amounts, customers=[1], margin=1.0, **log).sum() == 4
+    sales = {"conversion_customer": ids, "conversion_time": days, "conversion_value": amounts}
+    times = {"as_of": "2024-02-01", "look_back_days": 30, "duplicates": duplicates}
+    assert paths_from_touches([1], ["mail"], ["2024-01-01"], **sales, **times).n_duplicate_conversions == 0
+
+
 @pytest.mark.parametrize(("name", "number"), [("revenue", -7e-15), ("margin", 1 + 2e-16 * 2), ("margin", -4e-16)])
 def test_the_hint_names_what_binary_arithmetic_leaves(name, number):
     columns = {"revenue": [4.0, 5.0], "margin": [0.5, 0.5]}
     with pytest.raises(InputError, match="binary arithmetic"):
         customer_profits(**columns | {name: [1.0, number]})
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda: as_per_customer("margin", ABOVE_1, 1, kind="fraction"),
+        lambda: as_per_customer("margin", {"a": ABOVE_1}, 1, kind="fraction", segments=as_segments(["a"], 1)),
+        lambda: as_fraction("share", ABOVE_1, closed=True),
+        lambda: as_positive("cost", -4e-16, zero=True),
+    ],
+)
+def test_the_hint_is_that_of_a_single_number_too(check):
+    with pytest.raises(InputError, match="binary arithmetic"):
+        check()
 
 
 @pytest.mark.parametrize(("name", "number"), [("revenue", -0.01), ("margin", 1.01), ("margin", 40.0)])

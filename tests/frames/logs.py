@@ -152,5 +152,10 @@ def compare(engine, table, call="summarise", **options):
     assert_close(columns, {name: np.asarray(column)[order] for name, column in wanted.items()})
     history = expected if call == "summarise" else expected.calibration
     assert (found.as_of, found.time_unit) == (history.as_of, history.time_unit)
-    for name in ("n_rows", "n_purchase_rows", "n_missing", "n_residues", "n_refunds_netted", "n_refunds_dropped"):
-        assert getattr(found.counts, name) == getattr(history.counts, name), name
+    names = ["n_rows", "n_purchase_rows", "n_missing", "n_residues", "n_refunds_netted", "n_refunds_dropped"]
+    names.append("n_duplicates_dropped")
+    counted = [(found.counts, history.counts)]
+    if call == "split":
+        counted.append((found.holdout_counts, expected.holdout_counts))
+    for counts, others in counted:
+        assert [getattr(counts, name) for name in names] == [getattr(others, name) for name in names]

@@ -623,6 +623,8 @@ class TestTimeInStage:
         result = run([(1, "a", 0.0), (1, "b", 1.0)], ["a", "b"])
         with pytest.raises(InputError, match="at least one probability"):
             time_in_stage(result, prob=[])
+        with pytest.raises(InputError, match=r"different probabilities; got 0\.5 at index 2"):
+            time_in_stage(result, prob=[0.5, 0.2, 0.5])
         empty = {"prob": [], "time_in_stage": np.zeros((1, 0)), "time_to_convert": []}
         with pytest.raises(InputError, match="at least one probability"):
             attrs.evolve(time_in_stage(result), **empty)

@@ -247,12 +247,26 @@ class TestPointsLedger:
 
     @pytest.mark.parametrize(
         "wrong",
-        [{"if_spent": "x"}, {"expire_months": 0}, {"expire_on": "02-30"}, {"pending_days": -1}, {"expire_on": "x"}],
+        [
+            {"if_spent": "x"},
+            {"expire_months": 0},
+            {"expire_on": "02-30"},
+            {"pending_days": -1},
+            {"expire_on": "x"},
+            {"pending_days": 32, "expire_months": 1},
+            {"pending_days": 366, "expire_on": "12-31"},
+        ],
     )
     def test_wrong_policies_are_refused(self, wrong):
         with pytest.raises(InputError) as caught:
             PointsPolicy(**{"if_spent": "negative", **wrong})
         assert caught.value.name in wrong
+
+    @pytest.mark.parametrize(
+        "legal", [{"expire_months": 1, "pending_days": 31}, {"inactive_months": 1, "pending_days": 99}]
+    )
+    def test_policies_whose_points_can_be_spent_are_taken(self, legal):
+        assert PointsPolicy(if_spent="negative", **legal).pending_days == legal["pending_days"]
 
     def test_json_gives_the_same_ledger(self):
         rows = [EARN, ("r", "ann", "reverse", "2024-01-11", 40, "e1"), ("t", "ann", "transfer", "2024-01-12", 1)]

@@ -145,6 +145,7 @@ class TestIrr:
             pytest.param([0, -100, 0, 121, 0], 0.1, id="zeros are waiting"),
             pytest.param([110, -100], 100 / 110 - 1, id="a loan"),
             pytest.param([-100, 100], 0, id="nothing earned"),
+            pytest.param([5e-17, -100, 110], 0.1, id="what binary arithmetic leaves of nothing, before the flows"),
             pytest.param([1, -2.2, 1.21], 0.1, id="a double root"),
             pytest.param([-1, 3, -3, 2], 1, id="three changes of sign, one real rate: (v - 1/2)(...)"),
         ],
@@ -385,6 +386,8 @@ class TestPaybackPeriods:
             ([40, 40], 100, {"interpolate": True}, math.inf),
             ([40, 40], 0, {"interpolate": False}, 0),
             ([-40, 40], 0, {"interpolate": True}, 0),
+            ([0, 40], 5e-17, {"interpolate": False}, 0),  # what binary arithmetic leaves of nothing, as stated
+            ([0, 40], 4.1e-11, {"interpolate": False}, 2),
             ([110, 121], 200, {"interpolate": False, "discount_rate": 0.1}, 2),
             ([110, 121], 150, {"interpolate": True, "discount_rate": 0.1}, 1.5),
             ([110, 121], 110, {"interpolate": True, "discount_rate": 0.1, "timing": "start"}, 1),

@@ -339,6 +339,8 @@ class TestGroupEconomics:
         found = group_economics({"g": ["a", "a", "b"]}, [1, 1, 1], acquisition_cost=[25, 25, 31], cash_flows=flows)
         assert found.payback.tolist() == [2, 2, 3]  # 20 + 10 >= 27; 15 + 15 >= 25; 30 + 0 + 30 >= 31
         assert (found.payback_low[:2] <= found.payback[:2]).all()
+        residue = group_economics({"g": ["a", "b"]}, [1, 1], acquisition_cost=[0.1 + 0.2 - 0.3, 1.0])
+        assert np.isnan(residue.ratio).tolist() == [False, True, False]
         free = group_economics({"g": ["a"]}, [1], acquisition_cost=0, cash_flows=[[0.0]])
         assert free.payback.tolist() == [0, 0]
         assert np.isnan(free.ratio).all()

@@ -298,6 +298,10 @@ class TestFitRfm:
             ({"spend": [2, 1]}, "spend"),
             ({"days_since_last": [30, 60]}, "days_since_last"),
             ({"monetary": [1, 2]}, "thresholds"),
+            (
+                {"n_purchases": pd.Series([1, 2], ["a", "b"]), "spend": pd.Series([2, 1], ["b", "a"])},
+                "thresholds['spend']",
+            ),
         ],
     )
     def test_rejects_thresholds(self, changes, name):

@@ -38,7 +38,8 @@ class FrequencyCap:
         Most messages, >= 1.
     days : int, optional
         Length of a rolling window in calendar days, from one local time of day to the same one, >= 1; give either this
-        or `per`.
+        or `per`. A message is sent if fewer than `messages` others are less than so many days before or after it: the
+        same time of day `days` days later is free again.
     per : {"day", "week", "month"}, optional
         Calendar period of the customer, instead of a rolling window; weeks begin on Monday.
     channel : str, optional

@@ -397,6 +397,12 @@ def customer_values(
     that: the logarithm of the expected spend in `purchase_covariates` of the purchase model, or that of the expected
     purchases in `spend_covariates` of :func:`fit_lognormal_spend` or :func:`fit_gb2_spend`.
 
+    A season of spend has one factor for all purchases of the horizon: the mean of its months, weighted by their days.
+    :func:`revenue_plan` weights a month by its purchases, so that its sum over the same days differs where
+    purchases fall off or have a season of their own. With twice the spend in December, the values of a year from
+    January are 1.1 % above the plan in a base that buys less and less. They are 6 % below it if December has twice the
+    purchases, too. Where that matters, take the plan for the sum.
+
     Intervals of the expected value are weighted quantiles over draws of :func:`draw_posterior` from both fits. What a
     customer is expected to bring is not computed anew for each draw of a purchase model. Its logarithm is computed at
     the fit and at two points on each axis of the uncertainty of the parameters, and parabolas lead to the draws. That
