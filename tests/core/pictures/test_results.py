@@ -438,6 +438,7 @@ class TestMany:
         stayed = [f"g{k:02d}" for k in range(25) for _ in range(9)]
         found = migration_matrix([*stayed, "x", "x", "y"], [*stayed, "y", "y", "y"])._parts()
         assert found.title == "The largest move: 2 customers from x to y"
+        assert migration_matrix(["x", "y"], ["y", "x"])._parts().title.endswith("from x to y; 1 more is equal")
         cell = (np.array(found.columns["before"]) == "x") & (np.array(found.columns["now"]) == "y")
         assert found.columns["n_customers"][cell].tolist() == [2]
         gone = migration_matrix([*stayed, "x"], stayed, customer_before=range(226), customer_now=range(225))._parts()
