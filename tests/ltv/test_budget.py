@@ -168,8 +168,8 @@ class TestSplitBudget:
         assert (split.next_ratio[0], split.unspent) == (10, 500)
         assert split.conclusion.endswith("500.00 of the budget is left: no channel can take more.")
         none = attrs.evolve(split, spend=[0.0], most=[0.0], unspent=1_000.0)
-        assert none.conclusion == "The best spend of each channel at the ratio of 3 is less than a cent. Spend nothing."
-        assert none._parts().title == "The best spend of each channel at the ratio of 3 is less than a cent: spend nothing"
+        said = "The best spend of each channel at the ratio of 3 is less than a cent"
+        assert (none.conclusion, none._parts().title) == (f"{said}. Spend nothing.", f"{said}: spend nothing")
 
     def test_a_limit_is_told_beside_the_ratio(self):
         """One channel takes no more than 10 at a ratio of 15; the other goes down to a ratio of 3."""
