@@ -70,8 +70,8 @@ class NextProducts(Table, Pictured):
     reason : ndarray of str
         "bought before", "bought after" for a product that follows `because_of`, or "popular".
     because_of : ndarray
-        The product bought before that speaks most for this one, the first by identifier of those that speak equally
-        much, such as products always bought together; the product itself if nothing else does.
+        The product bought before that speaks most for this one; the product itself if nothing else does. Of products
+        that speak equally much, the one bought last, and of those of one day the first by identifier.
     horizon_days : int
         Horizon [days].
     as_of : datetime64[D]
