@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.labels import also_equal
 from crmvalue._core.pictures.parts import Axis, Layer, Parts
 from crmvalue._core.pictures.pictured import Picture, picture_of
 from crmvalue._core.values import (
@@ -266,8 +265,7 @@ def _due_parts(groups: GroupSummary) -> Parts:
     months, counts = list(groups.due), list(groups.due.values())
     largest, most = months[int(np.argmax(counts))], max(counts)
     return Parts(
-        title=f"The step of {largest} months has the most customers due: {most:,} of {sum(counts):,}"
-        + also_equal(counts.count(most)),
+        title=f"The step of {largest} months has the most customers due: {most:,} of {sum(counts):,}",
         x=Axis(title="Months without a purchase", form="name"),
         y=Axis(title="Customers due", form="count", low=0, high=1.12 * max(counts)),
         columns={
