@@ -240,9 +240,9 @@ class MergeStep:
 class Profiles(Columns):
     """Records and the profile of each; make it with :func:`resolve_profiles`.
 
-    A profile is a customer. Its number is the place of its oldest record, so it stays when younger records join. Old are
-    the records that were here before others were added; of those that came together, the first by identifier counts as
-    the oldest, texts in alphabetical order: "shop-10" before "shop-9", and "app-3" before both.
+    A profile is a customer. Its number is the place of its oldest record, so it stays when younger records join. Old
+    are the records that were here before others were added; of those that came together, the first by identifier counts
+    as the oldest, texts in alphabetical order: "shop-10" before "shop-9", and "app-3" before both.
     When profiles merge, the number of the oldest stays. When a profile splits, the part with its oldest record keeps
     the number, and another part gets the place of its own oldest record: the number it had before a merge.
 
