@@ -220,10 +220,12 @@ def comparison_parts(
     if not np.isfinite(figure).any():
         why = "no cohort has lost half of its customers yet" if np.isinf(value).any() else "none is known yet"
         return nothing(f"{title}; {why}")
+    rest = of_all(len(kept), len(names), "cohorts")
+    rest += "; no point: fewer than half have left" if np.isinf(value[kept]).any() else ""
     form: Form = "share" if measure.startswith("retention") else "number"
     return Parts(
         title=title,
-        x=Axis(title=f"{measure[:1].upper()}{measure[1:]}{of_all(len(kept), len(names), 'cohorts')}", form=form, low=0),
+        x=Axis(title=f"{measure[:1].upper()}{measure[1:]}{rest}", form=form, low=0),
         y=Axis(title="", form="name"),
         columns={"cohort": np.array(names)[kept], "value": figure, "low": low, "high": high},
         layers=[
