@@ -161,6 +161,7 @@ class BudgetSplit(Columns, Pictured):
         return from_json(cls, text)
 
 
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
 def _loses(split: BudgetSplit) -> npt.NDArray[np.bool_]:
     """Tell which channels stop because more brings less than it costs: the return falls to 1 within the next cent.
 

@@ -427,14 +427,6 @@ class TestMany:
         assert found.title == "100 % of the customers come back on day 0, 0 % on day 44"
         assert "44" in found.columns["days"].tolist()
 
-    def test_a_title_names_customers_of_another_age(self):
-        """Of four, three came back on day 1 or later; of the two old enough, two on day 9 or later."""
-        customer, day = [1, 2, 3, 4, 1, 2, 3], [0, 0, 15, 15, 12, 12, 16]
-        log = customer, MONDAY + np.array(day)
-        found = cohorts.n_day_retention(*log, [1, 9], kind="unbounded", as_of=MONDAY + 20)._parts()
-        said = "75 % of the customers come back on day 1 or later, 100 % of those old enough on day 9 or later"
-        assert found.title == said
-
     def test_cohorts_of_which_half_has_not_left_are_compared(self):
         life = [*range(1, 21), *[30] * 60]
         found = cohorts.compare_survival(life, np.array(life) < 30, ["b"] * 25 + ["b"] * 20 + ["a"] * 35)
