@@ -79,8 +79,11 @@ def days_parts(
         return nothing("No customer is old enough yet")
     names = [_days(first, last) for first, last in zip(*span, strict=True)]
     ends = dict.fromkeys((int(known[0]), int(known[-1])))
-    first, *others = (f"{shown(rate[k], 'share')}{{}} on {names[k]}" for k in ends)
-    title = ", ".join([first.format(" of the customers come back"), *(other.format("") for other in others)])
+    first, last = ends if len(ends) == 2 else (*ends, *ends)
+    title = f"{shown(rate[first], 'share')} of the customers come back on {names[first]}"
+    if last != first:  # those of another age are others
+        of = "" if eligible[last] == eligible[first] else " of those old enough"
+        title += f", {shown(rate[last], 'share')}{of} on {names[last]}"
     naive = np.full(len(rate), np.nan)
     np.divide(retained, eligible + young, out=naive, where=(eligible > 0) & (young > 0))
     kept, is_open = np.unique([*evenly(len(rate), _MOST_DAYS), *ends]), math.isinf(span[1].max())
@@ -210,17 +213,20 @@ def comparison_parts(
     is_named = np.isin(order, [names.index(name) for name in clearest or ()])
     kept = order[np.sort(np.lexsort((~np.isfinite(value[order]), ~is_named))[:_MOST_COHORTS])]
     figure, low, high = (np.where(np.isfinite(column), column, np.nan)[kept] for column in (value, *ends))
-    if not np.isfinite(figure).any():
-        return nothing(f"In no cohort the {measure} is known yet")
     title = f"No difference in the {measure} is shown"
     if clearest:
         title = f"{cut(clearest[0])} is ahead of {cut(clearest[1])} in the {measure}"
     elif differs:
         title = f"The cohorts differ in the {measure}, but no single pair does"
+    if not np.isfinite(figure).any():
+        why = "no cohort has lost half of its customers yet" if np.isinf(value).any() else "none is known yet"
+        return nothing(f"{title}; {why}")
+    rest = of_all(len(kept), len(names), "cohorts")
+    rest += "; no point: fewer than half have left" if np.isinf(value[kept]).any() else ""
     form: Form = "share" if measure.startswith("retention") else "number"
     return Parts(
         title=title,
-        x=Axis(title=f"{measure[:1].upper()}{measure[1:]}{of_all(len(kept), len(names), 'cohorts')}", form=form, low=0),
+        x=Axis(title=f"{measure[:1].upper()}{measure[1:]}{rest}", form=form, low=0),
         y=Axis(title="", form="name"),
         columns={"cohort": np.array(names)[kept], "value": figure, "low": low, "high": high},
         layers=[

@@ -28,7 +28,7 @@ from crmvalue._core.comparisons import holm, log_rank, p_text
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import as_given, counted, decimal
+from crmvalue._core.labels import also_equal, as_given, counted, decimal
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -314,9 +314,11 @@ class CohortComparison(Columns, Pictured):
         if k == 2:
             return f"{what}: {said} ({p}).{self._older(clearest[0])}"
         n = int(self.differs.sum())
+        p_of_pairs = self.pair_p_value[self.differs]
+        equal = also_equal(int((p_of_pairs == p_of_pairs.min()).sum()))
         return (
             f"{what}: {n} of {counted(len(self.first), 'pair')} of cohorts {'differs' if n == 1 else 'differ'} {level} "
-            f"after correction; most clearly, {said} ({p_text(self.pair_p_value[self.differs].min(), alpha)})."
+            f"after correction; most clearly, {said} ({p_text(p_of_pairs.min(), alpha)}{equal})."
             f"{self._older(clearest[0])}"
         )
 

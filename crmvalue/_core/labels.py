@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "HINT_OF_CATEGORIES",
+    "also_equal",
     "as_given",
     "by_name",
     "columns_of",
@@ -129,6 +130,11 @@ def has_columns(value: object) -> bool:
 def counted(n: int, one: str, many: str | None = None) -> str:
     """Write a number with its thing, such as "1 row" and "2,000 rows"; `many` is `one` with an s unless given."""
     return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def also_equal(n: int) -> str:
+    """Say how many of `n` equal things a sentence does not name, if it names one: "; 2 more are equal"."""
+    return f"; {counted(n - 1, 'more is equal', 'more are equal')}" if n > 1 else ""
 
 
 def name_text(name: str, item: object) -> str:

@@ -11,7 +11,7 @@ from crmvalue._core.checks import as_counts, as_fraction, as_ordered_items, as_t
 from crmvalue._core.comparisons import p_text, rates_p
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import by_name, columns_of, counted, has_columns, in_percent, labelled, percent
+from crmvalue._core.labels import also_equal, by_name, columns_of, counted, has_columns, in_percent, labelled, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
@@ -358,7 +358,9 @@ class FunnelConversion(Columns, Pictured):
         if row[0] == row[-1]:
             return "No prospect was lost at any step."
         step = f"{self.stages[k]} to {self.stages[k + 1]}"
-        said = f"The weakest step is {step}: {row[k + 1]:,} of {row[k]:,} ({percent(row[k + 1] / row[k])})"
+        rate = row[1:] / np.maximum(row[:-1], 1)
+        equal = also_equal(int((rate[row[:-1] > 0] == rate[k]).sum()))
+        said = f"The weakest step is {step}: {row[k + 1]:,} of {row[k]:,} ({percent(rate[k])}{equal})"
         if np.isnan(p).all():
             return f"{said}; there is no other step to compare it with."
         alpha = 1 - self.level

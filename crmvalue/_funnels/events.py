@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.copies import find_copies
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
-from crmvalue._core.labels import counted, percent
+from crmvalue._core.labels import also_equal, counted, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -354,7 +354,8 @@ class EventFunnel(Columns, Pictured):
         k = int(np.nanargmin(step))
         return (
             f"Of the {counted(n, 'attempt')} whose window is over, {percent(reached[-1] / n)} "
-            f"converted; the weakest step is {self.stages[k]} to {self.stages[k + 1]} ({percent(step[k])})."
+            f"converted; the weakest step is {self.stages[k]} to {self.stages[k + 1]} ({percent(step[k])}"
+            f"{also_equal(int((step == step[k]).sum()))})."
         )
 
     def _reached(self, which: Any) -> Integers:

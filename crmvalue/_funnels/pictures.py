@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import also_equal, counted
 from crmvalue._core.pictures.parts import (
     LONGEST_LABEL,
     Axis,
@@ -52,6 +52,7 @@ def stages_parts(stages: tuple[str, ...], counts: Integers, interval: Interval, 
         others[weakest + 1], worst[weakest + 1] = np.nan, counts[weakest + 1]
         rest, start, end = shown(rate[weakest], "share"), cut(stages[weakest]), cut(stages[weakest + 1])
         title = f"The weakest step: {rest} go on from {start} to {end}"
+        title += also_equal(int((rate == rate[weakest]).sum()))
     ends = np.fmax(counts, high)
     weakest_bar = [Layer(mark="bar", x="weakest", y="stage", label="weakest step", style="action")]
     if counts[-1] == counts[0]:
@@ -146,6 +147,7 @@ def events_parts(
         weakest = int(np.nanargmin(share))
         rest, start, end = shown(share[weakest], "share"), cut(stages[weakest]), cut(stages[weakest + 1])
         title = f"The weakest step: {rest} go on from {start} to {end}"
+        title += also_equal(int((share == share[weakest]).sum()))
     said = [f"{count:,}" for count in converted + lost + still_open]
     if has_window:
         for k in np.nonzero(known)[0]:
@@ -251,6 +253,7 @@ def times_parts(steps: tuple[str, ...], prob: Floats, days: Floats, counts: tupl
     title = f"The longest step, {cut(steps[slowest])}: {part} went on within {shown_things(usual[slowest], 'day')}"
     if not np.isfinite(usual[slowest]):
         title = f"Fewer than {part} were seen to go on from {cut(steps[slowest], 2 * LONGEST_LABEL)}"
+    title += also_equal(int((length == length[slowest]).sum()))
     kept = np.arange(len(steps))
     if len(steps) > _MOST_STEPS:
         kept = np.sort(np.append(np.argsort(-length, kind="stable")[: _MOST_STEPS - 1], len(steps) - 1))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import also_equal, counted
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, evenly, nothing, of_all, shown
 from crmvalue.errors import InputError
 
@@ -39,6 +39,7 @@ def plan_parts(run: Dates, decision: npt.NDArray[np.str_], words: Iterable[str])
         reason = words[int(np.argmax(n_by_word))]
         are = "is" if n_sent == 1 else "are"
         title = f"{n_sent:,} of {counted(n, 'message')} {are} sent; the main reason against: {_plain(reason)}"
+        title += also_equal(n_by_word.count(max(n_by_word)))
     held = decision == reason
     heights = [np.bincount(day[kind], minlength=len(days)).astype(np.float64) for kind in (sent, held, ~(sent | held))]
     ends = np.cumsum([np.zeros(len(days)), *heights], axis=0)

@@ -72,8 +72,9 @@ class PointsLedger(Columns):
     """All events of a loyalty programme in points, and the balances that follow from them.
 
     Events are never changed: :meth:`add` gives a longer ledger. They are booked in the order of their time, and events
-    of one moment in the order of their rows. So the same events give the same balances, in whatever parts they came.
-    Spending takes the points that expire first.
+    of one moment, such as a day without a time, in the order of their rows: a spending before the earning of its day
+    needs other points. Otherwise the same events give the same balances, in whatever parts they came. Spending takes
+    the points that expire first, and of those of one last day the points that could be spent first.
 
     Parameters
     ----------

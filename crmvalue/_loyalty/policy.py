@@ -65,6 +65,7 @@ class PointsPolicy:
         `expire_on` is not given either, points do not expire by age.
     inactive_months : int, optional
         Months without earning or spending after which all points expire, from 1 to 1200. The last day is included.
+        Adjustments and transfers, of both members, count as such; returns and points taken away do not.
     expire_on : str, optional
         Day of the year on which points expire, such as "12-31": the last day on which they can be spent. A point
         expires on this day of the year of the earning plus `expire_years`. 29 February is 28 February in common years.

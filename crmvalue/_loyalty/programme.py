@@ -272,17 +272,22 @@ class LoyaltyProgramme:
         """Follow each member through the levels: "customer", "tier" and "time" of each change, in the order of time.
 
         The columns are what :func:`crmvalue.journeys.level_changes` takes. The first record of a member has the lowest
-        level and stands one second before the day of joining. Arguments are those of :meth:`member_levels`, with the
-        moment in place of the day.
+        level and stands one second before the day of joining. Rows of one member and second, such as a day without a
+        time, count together: only the level after all of them is recorded. Arguments are those of
+        :meth:`member_levels`, with the moment in place of the day.
         """
         people, log, end = self._log("time", member, time, amount, as_of, joined)
         walk = self._walk(log, end, each_row=True)
         number, _, _, begin, moments = log
+        second = moments.astype("datetime64[s]")
         up = np.nonzero(walk.after > walk.before)[0]
+        up = up[np.lexsort((second[up], number[up]))]
+        goes_on = (np.diff(number[up]) == 0) & (np.diff(second[up]) == np.timedelta64(0, "s"))
+        up = np.delete(up, np.nonzero(goes_on)[0])
         falls, day, level = walk.falls
         starts = begin.astype("datetime64[s]") - np.timedelta64(1, "s")
         who = np.concatenate([np.arange(len(people)), falls, number[up]])
-        when = np.concatenate([starts, day.astype("datetime64[s]"), moments[up].astype("datetime64[s]")])
+        when = np.concatenate([starts, day.astype("datetime64[s]"), second[up]])
         which = np.concatenate([np.zeros(len(people), dtype=np.int64), level, walk.after[up]])
         order = np.lexsort((np.arange(len(who)), when))
         names = np.array([level.name for level in self.levels])

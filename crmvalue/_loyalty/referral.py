@@ -226,7 +226,8 @@ def attribute_referrals(
     A customer brings one reward at most, to the one who referred them directly: chains pay nothing to those further
     up. Guards are looked at in this order. Self-referral: the referrer is the customer, or shares a key with them. A
     referrer who became a customer at the same time or later is refused, which leaves no cycles. A customer who shares a
-    key with an earlier customer is not new. Then the condition, then the cap.
+    key with an earlier customer is not new. Then the condition, then the cap. Of customers of one moment, such as a day
+    without a time, the earlier row counts as earlier for keys and cap: of two who share a key only the first is new.
 
     Examples
     --------
@@ -262,12 +263,15 @@ def attribute_referrals(
     up = np.maximum(by, 0)
     shares_key = by == np.arange(n)
     known_before = np.zeros(n, dtype=bool)
+    order = np.lexsort((np.arange(n), moment))
+    rank = np.empty(n, dtype=np.int64)
+    rank[order] = np.arange(n)
     for column in same.values():
         shares_key |= (by >= 0) & (column >= 0) & (column == column[up])
-        first = np.full(int(column.max(initial=-1)) + 1, np.datetime64("9999-12-31", "us"))
+        first = np.full(int(column.max(initial=-1)) + 1, n)
         has = column >= 0
-        np.minimum.at(first, column[has], moment[has])
-        known_before[has] |= moment[has] > first[column[has]]
+        np.minimum.at(first, column[has], rank[has])
+        known_before[has] |= rank[has] > first[column[has]]
     outcome = np.full(n, REWARDED)
     reasons = (
         (CONDITION, (money < least) | (money == 0)),
@@ -279,7 +283,6 @@ def attribute_referrals(
     )
     for number, holds in reasons:  # the first guard is written last
         outcome[holds] = number
-    order = np.lexsort((np.arange(n), moment))
     if cap is not None:
         good = order[outcome[order] == REWARDED]
         good = good[np.argsort(by[good], kind="stable")]

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from crmvalue._core.checks import as_fraction, as_positive, require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import as_given, figure, percent
+from crmvalue._core.labels import as_given, counted, figure, listed, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     date_table,
@@ -156,14 +156,18 @@ class ProgrammeSimulation(Columns, Pictured):
 
     @property
     def conclusion(self) -> str:
-        """What the programme would have cost, in one sentence, in minor units of money."""
+        """What the programme would have cost, in minor units of money, and which rules gave no points."""
         part = "less than 0.1%" if self.spend and 0 < self.cost_share < 0.0005 else percent(self.cost_share)
         share = f"{part} of the money of all orders" if self.spend else "in a log with no money"
         return (
             f"The points would have cost {figure(self.cost)} minor units (such as cents), {share}, and "
             f"{figure(self.cost_if_all_redeemed)} if each point were redeemed; orders that a programme brings or "
-            f"changes are not in it."
+            f"changes are not in it.{self._without_points()}"
         )
+
+    def _without_points(self) -> str:
+        idle = [name for name, points in zip(self.rules, self.points_by_rule.tolist(), strict=True) if not points]
+        return f" Without points: {counted(len(idle), 'rule')} ({listed(idle)})." if idle else ""
 
     def to_json(self) -> str:
         """Write the simulation as JSON text."""

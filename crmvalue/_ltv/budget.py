@@ -132,7 +132,7 @@ class BudgetSplit(Columns, Pictured):
         """Say why no more is spent: for the ratio, for what channels can take, or for what more would bring."""
         full = self.spend > self.most - _CENT / 2
         tiny = (self.spend == 0) & np.isinf(self.next_ratio)  # the best spend is less than a cent
-        loses = ~full & (self.next_ratio <= _just_above(self))
+        loses = ~full & _loses(self)
         rest = ", or a first cent would bring too little" if tiny.any() else ""
         if (full | tiny).all():
             return f"channels can take no more{rest}" if rest else "no channel can take more"
@@ -161,15 +161,28 @@ class BudgetSplit(Columns, Pictured):
         return from_json(cls, text)
 
 
-def _just_above(split: BudgetSplit) -> Floats:
-    """Give the return of the next unit of each channel that is 1, as far as a spend in whole cents tells."""
-    return _JUST_ABOVE + np.divide(_CENT, split.spend, out=np.zeros(len(split.spend)), where=split.spend > 0)
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
+def _loses(split: BudgetSplit) -> npt.NDArray[np.bool_]:
+    """Tell which channels stop because more brings less than it costs: the return falls to 1 within the next cent.
+
+    Not those whose next cent would still bring more, and break the ratio.
+    """
+    spent = split.spend > 0
+    now = np.where(spent, split.spend, 1.0)
+    value = np.where(spent, split.ratio, 0.0) * now
+    bend = np.divide(split.next_ratio, split.ratio, out=np.ones(len(now)), where=spent & (split.ratio > 0))
+    growth = 1.0 + _CENT / now
+    after = split.next_ratio * growth ** (bend - 1.0)
+    gain = value * (growth**bend - 1.0)
+    keeps = split.value + gain > _JUST_ABOVE * split.target_ratio * (math.fsum(split.spend.tolist()) + _CENT)
+    return np.where(spent, (after <= _JUST_ABOVE) & ((gain < _CENT) | keeps), split.next_ratio <= _JUST_ABOVE)
 
 
 def _why_nothing(split: BudgetSplit) -> str:
     """Say why nothing is spent."""
-    reach = (split.next_ratio >= split.target_ratio).any()
-    return f"No channel {'can take a cent at' if reach else 'reaches'} the ratio of {as_given(split.target_ratio)}"
+    if (split.next_ratio >= split.target_ratio).any():
+        return f"The best spend of each channel at the ratio of {as_given(split.target_ratio)} is less than a cent"
+    return f"No channel reaches the ratio of {as_given(split.target_ratio)}"
 
 
 def _advice_for_nothing(split: BudgetSplit) -> str:
@@ -286,7 +299,8 @@ def split_budget(
     Returns
     -------
     BudgetSplit
-        Spend of each channel in whole cents, and what remains.
+        Spend of each channel in whole cents, and what remains. Where the next cent breaks the ratio, cents are rounded
+        down.
 
     Raises
     ------
@@ -330,9 +344,11 @@ def split_budget(
     channels = _Channels(now, won, worth, bend, limit)
     if keep == "each":
         good = channels.spend_where(math.log(just_below(target)), 0.0)
-        channels = _Channels(now, won, worth, bend, np.minimum(limit, good))
+        channels = _Channels(now, won, worth, bend, np.minimum(limit, _whole_cents(good)))
     best = _best(channels, whole, target if keep == "total" else None)
     cents = in_cents(best, min(math.fsum(best.tolist()), whole))
+    if keep == "total" and _total(worth * channels.new(cents)) < just_below(target * _total(cents)):
+        cents = np.minimum(cents, _whole_cents(best))  # the last units bring less than the ratio
     customers = channels.new(cents)
     spent = cents > 0
     blank = np.full(len(names), np.nan)

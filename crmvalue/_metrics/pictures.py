@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.comparisons import leaders
+from crmvalue._core.labels import also_equal
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, as_cells, cut, nothing, of_all, shown, stretch
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def level_parts(groups: Sequence[str], n_within: Integers, n_missed: Integers, e
     worst = int(kept[0])
     if len(used) > 1 and float(share.min()) < whole:
         title += f", {shown(float(share.min()), 'share')} in group {cut(groups[worst])}"
+        title += also_equal(int((share == share.min()).sum()))
     names, rest = apart(groups[k] for k in kept), of_all(len(kept), len(used), "groups, the worst")
     said = [f"{n_within[k]:,} of {n[k]:,}" for k in kept]
     low, high = (end[kept] for end in ends)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.labels import counted
+from crmvalue._core.comparisons import leaders
+from crmvalue._core.labels import also_equal, counted
 from crmvalue._core.pictures.parts import Axis, Form, Layer, Parts, apart, cut, nothing, shown, shown_things, stretch
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def offers_parts(
     title = f"Offers of {cut(str(names[best]))} may bring most"
     if total.min() >= 0 and total[best] > 0:
         title += f", {shown(total[best] / total.sum(), 'share')} of the expected {unit}"
+    title += also_equal(len(leaders(total)))
     if len(names) == 1:
         amount = f"{shown(total[best], 'money')} of margin" if has_margin else shown_things(total[best], "purchase")
         title = f"Offers of {cut(str(names[best]))} may bring {amount}"

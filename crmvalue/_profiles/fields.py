@@ -319,6 +319,8 @@ def choose_values(
         float; None for a missing one, which is never chosen.
     choose : {"most_recent", "most_frequent", "most_trusted", "longest", "first"}
         The rule. "first" is the oldest record. Among equals, the oldest record decides, then the order of the texts.
+        Of records that came in one call, the first by identifier counts as the oldest (:class:`Profiles`), whenever it
+        was made.
     time : array_like, optional
         When each value was true, for "most_recent".
     source : array_like, optional

@@ -44,7 +44,7 @@ class NameCheck(Columns):
     spelling : tuple of str
         The name as the directory spells it; empty if it is not there.
     suggestions : tuple of str
-        Similar names of the directory, the most similar first, joined by ", ".
+        Similar names of the directory, the most similar first, equal ones in alphabetical order, joined by ", ".
 
     Examples
     --------

@@ -240,14 +240,16 @@ class MergeStep:
 class Profiles(Columns):
     """Records and the profile of each; make it with :func:`resolve_profiles`.
 
-    A profile is a customer. Its number is the place of its oldest record, so it stays when younger records join.
+    A profile is a customer. Its number is the place of its oldest record, so it stays when younger records join. Old
+    are the records that were here before others were added; of those that came together, the first by identifier counts
+    as the oldest, texts in alphabetical order: "shop-10" before "shop-9", and "app-3" before both.
     When profiles merge, the number of the oldest stays. When a profile splits, the part with its oldest record keeps
     the number, and another part gets the place of its own oldest record: the number it had before a merge.
 
     Parameters
     ----------
     record : ndarray
-        Identifiers of the records, the oldest first.
+        Identifiers of the records, the oldest first: in ascending order, and then those that were added later.
     keys : mapping of str to ndarray of str
         Keys in one form, one column a key; an empty text for none.
     rules : tuple of MatchRule
@@ -638,8 +640,8 @@ def resolve_profiles(
     phonenumbers, and those that cannot exist count as missing.
 
     Rules work one after the other. Where one of them would melt more than `most_records` together, none of its shared
-    keys counts there. Where it would join a pair that stays apart, its shared keys count one by one, those of most
-    records first, as long as the pair stays apart.
+    keys counts there. Where it would join a pair that stays apart, its shared keys count one by one, as long as the
+    pair stays apart: those of most records first, and of as many records those of the first value in ascending order.
 
     Examples
     --------

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import also_equal, counted
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, shown, stretch
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ def migration_parts(states: tuple[str, ...], counts: Integers, n_new: Integers, 
     if moved[start, end]:
         who = counted(int(moved[start, end]), "customer")
         title = f"The largest move: {who} from {cut(states[start])} to {cut([*states, 'gone'][end])}"
+        title += also_equal(int((moved == moved[start, end]).sum()))
     is_cut = len(states) > _MOST_STATES
     if is_cut:
         states, counts, n_new, n_gone = _largest(states, counts, n_new, n_gone, [start, end])

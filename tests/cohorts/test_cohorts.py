@@ -764,6 +764,13 @@ class TestCompareSurvival:
         assert "d keeps its customers better than" in found.conclusion
         assert f"{found.differs.sum()} of 6 pairs" in found.conclusion
 
+    def test_pairs_that_the_correction_makes_equal_are_counted(self):
+        """Holm's method lifts the p-value of the second pair to that of the first one."""
+        life = [*range(1, 9), *range(11, 19), *range(11, 19)]
+        found = compare_survival(life, [True] * 24, np.repeat(["a", "b", "c"], 8))
+        assert "2 of 3 pairs of cohorts differ" in found.conclusion
+        assert found.conclusion.endswith("b keeps its customers better than a (p 0.00047; 1 more is equal).")
+
     def test_alike_cohorts_seldom_differ(self):
         """Of 300 sets of five cohorts that are alike, at most 5 % and three standard errors show a difference."""
         rng = np.random.default_rng(9)

@@ -14,7 +14,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.funnels import EventFunnel, Funnel, FunnelConversion, StageTimes, funnel_from_events, time_in_stage
+from crmvalue.funnels import (
+    EventFunnel,
+    Funnel,
+    FunnelConversion,
+    StageTimes,
+    funnel_conversion,
+    funnel_from_events,
+    time_in_stage,
+)
 from tests.funnels.references import attempts_of, funnel_counts
 
 EPOCH = np.datetime64("2024-01-01", "us")
@@ -261,6 +269,15 @@ class TestFunnelFromEvents:
         assert "the weakest step is b to c (50.0%)" in result.conclusion
         young = run(log, ["a", "b", "c"], window=2, as_of=1.5)
         assert young.conclusion.endswith("No window is over yet, so the final conversion is not known.")
+
+    def test_equal_steps_are_equally_weak(self):
+        log = [(c, word, 0.1 * k) for k, word in enumerate("abcd") for c in range(8 >> k)]
+        result = run(log, list("abcd"), window=2, as_of=10)
+        assert result.conclusion.endswith("the weakest step is a to b (50.0%; 2 more are equal).")
+        assert result._parts().title == "The weakest step: 50 % go on from a to b; 2 more are equal"
+        table = funnel_conversion([8, 4, 2, 2])
+        assert "stage 1 to stage 2: 4 of 8 (50.0%; 1 more is equal)" in table.conclusion
+        assert table._parts().title == "The weakest step: 50 % go on from stage 1 to stage 2; 1 more is equal"
 
     def test_no_step_is_the_weakest_where_nobody_was_lost(self):
         log = [(c, word, 0.1 * k) for c in range(1200) for k, word in enumerate("ab")]

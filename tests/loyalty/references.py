@@ -211,12 +211,14 @@ def _one_person(one, other):
 def _outcome(person, by_name, minimum, cap, rewards):
     referrer = by_name.get(person["by"])
     earlier = [other for other in by_name.values() if other["day"] < person["day"]]
+    of_the_day = [other for other in by_name.values() if other["day"] == person["day"]]
+    before = [*earlier, *of_the_day[: of_the_day.index(person)]]  # also the earlier rows of the same day
     questions = {
         "no referrer": lambda: person["by"] is None,
         "unknown referrer": lambda: referrer is None,
         "self-referral": lambda: _one_person(person, referrer),
         "referrer came later": lambda: referrer not in earlier,
-        "not a new customer": lambda: any(_one_person(person, other) for other in earlier),
+        "not a new customer": lambda: any(_one_person(person, other) for other in before),
         "condition not met": lambda: person["paid"] == 0 or person["paid"] < minimum,
         "cap of the referrer": lambda: cap is not None and rewards.count(person["by"]) >= cap,
         "rewarded": lambda: True,

@@ -371,6 +371,7 @@ class TestSimulateProgramme:
         assert np.isnan(found.share_of_top())
         assert found.share_rewarded == 0
         assert "no money" in found.conclusion
+        assert found.conclusion.endswith(" Without points: 1 rule (r).")
 
 
 def base(rng, n=2000, gain=0.0):

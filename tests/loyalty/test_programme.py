@@ -165,6 +165,11 @@ class TestMemberLevels:
         with pytest.raises(InputError, match="`time` must be as long as `member`"):
             programme().level_history(["ann", "bob"], ["2024-05-01"], [30, 3])
 
+    @pytest.mark.parametrize("amount", [[12, 20], [20, 12]])
+    def test_rows_of_one_moment_count_together(self, amount):
+        history = programme().level_history(["ann", "ann"], ["2024-05-01"] * 2, amount)
+        assert history["tier"].tolist() == ["base", "gold"]  # not first silver, by the order of rows
+
     def test_changes_become_events_of_journeys(self):
         made = programme(soft_landing=True)
         history = made.level_history(["ann", "bob"], ["2024-05-01", "2024-06-01"], [30, 3], as_of="2027-01-01")

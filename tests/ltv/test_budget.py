@@ -168,8 +168,8 @@ class TestSplitBudget:
         assert (split.next_ratio[0], split.unspent) == (10, 500)
         assert split.conclusion.endswith("500.00 of the budget is left: no channel can take more.")
         none = attrs.evolve(split, spend=[0.0], most=[0.0], unspent=1_000.0)
-        assert none.conclusion == "No channel can take a cent at the ratio of 3. Spend nothing."
-        assert none._parts().title == "No channel can take a cent at the ratio of 3: spend nothing"
+        said = "The best spend of each channel at the ratio of 3 is less than a cent"
+        assert (none.conclusion, none._parts().title) == (f"{said}. Spend nothing.", f"{said}: spend nothing")
 
     def test_a_limit_is_told_beside_the_ratio(self):
         """One channel takes no more than 10 at a ratio of 15; the other goes down to a ratio of 3."""
@@ -208,6 +208,14 @@ class TestSplitBudget:
         assert split.conclusion.endswith(
             "LTV:CAC is then 3.00. 6,000.00 of the budget is left: no channel can take more."
         )
+
+    @pytest.mark.parametrize("keep", ["total", "each"])
+    def test_whole_cents_keep_the_ratio(self, keep):
+        """188.98 x (5 x 11.75 / 188.98 / 3)^(1 / 0.3) to the cent is 0.10, at a ratio of 2.989."""
+        split = split_budget(1_000, spend=[188.98], n_new=5, value=11.75, elasticity=0.7, target_ratio=3, keep=keep)
+        assert split.spend[0] == 0.09
+        assert split.total_ratio == pytest.approx(58.75 * (0.09 / 188.98) ** 0.7 / 0.09)
+        assert split.conclusion.endswith("is left: no channel can spend more at the ratio of 3.")
 
     def test_a_spend_of_cents_is_no_limit(self):
         """At 0.20 the next unit brings 1.01, and the next cent less than it costs."""

@@ -280,7 +280,8 @@ def naive_offers(lines, cut, length, n, *, new_only):
     past = [line for line in lines if line[1] <= cut]
     products = sorted({product for _, _, product in lines})
     recent = {(c, p) for c, d, p in past if d > cut - length}
-    popular = sorted(products, key=lambda p: (-sum(q == p for _, q in recent), p))
+    ever = {(c, p) for c, _, p in past}
+    popular = sorted(products, key=lambda p: (-sum(q == p for _, q in recent), -sum(q == p for _, q in ever), p))
     days = defaultdict(lambda: defaultdict(set))
     for customer, day, product in past:
         days[customer][product].add(day)

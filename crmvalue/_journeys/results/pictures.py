@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.comparisons import leaders
+from crmvalue._core.labels import also_equal
 from crmvalue._core.pictures.effects import effect_parts
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, of_all, shown
 
@@ -53,7 +55,7 @@ def results_parts(
     if not is_compared:
         title = "No order follows a message"
         if value[0] > 0:
-            most = shown(value[0], "money")
+            most = shown(value[0], "money") + also_equal(len(leaders(value)))
             title = f"{cut(names[0])} is followed by most revenue: {most}; only a control group shows what it added"
         return _revenue(title, columns, layers, len(label))
     columns |= {"credited": credited[0][order], "nothing": as_cells(len(order), 0.0)}

@@ -70,7 +70,8 @@ class NextProducts(Table, Pictured):
     reason : ndarray of str
         "bought before", "bought after" for a product that follows `because_of`, or "popular".
     because_of : ndarray
-        The product bought before that speaks most for this one; the product itself if nothing else does.
+        The product bought before that speaks most for this one; the product itself if nothing else does. Of products
+        that speak equally much, the one bought last, and of those of one day the first by identifier.
     horizon_days : int
         Horizon [days].
     as_of : datetime64[D]
@@ -180,7 +181,7 @@ def next_products(
     Returns
     -------
     NextProducts
-        Up to `n` rows for each customer, the first to offer first.
+        Up to `n` rows for each customer, the first to offer first; equal ones in the order of their identifiers.
 
     Raises
     ------

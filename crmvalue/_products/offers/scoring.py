@@ -57,6 +57,9 @@ def score(
     of_customer = lessons.activity_again[activity(history)[history.customer]]
     again.data = np.minimum(lessons.again[again_cells(history)] * of_customer * lessons.factor[again.indices], 1.0)
     again = again[customers]
+    silent = history.times.copy()
+    silent.data = history.end - history.last
+    silent = silent[customers].data  # days since the last purchase, of each entry of `had`
     active = lessons.activity[activity(history)[customers]]
     more = (lessons.more + diags_array(np.full(had.shape[1], -np.inf))).tocsr()  # marks what a customer had bought
 
@@ -74,7 +77,15 @@ def score(
         rows = first_of_each(row, product, value, n)
         reason = np.where(is_new, -1, product)
         best = Candidates(row[rows], product[rows], prob[rows], is_new[rows], reason[rows])
-        best = best._replace(reason=_reasons(had[begin:end], lessons.more, best, rows < len(ahead[0][0])))
+        best = best._replace(
+            reason=_reasons(
+                had[begin:end],
+                silent[had.indptr[begin] : had.indptr[end]],
+                lessons.more,
+                best,
+                rows < len(ahead[0][0]),
+            )
+        )
         return best._replace(customer=who[best.customer].astype(np.int32))
 
     parts = each_block(best_of, blocks(additions(had, more) + len(popular) + 1, _BLOCK), had.nnz)
@@ -126,8 +137,13 @@ def _ahead(
     return row[rows], product[rows], prob, prob if worth is None else value[rows]
 
 
-def _reasons(had: Any, more: Any, best: Candidates, spoken: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
-    """Find for each new product that others speak for, `spoken`, which one the customer had bought speaks most."""
+def _reasons(
+    had: Any, silent: Integers, more: Any, best: Candidates, spoken: npt.NDArray[np.bool_]
+) -> npt.NDArray[Any]:
+    """Find for each new product that others speak for, `spoken`, which one the customer had bought speaks most.
+
+    Of those that speak equally much, it is the one bought last.
+    """
     reason = best.reason.copy()
     rows = np.nonzero(spoken)[0]
     if not len(rows) or not len(more.data):
@@ -136,12 +152,14 @@ def _reasons(had: Any, more: Any, best: Candidates, spoken: npt.NDArray[np.bool_
     size = np.diff(had.indptr)[best.customer[rows]]
     row = np.repeat(rows, size)
     inside = np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size)
-    product = had.indices[had.indptr[best.customer[row]] + inside].astype(np.int64)
+    entry = had.indptr[best.customer[row]] + inside
+    product = had.indices[entry].astype(np.int64)
+    tie = silent[entry] * n_products + product
     key = np.repeat(np.arange(n_products), np.diff(more.indptr)) * n_products + more.indices
     wanted = product * n_products + best.product[row]
     place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
     speaks = key[place] == wanted
     row, product, value = row[speaks], product[speaks], more.data[place[speaks]]
-    first = first_of_each(row, product, value, 1)
+    first = first_of_each(row, tie[speaks], value, 1)
     reason[row[first]] = product[first]
     return reason

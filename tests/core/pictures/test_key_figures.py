@@ -121,6 +121,8 @@ class TestServiceLevel:
         found = self.level([80, 30], [20, 20])
         title, data = parts(found)
         assert title == "73 % of the tickets are resolved within the target, 60 % in group low"
+        equal = self.level([80, 3, 6], [20, 2, 4], ("high", "low", "none"))
+        assert parts(equal)[0].endswith(", 60 % in group low; 1 more is equal")
         assert data["group"].tolist() == ["low", "high"]
         assert data["share"].tolist() == [0.6, 0.8]
         assert data["low"] == pytest.approx(found.low[::-1])

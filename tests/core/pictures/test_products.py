@@ -41,7 +41,7 @@ class TestNextProducts:
 
     def test_purchases(self):
         title, data = parts(self.offers(expected_margin=[np.nan] * 5))
-        assert title == "Offers of jam may bring most, 46 % of the expected purchases"
+        assert title == "Offers of jam may bring most, 46 % of the expected purchases; 1 more is equal"
         assert data["upsell_high"].tolist() == [0.75, 0.75, 0.125]
 
     def test_losses(self):

@@ -35,7 +35,7 @@ class TestNDayRetention:
     def test_shares(self):
         found = self.retention()
         title, data = parts(found)
-        assert title == "50 % of the customers come back on day 1, 25 % on day 7"
+        assert title == "50 % of the customers come back on day 1, 25 % of those old enough on day 7"
         assert data["days"].tolist() == ["1", "7", "90"]
         np.testing.assert_array_equal(data["rate"], found.rate)
         np.testing.assert_array_equal(data["low"], found.interval().low)
@@ -43,7 +43,8 @@ class TestNDayRetention:
 
     def test_titles_of_spans(self):
         brackets = self.retention(kind="bracket", last_day=[6, 30, 90])
-        assert parts(brackets)[0] == "50 % of the customers come back on days 1 to 6, 25 % on days 7 to 30"
+        said = "50 % of the customers come back on days 1 to 6, 25 % of those old enough on days 7 to 30"
+        assert parts(brackets)[0] == said
         assert parts(brackets)[1]["days"].tolist() == ["1–6", "7–30", "90"]  # noqa: RUF001 - a dash in a range
         later = self.retention(kind="unbounded", last_day=[np.inf] * 3)
         assert parts(later)[1]["days"].tolist() == ["1+", "7+", "90+"]

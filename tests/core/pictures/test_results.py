@@ -355,7 +355,7 @@ class TestMany:
         better, worse = found.title.removesuffix(" in the time that customers stay").split(" is ahead of ")
         assert (better in drawn, worse in drawn, drawn[worse]) == (True, True, 10.5)
         assert sum(value == 10.5 for value in drawn.values()) == 8
-        assert found.x.title.endswith("; 18 of 30 cohorts")
+        assert found.x.title.endswith("; 18 of 30 cohorts; no point: fewer than half have left")
 
     def test_cohorts_and_ages_that_are_not_drawn_are_counted(self):
         weeks = MONDAY + 7 * np.arange(30)
@@ -429,6 +429,13 @@ class TestMany:
         assert found.title == "100 % of the customers come back on day 0, 0 % on day 44"
         assert "44" in found.columns["days"].tolist()
 
+    def test_cohorts_of_which_half_has_not_left_are_compared(self):
+        life = [*range(1, 21), *[30] * 60]
+        found = cohorts.compare_survival(life, np.array(life) < 30, ["b"] * 25 + ["b"] * 20 + ["a"] * 35)
+        assert found._parts().title == (
+            "a is ahead of b in the time that customers stay; no cohort has lost half of its customers yet"
+        )
+
     def test_who_never_bought_does_not_buy_again(self):
         signups = ([1, 2], ["2024-01-05", "2024-01-20"])
         found = cohorts.retention_triangle([1], ["2024-02-03"], period="month", as_of="2024-02-29", start=signups)
@@ -440,6 +447,7 @@ class TestMany:
         stayed = [f"g{k:02d}" for k in range(25) for _ in range(9)]
         found = migration_matrix([*stayed, "x", "x", "y"], [*stayed, "y", "y", "y"])._parts()
         assert found.title == "The largest move: 2 customers from x to y"
+        assert migration_matrix(["x", "y"], ["y", "x"])._parts().title.endswith("from x to y; 1 more is equal")
         cell = (np.array(found.columns["before"]) == "x") & (np.array(found.columns["now"]) == "y")
         assert found.columns["n_customers"][cell].tolist() == [2]
         gone = migration_matrix([*stayed, "x"], stayed, customer_before=range(226), customer_now=range(225))._parts()

@@ -125,6 +125,13 @@ class TestNextProducts:
         assert len(only) == Counter(found.kind.tolist())["upsell"]
         assert "upsell" in found.conclusion
 
+    def test_of_equal_reasons_the_product_bought_last_is_named(self):
+        """Tea and cups are bought by the same 40 customers, 20 of whom buy a pot next; the last one has both."""
+        past = [(i, 0, item) for i in range(40) for item in ("cup", "tea")] + [(i, 0, "soap") for i in range(40, 80)]
+        log = [*past, *((i, 55, "pot") for i in range(20)), (99, 40, "cup"), (99, 50, "tea")]
+        found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=30, n=1, kinds="cross-sell").of(99)
+        assert (found.product.tolist(), found.because_of.tolist()) == (["pot"], ["tea"])
+
     def test_reason_speaks_most_for_the_product(self):
         log = random_log(2)
         found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=20, n=12)
