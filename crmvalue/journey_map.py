@@ -654,12 +654,9 @@ def _map_gaps(journey: JourneyMap, day: np.datetime64) -> Iterator[_Gap]:
 
 def _whole_gaps(journey: JourneyMap) -> Iterator[_Gap]:
     """Find what makes a map useless as a whole."""
-    if not journey.persona.who:
-        more = "" if journey.persona.needs else " and what it needs"
-        said = f"Nothing says who the persona is{more}."
-        yield "persona", said, "Describe one typical customer, not the average of all."
-    elif not journey.persona.needs:
-        yield "persona", "Nothing says what the persona needs.", "Say what this customer needs or fears."
+    known = {"who the persona is": journey.persona.who, "what it needs": journey.persona.needs}
+    if missing := " and ".join(words for words, value in known.items() if not value):
+        yield "persona", f"Nothing says {missing}.", "Describe one typical customer, not the average of all."
     if journey.stages and not any(stage.barriers or (stage.emotion or 0) < 0 for stage in journey.stages):
         yield "positives", "No stage has a barrier or a bad emotion.", "Ask customers what annoys them."
     if journey.stages and not any(stage.actions for stage in journey.stages):

@@ -388,7 +388,7 @@ class TestLint:
         ("known", "message"),
         [
             ({}, "Nothing says who the persona is and what it needs."),
-            ({"who": "20, buys gifts"}, "Nothing says what the persona needs."),
+            ({"who": "20, buys gifts"}, "Nothing says what it needs."),
             ({"needs": ["time"]}, "Nothing says who the persona is."),
         ],
     )
