@@ -884,6 +884,16 @@ class TestMain:
         assert "No order between 1900-01-01 and 2024-01-02: 1 row lies before, and counts.\n" in printed
         assert re.search(r"period +1900-01-01 to 2024-02-03\n", printed)
 
+    def test_many_rows_of_1970_hide_no_row_of_2203(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        rows = [f"c{i % 30},{'1970-01-01' if i < 40 else f'2024-01-{1 + i % 30:02}'},5" for i in range(299)]
+        path.write_text("\n".join(["customer,date,amount", *rows, "zoe,2203-01-01,7"]))
+        assert main([str(path)]) == 0
+        printed = capsys.readouterr().out
+        assert "1 of the rows: 2203-01-01 (customer 'zoe')." in printed
+        assert "No order between 1970-01-01 and 2024-01-01: 40 rows lie before, and count.\n" in printed
+        assert re.search(r"period +1970-01-01 to 2024-01-30\n", printed)
+
     def test_copies_are_counted_among_the_rows_that_are_used(self, tmp_path, capsys):
         """Three equal rows each without a customer, without a date, of a far day, after the last day, and good."""
         path = tmp_path / "orders.csv"

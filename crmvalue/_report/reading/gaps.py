@@ -1,4 +1,4 @@
-"""Years without an order: the dates before may stand for none."""
+"""Dates far from all others, whose rows are left out, and years without an order: the dates before may stand for none."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from crmvalue._core.labels import counted
 from crmvalue._purchases.order_log import FAR_YEARS
 
 if TYPE_CHECKING:
     from crmvalue._report.reading.orders import OrderFile
 
-__all__ = ["Gap", "find_gap"]
+__all__ = ["Gap", "describe_far", "describe_gap", "find_gap"]
 
 
 class Gap(NamedTuple):
@@ -23,10 +24,37 @@ class Gap(NamedTuple):
 
 
 def find_gap(orders: OrderFile) -> Gap | None:
-    """Find the longest time without an order, if it is years; None where rows are left out for their date."""
+    """Find the longest time without an order, if it is years; rows that are left out for their date do not count."""
     days = np.unique(orders.date)
     gap = np.diff(days)
-    if orders.n_far or not len(gap) or gap.max() <= np.timedelta64(round(FAR_YEARS * 365.25), "D"):
+    if not len(gap) or gap.max() <= np.timedelta64(round(FAR_YEARS * 365.25), "D"):
         return None
     before, after = days[gap.argmax()], days[gap.argmax() + 1]
     return Gap(before, after, int(orders.n_file_rows[orders.date <= before].sum()))
+
+
+def describe_far(orders: OrderFile) -> list[str]:
+    """Name the rows that are left out for their date, and say what to do, in lines for the command."""
+    if not orders.n_far:
+        return []
+    rows = ", ".join(f"{day} (customer {customer!r})" for customer, day in orders.far[:3])
+    more = " and more" if len(orders.far) > 3 else ""
+    reason = f"the date is more than {FAR_YEARS} years from those of the log"
+    count = "If it is right, give --as-of to say which day is the last."
+    later = orders.far[0][1] > str(orders.date.max())
+    return [
+        f"Left out, because {reason}: {orders.n_far:,} of the rows: {rows}{more}.",
+        f"Correct a wrong date in the file.{' ' + count if later else ''}",
+    ]
+
+
+def describe_gap(orders: OrderFile) -> list[str]:
+    """Say where the log has no order for years: the rows before may have a date that stands for none."""
+    gap = find_gap(orders)
+    if gap is None:
+        return []
+    verb, verb2 = ("lies", "counts") if gap.n_before == 1 else ("lie", "count")
+    return [
+        f"No order between {gap.before} and {gap.after}: {counted(gap.n_before, 'row')} {verb} before, and {verb2}.",
+        "If a date stands for none, take it out of the file.",
+    ]
