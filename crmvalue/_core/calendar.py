@@ -207,9 +207,9 @@ def last_date(name: str, day: Dates, n_rows: Integers | None = None) -> np.datet
 def main_span(day: Dates, n_rows: Integers | None = None) -> tuple[np.datetime64, np.datetime64]:
     """Give the first and the last day of a log without its odd dates, such as one order dated 2203.
 
-    More than five years without any row cut the log in parts. The largest part is the log. The parts before it, from the
-    first one on, are odd as far as they are at most a tenth of their rows and those of the largest part together; and so
-    are the parts after it, from the last one on. `n_rows` weighs the rows. Rows without a date do not count.
+    More than five years without any row cut the log in parts. The largest part is the log. The parts before it, from
+    the first one on, are odd as far as they are at most a tenth of their rows and those of the largest part together;
+    and so are the parts after it, from the last one on. `n_rows` weighs the rows. Rows without a date do not count.
     """
     known = ~np.isnat(day)
     if not known.all():

@@ -279,6 +279,8 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         what = "only the value of the forecast, if it is known, takes it off"
         lines += _wrap(f"Serving a customer costs {a_year} a year: {what}.")
     lines += _ignored_lines(summary)
+    if (rate := summary.discount_rate or 0.0) > 1.0:
+        lines.append(f"  The discount rate is a fraction: {as_given(rate)} is {percent(rate, digits=0)} a year.")
     lines += [
         f"  A customer without a purchase in the last {period.name} counts as lost.",
         f"  Of active customers, {percent(period.prob_silent, digits=0)[:-1]} % would be silent that long by chance.",
@@ -341,7 +343,8 @@ def _ignored_lines(summary: BaseSummary) -> list[str]:
     days = "day" if period.ignored_days == 1 else f"{period.ignored_days:,} days"
     return _wrap(
         f"{who} first seen in the first {days} {do} not count as {newcomers}, because a log that begins later than the "
-        "business meets its old customers first. If the business began with the log, set the first days to ignore to 0."
+        "business meets its old customers first. If the business began with the log, give --ignore-first-days 0, or "
+        "ignore_first_days=0 in Python."
     )
 
 

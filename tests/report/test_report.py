@@ -44,6 +44,13 @@ def daily(first, last, n):
 class TestSummariseBase:
     """Key figures, lifetime value and concentration of an order log."""
 
+    @pytest.mark.parametrize(
+        ("rate", "said"), [(10, ["  The discount rate is a fraction: 10 is 1,000% a year."]), (1, [])]
+    )
+    def test_a_discount_rate_of_percents_is_said(self, cdnow, rate, said):
+        summary = summarise_base(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3, discount_rate=rate)
+        assert [line for line in format_summary(summary).splitlines() if "is a fraction" in line] == said
+
     def test_equals_a_count_by_hand(self, cdnow):
         rows = list(zip(cdnow.customer.tolist(), cdnow.date.tolist(), cdnow.amount.tolist(), strict=True))
         before = {who for who, day, _ in rows if dt.date(1997, 6, 30) < day <= dt.date(1997, 12, 30)}

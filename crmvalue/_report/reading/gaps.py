@@ -1,4 +1,4 @@
-"""Dates far from all others, whose rows are left out, and years without an order: the dates before may stand for none."""
+"""Rows left out for their date, and years without an order: the dates before may stand for none."""
 
 from __future__ import annotations
 
