@@ -650,6 +650,13 @@ class TestAmounts:
             (["£5", "6"], ".", [5, 6]),
             (["₴5,50"], ",", [5.5]),
             (["(5.50)", "\u22125.50"], ".", [-5.5, -5.5]),
+            (["5,50 грн.", "1 200 грн", "-3,5 ГРН."], ",", [5.5, 1200, -3.5]),
+            (["100 руб.", "5.50 р.", "7 Руб"], ".", [100, 5.5, 7]),  # noqa: RUF001 - Cyrillic
+            (["5 ლარი", "6 ₾", "7 GEL"], ".", [5, 6, 7]),
+            (["5 man.", "6 manat", "7 ₼"], ".", [5, 6, 7]),
+            (["Rs. 1,200.50", "Rs.5", "Rs 7.5"], ".", [1200.5, 5, 7.5]),
+            (["5,00-", "1.200,50-", "7,5- EUR", "3,25"], ",", [-5, -1200.5, -7.5, 3.25]),
+            (["$(5)", "$(1,200.50)", "(5) USD", "7.25"], ".", [-5, -1200.5, -5, 7.25]),
         ],
     )
     def test_forms(self, tmp_path, values, sign, numbers):
@@ -687,6 +694,10 @@ class TestAmounts:
             (["12 34"], "12 34", "is no number"),
             (["(5"], "(5", "is no number"),
             (["-(5)"], "-(5)", "is no number"),
+            (["1,5", "5,-"], "5,-", "is no number"),
+            (["-5-"], "-5-", "is no number"),
+            (["-$(5)"], "-$(5)", "is no number"),
+            (["5р.5"], "5р.5", "is no number"),
             (["--5"], "--5", "is no number"),
             (["-$-5"], "-$-5", "is no number"),
             (["5%"], "5%", "is no number"),
@@ -720,6 +731,14 @@ class TestAmounts:
             ("CURRENCY_CODE", ["USD", "US$", "$", "usd", "n/a", ""], ""),
             ("currencyCode", ["грн", "UAH", "₴", "USD", "-", ""], "2 currencies, such as UAH and USD."),
             ("Währungs-Code", ["€", "€", "-", "-", "-", "$"], "2 currencies, such as € and $."),
+            ("Presentment Currency", ["CAD", "C$", "CAD", "C$", "cad", "CA$"], ""),
+            ("ccy", ["CAD", "C$", "CAD", "C$", "$", "$"], "2 currencies, such as C$ and $."),
+            ("Currency Symbol", ["$", "$", "$", "£", "£", "€"], "3 currencies, such as $ and £."),
+            ("Валюта заказа", ["₽", "RUB", "₽.", "rub", "USD", "USD"], "2 currencies, such as RUB and USD."),
+            ("total_price_currency", ["EUR", "USD", "EUR", "USD", "EUR", "USD"], "2 currencies, such as EUR and USD."),
+            ("id_currency", ["1", "1", "2", "2", "2", "2"], "2 currencies, such as 2 and 1."),
+            ("Amount (currency)", ["100", "200", "300", "5 EUR", "6", "7"], ""),
+            ("Currency rate", ["1.1", "1.2", "1.3", "1", "1", "1"], ""),
         ],
     )
     def test_a_sign_and_a_code_are_one_currency_and_a_dash_is_none(self, tmp_path, capsys, heading, cells, said):

@@ -80,7 +80,10 @@ _OFFSET = r"(?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?)"  # no clock on earth i
 _ZONED = rf"^(\d{{4}}-\d\d?-\d\d?)[T ](\d\d?:\d\d)(?::(?:[0-5]\d|60))?(?:\.\d+)? ?(?:Z|z|UTC|([+-]{_OFFSET}))$"
 _ZONED_KINDS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 _FRACTION = r"(:\d\d\.\d{6})\d+"
-_CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|zł|Kč|kr|грн)"
+_CURRENCY = (
+    r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|"
+    r"(?i:zł|kč|kr|rs|ft|fr|tl|lei|manat|man|грн|руб|р|лв|лари|ლარი)\.?)"  # noqa: RUF001 - Cyrillic
+)
 _BAD_DATE = "day is null and date_text is not null"
 _BAD_AMOUNT = "amount_text is not null and (price is null or (money is null and any_money is not null))"
 _BAD_QUANTITY = "quantity_text is not null and pieces is null"
@@ -501,11 +504,13 @@ def _read_numbers(database: Database, column: Column | None, role: str, asked: s
 def _number(sign: str, column: str) -> str:
     """Write the SQL for the number of a text with this decimal sign, with or without thousands and currency."""
     comma = "," if sign == "." else r"\."
-    number = rf"(?:\d+|[1-9]\d{{0,2}}(?:(?:{comma}\d{{3}})+|(?: \d{{3}})+|(?:''\d{{3}})+))(?:[{sign}]\d*)?|[{sign}]\d+"
-    body = rf"(?:{_CURRENCY} ?)?(?:{number})(?: ?{_CURRENCY})?"
-    whole = rf"[-+]? ?{body}|\({body}\)|{_CURRENCY} ?[-+] ?(?:{number})"
+    units = rf"(?:\d+|[1-9]\d{{0,2}}(?:(?:{comma}\d{{3}})+|(?: \d{{3}})+|(?:''\d{{3}})+))"
+    number = rf"{units}(?:[{sign}]\d*)?|[{sign}]\d+"
+    below = rf"\((?:{number})\)|{units}(?:[{sign}]\d+)?-"  # in accounts; but 5,- is 5
+    body, less = (rf"(?:{_CURRENCY} ?)?(?:{digits})(?: ?{_CURRENCY})?" for digits in (number, below))
+    whole = rf"[-+]? ?{body}|\({body}\)|{less}|{_CURRENCY} ?[-+] ?(?:{number})"
     text = f"translate({column}, '\u00a0\u202f\u2009\u2019\u2212', '   ''-')"
-    digits = f"cast(replace(regexp_replace({text}, '[^0-9{sign}]', '', 'g'), '{sign}', '.') as double)"
+    digits = rf"cast(replace(regexp_replace({text}, '{_CURRENCY}|[^0-9{sign}]', '', 'g'), '{sign}', '.') as double)"
     minus = f"case when regexp_matches({text}, '[-(]') then -1 else 1 end"
     # DuckDB itself reads most values, and fast; but it also takes 1_000 for a number.
     plain = f"try_cast(replace({column}, ',', '.') as double)"
