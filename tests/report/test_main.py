@@ -105,6 +105,12 @@ class TestReadOrders:
         with pytest.raises(InputError, match="has a line of more than"):
             read_orders(str(path))
 
+    def test_a_line_that_the_reader_takes_for_too_long_is_called_so(self, tmp_path):
+        path = tmp_path / "orders.csv"
+        path.write_text(f"customer,date,amount\n1,2024-01-01,5\n{'x' * 2_100_000},2024-01-01,5\n3,2024-01-01,5\n")
+        with pytest.raises(InputError, match="line 3 has more than 2,000,000 bytes: is a quote not closed"):
+            read_orders(str(path))
+
     def test_a_header_of_very_many_columns_is_refused_at_once(self, tmp_path):
         path = tmp_path / "orders.csv"
         path.write_text(",".join(f"c{i}" for i in range(145_000)) + "\n1\n", "utf-8")
@@ -471,6 +477,17 @@ class TestDates:
             read_dates(tmp_path / "orders.csv", values)
         assert str(caught.value).endswith("give --date-format " + " or ".join(patterns))
         assert values[0] in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("good", "none"),
+        [("2024-01-31", "0000-00-00"), ("2024-01-31 10:00:00", "0000-00-00 00:00:00"), ("31.01.2024", "00.00.0000"),
+         ("20240131", "00000000")],
+    )  # fmt: skip
+    def test_a_date_of_noughts_is_missing(self, tmp_path, good, none):
+        """One among many refused the whole file; databases write it where there is no date."""
+        orders = read_orders(write_column(tmp_path / "orders.csv", "date", [good] * 5 + [none]))
+        assert (orders.n_rows, orders.n_without_date) == (6, 1)
+        assert {str(day) for day in orders.date} == {"2024-01-31"}
 
     def test_the_last_of_many_rows_decides(self, tmp_path):
         path = tmp_path / "orders.csv"

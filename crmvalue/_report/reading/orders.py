@@ -79,6 +79,7 @@ _TIMES = (
 _OFFSET = r"(?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?)"  # no clock on earth is further from UTC
 _ZONED = rf"^(\d{{4}}-\d\d?-\d\d?)[T ](\d\d?:\d\d)(?::(?:[0-5]\d|60))?(?:\.\d+)? ?(?:Z|z|UTC|([+-]{_OFFSET}))$"
 _ZONED_KINDS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+_NO_DATE = r"(0000[-/.]?00[-/.]?00|00[-/.]00[-/.]0000)(\D.*)?"  # some systems write it where there is none
 _FRACTION = r"(:\d\d\.\d{6})\d+"
 _CURRENCY = (
     r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|"
@@ -408,6 +409,8 @@ def _view_texts(database: Database, chosen: dict[str, Column], key: str, *, seve
         as_text = "decode({})" if role in chosen and chosen[role].kind == "BLOB" else "cast({} as varchar)"
         text = f"trim({as_text.format(raw)})"
         given = f"lower({text}) not in ({', '.join(map(literal, MISSING))})"
+        if role == "date":
+            given += f" and not regexp_full_match({text}, '{_NO_DATE}')"
         if role in {"amount", "quantity"}:  # what a division by 0 has left in a table is no number
             infinite.append(f"coalesce(lower(ltrim({text}, '+-')) in ('inf', 'infinity'), false)")
             given += f" and not {infinite[-1]}"

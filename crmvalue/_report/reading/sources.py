@@ -47,6 +47,7 @@ __all__ = [
 Database: TypeAlias = Any  # a connection of DuckDB, which ships no complete types
 
 _REASONS = (  # words in an error of DuckDB, and ours
+    ("maximum line size", "{line} has more than 2,000,000 bytes: is a quote not closed, or a line end missing?"),
     ("invalid string encoding", "a text in it is not UTF-8: write it in UTF-8"),
     ("unicode", "{line} is not UTF-8: save the file as UTF-8"),
     ("utf-8", "{line} is not UTF-8: save the file as UTF-8"),
