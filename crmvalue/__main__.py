@@ -332,7 +332,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     if page is not None:
         try:
             found = assemble(log, policy, summary, (groups, group_columns), outlook, terms=terms)
-            _write_page(options, page, orders, found)
+            _write_page(options, page, orders, found, terms)
         except InputError as error:
             return "\n".join(parts), _sentence(error)
         parts += ["", f"Wrote the report to {options.report}."]
@@ -361,13 +361,15 @@ def _check_page(options: argparse.Namespace, sources: list[str | Path], output: 
     return page
 
 
-def _write_page(options: argparse.Namespace, page: Path, orders: OrderFile | None, found: Report) -> None:
+def _write_page(
+    options: argparse.Namespace, page: Path, orders: OrderFile | None, found: Report, terms: CustomerTerms | None
+) -> None:
     """Write the report in its language."""
     from crmvalue._report.output import write_page
     from crmvalue._report.page.html import make_page
 
     name = ", ".join(Path(path).name for path in options.file) or "CDNOW"
-    write_page(make_page(found, orders, options.language or "en", name), page)
+    write_page(make_page(found, orders, options.language or "en", name, terms), page)
 
 
 def _terms(options: argparse.Namespace, log: Log) -> CustomerTerms | None:

@@ -21,6 +21,7 @@ from crmvalue import frames
 from crmvalue.__main__ import main
 from crmvalue._report import base
 from crmvalue._report.reading.orders import read_orders
+from crmvalue._report.reading.terms import read_terms_file
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.ltv import convert_rate
@@ -1431,6 +1432,26 @@ class TestTermsOfEachCustomer:
         assert main(options) == 2
         says = "got 1. Hint: customer c3 has none; --margin gives it for those without one\n"
         assert capsys.readouterr().err.endswith(says)
+
+    @pytest.mark.parametrize(
+        ("first", "said"),
+        [
+            ("12,5", None),
+            ("1,200", "the comma in '1,200' can stand before"),
+            ("1.200,5", "'1.200,5', which is no number"),
+        ],
+    )
+    def test_decimal_commas(self, tmp_path, capsys, first, said):
+        (tmp_path / "orders.csv").write_text("customer,date,amount\nann,2024-01-01,5\nbob,2024-01-02,5\n")
+        (tmp_path / "terms.csv").write_text(f"customer;margin;acquisition_cost\nann;0,3;{first}\nbob;0,25;2\n")
+        done = main([str(tmp_path / "orders.csv"), "--terms", str(tmp_path / "terms.csv")])
+        printed = capsys.readouterr()
+        assert done == (0 if said is None else 2)
+        assert said is None or (said in printed.err and printed.err.count("\n") == 1)
+        assert said or "Different by customer, above as means: margin, acquisition cost." in printed.out
+        if said is None:
+            terms = read_terms_file(str(tmp_path / "terms.csv"), np.array(["ann", "bob"]), {})
+            assert (terms.margin.tolist(), terms.acquisition_cost.tolist()) == ([0.3, 0.25], [12.5, 2.0])
 
     def test_an_acquisition_cost_of_0_in_the_table_of_terms_gives_no_ratio(self, tmp_path, capsys):
         (tmp_path / "orders.csv").write_text("customer,date,amount\nann,2024-01-01,5\nbob,2024-01-02,5\n")

@@ -19,17 +19,19 @@ if TYPE_CHECKING:
     from crmvalue._report.page.contents import Report
     from crmvalue._report.page.words import Words
     from crmvalue._report.reading.orders import OrderFile
+    from crmvalue._report.reading.terms import CustomerTerms
 
 __all__ = ["cautions", "rule_name"]
 
 _MUCH = 0.5  # of the revenue, from a tenth of the customers
 
 
-def cautions(report: Report, orders: OrderFile | None, words: Words) -> list[str]:
+def cautions(report: Report, orders: OrderFile | None, words: Words, terms: CustomerTerms | None = None) -> list[str]:
     """Say what to know before the figures are used: most weighty first."""
     return [
         *_of_forecast(report, words),
         *_of_value(report, words),
+        *_of_terms(terms, words),
         *_of_base(report, words),
         *_of_rows(report, orders, words),
         *_of_file(report, orders, words),
@@ -116,13 +118,7 @@ def _of_value(report: Report, _: Words) -> Iterator[str]:
     if base.revenue is not None and base.margin is None:
         yield _("Revenue is not profit: without a margin, all values are in revenue.")
     if report.own_terms:
-        names = {
-            "margin": _("Margin"),
-            "discount_rate": _("Discount rate per year"),
-            "service_cost": _("Cost of serving a customer per year"),
-            "acquisition_cost": _("Acquisition cost per customer"),
-        }
-        own = ", ".join(f"“{names[name]}”" for name in report.own_terms)
+        own = ", ".join(f"“{_term(name, _)}”" for name in report.own_terms)
         said = _("These differ by customer: %(terms)s. This page names their means.", terms=own)
         if models.value is not None and report.own_terms != ("acquisition_cost",):
             said += " " + _("The forecast of value rests on those of each customer.")
@@ -137,6 +133,36 @@ def _of_value(report: Report, _: Words) -> Iterator[str]:
         yield _("Nobody bought in the period before the newest one: churn and lifetime value are not known.")
     elif base.revenue is not None and period.retention_rate.value >= 1.0:
         yield _("No customer was lost in the newest period: without a discount rate the lifetime value is infinite.")
+
+
+def _term(name: str, _: Words) -> str:
+    return {
+        "margin": _("Margin"),
+        "discount_rate": _("Discount rate per year"),
+        "service_cost": _("Cost of serving a customer per year"),
+        "acquisition_cost": _("Acquisition cost per customer"),
+    }[name]
+
+
+def _of_terms(terms: CustomerTerms | None, _: Words) -> Iterator[str]:
+    """Say which numbers stand in for those of the table of terms, and whom it has alone."""
+    if terms is None:
+        return
+    for name, n in terms.n_filled:
+        yield _(
+            "Customers for whom the given “%(term)s” counts, and not that of the table of terms: %(n)s.",
+            term=_term(name, _),
+            n=_.count(n),
+        )
+    if terms.n_absent:
+        yield _(
+            "Customers who are not in the table of terms: %(n)s. They have the numbers that are given for all.",
+            n=_.count(terms.n_absent),
+        )
+    if terms.n_unknown:
+        yield _("Customers of the table of terms who are not in the orders: %(n)s.", n=_.count(terms.n_unknown))
+    if terms.n_nameless:
+        yield _("Rows of the table of terms without a customer, left out: %(n)s.", n=_.count(terms.n_nameless))
 
 
 def _no_value(models: ModelSummary, _: Words) -> str:
