@@ -1072,6 +1072,26 @@ class TestMain:
         assert (f"after 2024-01-11: {name!r}." in " ".join(printed.split())) is is_sum
         assert f"THE BASE as of {'2024-01-11' if is_sum else '2025-03-31'}" in printed
 
+    def test_sums_of_years_and_months_are_named(self, tmp_path, capsys):
+        """A row such as "Total 2023" counted as a customer without a word, and hid the sum of all."""
+        path = tmp_path / "orders.csv"
+        rows = [(f"c{k % 9}", f"202{3 + k // 24}-{1 + k // 2 % 12:02}-11", k + 0.25) for k in range(48)]
+        year, month = sum(money for *_, money in rows[:24]), rows[26][2] + rows[27][2]
+        rows += [
+            ("Total 2023", "2023-12-31", year),
+            ("Total Wine 24", "2024-12-01", 1500),
+            ("May total", "2024-05-31", 1),
+        ]
+        rows += [
+            ("Итого февраль", "2024-02-29", month),
+            ("Σ", "2024-12-20", sum(money for *_, money in rows[:48]) + 1501),
+        ]
+        path.write_text("\n".join(["customer,date,amount", *(",".join(map(str, row)) for row in rows)]), "utf-8")
+        assert main([str(path)]) == 0
+        printed = " ".join(capsys.readouterr().out.split())
+        assert "Counted as customers: 'Total 2023', 'Итого февраль'. If" in printed
+        assert "only the sum of the table is dated after 2024-12-11: 'Σ'." in printed
+
     def test_the_sum_of_the_table_is_no_small_order_and_no_known_customer(self, tmp_path, capsys):
         """Of amounts below a cent all were said to be the sum, and one beside a sum that has a name was not."""
         path = tmp_path / "orders.csv"
