@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from crmvalue._core.labels import as_given, counted, decimals_apart, figure, fraction, money, percent, points
-from crmvalue._report.base_summary import BaseSummary, Estimate, LastPeriod, decimals_of_ratio
+from crmvalue._report.base_summary import BaseSummary, Estimate, LastPeriod, decimals_of_ratio, holds_two_years
 from crmvalue._report.groups import GroupSummary
 from crmvalue._report.models import ModelSummary, reason_of_error
 from crmvalue._report.newcomers import FEWEST_NEWCOMERS
@@ -226,7 +226,8 @@ def _figure_lines(summary: BaseSummary) -> list[str]:
     ]
     period = summary.last_period
     if period is None:
-        note = "the log is too short for how rarely these customers buy"
+        too_short = "a year is" if holds_two_years(summary) else "the log is"
+        note = f"{too_short} too short for how rarely these customers buy"
         lines.append(_line("retention rate", "not known", note=note))
     elif period.retention_rate is None:
         lines.append(_line("retention rate", "not known", note=f"no customer bought in the previous {period.name}"))

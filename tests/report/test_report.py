@@ -16,10 +16,12 @@ from crmvalue.report import (
     BaseSummary,
     format_groups,
     format_models,
+    format_report,
     format_summary,
     summarise_base,
     summarise_groups,
     summarise_models,
+    summarise_report,
 )
 
 
@@ -163,7 +165,13 @@ class TestSummariseBase:
         seldom = summarise_base(["a", "a", "a", "b"], ["2024-01-01", "2024-03-01", "2024-05-01", "2024-01-01"], [1] * 4)
         assert seldom.time_between_purchases.value == pytest.approx(60.5)
         assert seldom.last_period is None
-        assert "too short for how rarely" in format_summary(seldom)
+        assert "the log is too short for how rarely" in format_summary(seldom)
+
+    def test_does_not_call_a_log_of_years_too_short(self):
+        """No longer log would help: the longest period is a year."""
+        log = ["a"] * 9, [f"{year}-03-01" for year in range(2012, 2021)], [5] * 9
+        assert "a year is too short for how rarely" in format_summary(summarise_base(*log))
+        assert "Even a year is too short for how rarely" in format_report(summarise_report(*log))
 
     def test_a_refund_in_another_period_cancels_the_purchase(self):
         customer = ["a", "a", *["b"] * 9, *["c"] * 2]

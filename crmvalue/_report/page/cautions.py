@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crmvalue._report.base_summary import holds_two_years
 from crmvalue._report.models import reason_of_error
 from crmvalue._report.page.words import plain
 from crmvalue._report.reading.gaps import find_gap
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from crmvalue._report.base_summary import BaseSummary
     from crmvalue._report.models import ModelSummary
     from crmvalue._report.page.contents import Report
     from crmvalue._report.page.words import Words
@@ -126,8 +128,14 @@ def _of_value(report: Report, _: Words) -> Iterator[str]:
     if report.n_unprofitable:
         n = _.count(report.n_unprofitable)
         yield _("Customers who are expected to cost more than they bring: %(n)s.", n=n)
+    yield from _of_churn(base, _)
+
+
+def _of_churn(base: BaseSummary, _: Words) -> Iterator[str]:
     period = base.last_period
-    if period is None:
+    if period is None and holds_two_years(base):
+        yield _("Even a year is too short for how rarely these customers buy: churn and lifetime value are not known.")
+    elif period is None:
         yield _("The log is too short for how rarely these customers buy: churn and lifetime value are not known.")
     elif period.retention_rate is None:
         yield _("Nobody bought in the period before the newest one: churn and lifetime value are not known.")
