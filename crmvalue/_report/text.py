@@ -261,7 +261,7 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         _estimate(
             "active, discounted",
             value.ltv_discounted,
-            note=f"at {as_given(summary.discount_rate or 0.0)} a year{serving}",
+            note=f"at {_a_year(summary.discount_rate or 0.0)}{serving}",
         ),
     ]
     lines += _newcomer_lines(summary, period)
@@ -280,8 +280,6 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         what = "only the value of the forecast, if it is known, takes it off"
         lines += _wrap(f"Serving a customer costs {a_year} a year: {what}.")
     lines += _ignored_lines(summary)
-    if (rate := summary.discount_rate or 0.0) > 1.0:
-        lines.append(f"  The discount rate is a fraction: {as_given(rate)} is {percent(rate, digits=0)} a year.")
     lines += [
         f"  A customer without a purchase in the last {period.name} counts as lost.",
         f"  Of active customers, {percent(period.prob_silent, digits=0)[:-1]} % would be silent that long by chance.",
@@ -292,6 +290,11 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         )
     lines.append(f"  Compute the figures again by {summary.recompute_on}, because customers change.")
     return [line for line in lines if line]
+
+
+def _a_year(rate: float) -> str:
+    """Write a discount rate; one above 1, which may be meant in percent, also in percent."""
+    return f"{as_given(rate)} a year" + (f", which is {percent(rate, digits=0)}" if rate > 1.0 else "")
 
 
 def _before_serving(summary: BaseSummary) -> str:
@@ -510,7 +513,7 @@ def _about_serving(summary: ModelSummary) -> list[str]:
 
 def _forecast_value_lines(summary: ModelSummary) -> list[str]:
     basis = "revenue" if summary.margin is None else f"margin at {as_given(summary.margin)}"
-    rate = "" if not summary.discount_rate else f", discounted at {as_given(summary.discount_rate)} a year"
+    rate = "" if not summary.discount_rate else f", discounted at {_a_year(summary.discount_rate)}"
     serving = f", less {money(summary.service_cost)} a year for serving each" if summary.service_cost else ""
     note = f"of the base, in {basis}{serving}{rate}"
     if summary.value is None:

@@ -46,12 +46,10 @@ def daily(first, last, n):
 class TestSummariseBase:
     """Key figures, lifetime value and concentration of an order log."""
 
-    @pytest.mark.parametrize(
-        ("rate", "said"), [(10, ["  The discount rate is a fraction: 10 is 1,000% a year."]), (1, [])]
-    )
+    @pytest.mark.parametrize(("rate", "said"), [(10, "at 10 a year, which is 1,000%"), (1, "at 1 a year")])
     def test_a_discount_rate_of_percents_is_said(self, cdnow, rate, said):
         summary = summarise_base(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3, discount_rate=rate)
-        assert [line for line in format_summary(summary).splitlines() if "is a fraction" in line] == said
+        assert re.search(f" {said}$", format_summary(summary), re.MULTILINE)
 
     def test_equals_a_count_by_hand(self, cdnow):
         rows = list(zip(cdnow.customer.tolist(), cdnow.date.tolist(), cdnow.amount.tolist(), strict=True))
