@@ -756,6 +756,7 @@ class TestAmounts:
             ("total_price_currency", ["EUR", "USD", "EUR", "USD", "EUR", "USD"], "2 currencies, such as EUR and USD."),
             ("id_currency", ["1", "1", "2", "2", "2", "2"], "2 currencies, such as 2 and 1."),
             ("Amount (currency)", ["100", "200", "300", "5 EUR", "6", "7"], ""),
+            ("Recurrence", ["monthly", "yearly", "monthly", "monthly", "yearly", ""], ""),
             ("Currency rate", ["1.1", "1.2", "1.3", "1", "1", "1"], ""),
         ],
     )

@@ -67,7 +67,7 @@ _UNSEEN_COPIES = (
 )
 _MANY_VALUES = r"\]$|^(STRUCT|MAP|UNION)\b"  # types of a column with a list or a record in each row
 _CONTROL = r"\\x(0[0-8]|0[EF]|1[0-9A-F]|7F)"  # bytes that no text has, as DuckDB writes them
-_CURRENCY_HEADING = re.compile(r"currenc|ccy|^curr?$|wahrung|waehrung|валют|ვალუტ|valyuta")
+_CURRENCY_HEADING = re.compile(r"currenc(y|ies)|ccy|^curr?$|wahrung|waehrung|валют|ვალუტ|valyuta")
 _NUMBER_HEADING = re.compile(r"amount|total|price|value|rate|date|betrag|kurs|курс|сум|дата|თანხ|კურს|mebleg|mezenne")
 _CURRENCY_NAMES = r"[\pL\pN\p{Sc}]"  # - is none
 _CURRENCY_WORDS = r"^\PN*[\pL\p{Sc}]\PN*$"
