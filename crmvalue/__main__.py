@@ -67,7 +67,8 @@ def _run(options: argparse.Namespace) -> int:
         problems = getattr(error, "problems", ())
         if not problems:
             return _fail(_sentence(error))
-        what = f"{options.file[0]!r} has" if len(options.file) == 1 else "the files have"
+        only = len(options.file) == 1 and options.terms is None
+        what = f"{options.file[0]!r} has" if only else "the files have"
         return _fail("\n- ".join([f"{what} {len(problems)} problems:", *map(_sentence, problems)]))
     except MemoryError:
         return _fail("there is too little memory for this log. Hint: crmvalue.frames leaves the rows where they are")

@@ -1485,6 +1485,13 @@ class TestTermsOfEachCustomer:
         assert main([*options[:1], "--margin", "0.3", "--acquisition-cost", "0"]) == 2
         assert "--acquisition-cost must be > 0; got 0.0" in capsys.readouterr().err
 
+    def test_problems_of_the_table_of_terms_are_not_those_of_the_orders(self, tmp_path, capsys):
+        (tmp_path / "terms").mkdir()
+        for name in ("orders.csv", "terms/a.csv", "terms/b.csv"):
+            (tmp_path / name).write_bytes(b"customer,date\na,2024-01-01\n" if name == "orders.csv" else b"PK\x03\x04")
+        assert main([str(tmp_path / "orders.csv"), "--terms", str(tmp_path / "terms"), "--margin", "0.3"]) == 2
+        assert capsys.readouterr().err.startswith("crmvalue: the files have 2 problems:\n- '")
+
     def test_the_table_of_terms_is_not_written_over(self, cdnow_csv, capsys):
         orders, terms = (str(cdnow_csv / name) for name in ("orders.csv", "terms.csv"))
         before = (cdnow_csv / "terms.csv").read_bytes()
