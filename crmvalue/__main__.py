@@ -520,7 +520,7 @@ def _describe(orders: OrderFile, duplicates: str, as_of: Any) -> list[str]:
     lines += describe_spoiled(orders.customer) + _describe_totals(orders, as_of)
     if "amount" not in orders.columns:
         lines.append("No column looks like an amount. Name one with --amount to see revenue and value.")
-    lines += [*_describe_missing(orders), *describe_far(orders), *describe_gap(orders)]
+    lines += [*_describe_missing(orders), *describe_far(orders), *describe_gap(orders, as_of)]
     return lines + _describe_copies(orders, duplicates)
 
 

@@ -931,6 +931,9 @@ class TestMain:
         assert "1 of the rows: 2203-01-01 (customer 'zoe')." in printed
         assert "No order between 1970-01-01 and 2024-01-01: 40 rows lie before, and count.\n" in printed
         assert re.search(r"period +1970-01-01 to 2024-01-30\n", printed)
+        assert main([str(path), "--as-of", "2024-01-31"]) == 0  # the row of 2203 is after the last day, and no gap
+        printed = capsys.readouterr().out
+        assert "No order between 1970-01-01 and 2024-01-01: 40 rows lie before, and count.\n" in printed
 
     def test_copies_are_counted_among_the_rows_that_are_used(self, tmp_path, capsys):
         """Three equal rows each without a customer, without a date, of a far day, after the last day, and good."""

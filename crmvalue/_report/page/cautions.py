@@ -233,7 +233,7 @@ def _of_rows(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
 def _of_file(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str]:
     if orders is None:
         return
-    yield from _of_dates(orders, _)
+    yield from _of_dates(orders, report.base.as_of, _)
     if rounded := find_rounded(orders.customer):
         yield _(
             "Customers that a spreadsheet has rounded, such as %(who)s: %(n)s. Different ones may have become one.",
@@ -268,13 +268,13 @@ def _of_file(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
         yield _("Columns that were guessed by their names: %(columns)s.", columns=guessed)
 
 
-def _of_dates(orders: OrderFile, _: Words) -> Iterator[str]:
+def _of_dates(orders: OrderFile, as_of: np.datetime64, _: Words) -> Iterator[str]:
     if orders.n_far:
         yield _(
             "Rows whose date is years away from all others, left out: %(n)s. Correct a wrong date in the file.",
             n=_.count(orders.n_far),
         )
-    if gap := find_gap(orders):
+    if gap := find_gap(orders, as_of):
         yield _(
             "No order between %(before)s and %(after)s; rows before, which count: %(n)s. If a date stands for none, "
             "take it out of the file.",

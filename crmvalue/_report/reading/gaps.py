@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from crmvalue._core.checks import as_day
 from crmvalue._core.labels import counted
 from crmvalue._purchases.order_log import FAR_YEARS
 
@@ -23,9 +24,9 @@ class Gap(NamedTuple):
     n_before: int
 
 
-def find_gap(orders: OrderFile) -> Gap | None:
-    """Find the longest time without an order, if it is years; rows that are left out for their date do not count."""
-    days = np.unique(orders.date)
+def find_gap(orders: OrderFile, as_of: np.datetime64 | None) -> Gap | None:
+    """Find the longest time without an order until a day, if it is years; rows left out for their date do not count."""
+    days = np.unique(orders.date if as_of is None else orders.date[orders.date <= as_of])
     gap = np.diff(days)
     if not len(gap) or gap.max() <= np.timedelta64(round(FAR_YEARS * 365.25), "D"):
         return None
@@ -48,9 +49,9 @@ def describe_far(orders: OrderFile) -> list[str]:
     ]
 
 
-def describe_gap(orders: OrderFile) -> list[str]:
+def describe_gap(orders: OrderFile, as_of: Any) -> list[str]:
     """Say where the log has no order for years: the rows before may have a date that stands for none."""
-    gap = find_gap(orders)
+    gap = find_gap(orders, None if as_of is None else as_day("--as-of", as_of))
     if gap is None:
         return []
     verb, verb2 = ("lies", "counts") if gap.n_before == 1 else ("lie", "count")
