@@ -490,6 +490,16 @@ class TestDates:
         assert (orders.n_rows, orders.n_without_date) == (6, 1)
         assert {str(day) for day in orders.date} == {"2024-01-31"}
 
+    def test_a_row_without_a_customer_is_left_out_whatever_it_says(self, tmp_path):
+        """The line below a table refused the file where it has its label in the column of dates or of amounts."""
+        path = tmp_path / "orders.csv"
+        path.write_text("date,customer,unit price,qty\n13/02/2024,a,5,1\nTotal:,,5 in all,-\n")
+        orders = read_orders(str(path))
+        assert (orders.n_rows, orders.n_without_customer, orders.amount.tolist()) == (2, 1, [5.0])
+        path.write_text("date,customer,amount\n03/02/2024,a,5\nTotal:,,5\n")
+        with pytest.raises(InputError, match="can be read as day/month/year or month/day/year"):
+            read_orders(str(path))
+
     def test_the_last_of_many_rows_decides(self, tmp_path):
         path = tmp_path / "orders.csv"
         path.write_text("customer,date\n" + "a,01/02/2024\n" * 3000 + "b,13/02/2024\n")

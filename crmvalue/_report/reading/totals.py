@@ -19,7 +19,7 @@ _TOTALS = {
     "total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme", "gesamtergebnis", "итого",
     "всего", "общий итог", "сумма", "разом", "усього", "всього", "загалом", "сума", "загальна сума",
     "загальний підсумок", "სულ", "ჯამი", "cəmi", "yekun", "toplam", "genel toplam", "total général", "total general",
-    "totale", "totaal", "razem", "suma",
+    "totale", "totaal", "razem", "suma", "zwischensumme", "teilsumme", "підсумок", "проміжний підсумок", "ara toplam",
 }  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _MANY_ROWS = 10  # of so many customers and days, no order has by chance the money of all others
