@@ -67,7 +67,8 @@ def _run(options: argparse.Namespace) -> int:
         problems = getattr(error, "problems", ())
         if not problems:
             return _fail(_sentence(error))
-        what = f"{options.file[0]!r} has" if len(options.file) == 1 else "the files have"
+        only = len(options.file) == 1 and options.terms is None
+        what = f"{options.file[0]!r} has" if only else "the files have"
         return _fail("\n- ".join([f"{what} {len(problems)} problems:", *map(_sentence, problems)]))
     except MemoryError:
         return _fail("there is too little memory for this log. Hint: crmvalue.frames leaves the rows where they are")
@@ -332,7 +333,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     if page is not None:
         try:
             found = assemble(log, policy, summary, (groups, group_columns), outlook, terms=terms)
-            _write_page(options, page, orders, found)
+            _write_page(options, page, orders, found, terms)
         except InputError as error:
             return "\n".join(parts), _sentence(error)
         parts += ["", f"Wrote the report to {options.report}."]
@@ -361,13 +362,15 @@ def _check_page(options: argparse.Namespace, sources: list[str | Path], output: 
     return page
 
 
-def _write_page(options: argparse.Namespace, page: Path, orders: OrderFile | None, found: Report) -> None:
+def _write_page(
+    options: argparse.Namespace, page: Path, orders: OrderFile | None, found: Report, terms: CustomerTerms | None
+) -> None:
     """Write the report in its language."""
     from crmvalue._report.output import write_page
     from crmvalue._report.page.html import make_page
 
     name = ", ".join(Path(path).name for path in options.file) or "CDNOW"
-    write_page(make_page(found, orders, options.language or "en", name), page)
+    write_page(make_page(found, orders, options.language or "en", name, terms), page)
 
 
 def _terms(options: argparse.Namespace, log: Log) -> CustomerTerms | None:
@@ -485,6 +488,7 @@ def _describe_table(ahead: ModelSummary, path: str, n_guarded: int) -> list[str]
 
 def _describe(orders: OrderFile, duplicates: str, as_of: Any) -> list[str]:
     """Say what was read, guessed and left out."""
+    from crmvalue._report.reading.gaps import describe_far, describe_gap
     from crmvalue._report.reading.spoiled import describe_spoiled
 
     lines = _describe_columns(orders, duplicates)
@@ -516,7 +520,8 @@ def _describe(orders: OrderFile, duplicates: str, as_of: Any) -> list[str]:
     lines += describe_spoiled(orders.customer) + _describe_totals(orders, as_of)
     if "amount" not in orders.columns:
         lines.append("No column looks like an amount. Name one with --amount to see revenue and value.")
-    return lines + _describe_missing(orders) + _describe_far(orders) + _describe_copies(orders, duplicates)
+    lines += [*_describe_missing(orders), *describe_far(orders), *describe_gap(orders, as_of)]
+    return lines + _describe_copies(orders, duplicates)
 
 
 def _describe_missing(orders: OrderFile) -> list[str]:
@@ -591,38 +596,6 @@ def _describe_column(orders: OrderFile, role: str) -> str:
     roles = ("quantity", role) if role == "amount" and "quantity" in orders.columns else (role,)
     names = " x ".join(repr(orders.columns[name]) for name in roles)
     return f"{role} = {names}" + (" (guessed)" if orders.guessed.intersection(roles) else "")
-
-
-def _describe_far(orders: OrderFile) -> list[str]:
-    """Name the rows that are left out for their date, and say what to do."""
-    from crmvalue._purchases.order_log import FAR_YEARS
-
-    if not orders.n_far:
-        return _describe_gap(orders)
-    rows = ", ".join(f"{day} (customer {customer!r})" for customer, day in orders.far[:3])
-    more = " and more" if len(orders.far) > 3 else ""
-    reason = f"the date is more than {FAR_YEARS} years from those of the log"
-    count = "If it is right, give --as-of to say which day is the last."
-    later = orders.far[0][1] > str(orders.date.max())
-    return [
-        f"Left out, because {reason}: {orders.n_far:,} of the rows: {rows}{more}.",
-        f"Correct a wrong date in the file.{' ' + count if later else ''}",
-    ]
-
-
-def _describe_gap(orders: OrderFile) -> list[str]:
-    """Say where the log has no order for years: the rows before may have a date that stands for none."""
-    from crmvalue._core.labels import counted
-    from crmvalue._report.reading.gaps import find_gap
-
-    gap = find_gap(orders)
-    if gap is None:
-        return []
-    verb, verb2 = ("lies", "counts") if gap.n_before == 1 else ("lie", "count")
-    return [
-        f"No order between {gap.before} and {gap.after}: {counted(gap.n_before, 'row')} {verb} before, and {verb2}.",
-        "If a date stands for none, take it out of the file.",
-    ]
 
 
 def _describe_copies(orders: OrderFile, duplicates: str) -> list[str]:

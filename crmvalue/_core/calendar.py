@@ -52,7 +52,7 @@ FAR_YEARS = 5
 """So many years without any row set rows apart; see :func:`main_span`."""
 
 _FAR_DAYS = round(FAR_YEARS * 365.25)
-_MOST_APART = 0.1  # rows set apart are odd ones only if they are few
+_TIMES_AS_MANY = 9  # rows set apart are odd ones only if the log has so many times as many: they are a tenth of both
 _STEEPER = 1.3  # first purchases of one stretch of weeks beside the next stretch of the same length
 _SIGNIFICANT = 3.0  # standard deviations of a difference of counts
 _ABOVE_LEVEL = 1.25  # first purchases that are so much above the later level still belong to the pile
@@ -207,9 +207,9 @@ def last_date(name: str, day: Dates, n_rows: Integers | None = None) -> np.datet
 def main_span(day: Dates, n_rows: Integers | None = None) -> tuple[np.datetime64, np.datetime64]:
     """Give the first and the last day of a log without its odd dates, such as one order dated 2203.
 
-    More than five years without any row cut the log in parts. The largest part is the log, and the rows of the others
-    are odd, if they are at most a tenth of all rows. If they are more, no date is odd. `n_rows` weighs the rows. Rows
-    without a date do not count.
+    More than five years without any row cut the log in parts. The largest part is the log. The parts before it, from
+    the first one on, are odd as far as they are at most a tenth of their rows and those of the largest part together;
+    and so are the parts after it, from the last one on. `n_rows` weighs the rows. Rows without a date do not count.
     """
     known = ~np.isnat(day)
     if not known.all():
@@ -222,10 +222,12 @@ def main_span(day: Dates, n_rows: Integers | None = None) -> tuple[np.datetime64
     start = np.concatenate([[0], np.nonzero(np.diff(days) > _FAR_DAYS)[0] + 1])
     rows = np.add.reduceat(number[days], start)
     largest = int(rows.argmax())
-    if rows[largest] < (1.0 - _MOST_APART) * rows.sum():
-        return first, last
-    end = days[start[largest + 1] - 1] if largest + 1 < len(start) else days[-1]
-    return first + days[start[largest]], first + end
+    n_before, n_after = (
+        int(np.count_nonzero(_TIMES_AS_MANY * np.cumsum(others) <= rows[largest]))
+        for others in (rows[:largest], rows[:largest:-1])
+    )
+    ends = np.concatenate([start[1:], [len(days)]]) - 1
+    return first + days[start[n_before]], first + days[ends[len(ends) - 1 - n_after]]
 
 
 def warn_of_early_rows(day: Dates, n_rows: Integers | None = None, *, stacklevel: int) -> None:

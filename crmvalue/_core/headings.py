@@ -144,8 +144,10 @@ _OTHER = {  # a heading that contains one of these means something else
     "реєстрації повернення დაბადების მიწოდების მიტანის რეგისტრაციის doğum çatdırılma qeydiyyat qaytarma",
     "amount": "tax vat discount shipping freight tip fee count items quantity qty units currency type steuer "
     "mwst rabatt versand menge податок податку пдв знижка знижки доставки დღგ ფასდაკლება ფასდაკლების მიწოდების "
-    "vergi ədv endirim çatdırılma",
-    "quantity": "price stock preis lager ціна залишок ფასი qiymət",
+    "vergi ədv endirim çatdırılma refund return refunded returned cancelled canceled due outstanding rückgabe "
+    "erstattet erstattung storno offen повернення повернено დაბრუნება დაბრუნებული qaytarma qaytarılan",
+    "quantity": "price stock preis lager ціна залишок ფასი qiymət refund return refunded returned cancelled canceled "
+    "rückgabe storno повернення повернено დაბრუნება დაბრუნებული qaytarma qaytarılan",
     "price": "discount list type currency cost rabatt знижка знижки ფასდაკლება endirim",
 }
 _NUMBERS = "id no nr number code key nummer kennung код номер ід კოდი ნომერი kod kodu nömrə nömrəsi"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import attrs
+import numpy as np
 
 from crmvalue._core.checks import as_day, as_text
 from crmvalue._core.comparisons import decimals
@@ -22,10 +22,16 @@ from crmvalue.errors import InputError
 from crmvalue.ltv import LtvToCacBand
 from crmvalue.purchases import OrderLogCounts
 
-if TYPE_CHECKING:
-    import numpy as np
-
-__all__ = ["PERIODS", "BaseSummary", "BaseValue", "Concentration", "Estimate", "LastPeriod", "decimals_of_ratio"]
+__all__ = [
+    "PERIODS",
+    "BaseSummary",
+    "BaseValue",
+    "Concentration",
+    "Estimate",
+    "LastPeriod",
+    "decimals_of_ratio",
+    "holds_two_years",
+]
 
 PERIODS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
 """Months of the periods over which customers are compared, the longest first."""
@@ -360,3 +366,8 @@ def _require_share(name: str, share: Estimate | None) -> None:
     for end in ends:
         if end is not None and not -_SLACK <= end <= 1.0 + _SLACK:
             raise InputError(name, "of a value and ends in [0, 1]", end)
+
+
+def holds_two_years(summary: BaseSummary) -> bool:
+    """Whether the log holds the longest period twice, so that a longer log would show no more."""
+    return bool(summary.as_of - summary.first_day > np.timedelta64(2 * 366, "D"))

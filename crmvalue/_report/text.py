@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from crmvalue._core.labels import as_given, counted, decimals_apart, figure, fraction, money, percent, points
-from crmvalue._report.base_summary import BaseSummary, Estimate, LastPeriod, decimals_of_ratio
+from crmvalue._report.base_summary import BaseSummary, Estimate, LastPeriod, decimals_of_ratio, holds_two_years
 from crmvalue._report.groups import GroupSummary
 from crmvalue._report.models import ModelSummary, reason_of_error
 from crmvalue._report.newcomers import FEWEST_NEWCOMERS
@@ -226,7 +226,8 @@ def _figure_lines(summary: BaseSummary) -> list[str]:
     ]
     period = summary.last_period
     if period is None:
-        note = "the log is too short for how rarely these customers buy"
+        too_short = "a year is" if holds_two_years(summary) else "the log is"
+        note = f"{too_short} too short for how rarely these customers buy"
         lines.append(_line("retention rate", "not known", note=note))
     elif period.retention_rate is None:
         lines.append(_line("retention rate", "not known", note=f"no customer bought in the previous {period.name}"))
@@ -260,7 +261,7 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         _estimate(
             "active, discounted",
             value.ltv_discounted,
-            note=f"at {as_given(summary.discount_rate or 0.0)} a year{serving}",
+            note=f"at {_a_year(summary.discount_rate or 0.0)}{serving}",
         ),
     ]
     lines += _newcomer_lines(summary, period)
@@ -289,6 +290,11 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         )
     lines.append(f"  Compute the figures again by {summary.recompute_on}, because customers change.")
     return [line for line in lines if line]
+
+
+def _a_year(rate: float) -> str:
+    """Write a discount rate; one above 1, which may be meant in percent, also in percent."""
+    return f"{as_given(rate)} a year" + (f", which is {percent(rate, digits=0)}" if rate > 1.0 else "")
 
 
 def _before_serving(summary: BaseSummary) -> str:
@@ -341,7 +347,8 @@ def _ignored_lines(summary: BaseSummary) -> list[str]:
     days = "day" if period.ignored_days == 1 else f"{period.ignored_days:,} days"
     return _wrap(
         f"{who} first seen in the first {days} {do} not count as {newcomers}, because a log that begins later than the "
-        "business meets its old customers first. If the business began with the log, set the first days to ignore to 0."
+        "business meets its old customers first. If the business began with the log, give --ignore-first-days 0, or "
+        "ignore_first_days=0 in Python."
     )
 
 
@@ -506,7 +513,7 @@ def _about_serving(summary: ModelSummary) -> list[str]:
 
 def _forecast_value_lines(summary: ModelSummary) -> list[str]:
     basis = "revenue" if summary.margin is None else f"margin at {as_given(summary.margin)}"
-    rate = "" if not summary.discount_rate else f", discounted at {as_given(summary.discount_rate)} a year"
+    rate = "" if not summary.discount_rate else f", discounted at {_a_year(summary.discount_rate)}"
     serving = f", less {money(summary.service_cost)} a year for serving each" if summary.service_cost else ""
     note = f"of the base, in {basis}{serving}{rate}"
     if summary.value is None:

@@ -25,6 +25,7 @@ __all__ = ["Transactions", "load_cdnow", "simulate_transactions"]
 
 _MOST_ORDERS = 10**8  # drawing them takes some gigabytes
 _MOST_POINTS = 1001
+_SHAPE, _SCALE = 0.55, 74.0  # of purchase rates, as in the CDNOW cohort
 _LOWEST_RATE = 1e-200  # smaller rates count as this one, so that the inverse is finite
 _CDNOW_DAY_ZERO = np.datetime64("1997-01-01", "D")
 
@@ -108,8 +109,8 @@ def simulate_transactions(
     start: ArrayLike = "2024-01-01",
     n_days: int = 546,
     n_acquisition_days: int = 84,
-    purchase_shape: float = 0.55,
-    purchase_scale: float = 74.0,
+    purchase_shape: float = _SHAPE,
+    purchase_scale: float = _SCALE,
     dropout_shape: float = 0.61,
     dropout_scale: float = 82.0,
     spend_shape: float = 6.25,
@@ -182,15 +183,17 @@ def simulate_transactions(
     }  # fmt: skip
     r, alpha, s, beta, p, q, gamma = (as_positive(name, value) for name, value in shapes.items())
     most = f"such that the log has at most {_MOST_ORDERS:,} orders"
+    more = {"n_customers": 1.0, "purchase_shape": r / _SHAPE, "purchase_scale": _SCALE / alpha}  # than by default
+    blamed = max(more, key=more.__getitem__)
     if n * (1.0 + r / alpha * _mean_stay(s, beta, days, acquisition_days)) > _MOST_ORDERS:
-        raise InputError("purchase_shape", f"{most} on average", purchase_shape)
+        raise InputError(blamed, f"{most} on average", {"n_customers": n, **shapes}[blamed])
 
     acquired = rng.integers(0, acquisition_days, n)
     observed = days - 1.0 - acquired
     lifetime = rng.exponential(1.0, n) * beta / np.maximum(rng.gamma(s, 1.0, n), _LOWEST_RATE)
     expected = rng.gamma(r, 1.0, n) / alpha * np.minimum(lifetime, observed)
     if n + expected.sum() > _MOST_ORDERS:
-        raise InputError("purchase_shape", most, purchase_shape)
+        raise InputError(blamed, most, {"n_customers": n, **shapes}[blamed])
     n_repeat = rng.poisson(expected)
     mean_spend_rate = np.maximum(rng.gamma(q, 1.0, n) / gamma, _LOWEST_RATE)
 

@@ -291,7 +291,9 @@ class TestSimulateTransactions:
             ({"n_acquisition_days": 0}, "n_acquisition_days"),
             ({"n_acquisition_days": 547}, "n_acquisition_days"),
             ({"purchase_shape": 1e12}, "purchase_shape"),
-            ({"purchase_scale": 1e-100}, "purchase_shape"),
+            ({"purchase_scale": 1e-100}, "purchase_scale"),
+            ({"purchase_shape": 10.0, "purchase_scale": 1e-5}, "purchase_scale"),
+            ({"n_customers": 10**8}, "n_customers"),
             *(
                 ({name: wrong}, name)
                 for name in (

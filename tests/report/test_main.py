@@ -21,6 +21,7 @@ from crmvalue import frames
 from crmvalue.__main__ import main
 from crmvalue._report import base
 from crmvalue._report.reading.orders import read_orders
+from crmvalue._report.reading.terms import read_terms_file
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.ltv import convert_rate
@@ -103,6 +104,12 @@ class TestReadOrders:
         with gzip.open(path, "wb", compresslevel=1) if name.endswith("gz") else path.open("wb") as file:
             file.write(b"customer,date,amount,note\n1,2024-01-01,5,\n2,2024-01-02,7," + b"1" * 33_600_000)
         with pytest.raises(InputError, match="has a line of more than"):
+            read_orders(str(path))
+
+    def test_a_line_that_the_reader_takes_for_too_long_is_called_so(self, tmp_path):
+        path = tmp_path / "orders.csv"
+        path.write_text(f"customer,date,amount\n1,2024-01-01,5\n{'x' * 2_100_000},2024-01-01,5\n3,2024-01-01,5\n")
+        with pytest.raises(InputError, match="line 3 has more than 2,000,000 bytes: is a quote not closed"):
             read_orders(str(path))
 
     def test_a_header_of_very_many_columns_is_refused_at_once(self, tmp_path):
@@ -472,6 +479,27 @@ class TestDates:
         assert str(caught.value).endswith("give --date-format " + " or ".join(patterns))
         assert values[0] in str(caught.value)
 
+    @pytest.mark.parametrize(
+        ("good", "none"),
+        [("2024-01-31", "0000-00-00"), ("2024-01-31 10:00:00", "0000-00-00 00:00:00"), ("31.01.2024", "00.00.0000"),
+         ("20240131", "00000000"), ("1/31/2024", "1/0/1900"), ("31.01.2024", "00.01.1900")],
+    )  # fmt: skip
+    def test_a_date_of_noughts_is_missing(self, tmp_path, good, none):
+        """One among many refused the whole file; databases write it where there is no date."""
+        orders = read_orders(write_column(tmp_path / "orders.csv", "date", [good] * 5 + [none]))
+        assert (orders.n_rows, orders.n_without_date) == (6, 1)
+        assert {str(day) for day in orders.date} == {"2024-01-31"}
+
+    def test_a_row_without_a_customer_is_left_out_whatever_it_says(self, tmp_path):
+        """The line below a table refused the file where it has its label in the column of dates or of amounts."""
+        path = tmp_path / "orders.csv"
+        path.write_text("date,customer,unit price,qty\n13/02/2024,a,5,1\nTotal:,,5 in all,-\n")
+        orders = read_orders(str(path))
+        assert (orders.n_rows, orders.n_without_customer, orders.amount.tolist()) == (2, 1, [5.0])
+        path.write_text("date,customer,amount\n03/02/2024,a,5\nTotal:,,5\n")
+        with pytest.raises(InputError, match="can be read as day/month/year or month/day/year"):
+            read_orders(str(path))
+
     def test_the_last_of_many_rows_decides(self, tmp_path):
         path = tmp_path / "orders.csv"
         path.write_text("customer,date\n" + "a,01/02/2024\n" * 3000 + "b,13/02/2024\n")
@@ -650,6 +678,13 @@ class TestAmounts:
             (["£5", "6"], ".", [5, 6]),
             (["₴5,50"], ",", [5.5]),
             (["(5.50)", "\u22125.50"], ".", [-5.5, -5.5]),
+            (["5,50 грн.", "1 200 грн", "-3,5 ГРН."], ",", [5.5, 1200, -3.5]),
+            (["100 руб.", "5.50 р.", "7 Руб"], ".", [100, 5.5, 7]),  # noqa: RUF001 - Cyrillic
+            (["5 ლარი", "6 ₾", "7 GEL"], ".", [5, 6, 7]),
+            (["5 man.", "6 manat", "7 ₼"], ".", [5, 6, 7]),
+            (["Rs. 1,200.50", "Rs.5", "Rs 7.5"], ".", [1200.5, 5, 7.5]),
+            (["5,00-", "1.200,50-", "7,5- EUR", "3,25"], ",", [-5, -1200.5, -7.5, 3.25]),
+            (["$(5)", "$(1,200.50)", "(5) USD", "7.25"], ".", [-5, -1200.5, -5, 7.25]),
         ],
     )
     def test_forms(self, tmp_path, values, sign, numbers):
@@ -687,6 +722,10 @@ class TestAmounts:
             (["12 34"], "12 34", "is no number"),
             (["(5"], "(5", "is no number"),
             (["-(5)"], "-(5)", "is no number"),
+            (["1,5", "5,-"], "5,-", "is no number"),
+            (["-5-"], "-5-", "is no number"),
+            (["-$(5)"], "-$(5)", "is no number"),
+            (["5р.5"], "5р.5", "is no number"),
             (["--5"], "--5", "is no number"),
             (["-$-5"], "-$-5", "is no number"),
             (["5%"], "5%", "is no number"),
@@ -720,6 +759,15 @@ class TestAmounts:
             ("CURRENCY_CODE", ["USD", "US$", "$", "usd", "n/a", ""], ""),
             ("currencyCode", ["грн", "UAH", "₴", "USD", "-", ""], "2 currencies, such as UAH and USD."),
             ("Währungs-Code", ["€", "€", "-", "-", "-", "$"], "2 currencies, such as € and $."),
+            ("Presentment Currency", ["CAD", "C$", "CAD", "C$", "cad", "CA$"], ""),
+            ("ccy", ["CAD", "C$", "CAD", "C$", "$", "$"], "2 currencies, such as C$ and $."),
+            ("Currency Symbol", ["$", "$", "$", "£", "£", "€"], "3 currencies, such as $ and £."),
+            ("Валюта заказа", ["₽", "RUB", "₽.", "rub", "USD", "USD"], "2 currencies, such as RUB and USD."),
+            ("total_price_currency", ["EUR", "USD", "EUR", "USD", "EUR", "USD"], "2 currencies, such as EUR and USD."),
+            ("id_currency", ["1", "1", "2", "2", "2", "2"], "2 currencies, such as 2 and 1."),
+            ("Amount (currency)", ["100", "200", "300", "5 EUR", "6", "7"], ""),
+            ("Recurrence", ["monthly", "yearly", "monthly", "monthly", "yearly", ""], ""),
+            ("Currency rate", ["1.1", "1.2", "1.3", "1", "1", "1"], ""),
         ],
     )
     def test_a_sign_and_a_code_are_one_currency_and_a_dash_is_none(self, tmp_path, capsys, heading, cells, said):
@@ -884,6 +932,19 @@ class TestMain:
         assert "No order between 1900-01-01 and 2024-01-02: 1 row lies before, and counts.\n" in printed
         assert re.search(r"period +1900-01-01 to 2024-02-03\n", printed)
 
+    def test_many_rows_of_1970_hide_no_row_of_2203(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        rows = [f"c{i % 30},{'1970-01-01' if i < 40 else f'2024-01-{1 + i % 30:02}'},5" for i in range(299)]
+        path.write_text("\n".join(["customer,date,amount", *rows, "zoe,2203-01-01,7"]))
+        assert main([str(path)]) == 0
+        printed = capsys.readouterr().out
+        assert "1 of the rows: 2203-01-01 (customer 'zoe')." in printed
+        assert "No order between 1970-01-01 and 2024-01-01: 40 rows lie before, and count.\n" in printed
+        assert re.search(r"period +1970-01-01 to 2024-01-30\n", printed)
+        assert main([str(path), "--as-of", "2024-01-31"]) == 0  # the row of 2203 is after the last day, and no gap
+        printed = capsys.readouterr().out
+        assert "No order between 1970-01-01 and 2024-01-01: 40 rows lie before, and count.\n" in printed
+
     def test_copies_are_counted_among_the_rows_that_are_used(self, tmp_path, capsys):
         """Three equal rows each without a customer, without a date, of a far day, after the last day, and good."""
         path = tmp_path / "orders.csv"
@@ -1024,6 +1085,26 @@ class TestMain:
         printed = capsys.readouterr().out
         assert (f"after 2024-01-11: {name!r}." in " ".join(printed.split())) is is_sum
         assert f"THE BASE as of {'2024-01-11' if is_sum else '2025-03-31'}" in printed
+
+    def test_sums_of_years_and_months_are_named(self, tmp_path, capsys):
+        """A row such as "Total 2023" counted as a customer without a word, and hid the sum of all."""
+        path = tmp_path / "orders.csv"
+        rows = [(f"c{k % 9}", f"202{3 + k // 24}-{1 + k // 2 % 12:02}-11", k + 0.25) for k in range(48)]
+        year, month = sum(money for *_, money in rows[:24]), rows[26][2] + rows[27][2]
+        rows += [
+            ("Total 2023", "2023-12-31", year),
+            ("Total Wine 24", "2024-12-01", 1500),
+            ("May total", "2024-05-31", 1),
+        ]
+        rows += [
+            ("Итого февраль", "2024-02-29", month),
+            ("Σ", "2024-12-20", sum(money for *_, money in rows[:48]) + 1501),
+        ]
+        path.write_text("\n".join(["customer,date,amount", *(",".join(map(str, row)) for row in rows)]), "utf-8")
+        assert main([str(path)]) == 0
+        printed = " ".join(capsys.readouterr().out.split())
+        assert "Counted as customers: 'Total 2023', 'Итого февраль'. If" in printed
+        assert "only the sum of the table is dated after 2024-12-11: 'Σ'." in printed
 
     def test_the_sum_of_the_table_is_no_small_order_and_no_known_customer(self, tmp_path, capsys):
         """Of amounts below a cent all were said to be the sum, and one beside a sum that has a name was not."""
@@ -1386,6 +1467,26 @@ class TestTermsOfEachCustomer:
         says = "got 1. Hint: customer c3 has none; --margin gives it for those without one\n"
         assert capsys.readouterr().err.endswith(says)
 
+    @pytest.mark.parametrize(
+        ("first", "said"),
+        [
+            ("12,5", None),
+            ("1,200", "the comma in '1,200' can stand before"),
+            ("1.200,5", "'1.200,5', which is no number"),
+        ],
+    )
+    def test_decimal_commas(self, tmp_path, capsys, first, said):
+        (tmp_path / "orders.csv").write_text("customer,date,amount\nann,2024-01-01,5\nbob,2024-01-02,5\n")
+        (tmp_path / "terms.csv").write_text(f"customer;margin;acquisition_cost\nann;0,3;{first}\nbob;0,25;2\n")
+        done = main([str(tmp_path / "orders.csv"), "--terms", str(tmp_path / "terms.csv")])
+        printed = capsys.readouterr()
+        assert done == (0 if said is None else 2)
+        assert said is None or (said in printed.err and printed.err.count("\n") == 1)
+        assert said or "Different by customer, above as means: margin, acquisition cost." in printed.out
+        if said is None:
+            terms = read_terms_file(str(tmp_path / "terms.csv"), np.array(["ann", "bob"]), {})
+            assert (terms.margin.tolist(), terms.acquisition_cost.tolist()) == ([0.3, 0.25], [12.5, 2.0])
+
     def test_an_acquisition_cost_of_0_in_the_table_of_terms_gives_no_ratio(self, tmp_path, capsys):
         (tmp_path / "orders.csv").write_text("customer,date,amount\nann,2024-01-01,5\nbob,2024-01-02,5\n")
         (tmp_path / "terms.csv").write_text("customer,margin,acquisition_cost\nann,0.3,0\nbob,0.3,0\n")
@@ -1396,6 +1497,13 @@ class TestTermsOfEachCustomer:
         assert not re.search(r"\n  LTV:CAC", printed)
         assert main([*options[:1], "--margin", "0.3", "--acquisition-cost", "0"]) == 2
         assert "--acquisition-cost must be > 0; got 0.0" in capsys.readouterr().err
+
+    def test_problems_of_the_table_of_terms_are_not_those_of_the_orders(self, tmp_path, capsys):
+        (tmp_path / "terms").mkdir()
+        for name in ("orders.csv", "terms/a.csv", "terms/b.csv"):
+            (tmp_path / name).write_bytes(b"customer,date\na,2024-01-01\n" if name == "orders.csv" else b"PK\x03\x04")
+        assert main([str(tmp_path / "orders.csv"), "--terms", str(tmp_path / "terms"), "--margin", "0.3"]) == 2
+        assert capsys.readouterr().err.startswith("crmvalue: the files have 2 problems:\n- '")
 
     def test_the_table_of_terms_is_not_written_over(self, cdnow_csv, capsys):
         orders, terms = (str(cdnow_csv / name) for name in ("orders.csv", "terms.csv"))

@@ -160,6 +160,7 @@ class TestNewcomerValue:
         text = format_summary(summary)
         assert f"Measured on {period.n_newcomers:,} newcomers, first seen from {period.newcomers_from} to" in text
         assert f"The {period.n_ignored:,} customers first seen in the first {period.ignored_days} days" in text
+        assert "give --ignore-first-days 0, or ignore_first_days=0 in Python." in " ".join(text.split())
         assert BaseSummary.from_json(summary.to_json()) == summary
 
     def test_too_few_newcomers_give_no_figure(self):

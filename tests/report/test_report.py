@@ -16,10 +16,12 @@ from crmvalue.report import (
     BaseSummary,
     format_groups,
     format_models,
+    format_report,
     format_summary,
     summarise_base,
     summarise_groups,
     summarise_models,
+    summarise_report,
 )
 
 
@@ -43,6 +45,11 @@ def daily(first, last, n):
 
 class TestSummariseBase:
     """Key figures, lifetime value and concentration of an order log."""
+
+    @pytest.mark.parametrize(("rate", "said"), [(10, "at 10 a year, which is 1,000%"), (1, "at 1 a year")])
+    def test_a_discount_rate_of_percents_is_said(self, cdnow, rate, said):
+        summary = summarise_base(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3, discount_rate=rate)
+        assert re.search(f" {said}$", format_summary(summary), re.MULTILINE)
 
     def test_equals_a_count_by_hand(self, cdnow):
         rows = list(zip(cdnow.customer.tolist(), cdnow.date.tolist(), cdnow.amount.tolist(), strict=True))
@@ -156,7 +163,13 @@ class TestSummariseBase:
         seldom = summarise_base(["a", "a", "a", "b"], ["2024-01-01", "2024-03-01", "2024-05-01", "2024-01-01"], [1] * 4)
         assert seldom.time_between_purchases.value == pytest.approx(60.5)
         assert seldom.last_period is None
-        assert "too short for how rarely" in format_summary(seldom)
+        assert "the log is too short for how rarely" in format_summary(seldom)
+
+    def test_does_not_call_a_log_of_years_too_short(self):
+        """No longer log would help: the longest period is a year."""
+        log = ["a"] * 9, [f"{year}-03-01" for year in range(2012, 2021)], [5] * 9
+        assert "a year is too short for how rarely" in format_summary(summarise_base(*log))
+        assert "Even a year is too short for how rarely" in format_report(summarise_report(*log))
 
     def test_a_refund_in_another_period_cancels_the_purchase(self):
         customer = ["a", "a", *["b"] * 9, *["c"] * 2]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from crmvalue._report.base_summary import holds_two_years
 from crmvalue._report.models import reason_of_error
 from crmvalue._report.page.words import plain
 from crmvalue._report.reading.gaps import find_gap
@@ -15,21 +16,24 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from crmvalue._report.base_summary import BaseSummary
     from crmvalue._report.models import ModelSummary
     from crmvalue._report.page.contents import Report
     from crmvalue._report.page.words import Words
     from crmvalue._report.reading.orders import OrderFile
+    from crmvalue._report.reading.terms import CustomerTerms
 
 __all__ = ["cautions", "rule_name"]
 
 _MUCH = 0.5  # of the revenue, from a tenth of the customers
 
 
-def cautions(report: Report, orders: OrderFile | None, words: Words) -> list[str]:
+def cautions(report: Report, orders: OrderFile | None, words: Words, terms: CustomerTerms | None = None) -> list[str]:
     """Say what to know before the figures are used: most weighty first."""
     return [
         *_of_forecast(report, words),
         *_of_value(report, words),
+        *_of_terms(terms, words),
         *_of_base(report, words),
         *_of_rows(report, orders, words),
         *_of_file(report, orders, words),
@@ -116,13 +120,7 @@ def _of_value(report: Report, _: Words) -> Iterator[str]:
     if base.revenue is not None and base.margin is None:
         yield _("Revenue is not profit: without a margin, all values are in revenue.")
     if report.own_terms:
-        names = {
-            "margin": _("Margin"),
-            "discount_rate": _("Discount rate per year"),
-            "service_cost": _("Cost of serving a customer per year"),
-            "acquisition_cost": _("Acquisition cost per customer"),
-        }
-        own = ", ".join(f"“{names[name]}”" for name in report.own_terms)
+        own = ", ".join(f"“{_term(name, _)}”" for name in report.own_terms)
         said = _("These differ by customer: %(terms)s. This page names their means.", terms=own)
         if models.value is not None and report.own_terms != ("acquisition_cost",):
             said += " " + _("The forecast of value rests on those of each customer.")
@@ -130,13 +128,49 @@ def _of_value(report: Report, _: Words) -> Iterator[str]:
     if report.n_unprofitable:
         n = _.count(report.n_unprofitable)
         yield _("Customers who are expected to cost more than they bring: %(n)s.", n=n)
+    yield from _of_churn(base, _)
+
+
+def _of_churn(base: BaseSummary, _: Words) -> Iterator[str]:
     period = base.last_period
-    if period is None:
+    if period is None and holds_two_years(base):
+        yield _("Even a year is too short for how rarely these customers buy: churn and lifetime value are not known.")
+    elif period is None:
         yield _("The log is too short for how rarely these customers buy: churn and lifetime value are not known.")
     elif period.retention_rate is None:
         yield _("Nobody bought in the period before the newest one: churn and lifetime value are not known.")
     elif base.revenue is not None and period.retention_rate.value >= 1.0:
         yield _("No customer was lost in the newest period: without a discount rate the lifetime value is infinite.")
+
+
+def _term(name: str, _: Words) -> str:
+    return {
+        "margin": _("Margin"),
+        "discount_rate": _("Discount rate per year"),
+        "service_cost": _("Cost of serving a customer per year"),
+        "acquisition_cost": _("Acquisition cost per customer"),
+    }[name]
+
+
+def _of_terms(terms: CustomerTerms | None, _: Words) -> Iterator[str]:
+    """Say which numbers stand in for those of the table of terms, and whom it has alone."""
+    if terms is None:
+        return
+    for name, n in terms.n_filled:
+        yield _(
+            "Customers for whom the given “%(term)s” counts, and not that of the table of terms: %(n)s.",
+            term=_term(name, _),
+            n=_.count(n),
+        )
+    if terms.n_absent:
+        yield _(
+            "Customers who are not in the table of terms: %(n)s. They have the numbers that are given for all.",
+            n=_.count(terms.n_absent),
+        )
+    if terms.n_unknown:
+        yield _("Customers of the table of terms who are not in the orders: %(n)s.", n=_.count(terms.n_unknown))
+    if terms.n_nameless:
+        yield _("Rows of the table of terms without a customer, left out: %(n)s.", n=_.count(terms.n_nameless))
 
 
 def _no_value(models: ModelSummary, _: Words) -> str:
@@ -199,7 +233,7 @@ def _of_rows(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
 def _of_file(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str]:
     if orders is None:
         return
-    yield from _of_dates(orders, _)
+    yield from _of_dates(orders, report.base.as_of, _)
     if rounded := find_rounded(orders.customer):
         yield _(
             "Customers that a spreadsheet has rounded, such as %(who)s: %(n)s. Different ones may have become one.",
@@ -234,13 +268,13 @@ def _of_file(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
         yield _("Columns that were guessed by their names: %(columns)s.", columns=guessed)
 
 
-def _of_dates(orders: OrderFile, _: Words) -> Iterator[str]:
+def _of_dates(orders: OrderFile, as_of: np.datetime64, _: Words) -> Iterator[str]:
     if orders.n_far:
         yield _(
             "Rows whose date is years away from all others, left out: %(n)s. Correct a wrong date in the file.",
             n=_.count(orders.n_far),
         )
-    if gap := find_gap(orders):
+    if gap := find_gap(orders, as_of):
         yield _(
             "No order between %(before)s and %(after)s; rows before, which count: %(n)s. If a date stands for none, "
             "take it out of the file.",

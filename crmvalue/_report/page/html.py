@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from crmvalue._report.base_summary import Estimate
     from crmvalue._report.page.words import Language
     from crmvalue._report.reading.orders import OrderFile
+    from crmvalue._report.reading.terms import CustomerTerms
     from crmvalue.typing import Interval
 
 __all__ = ["format_report", "import_extras", "make_page"]
@@ -90,8 +91,10 @@ def import_extras() -> ModuleType:
     return jinja2
 
 
-def make_page(report: Report, orders: OrderFile | None, language: str, name: str | None) -> str:
-    """Do what :func:`format_report` does, with what is known of the file."""
+def make_page(
+    report: Report, orders: OrderFile | None, language: str, name: str | None, terms: CustomerTerms | None = None
+) -> str:
+    """Do what :func:`format_report` does, with what is known of the file and of the terms of each customer."""
     jinja2 = import_extras()
     words = words_of(language)
     environment = jinja2.Environment(
@@ -122,7 +125,7 @@ def make_page(report: Report, orders: OrderFile | None, language: str, name: str
         recent_days=RECENT_DAYS,
         due=_people(report.due, words),
         leaving=_people(report.leaving, words),
-        cautions=cautions(report, orders, words),
+        cautions=cautions(report, orders, words, terms),
         checks=checks_of(report, words),
         method=method(report, orders, words),
     )

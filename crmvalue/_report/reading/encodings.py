@@ -38,6 +38,16 @@ _MARKS = (  # at the start of a file; that of UTF-32 begins as that of UTF-16
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_OTHERS = (  # what files of other kinds begin with
+    (b"PK\x03\x04", "a workbook or a ZIP archive: save the table as CSV, or unpack the file"),
+    (b"\xd0\xcf\x11\xe0", "a workbook of Excel: save the table as CSV"),
+    (b"BZh", "packed by bzip2: unpack it"),
+    (b"\x28\xb5\x2f\xfd", "packed by Zstandard: unpack it"),
+    (b"\xfd7zXZ", "packed by xz: unpack it"),
+    (b"7z\xbc\xaf", "a 7z archive: unpack it"),
+    (b"Rar!", "a RAR archive: unpack it"),
+    (b"%PDF", "a PDF: save the table as CSV"),
+)
 _UTF8 = {"utf-8", "utf-8-sig"}
 _HEAD = 1 << 20  # bytes of the longest header
 _BLOCK = 1 << 20
@@ -118,6 +128,8 @@ def as_utf8(
                 continue
             try:
                 head = read_head(place)
+                if other := next((what for mark, what in _OTHERS if head.startswith(mark)), None):
+                    raise FileError("FILE", f"{name!r} is {other}")
                 own = _marked(head) or encoding or ("utf-8" if _fits(head) else _guess(head, name, known))
                 if own == encoding and codecs.lookup(own).name != "ascii" and _is_utf8(place):
                     own = "utf-8"

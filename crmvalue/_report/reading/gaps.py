@@ -1,17 +1,19 @@
-"""Years without an order: the dates before may stand for none."""
+"""Rows left out for their date, and years without an order: the dates before may stand for none."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from crmvalue._core.checks import as_day
+from crmvalue._core.labels import counted
 from crmvalue._purchases.order_log import FAR_YEARS
 
 if TYPE_CHECKING:
     from crmvalue._report.reading.orders import OrderFile
 
-__all__ = ["Gap", "find_gap"]
+__all__ = ["Gap", "describe_far", "describe_gap", "find_gap"]
 
 
 class Gap(NamedTuple):
@@ -22,11 +24,38 @@ class Gap(NamedTuple):
     n_before: int
 
 
-def find_gap(orders: OrderFile) -> Gap | None:
-    """Find the longest time without an order, if it is years; None where rows are left out for their date."""
-    days = np.unique(orders.date)
+def find_gap(orders: OrderFile, as_of: np.datetime64 | None) -> Gap | None:
+    """Find the longest time without an order until a day, if it is years; rows left out for their date do not count."""
+    days = np.unique(orders.date if as_of is None else orders.date[orders.date <= as_of])
     gap = np.diff(days)
-    if orders.n_far or not len(gap) or gap.max() <= np.timedelta64(round(FAR_YEARS * 365.25), "D"):
+    if not len(gap) or gap.max() <= np.timedelta64(round(FAR_YEARS * 365.25), "D"):
         return None
     before, after = days[gap.argmax()], days[gap.argmax() + 1]
     return Gap(before, after, int(orders.n_file_rows[orders.date <= before].sum()))
+
+
+def describe_far(orders: OrderFile) -> list[str]:
+    """Name the rows that are left out for their date, and say what to do, in lines for the command."""
+    if not orders.n_far:
+        return []
+    rows = ", ".join(f"{day} (customer {customer!r})" for customer, day in orders.far[:3])
+    more = " and more" if len(orders.far) > 3 else ""
+    reason = f"the date is more than {FAR_YEARS} years from those of the log"
+    count = "If it is right, give --as-of to say which day is the last."
+    later = orders.far[0][1] > str(orders.date.max())
+    return [
+        f"Left out, because {reason}: {orders.n_far:,} of the rows: {rows}{more}.",
+        f"Correct a wrong date in the file.{' ' + count if later else ''}",
+    ]
+
+
+def describe_gap(orders: OrderFile, as_of: Any) -> list[str]:
+    """Say where the log has no order for years: the rows before may have a date that stands for none."""
+    gap = find_gap(orders, None if as_of is None else as_day("--as-of", as_of))
+    if gap is None:
+        return []
+    verb, verb2 = ("lies", "counts") if gap.n_before == 1 else ("lie", "count")
+    return [
+        f"No order between {gap.before} and {gap.after}: {counted(gap.n_before, 'row')} {verb} before, and {verb2}.",
+        "If a date stands for none, take it out of the file.",
+    ]

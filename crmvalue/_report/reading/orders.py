@@ -79,11 +79,17 @@ _TIMES = (
 _OFFSET = r"(?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?)"  # no clock on earth is further from UTC
 _ZONED = rf"^(\d{{4}}-\d\d?-\d\d?)[T ](\d\d?:\d\d)(?::(?:[0-5]\d|60))?(?:\.\d+)? ?(?:Z|z|UTC|([+-]{_OFFSET}))$"
 _ZONED_KINDS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
+_NO_DATE = (  # databases write noughts where there is none, and spreadsheets show the day 0 of 1900
+    r"((00)?00[-/.]00[-/.](00)?00|00000000|1900-01-00|00?[-/.]0?1[-/.]1900|0?1/00?/1900)(\D.*)?"
+)
 _FRACTION = r"(:\d\d\.\d{6})\d+"
-_CURRENCY = r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|zł|Kč|kr|грн)"
-_BAD_DATE = "day is null and date_text is not null"
-_BAD_AMOUNT = "amount_text is not null and (price is null or (money is null and any_money is not null))"
-_BAD_QUANTITY = "quantity_text is not null and pieces is null"
+_CURRENCY = (
+    r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|"
+    r"(?i:zł|kč|kr|rs|ft|fr|tl|lei|manat|man|грн|руб|р|лв|лари|ლარი)\.?)"  # noqa: RUF001 - Cyrillic
+)
+_BAD_DATE = "named and day is null and date_text is not null"
+_BAD_AMOUNT = "named and amount_text is not null and (price is null or (money is null and any_money is not null))"
+_BAD_QUANTITY = "named and quantity_text is not null and pieces is null"
 _WHOLE_YEAR = r"(year({0}) >= 1000 or (year({0}) >= 1 and regexp_matches(date_text, '(^|\D)0001(\D|$)')))"
 """24 is no year before 1000; but in some systems 0001-01-01 stands for no date."""
 
@@ -405,6 +411,8 @@ def _view_texts(database: Database, chosen: dict[str, Column], key: str, *, seve
         as_text = "decode({})" if role in chosen and chosen[role].kind == "BLOB" else "cast({} as varchar)"
         text = f"trim({as_text.format(raw)})"
         given = f"lower({text}) not in ({', '.join(map(literal, MISSING))})"
+        if role == "date":
+            given += f" and not regexp_full_match({text}, '{_NO_DATE}')"
         if role in {"amount", "quantity"}:  # what a division by 0 has left in a table is no number
             infinite.append(f"coalesce(lower(ltrim({text}, '+-')) in ('inf', 'infinity'), false)")
             given += f" and not {infinite[-1]}"
@@ -412,7 +420,9 @@ def _view_texts(database: Database, chosen: dict[str, Column], key: str, *, seve
         columns.append(f"case when {given} then {text} end as {role}_text")
     columns.append(f"{' or '.join(infinite)} as infinite")
     zoned = f"length(date_text) > 10 and regexp_full_match(date_text, '{_ZONED}')"
-    database.execute(f"create view texts as select *, {zoned} as zoned from (select {', '.join(columns)} from rows_)")  # noqa: S608 - quoted names
+    named = "customer_text is not null" if "customer" in chosen else "true"  # others are left out, whatever they say
+    cells = f"select {', '.join(columns)} from rows_"  # noqa: S608 - quoted names
+    database.execute(f"create view texts as select *, {zoned} as zoned, {named} as named from ({cells})")  # noqa: S608 - our own names
 
 
 def _try(
@@ -501,11 +511,13 @@ def _read_numbers(database: Database, column: Column | None, role: str, asked: s
 def _number(sign: str, column: str) -> str:
     """Write the SQL for the number of a text with this decimal sign, with or without thousands and currency."""
     comma = "," if sign == "." else r"\."
-    number = rf"(?:\d+|[1-9]\d{{0,2}}(?:(?:{comma}\d{{3}})+|(?: \d{{3}})+|(?:''\d{{3}})+))(?:[{sign}]\d*)?|[{sign}]\d+"
-    body = rf"(?:{_CURRENCY} ?)?(?:{number})(?: ?{_CURRENCY})?"
-    whole = rf"[-+]? ?{body}|\({body}\)|{_CURRENCY} ?[-+] ?(?:{number})"
+    units = rf"(?:\d+|[1-9]\d{{0,2}}(?:(?:{comma}\d{{3}})+|(?: \d{{3}})+|(?:''\d{{3}})+))"
+    number = rf"{units}(?:[{sign}]\d*)?|[{sign}]\d+"
+    below = rf"\((?:{number})\)|{units}(?:[{sign}]\d+)?-"  # in accounts; but 5,- is 5
+    body, less = (rf"(?:{_CURRENCY} ?)?(?:{digits})(?: ?{_CURRENCY})?" for digits in (number, below))
+    whole = rf"[-+]? ?{body}|\({body}\)|{less}|{_CURRENCY} ?[-+] ?(?:{number})"
     text = f"translate({column}, '\u00a0\u202f\u2009\u2019\u2212', '   ''-')"
-    digits = f"cast(replace(regexp_replace({text}, '[^0-9{sign}]', '', 'g'), '{sign}', '.') as double)"
+    digits = rf"cast(replace(regexp_replace({text}, '{_CURRENCY}|[^0-9{sign}]', '', 'g'), '{sign}', '.') as double)"
     minus = f"case when regexp_matches({text}, '[-(]') then -1 else 1 end"
     # DuckDB itself reads most values, and fast; but it also takes 1_000 for a number.
     plain = f"try_cast(replace({column}, ',', '.') as double)"
@@ -521,16 +533,16 @@ def _fitting(database: Database, text: str, readings: dict[str, str], rule: str)
 
     For most columns a sample leaves one reading; `_check_rows` finds values that it does not fit.
     """
-    for rows in (f"(select * from texts where {text} is not null limit {_SAMPLE})", "texts"):  # noqa: S608 - our own names
+    for rows in (f"(select * from texts where named and {text} is not null limit {_SAMPLE})", "texts"):  # noqa: S608 - our own names
         values = ", ".join(f"{sql} as r{i}" for i, sql in enumerate(readings.values()))
         wrong = ", ".join(f"count(*) filter (({rule.format(f'r{i}')}) is not true)" for i in range(len(readings)))
-        sql = f"select {wrong} from (select {text}, {values} from {rows} where {text} is not null)"  # noqa: S608 - our own names
+        sql = f"select {wrong} from (select {text}, {values} from {rows} where named and {text} is not null)"  # noqa: S608 - our own names
         n_wrong = database.execute(sql).fetchone()
         readings = {name: readings[name] for name, n in zip(readings, n_wrong, strict=True) if n == min(n_wrong)}
         if len(readings) == 1 or min(n_wrong):
             return list(readings), None
     values = ", ".join(readings.values())
-    return list(readings), _first(database, text, f"greatest({values}) > least({values})")
+    return list(readings), _first(database, text, f"named and greatest({values}) > least({values})")
 
 
 def _first(database: Database, value: str, condition: str, table: str = "texts") -> str | None:
@@ -563,7 +575,7 @@ def _aggregate(
         f"""
         create view file_rows as
         select file_, row_key, n_same,
-               customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned, infinite,
+               customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned, named, infinite,
                money as any_money,
                case when {_WHOLE_YEAR.format("day")} and year(day) <= 9999 then day end as day,
                case when abs(money) < {RESIDUE} then 0 when abs(money) <= 1e15 then money end as money,

@@ -47,6 +47,7 @@ __all__ = [
 Database: TypeAlias = Any  # a connection of DuckDB, which ships no complete types
 
 _REASONS = (  # words in an error of DuckDB, and ours
+    ("maximum line size", "{line} has more than 2,000,000 bytes: is a quote not closed, or a line end missing?"),
     ("invalid string encoding", "a text in it is not UTF-8: write it in UTF-8"),
     ("unicode", "{line} is not UTF-8: save the file as UTF-8"),
     ("utf-8", "{line} is not UTF-8: save the file as UTF-8"),
@@ -66,16 +67,18 @@ _UNSEEN_COPIES = (
 )
 _MANY_VALUES = r"\]$|^(STRUCT|MAP|UNION)\b"  # types of a column with a list or a record in each row
 _CONTROL = r"\\x(0[0-8]|0[EF]|1[0-9A-F]|7F)"  # bytes that no text has, as DuckDB writes them
-_CURRENCY_HEADINGS = frozenset(map(key_of, (
-    "currency", "currencies", "currency code", "currency id", "currency name", "currency iso", "iso currency",
-    "order currency", "invoice currency", "payment currency", "transaction currency", "währung", "waehrung",
-    "währungscode", "waehrungscode", "währungskennzeichen", "валюта", "код валюти", "валюта замовлення", "ვალუტა",
-    "ვალუტის კოდი", "valyuta", "valyuta kodu", "valyutanın kodu",
-)))  # fmt: skip
+_CURRENCY_HEADING = re.compile(r"currenc(y|ies)|ccy|^curr?$|wahrung|waehrung|валют|ვალუტ|valyuta")
+_NUMBER_HEADING = re.compile(r"amount|total|price|value|rate|date|betrag|kurs|курс|сум|дата|თანხ|კურს|mebleg|mezenne")
+_CURRENCY_NAMES = r"[\pL\pN\p{Sc}]"  # - is none
+_CURRENCY_WORDS = r"^\PN*[\pL\p{Sc}]\PN*$"
 _NO_CURRENCY = "('NA', 'N/A', '#N/A', 'NULL', 'NAN', 'NAT', 'NONE', '<NA>')"
 _CURRENCY_CODES = {
-    "€": "EUR", "EURO": "EUR", "$": "USD", "US$": "USD", "£": "GBP", "₴": "UAH", "ГРН": "UAH", "ГРН.": "UAH",
-    "₾": "GEL", "₼": "AZN", "₺": "TRY", "ZŁ": "PLN", "KČ": "CZK", "₹": "INR", "₪": "ILS", "₸": "KZT",
+    "€": "EUR", "EURO": "EUR", "$": "USD", "US$": "USD", "C$": "CAD", "CA$": "CAD", "A$": "AUD", "AU$": "AUD",
+    "NZ$": "NZD", "HK$": "HKD", "S$": "SGD", "R$": "BRL", "MX$": "MXN", "£": "GBP", "₴": "UAH", "ГРН": "UAH",
+    "₽": "RUB", "РУБ": "RUB", "Р": "RUB", "₾": "GEL", "ЛАРИ": "GEL", "ლარი".upper(): "GEL", "₼": "AZN",
+    "MANAT": "AZN", "MAN": "AZN", "₺": "TRY", "TL": "TRY", "ZŁ": "PLN", "KČ": "CZK", "₹": "INR", "₪": "ILS",
+    "₸": "KZT", "₩": "KRW", "₫": "VND", "฿": "THB", "₱": "PHP", "₦": "NGN", "ЛВ": "BGN", "LEI": "RON",
+    "FT": "HUF", "FR": "CHF",
 }  # fmt: skip
 _MOST_FILES = 5  # files that are named for one missing column
 _SHARE = 0.5  # the rest is for the columns that come out of the database
@@ -148,9 +151,11 @@ def find_currencies(database: Database, columns: Iterable[Column]) -> tuple[str,
     A column that is not UTF-8 is not read.
     """
     for column in columns:
-        if key_of(column.name) in _CURRENCY_HEADINGS:
+        key = key_of(column.name)
+        if _CURRENCY_HEADING.search(key):
             value = f"upper(trim(cast({column.sql} as varchar)))"
-            some = rf"regexp_matches(name, '[\pL\pN\p{{Sc}}]') and name not in {_NO_CURRENCY}"  # - is none
+            names = _CURRENCY_WORDS if _NUMBER_HEADING.search(key) else _CURRENCY_NAMES
+            some = f"regexp_matches(name, '{names}') and name not in {_NO_CURRENCY}"
             names = f"(select {value} as name from file) where {some}"  # noqa: S608 - our own names
             code = code_of_currency("name")
             by_count = f"select min(name), count(*) as n from {names} group by {code} order by n desc, {code}"  # noqa: S608 - our own names
@@ -165,7 +170,7 @@ def find_currencies(database: Database, columns: Iterable[Column]) -> tuple[str,
 def code_of_currency(name: str) -> str:
     """Write the SQL for the code of a currency whose name, in capitals, may be a sign or a code."""
     signs = " ".join(f"when {literal(sign)} then {literal(code)}" for sign, code in _CURRENCY_CODES.items())
-    return f"case {name} {signs} else {name} end"
+    return f"case rtrim({name}, '.') {signs} else rtrim({name}, '.') end"
 
 
 def _layout(database: Database, place: Path, shown: str) -> _Layout:

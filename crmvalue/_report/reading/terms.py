@@ -32,6 +32,8 @@ TERMS = ("margin", "discount_rate", "service_cost", "acquisition_cost")
 _CUSTOMER, _SEGMENT = "customer", "segment"
 _OPTION = "--terms"
 _NUMBER = re.compile(r"-?\d*\.?\d+([eE][+-]?\d{1,3})?", re.ASCII)
+_WITH_COMMA = re.compile(r"-?\d*,\d+", re.ASCII)
+_OF_THOUSANDS = re.compile(r"-?[1-9]\d{0,2},\d{3}", re.ASCII)  # or decimals: 1,200
 _NOT_MORE = f"at most {LARGEST_AMOUNT:g}"
 _RESIDUE = 1e-9
 """A smaller magnitude is what binary arithmetic leaves of nothing, as in an order log."""
@@ -179,7 +181,7 @@ def _values(
         return np.array([given[segment] for segment in segments])
     if name not in table:
         return None if given is None else np.full(len(place), float(given))
-    texts = table[name]
+    texts = _with_points(name, table[name])
     values = np.array([_as_number(name, texts[i]) if i >= 0 else np.nan for i in place.tolist()])
     missing = np.isnan(values)
     if missing.any():
@@ -192,6 +194,17 @@ def _values(
 
 def _shown(given: Mapping[str, float]) -> str:
     return ",".join(f"{segment}={as_given(number)}" for segment, number in given.items())
+
+
+def _with_points(name: str, texts: list[str]) -> list[str]:
+    """Write numbers with a decimal point, if a comma is the decimal sign of the column; raise if nobody can tell."""
+    commas = [text for text in texts if "," in text]
+    if not commas or any("." in text for text in texts) or not all(map(_WITH_COMMA.fullmatch, commas)):
+        return texts
+    if all(map(_OF_THOUSANDS.fullmatch, commas)):
+        sentence = f"the comma in {commas[0]!r} can stand before decimals or thousands: write decimals with a point"
+        raise FileError(_OPTION, f"column {name!r} of the terms: {sentence}")
+    return [text.replace(",", ".") for text in texts]
 
 
 def _as_number(name: str, text: str) -> float:

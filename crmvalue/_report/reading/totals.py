@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._report.reading.orders import OrderFile
+    from crmvalue.typing import Floats
 
 __all__ = ["end_before_totals", "find_totals", "name_totals"]
 
@@ -18,7 +19,7 @@ _TOTALS = {
     "total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme", "gesamtergebnis", "итого",
     "всего", "общий итог", "сумма", "разом", "усього", "всього", "загалом", "сума", "загальна сума",
     "загальний підсумок", "სულ", "ჯამი", "cəmi", "yekun", "toplam", "genel toplam", "total général", "total general",
-    "totale", "totaal", "razem", "suma",
+    "totale", "totaal", "razem", "suma", "zwischensumme", "teilsumme", "підсумок", "проміжний підсумок", "ara toplam",
 }  # fmt: skip
 _WORD = re.compile(r"[^\W\d_]+")
 _MANY_ROWS = 10  # of so many customers and days, no order has by chance the money of all others
@@ -28,21 +29,37 @@ def find_totals(orders: OrderFile) -> npt.NDArray[np.bool_]:
     """Tell which customers are rather the last line of a table, which has its sum: by their name, or by their money.
 
     A sum may be rounded to cents, or to whole units if a word of the name says that it is one; one of less than 50 in
-    all is compared with more digits. By their money, customers with other rows are none.
+    all is compared with more digits. By their money, customers with other rows are none. If a word of the name says so,
+    the sum may also be that of the calendar year or month of the row.
     """
     found = _has_name(orders)
     if orders.amount is None or len(orders.amount) <= _MANY_ROWS:
         return found
     by_name = found[orders.code]
     money = np.nan_to_num(orders.amount)
-    others = money[~by_name].sum() - money
-    rows = np.nonzero(_alone(orders) & ~by_name & (others > 0) & (np.abs(money - others) <= 0.01 * others))[0]
-    who = orders.customer[orders.code[rows]].tolist()
+    alone = np.nonzero(_alone(orders) & ~by_name)[0]
+    who = orders.customer[orders.code[alone]].tolist()
     worded = np.array([not _TOTALS.isdisjoint(_WORD.findall(name.casefold())) for name in who], dtype=bool)
-    rounding = np.minimum(np.where(worded, 0.5, 0.005), np.where(worded, 1e-2, 1e-4) * others[rows])
-    same = np.abs(money - others)[rows] <= rounding + 1e-12 * others[rows]
-    found[orders.code[rows[same]]] = True
+    plain = ~by_name
+    plain[alone[worded]] = False
+    if worded.any():
+        for unit in ("datetime64[Y]", "datetime64[M]"):
+            _, code = np.unique(orders.date.astype(unit), return_inverse=True)
+            others = np.bincount(code[plain], money[plain], code.max() + 1).astype(np.float64)[code]
+            several = np.bincount(code[plain], minlength=code.max() + 1)[code] > 1  # the sum of one order is a chance
+            part = worded & several[alone] & _is_sum(money[alone], others[alone], worded)
+            found[orders.code[alone[part]]] = True
+    by_name = found[orders.code]
+    others = money[~by_name].sum() - np.where(by_name, 0.0, money)
+    found[orders.code[alone[_is_sum(money[alone], others[alone], worded)]]] = True
     return found
+
+
+def _is_sum(money: Floats, others: Floats, worded: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Tell which amounts are the sum of others, but for its rounding."""
+    rounding = np.minimum(np.where(worded, 0.5, 0.005), np.where(worded, 1e-2, 1e-4) * others)
+    same: npt.NDArray[np.bool_] = (others > 0) & (np.abs(money - others) <= rounding + 1e-12 * others)
+    return same
 
 
 def end_before_totals(orders: OrderFile) -> np.datetime64 | None:

@@ -55,6 +55,21 @@ class TestPage:
         assert "<b>" not in text
         assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
 
+    def test_says_how_the_table_of_terms_fits_the_orders(self, orders, tmp_path):
+        table, page = tmp_path / "terms.csv", tmp_path / "r.html"
+        table.write_text("customer,margin,service_cost\na,0.3,1\nb,,1\nzoe,0.4,1\n,0.2,1\n", "utf-8")
+        given = ["--terms", str(table), "--margin", "0.2", "--service-cost", "0"]
+        assert main([str(orders), *given, "--report", str(page)]) == 0
+        text = page.read_text("utf-8")
+        for said in (
+            "Customers for whom the given “Margin” counts, and not that of the table of terms: 3.",
+            "“Cost of serving a customer per year” counts, and not that of the table of terms: 2.",
+            "Customers who are not in the table of terms: 2. They have the numbers that are given for all.",
+            "Customers of the table of terms who are not in the orders: 1.",
+            "Rows of the table of terms without a customer, left out: 1.",
+        ):
+            assert said in text
+
     def test_is_in_the_language(self, orders, tmp_path):
         assert main([str(orders), "--report", str(tmp_path / "r.html"), "--language", "ka"]) == 0
         assert '<html lang="ka">' in (tmp_path / "r.html").read_text("utf-8")

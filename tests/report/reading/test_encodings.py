@@ -170,3 +170,18 @@ class TestEncodings:
         assert read_terms_file(path, np.array(["Müller"]), {}, "cp1252").margin.tolist() == [0.3]
         with pytest.raises(InputError, match="--encoding cp1252 if 'Müller' is right"):
             read_terms_file(path, np.array(["Müller"]), {})
+
+
+@pytest.mark.parametrize(
+    ("first", "said"),
+    [
+        (b"PK\x03\x04\x14\x00", "is a workbook or a ZIP archive: save the table as CSV, or unpack the file"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "is a workbook of Excel: save the table as CSV"),
+        (b"\x28\xb5\x2f\xfd\x04", "is packed by Zstandard: unpack it"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_so(tmp_path, capsys, first, said):
+    """A workbook was said to be text that is not UTF-8, and its encoding was asked for."""
+    (tmp_path / "orders.xlsx").write_bytes(first + bytes(range(256)))
+    assert main([str(tmp_path / "orders.xlsx"), "--encoding", "cp1252"]) == 2
+    assert capsys.readouterr().err == f"crmvalue: '{tmp_path / 'orders.xlsx'}' {said}\n"
