@@ -58,7 +58,7 @@ from crmvalue.funnels import (
 )
 from crmvalue.journeys import Offer
 from crmvalue.loyalty import referred_value
-from crmvalue.metrics import NpsCounts, agent_scores
+from crmvalue.metrics import NpsCounts, agent_scores, weighted_choice
 from crmvalue.segmentation import SegmentMembership
 from crmvalue.typing import Interval
 from tests.core.public_values import VALUES
@@ -459,6 +459,8 @@ class TestManyGroups:
         asked = {"cohort": months, "ltv": np.ones((48, 1)), "size": np.full(48, 9), "period": "month"}
         cohorts = CohortLtv(**asked, acquisition_cost=np.full(48, 5.0), payback=np.full(48, np.nan))
         assert cohorts.conclusion.endswith(", 2021-08-01 and 28 more.")
+        alike = weighted_choice({f"o{k}": {"price": 1.0} for k in range(30)}, {"price": 1.0})
+        assert ", o19 and 10 more have the same score" in alike.conclusion
 
     def test_long_tuples_are_shown_short(self):
         names = tuple(f"arm {k}" for k in range(5000))
