@@ -13,7 +13,7 @@ from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_posi
 from crmvalue._core.comparisons import just_below
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import labelled, money
+from crmvalue._core.labels import labelled, listed, money
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
@@ -140,7 +140,7 @@ class CohortLtv(Columns, Pictured):
         payback = np.zeros(0) if self.payback is None else self.payback
         paid = ~np.isnan(payback)
         n, k = int(paid.sum()), len(payback)
-        waiting = ", ".join(self.cohort[~paid].astype(str).tolist())
+        waiting = listed(self.cohort[~paid])
         if n == 0:
             return f"No cohort has paid back its acquisition yet: {waiting}."
         low, high = int(payback[paid].min()), int(payback[paid].max())
@@ -149,7 +149,7 @@ class CohortLtv(Columns, Pictured):
         whose = "has paid back its" if n == 1 else "have paid back their"
         text = f"{n} of {k} {'cohort' if k == 1 else 'cohorts'} {whose} acquisition, in {spell}"
         short = self.latest < just_below(self.acquisition_cost)
-        again = ", ".join(self.cohort[paid & short].astype(str).tolist())
+        again = listed(self.cohort[paid & short])
         text += f"; below it again, after returns: {again}" if again else ""
         return f"{text}; not yet: {waiting}." if waiting else f"{text}."
 

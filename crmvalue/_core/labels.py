@@ -9,7 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -19,8 +19,11 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+_T = TypeVar("_T")
+
 __all__ = [
     "HINT_OF_CATEGORIES",
+    "MOST_LINES",
     "also_equal",
     "as_given",
     "by_name",
@@ -30,6 +33,7 @@ __all__ = [
     "decimals_apart",
     "figure",
     "figures_apart",
+    "first_lines",
     "fraction",
     "has_columns",
     "in_percent",
@@ -45,6 +49,9 @@ __all__ = [
     "span",
     "times",
 ]
+
+MOST_LINES = 200
+"""Most groups that get a line of their own in a text."""
 
 _LEAST_WRITTEN = 1e-9  # a smaller number is written in words
 _LARGEST_WRITTEN = 1e15  # a number as large has an exponent
@@ -143,11 +150,17 @@ def name_text(name: str, item: object) -> str:
     return str(item) if whole else as_text(name, item)
 
 
-def listed(names: Iterable[object], most: int = 20) -> str:
+def listed(names: Iterable[object], most: int = 20, *, between: str = ", ") -> str:
     """List names in a sentence, and count those after the first ones: "a, b and 999,998 more"."""
     words = list(names)
-    shown = ", ".join(map(str, words[:most]))
+    shown = between.join(map(str, words[:most]))
     return shown if len(words) <= most else f"{shown} and {len(words) - most:,} more"
+
+
+def first_lines(items: Sequence[_T], write: Callable[[_T], str], one: str, many: str | None = None) -> list[str]:
+    """Write a line for each of the first 200 items, and one that counts the others; words as in :func:`counted`."""
+    lines, rest = [write(item) for item in items[:MOST_LINES]], len(items) - MOST_LINES
+    return [*lines, f"And {counted(rest, f'more {one}', many and f'more {many}')}."] if rest > 0 else lines
 
 
 def span(low: Any, high: Any, form: str | Callable[[float], str]) -> str:

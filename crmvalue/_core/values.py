@@ -217,8 +217,12 @@ def count_field(name: str, *, low: int = 0, **options: Any) -> Any:
 
 
 def checked_field(name: str, check: Callable[[str, Any], Any], **options: Any) -> Any:
-    """Field with a check, which gets the name of the field and the value."""
-    return attrs.field(converter=lambda value: check(name, value), **options)
+    """Field with a check, which gets the name of the field and the value; a long tuple is shown short."""
+    return attrs.field(converter=lambda value: check(name, value), **{"repr": _shown, **options})
+
+
+def _shown(value: Any) -> str:
+    return short_repr(value) if type(value) is tuple else repr(value)
 
 
 def float_column(name: str, *, missing: bool = False, optional: bool = False) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
+import attrs
 import numpy as np
 
 from crmvalue._core.checks import (
@@ -19,8 +20,8 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.encoding.customers import encode_customers, text_array
-from crmvalue._core.labels import figure, in_percent, listed, name_text
-from crmvalue._core.values import array_field, hand_over, read_only
+from crmvalue._core.labels import MOST_LINES, counted, figure, in_percent, listed, name_text
+from crmvalue._core.values import array_field, hand_over, read_only, short_repr
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ __all__ = [
     "against_control",
     "arm_columns",
     "arm_names",
+    "arm_names_field",
     "as_control",
     "as_correction",
     "as_level",
@@ -86,6 +88,11 @@ def arm_names(value: Any) -> tuple[str, ...]:
     if len(names) < 2:
         raise InputError("names", "at least two", names)
     return names
+
+
+def arm_names_field() -> Any:
+    """Field for the names of the arms."""
+    return attrs.field(converter=arm_names, repr=short_repr)
 
 
 def read_names(names: Any, control: Any, n_arms: int) -> tuple[tuple[str, ...], int]:
@@ -260,7 +267,7 @@ def variant_lines(
 ) -> list[str]:
     """Conclude on each variant from what is told of it: the difference, its interval, and the name of the test.
 
-    Nothing is concluded from arms that are `too_few`.
+    Beyond 200 variants, those that are shown to differ are counted. Nothing is concluded from arms that are `too_few`.
     """
     low, high, p, difference = (
         np.asarray(column).tolist()
@@ -269,6 +276,10 @@ def variant_lines(
     correction = _correction_text(comparison.correction, int(np.count_nonzero(~np.isnan(p))))
     lines = []
     for k, (name, (found, interval, test)) in enumerate(zip(variant_names(comparison), told, strict=True)):
+        if k == MOST_LINES:
+            shown = np.count_nonzero(np.array(p[k:]) < 1 - comparison.level)
+            lines.append(f"A difference is shown for {shown:,} of {counted(len(p) - k, 'more variant')}.")
+            break
         if np.isnan(p[k]):
             lines.append(f"{name} is not compared: fewer than two customers do not show how their values vary.")
             continue

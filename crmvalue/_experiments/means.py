@@ -29,7 +29,7 @@ from crmvalue._experiments.arms import (
     adjusted,
     against_control,
     arm_columns,
-    arm_names,
+    arm_names_field,
     as_correction,
     as_level,
     choice_text,
@@ -111,7 +111,7 @@ class MeanComparison(Columns, Pictured):
     mean: Floats = number_column("mean", missing=True)
     standard_error: Floats = number_column("standard_error", missing=True)
     n: Integers = counts_field("n")
-    names: tuple[str, ...] = attrs.field(converter=arm_names)
+    names: tuple[str, ...] = arm_names_field()
     control: int = 0
     level: float = checked_field("level", as_level, default=0.95)
     correction: Correction = attrs.field(converter=as_correction, default="holm")
@@ -228,13 +228,14 @@ class MeanComparison(Columns, Pictured):
     def conclusion(self) -> str:
         """What can be concluded, and what not: a line for each variant, and one on the choice.
 
-        The last line is left out beyond 200 arms, and where an arm is too small to show how its values vary.
+        The last line is left out beyond 200 arms, and where an arm is too small to show how its values vary. Of the
+        variants beyond 200, a line counts those that are shown to differ.
         """
         low, high = map(np.asarray, self.difference_interval)
         values, (base,) = against_control(self.mean, self.control)
-        pairs, control = [figures_apart(value, base) for value in values.tolist()], self.names[self.control]
+        pairs, control = (figures_apart(value, base) for value in values.tolist()), self.names[self.control]
         tests = np.where(self.p_value > self.welch_p_value, "Student", "Welch").tolist()
-        told = [
+        told = (
             (
                 f"{name} has a {self.quantity} of {value} against {base} of {control}: {figure(d, sign=True)}",
                 f"{figure(a, sign=True)} to {figure(b, sign=True)}",
@@ -243,7 +244,7 @@ class MeanComparison(Columns, Pictured):
             for name, (value, base), d, a, b, test in zip(
                 self.variants, pairs, self.difference, low, high, tests, strict=True
             )
-        ]
+        )
         if not few_enough(len(self.names)) or self.too_few.any():
             return "\n".join(variant_lines(self, told, self.too_few))
         best, loss = (column[self._known] for column in self._bayes())

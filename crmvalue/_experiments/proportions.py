@@ -19,7 +19,7 @@ from crmvalue._experiments.arms import (
     adjusted,
     against_control,
     arm_columns,
-    arm_names,
+    arm_names_field,
     as_correction,
     as_level,
     choice_text,
@@ -83,7 +83,7 @@ class ProportionComparison(Columns, Pictured):
 
     successes: Integers = counts_field("successes")
     trials: Integers = counts_field("trials")
-    names: tuple[str, ...] = attrs.field(converter=arm_names)
+    names: tuple[str, ...] = arm_names_field()
     control: int = 0
     level: float = checked_field("level", as_level, default=0.95)
     correction: Correction = attrs.field(converter=as_correction, default="holm")
@@ -189,7 +189,10 @@ class ProportionComparison(Columns, Pictured):
 
     @property
     def conclusion(self) -> str:
-        """What can be concluded, and what not: a line for each variant, and, up to 200 arms, one on the choice."""
+        """What can be concluded, and what not: a line for each variant, and, up to 200 arms, one on the choice.
+
+        Of the variants beyond 200, a line counts those that are shown to differ.
+        """
         low, high = map(np.asarray, self.difference_interval)
         rates, (base,) = against_control(self.rate, self.control)
         told = (

@@ -15,7 +15,7 @@ from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import checked_field, stay_frozen
 from crmvalue._experiments.arms import (
     against_control,
-    arm_names,
+    arm_names_field,
     as_level,
     as_prior,
     difference_from_control,
@@ -86,7 +86,7 @@ class SequentialTest(Columns, Pictured):
 
     successes: Integers = look_counts("successes")
     trials: Integers = look_counts("trials")
-    names: tuple[str, ...] = attrs.field(converter=arm_names)
+    names: tuple[str, ...] = arm_names_field()
     control: int = 0
     level: float = checked_field("level", as_level, default=0.95)
     prior_successes: float = checked_field("prior_successes", as_positive, default=0.5)

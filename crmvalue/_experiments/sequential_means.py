@@ -16,7 +16,7 @@ from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import array_field, checked_field, count_field, read_only, stay_frozen
 from crmvalue._experiments.arms import (
     against_control,
-    arm_names,
+    arm_names_field,
     as_level,
     as_mean_plan,
     columns,
@@ -93,7 +93,7 @@ class SequentialMeans(Columns, Pictured):
     n: Integers = look_counts("n")
     mean: Floats = _number_table("mean")
     standard_error: Floats = _number_table("standard_error")
-    names: tuple[str, ...] = attrs.field(converter=arm_names)
+    names: tuple[str, ...] = arm_names_field()
     effect_scale: float = checked_field("effect_scale", as_positive)
     control: int = 0
     level: float = checked_field("level", as_level, default=0.95)

@@ -11,7 +11,17 @@ from crmvalue._core.checks import as_counts, as_fraction, as_ordered_items, as_t
 from crmvalue._core.comparisons import p_text, rates_p
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import also_equal, by_name, columns_of, counted, has_columns, in_percent, labelled, percent
+from crmvalue._core.labels import (
+    also_equal,
+    by_name,
+    columns_of,
+    counted,
+    first_lines,
+    has_columns,
+    in_percent,
+    labelled,
+    percent,
+)
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
@@ -283,20 +293,21 @@ class FunnelConversion(Columns, Pictured):
 
     @property
     def conclusion(self) -> str:
-        """Overall conversion and the weakest step in words, one line for each group with prospects."""
+        """Overall conversion and the weakest step in words, a line for each of the first 200 groups with prospects."""
         rows = np.atleast_2d(self.counts)
         low, high = (np.atleast_1d(end) for end in self.overall_interval)
         names = [""] if self.groups is None else [f"{group}: " for group in self.groups]
         weakest, tests = self._weakest(), self._tests()
-        lines = []
-        for g, (name, row) in enumerate(zip(names, rows, strict=True)):
-            if not row[0]:
-                continue
-            lines.append(
-                f"{name}{row[-1]:,} of {row[0]:,} reached {self.stages[-1]} ({percent(row[-1] / row[0])}, "
+
+        def line(g: int) -> str:
+            row = rows[g]
+            return (
+                f"{names[g]}{row[-1]:,} of {row[0]:,} reached {self.stages[-1]} ({percent(row[-1] / row[0])}, "
                 f"{in_percent(self.level)} % interval {percent(low[g])} to {percent(high[g])}). "
                 f"{self._about_weakest(row, weakest[g], tests[g])}"
             )
+
+        lines = first_lines(np.nonzero(rows[:, 0])[0].tolist(), line, "group")
         empty = int(np.count_nonzero(rows[:, 0] == 0))
         if empty:
             lines.append(f"{counted(empty, 'group has', 'groups have')} no attempt to count yet.")

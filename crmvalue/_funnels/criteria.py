@@ -13,7 +13,7 @@ from crmvalue._core.comparisons import decimals, holm
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import percent
+from crmvalue._core.labels import first_lines, percent
 from crmvalue._core.values import (
     FixedMapping,
     array_columns,
@@ -295,9 +295,10 @@ class StepAlarms(Columns):
 
     @property
     def conclusion(self) -> str:
-        """Name each step below its least share, the certain ones as such."""
-        lines, is_certain = [], self.is_beyond_chance
-        for i in np.nonzero(self.is_below)[0].tolist():
+        """Name each step below its least share, the certain ones as such; beyond 200 they are counted."""
+        is_certain = self.is_beyond_chance
+
+        def line(i: int) -> str:
             group = f"{self.group[i]}: " if self.group[i] else ""
             shown = "beyond chance" if is_certain[i] else "which may be chance"
             share, least = float(self.n_passed[i] / self.n_at[i]), float(self.least[i])
@@ -305,10 +306,13 @@ class StepAlarms(Columns):
             if abs(round(100 * least, 1) - 100 * least) > 1e-9:  # a limit that one decimal does not give
                 written = (n for n in range(digits, 15) if percent(share, digits=n) != percent(least, digits=n))
                 digits = digits_of_least = next(written, digits)
-            lines.append(
+            return (
                 f"{group}{self.stage[i]} to {self.next_stage[i]}: {self.n_passed[i]:,} of {self.n_at[i]:,} pass "
                 f"({percent(share, digits=digits)}), below {percent(least, digits=digits_of_least)}, {shown}."
             )
+
+        below = np.nonzero(self.is_below)[0].tolist()
+        lines = first_lines(below, line, "step below its least share", "steps below their least share")
         return "\n".join(lines) or "No step is below its least share."
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

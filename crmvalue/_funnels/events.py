@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.copies import find_copies
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
-from crmvalue._core.labels import also_equal, counted, percent
+from crmvalue._core.labels import also_equal, counted, first_lines, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -326,7 +326,7 @@ class EventFunnel(Columns, Pictured):
 
     @property
     def conclusion(self) -> str:
-        """How all attempts ended, and what share converts; with groups, a line for each."""
+        """How all attempts ended, and what share converts; with groups, a line for each of the first 200."""
         n, won, lost = len(self), int((self.n_reached == len(self.stages)).sum()), int(self.is_lost.sum())
         text = (
             f"By {_plain_time(self.as_of)} {counted(n, 'attempt')} entered at {self.stages[0]}: {won:,} reached "
@@ -340,7 +340,8 @@ class EventFunnel(Columns, Pictured):
             return f"{text} Without a window, attempts may stay open for ever, so the final conversion is not known."
         if self.groups is None:
             return f"{text} {self._about_matured(self.matured)}"
-        lines = [f"{group}: {self._about_matured(row)}" for group, row in zip(self.groups, self.matured, strict=True)]
+        groups, matured = self.groups, self.matured
+        lines = first_lines(range(len(groups)), lambda g: f"{groups[g]}: {self._about_matured(matured[g])}", "group")
         return "\n".join([f"{text} {self._about_matured(self.matured.sum(axis=0))}", *lines])
 
     def _about_matured(self, reached: Integers) -> str:

@@ -35,6 +35,7 @@ __all__ = ["level_changes", "nth_events", "price_drops", "segment_changes"]
 
 _NEAR = 1e-12  # relative: far above the rounding of float64, and far below a cent
 _MOST_DAYS = 36_600
+_MOST_EVENTS = 10_000_000
 
 
 def price_drops(
@@ -96,7 +97,7 @@ def price_drops(
     ------
     InputError
         If a wish has no price at or before its moment, a price is negative, both or neither of `amount` and `percent`
-        are given, or the columns of the wishes or of the log differ in length.
+        are given, the columns of the wishes or of the log differ in length, or there are more than 10,000,000 events.
 
     Notes
     -----
@@ -431,10 +432,15 @@ def _new_lows(
     maxima = _minima(highest - value, longest) if again else []  # what is high in `value` is low here
     wish = np.arange(len(item))
     place = _first_below(minima, base + 1, limit)
-    wishes, places = [wish[:0]], [place[:0]]
+    wishes, places, n_events = [wish[:0]], [place[:0]], 0
     while len(wish):  # one round for each event of the wish with the most events
         meets = place < stop[wish]
         wish, place = wish[meets], place[meets]
+        n_events += len(wish)
+        if n_events > _MOST_EVENTS:
+            rule = f"so few wishes that they have at most {_MOST_EVENTS:,} events"
+            hint = "take the wishes in parts, or give `look_back_days` or a larger drop"
+            raise InputError("customer", rule, f"{len(item):,} wishes", hint=hint)
         wishes.append(wish)
         places.append(place)
         lower = _first_below(minima, place + 1, value[place])

@@ -13,7 +13,7 @@ from crmvalue._core.comparisons import just_below
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import as_given, by_name, money, name_text
+from crmvalue._core.labels import as_given, by_name, listed, money, name_text
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, cut, shown, stretch
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -123,7 +123,7 @@ class BudgetSplit(Columns, Pictured):
         ]
         if not self.spend.any():
             return f"{_why_nothing(self)}. {_advice_for_nothing(self)}"
-        moves = f"Change: {', '.join(more)}." if more else "Leave all channels as they are."
+        moves = f"Change: {listed(more)}." if more else "Leave all channels as they are."
         text = f"{moves} LTV:CAC is then {money(self.total_ratio, form='z')}."
         rest = f" {self.unspent:z,.2f} of the budget is left: {self._why_left()}."
         return text + (rest if round(self.unspent, 2) else "")

@@ -30,7 +30,7 @@ from crmvalue._core.encoding.copies import treat_copies
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import as_given, counted, money, on_its_side
+from crmvalue._core.labels import as_given, counted, listed, money, on_its_side
 from crmvalue._core.per_customer import Rows, as_per_customer, as_segments
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, nothing, of_all, shown, shown_beside
 from crmvalue._core.pictures.pictured import Pictured
@@ -211,8 +211,8 @@ class GroupEconomics(Columns, Pictured):
             if not give and not take and not is_past:
                 found.append(f"{name}: no group is clearly above or below {target}. Leave the budget as it is.")
                 continue
-            from_ = ", ".join(self._written(i, "at most", self.ratio_high[i]) for i in give)
-            to = ", ".join(self._written(i, "at least", self.ratio_low[i]) for i in take)
+            from_ = listed(self._written(i, "at most", self.ratio_high[i]) for i in give)
+            to = listed(self._written(i, "at least", self.ratio_low[i]) for i in take)
             if is_past:
                 parts = [f"clearly {word} {target}: {rows}" for word, rows in (("above", to), ("below", from_)) if rows]
                 found.append(f"{name}: {'; '.join(parts) or f'no group is clearly above or below {target}'}.")

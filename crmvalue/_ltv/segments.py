@@ -11,7 +11,7 @@ import numpy as np
 from crmvalue._core.checks import as_day, as_floats, as_ordered_items, index_of, require_same_index
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import name_text
-from crmvalue._core.values import checked_field, float_column, optional, stay_frozen
+from crmvalue._core.values import checked_field, float_column, optional, short_repr, stay_frozen
 from crmvalue._ltv.checks import require_fractions, require_not_negative
 from crmvalue.errors import InputError
 
@@ -51,7 +51,9 @@ class SegmentLtv:
     """
 
     values: Floats = float_column("values")
-    names: tuple[str, ...] | None = attrs.field(default=None, converter=attrs.converters.optional(_names))
+    names: tuple[str, ...] | None = attrs.field(
+        default=None, converter=attrs.converters.optional(_names), repr=short_repr
+    )
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
 
     def __attrs_post_init__(self) -> None:

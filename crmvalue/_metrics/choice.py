@@ -13,7 +13,7 @@ from crmvalue._core.checks import as_float, as_text
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import money
+from crmvalue._core.labels import listed, money
 from crmvalue._core.values import hand_over, number_column, number_table, require_columns, stay_frozen, words_field
 from crmvalue.errors import InputError
 
@@ -100,7 +100,8 @@ class WeightedChoice(Columns):
         tied = [name for i, name in enumerate(self.options) if i != best and same_score[i]]
         if tied:
             *first, last = [self.winner, *tied]
-            same = f"{', '.join(first)} and {last} have the same score of {money(score[best], form='z')}"
+            names = f"{', '.join(first)} and {last}" if len(first) < 20 else listed([*first, last])
+            same = f"{names} have the same score of {money(score[best], form='z')}"
             return f"{same}: the marks do not decide."
         low, high = self._ends()
         changes = []

@@ -44,6 +44,7 @@ from crmvalue._core.values import (
     require_at_most,
     require_columns,
     require_ends,
+    short_repr,
     stay_frozen,
 )
 from crmvalue._metrics.pictures import targets_parts
@@ -86,6 +87,10 @@ def _dimensions(name: str, value: Any) -> FixedMapping[str, tuple[str, ...]]:
             for key, column in value.items()
         }
     )
+
+
+def _repr_of_labels(dimensions: Mapping[str, tuple[str, ...]]) -> str:
+    return f"{{{', '.join(f'{name!r}: {short_repr(labels)}' for name, labels in dimensions.items())}}}"
 
 
 @stay_frozen
@@ -132,7 +137,7 @@ class PlanAndActual(Columns, Pictured):
     (array([1000.]), array([100.]), array([3100.]))
     """
 
-    dimensions: Mapping[str, tuple[str, ...]] = checked_field("dimensions", _dimensions)
+    dimensions: Mapping[str, tuple[str, ...]] = checked_field("dimensions", _dimensions, repr=_repr_of_labels)
     start: Dates = date_table("start")
     end: Dates = date_table("end")
     target: Floats = number_column("target", low=0.0)

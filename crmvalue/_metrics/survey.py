@@ -307,7 +307,7 @@ class ScoreDrivers(Columns, Pictured):
         elif not len(clear):
             said = f"No question is shown to move the score. Most important in these answers is {name}: {numbers}."
         elif at in (best := leaders(self.importance)) and len(best) > 1 and self.is_shown[best].all():
-            equals = ", ".join(self.question[k] for k in best)
+            equals = listed(self.question[k] for k in best)
             said = f"{equals} move the score the same, the most. For {name}, {numbers}."
         elif at in best:
             most = "moves the score most" if len(best) == 1 else "is shown to move the score"
@@ -575,7 +575,7 @@ class ResponseBySegment(Columns):
         asked, answered = int(self.n_asked.sum()), int(self.n_answered.sum())
         rates = dict(zip(self.segment[self.differs].tolist(), self.rate[self.differs].tolist(), strict=True))
         digits = _digits_apart([answered / asked, *rates.values()])
-        found = "; ".join(f"{name} {percent(rate, digits=digits)}" for name, rate in rates.items())
+        found = listed((f"{name} {percent(rate, digits=digits)}" for name, rate in rates.items()), between="; ")
         shown = f"Beyond chance other than the rest: {found}." if found else "No difference between segments is shown."
         return f"{answered:,} of {asked:,} answered ({percent(answered / asked, digits=digits)}). {shown}"
 

@@ -251,11 +251,15 @@ class SegmentMembership(Columns):
         """
         k = len(self.names)
         counts = np.zeros((k, k), dtype=np.int64)
-        step = max(1, (1 << 18) // k)  # words of each row at a time, so that all stay in the cache
+        # Words of each row at a time: so few that all stay in the cache, and that no sum of their bits exceeds 16 bits.
+        step = min(max(1, (1 << 18) // k), 1000)
+        both, n_bits = np.empty((k, step), dtype=np.uint64), np.empty((k, step), dtype=np.uint8)
         for start in range(0, self.bits.shape[1], 8 * step):
             part = _words(self.bits[:, start : start + 8 * step])
+            width = part.shape[1]
             for i in range(k):
-                counts[i, i:] += np.bitwise_count(part[i] & part[i:]).sum(axis=1, dtype=np.int64)
+                shared = np.bitwise_and(part[i], part[i:], out=both[i:, :width])
+                counts[i, i:] += np.bitwise_count(shared, out=n_bits[i:, :width]).sum(axis=1, dtype=np.uint16)
         return np.triu(counts) + np.triu(counts, 1).T
 
     def changes_since(self, previous: SegmentMembership) -> SegmentChanges:

@@ -7,6 +7,7 @@ import json
 import math
 import random
 import re
+import tracemalloc
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -53,6 +54,18 @@ class Part:
 
     name: str = of_class("name", str)
     share: float | None = checked_field("share", optional(as_fraction), default=None)
+
+
+@attrs.frozen(kw_only=True)
+class Columns:
+    """A value of long columns."""
+
+    first: Floats
+    second: Floats
+    third: Floats
+    fourth: Floats
+    fifth: Floats
+    sixth: Floats
 
 
 @stay_frozen
@@ -331,6 +344,15 @@ class TestRoundTrip:
 
         json.loads(TEXT, parse_constant=refuse)
         assert "Käse" in TEXT
+
+    def test_columns_become_text_one_by_one(self):
+        table = np.random.default_rng(1).random(20_000)
+        value = Columns(**dict.fromkeys(("first", "second", "third", "fourth", "fifth", "sixth"), table))
+        tracemalloc.start()
+        text = to_json(value)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 3 * len(text)  # the lists of all columns together take as much as that and the text
 
     def test_not_a_number_in_a_field(self):
         assert math.isnan(read(changed(number=None)).number)

@@ -36,7 +36,7 @@ from crmvalue._core.labels import (
 )
 from crmvalue._models.seasons.calendar_fit import _compared
 from crmvalue.attribution import Paths, attribute, channel_returns
-from crmvalue.cohorts import cohort_ltv, retention_triangle
+from crmvalue.cohorts import CohortLtv, cohort_ltv, retention_triangle
 from crmvalue.errors import InputError
 from crmvalue.experiments import (
     assign_variant,
@@ -54,10 +54,12 @@ from crmvalue.funnels import (
     fit_lead_score,
     funnel_conversion,
     stage_probabilities,
+    step_alarms,
 )
 from crmvalue.journeys import Offer
 from crmvalue.loyalty import referred_value
-from crmvalue.metrics import NpsCounts
+from crmvalue.metrics import NpsCounts, agent_scores, weighted_choice
+from crmvalue.segmentation import SegmentMembership
 from crmvalue.typing import Interval
 from tests.core.public_values import VALUES
 
@@ -420,6 +422,57 @@ def test_a_label_that_occurs_twice_is_found_among_many():
     index = pd.Index([*range(200_000), 199_999]).astype(str)
     with pytest.raises(InputError, match="different labels in its index; got '199999'"):
         compare_proportions(pd.Series(1, index), pd.Series(2, index))
+
+
+class TestManyGroups:
+    """A text says the first groups and counts the others, so that it can be read however many there are."""
+
+    @pytest.mark.parametrize("comparison", ["rates", "means"])
+    def test_arms(self, comparison):
+        n = np.full(301, 1000)
+        high = np.arange(301) >= 295
+        if comparison == "rates":
+            found = compare_proportions(np.where(high, 900, 100), n)
+        else:
+            found = compare_means_from_summary(np.where(high, 9.0, 1.0), np.full(301, 1.0), n)
+        *lines, last = found.conclusion.splitlines()
+        assert len(lines) == 200
+        assert lines[-1].startswith("arm 201 ")
+        assert last == "A difference is shown for 6 of 100 more variants."
+
+    def test_groups_of_a_funnel(self):
+        counts = np.tile([100, 50, 10], (250, 1))
+        found = funnel_conversion(counts, by=[f"g{k}" for k in range(250)])
+        for text, last in (
+            (found.conclusion, "And 50 more groups."),
+            (step_alarms(found, 0.9).conclusion, "And 300 more steps below their least share."),
+        ):
+            lines = text.splitlines()
+            assert len(lines) == 201
+            assert lines[-1] == last
+
+    def test_names_in_a_sentence(self):
+        rng, agents = np.random.default_rng(1), np.repeat(np.arange(60), 50)
+        scores = agent_scores(agents, rng.normal(agents % 2 * 3.0, 0.1))
+        assert scores.conclusion.count(" and 10 more") == 2  # 30 above and 30 below
+        months = np.arange("2020-01", "2024-01", dtype="datetime64[M]").astype("datetime64[D]")
+        asked = {"cohort": months, "ltv": np.ones((48, 1)), "size": np.full(48, 9), "period": "month"}
+        cohorts = CohortLtv(**asked, acquisition_cost=np.full(48, 5.0), payback=np.full(48, np.nan))
+        assert cohorts.conclusion.endswith(", 2021-08-01 and 28 more.")
+        alike = weighted_choice({f"o{k}": {"price": 1.0} for k in range(30)}, {"price": 1.0})
+        assert ", o19 and 10 more have the same score" in alike.conclusion
+
+    def test_long_tuples_are_shown_short(self):
+        names = tuple(f"arm {k}" for k in range(5000))
+        values = (
+            compare_proportions(np.ones(5000, dtype=int), np.full(5000, 9), names=names),
+            SegmentMembership(
+                names=names, bits=np.zeros((5000, 1), dtype=np.uint8), n_customers=8, as_of="2024-01-01", customer=None
+            ),
+        )
+        for value in values:
+            assert "'arm 2', ..., 'arm 4997'" in repr(value)
+            assert len(repr(value)) < 2000
 
 
 class TestPercent:

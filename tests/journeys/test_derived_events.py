@@ -294,6 +294,16 @@ class TestPriceDrops:
             drops([("ann", "x", 0, None)], [("x", 0, 1.0)], **options)
         assert caught.value.name == name
 
+    def test_too_many_events_are_refused_while_they_are_counted(self, monkeypatch):
+        monkeypatch.setattr("crmvalue._journeys.derived_events._MOST_EVENTS", 5)
+        price, wishes = [100.0, 90.0] * 3, [("ann", "x", 0, None), ("bob", "x", 0, None)]
+        log = [("x", hour, value) for hour, value in enumerate(price)]
+        assert len(drops(wishes, log, percent=10)) == 2
+        with pytest.raises(InputError, match="at most 5 events") as caught:
+            drops(wishes, log, percent=10, again=True)  # six
+        assert caught.value.name == "customer"
+        assert len(drops(wishes[:1], log, percent=10, again=True)) == 3
+
 
 TIERS = ["bronze", "silver", "gold"]
 

@@ -463,6 +463,13 @@ class TestSegmentMembership:
         assert list(found.sizes.values()) == [expected[i][i] for i in range(3)]
         assert list(found.sizes) == list(found.names) == list("abc")
 
+    def test_overlaps_of_everybody(self):
+        n = 200_000  # more than 16 bits can count
+        found = SegmentMembership(
+            names=("a", "b"), bits=np.full((2, n // 8), 255, dtype=np.uint8), n_customers=n, as_of="2024-01-01"
+        )
+        assert found.overlaps().tolist() == [[n, n], [n, n]]
+
     def test_overlaps_of_long_columns(self):
         """Longer than what is counted at once."""
         rng = np.random.default_rng(3)

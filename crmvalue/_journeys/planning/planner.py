@@ -34,6 +34,7 @@ __all__ = ["explain", "plan", "simulate_plan"]
 
 _FIRST_DAY, _LAST_DAY = np.datetime64("1000-01-01", "D"), np.datetime64("9997-12-31", "D")  # zones need room
 _MOST_DAYS = 3660
+_MOST_ROWS = 10_000_000  # of a plan of several days, which take 6 GB while it is made
 _MEMBERS = tuple(name for name in vars(JourneyKind) if not name.startswith("_"))
 
 
@@ -81,8 +82,8 @@ def plan(
     Raises
     ------
     InputError
-        If a journey asks for a date or a segment that the customers do not have, a name occurs twice, or the policy
-        raises for a customer who is not among the customers.
+        If a journey asks for a date or a segment that the customers do not have, a name occurs twice, the policy raises
+        for a customer who is not among the customers, or a plan of several days has more than 10,000,000 rows.
 
     Notes
     -----
@@ -129,10 +130,16 @@ def plan(
         senders = Coded(*encode_customers("history", past.customer))
         _require_known("history", customers, senders, past.sent_at < first + np.timedelta64(1, "D"))
     parts: list[Plan] = []
+    n_rows = 0
     memory: Memory = {}
     for day in range(n_days):
         made = _plan_day(chosen, customers, events, past, policy, first + np.timedelta64(day, "D"), memory)
         parts.append(made)
+        n_rows += len(made)
+        if n_rows > _MOST_ROWS and n_days > 1:
+            rule = f"so few that the plan has at most {_MOST_ROWS:,} rows, one a day for each message that is open"
+            hint = "plan fewer days or some of the customers at a time"
+            raise InputError("customers", rule, f"{len(customers):,} customers, {n_days:,} days", hint=hint)
         past = past + made.history() if day < n_days - 1 else past
     del past  # its memory is needed for the whole plan
     return parts[0] if n_days == 1 else concatenate(parts)

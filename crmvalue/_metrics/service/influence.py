@@ -22,7 +22,7 @@ from crmvalue._core.comparisons import FEW_LOST, holm, log_rank, p_text
 from crmvalue._core.encoding.customers import as_words, encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted, money, percent, span
+from crmvalue._core.labels import counted, listed, money, percent, span
 from crmvalue._core.values import (
     checked_field,
     count_field,
@@ -130,7 +130,7 @@ class AgentScores(Columns):
     @property
     def conclusion(self) -> str:
         """Name the agents who are above and below a typical one beyond chance."""
-        above, below = (", ".join(map(str, names)) or "nobody" for names in (self.best, self.agent[self.is_below]))
+        above, below = (listed(names) or "nobody" for names in (self.best, self.agent[self.is_below]))
         return f"Typical agent {money(self.overall, form='z')}. Beyond chance above it: {above}; below it: {below}."
 
     def to_json(self) -> str:
@@ -363,7 +363,8 @@ class WorstTicketRetention(Columns):
                 self.worst, self.retained, self.n_customers, self.low, self.high, strict=True
             )
         ]
-        text = f"Retained {counted(self.horizon_days, 'day')} after the first {self.landmark_days}: {'; '.join(parts)}."
+        shares = listed(parts, between="; ")
+        text = f"Retained {counted(self.horizon_days, 'day')} after the first {self.landmark_days}: {shares}."
         if math.isnan(self.p_value):
             return text
         shown = "the groups differ beyond chance" if self.p_value < 1 - self.level else "no difference is shown"

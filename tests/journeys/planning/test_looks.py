@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue._journeys.planning import looks
-from crmvalue.journeys import Customers, Events, MessageHistory, Orders, Policy, TriggerJourney, journey_results, plan
+from crmvalue.errors import InputError
+from crmvalue.journeys import (
+    Cascade,
+    Customers,
+    Events,
+    MessageHistory,
+    Orders,
+    Policy,
+    TriggerJourney,
+    journey_results,
+    plan,
+    simulate_plan,
+)
 from tests.journeys.references import looks_that_count
 
 TEXTS = st.sampled_from(["", "a", "birthday", "დაბადების დღე", "birthday of the year"])
@@ -81,3 +94,21 @@ class TestSeveralRunsOfADay:
         assert (later + early).n_by_decision == early.n_by_decision
         n_sent = early.n_by_decision["send"]
         assert (early + later).n_by_decision == {"send": n_sent, "exited": 40 - n_sent}
+
+
+class TestManyLooks:
+    """An open message has a row a day: too many of them are refused before the memory is full."""
+
+    BASE = Customers(customer=range(4), dates={"last_purchase": ["2023-01-31"] * 4}, consent={"email": [False] * 4})
+
+    def test_rows_of_several_days(self, monkeypatch):
+        monkeypatch.setattr("crmvalue._journeys.planning.planner._MOST_ROWS", 12)
+        given = [Cascade()], self.BASE, None
+        assert len(plan(*given, None, Policy(), "2023-11-01", days=3)) == 12
+        with pytest.raises(InputError, match="4 customers, 4 days") as caught:
+            simulate_plan(*given, Policy(), "2023-11-01", "2023-11-04")
+        assert caught.value.name == "customers"
+
+    def test_one_day_has_as_many_as_it_has(self, monkeypatch):
+        monkeypatch.setattr("crmvalue._journeys.planning.planner._MOST_ROWS", 3)
+        assert len(plan([Cascade()], self.BASE, None, None, Policy(), "2023-11-01")) == 4
