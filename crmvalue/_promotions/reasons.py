@@ -150,7 +150,6 @@ def _without(grouping: Grouping, gone: int) -> Grouping:
     """Leave the groups of some promotions out."""
     return Grouping(
         grouping.value,
-        {key: n for key, n in grouping.units.items() if not key[0] & gone},
         {key: off for key, off in grouping.off.items() if not key[0] & gone},
         {bit: n for bit, n in grouping.times.items() if not bit & gone},
     )

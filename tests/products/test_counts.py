@@ -480,6 +480,14 @@ class TestProductTrends:
         assert "Fewer buyers, beyond chance: 1 of 1 item." in found.conclusion
         check_json(found)
 
+    def test_times_of_what_nobody_buys_any_more_are_unknown(self):
+        log = [(c, 5, 1) for c in range(30)] + [(c, day, 2) for c in range(30) for day in (5, 15)]
+        trends = product_trends(as_lines(log), as_of=DAY + 20, period_days=10)
+        check_json(trends)
+        found = rows_of(trends, "item")[1]
+        assert (found["buyers_now"], found["times_q_value"], found["change"]) == (0, 1.0, "fewer")
+        assert np.isnan([found[name] for name in ("times_now", "times_ratio", "times_low", "times_high")]).all()
+
     def test_variance_of_the_times_by_leaving_out_customers(self):
         """The linearised variance is near that of the jackknife, with 400 customers within 5 %."""
         rng = np.random.default_rng(6)
@@ -667,6 +675,12 @@ class TestReplenishment:
         assert events.time.tolist() == [(DAY + 57).astype("datetime64[s]").item()]
         assert len(found.due(DAY + 60, DAY + 60)) == 1
         assert len(found.due(DAY + 61, DAY + 90)) == len(found.due(DAY, DAY + 59).events()) == 0
+
+    @pytest.mark.parametrize(("days", "due"), [(30, "1 is"), (31, "0 are")])
+    def test_what_is_due_in_thirty_days(self, days, due):
+        found = replenishment(as_lines([(1, 0, 5), (1, 30, 5)]), as_of=DAY + 30, min_intervals=1)
+        found = attrs.evolve(found, due_date=found.last_date + days)
+        assert f" and {due} due in the 30 days" in found.conclusion
 
     def test_nothing_is_due_without_a_second_purchase(self):
         found = replenishment(as_lines([(1, 0, 1), (2, 0, 1)]), as_of=DAY)

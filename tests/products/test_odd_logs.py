@@ -8,8 +8,9 @@ import attrs
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import sparse, stats
 
+from crmvalue._products import pairs
 from crmvalue._products.offers.learning import bought_in, history_of, learn, purchase_days
 from crmvalue.errors import InputError
 from crmvalue.products import (
@@ -232,3 +233,14 @@ class TestOneAccountForAll:
         lamp, ink = (lines.product.distinct.tolist().index(name) for name in ("lamp", "ink"))
         assert lessons.base[ink] == 25 / 203
         assert lessons.base[ink] + lessons.more[lamp, ink] == pytest.approx(share, rel=1e-12)
+
+
+def test_chance_without_the_customer_with_most_orders():
+    """Of 8 orders with both, 4 are of one customer: the others have 4 of 8, which chance explains best."""
+    customer = np.r_[[0] * 4, range(1, 25)]
+    table = np.zeros((28, 2), dtype=int)
+    table[:12, 0] = table[:8, 1] = table[12:, 1] = 1
+    counts = np.array([8]), np.array([12]), np.array([0.3])
+    table, pair = sparse.csr_array(table), (np.array([0]), np.array([1]))
+    found = pairs.chance_for_customers(pairs.chance_of_more(*counts), counts, table, table, pair, customer)
+    np.testing.assert_allclose(found, stats.binom.sf(3, 8, 0.3))

@@ -60,8 +60,16 @@ class TestPublished:
     def test_buy_one_get_one_at_half_price(self):
         assert best_price(cart(20, 30, 70, 80), [Promotion.buy_get("A", 1, 1, 50)]).discount == 45
 
+    def test_one_of_three_is_paid(self):
+        assert best_price(cart(100, 50, 30), [Promotion.buy_get("A", 1, 2, 100)]).discount == 80
+
     def test_ten_off_any_two(self):
         assert best_price(cart(20, 20, 4, 4), [Promotion.bundle("A", quantity=2, amount_off=10)]).discount == 20
+        assert best_price(cart(100, 100), [Promotion.bundle("A", quantity=2, amount_off=1)]).discount == 1
+
+    def test_a_bundle_gives_way_to_a_promotion_that_takes_more_off(self):
+        offers = [Promotion.bundle("A", quantity=2, amount_off=100), Promotion.percent("B", 50, products=["p0"])]
+        assert best_price(cart(1000, 1000), offers).discount == 500
 
     def test_any_bundle_over_a_hundred(self):
         priced = best_price(cart(40, 50, 60, 70), [Promotion.bundle("A", total=100, amount_off=10)])
@@ -96,6 +104,17 @@ class TestPublished:
     def test_place_of_rounding(self, place, off):
         ten = [Promotion.percent("A", 10, on="order")]
         assert best_price(cart(106, 206, 306, 406), ten, rounded_per=place).discount == off
+
+    @pytest.mark.parametrize(("rounding", "off"), [("half_up", 23), ("half_even", 22), ("down", 21)])
+    def test_rule_of_rounding(self, rounding, off):
+        """Ten percent of 1.05 and 1.15 are 10.5 and 11.5 cents."""
+        assert best_price(cart(105, 115), [Promotion.percent("A", 10)], rounding=rounding).discount == off
+
+    def test_rounding_of_units_of_different_prices(self):
+        """What is left of three units is 83, 83 and 84 cents: 15 percent are 12, 12 and 13."""
+        bought = Cart(lines=[CartLine(id="1", product="p", unit_price=100, quantity=3)], currency="UAH")
+        offers = [Promotion.bundle("A", quantity=3, amount_off=50, **STACK), Promotion.percent("B", 15, **STACK)]
+        assert best_price(bought, offers, rounded_per="unit").discount == 50 + 12 + 12 + 13
 
     @pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
     def test_two_of_three_get_one_of_them_in_every_order(self, order):
@@ -332,6 +351,22 @@ class TestReasons:
         (rejected,) = best_price(cart(1000), offers).rejected
         assert (rejected.beaten_by, rejected.difference) == (("B",), 100)
 
+    def test_groups_on_other_lines_count_in_both_choices(self):
+        """A takes 1.00 off and B 2.00; two units of another product, of which one is free, are in both."""
+        lines = [
+            CartLine(id="0", product="p0", unit_price=1000, quantity=2),
+            CartLine(id="1", product="p1", unit_price=1000),
+        ]
+        free = Promotion.buy_get("G", 1, 1, 100, products=["p0"])
+        offers = [free, *(Promotion.percent(name, size, products=["p1"]) for name, size in (("A", 10), ("B", 20)))]
+        (rejected,) = best_price(Cart(lines=lines, currency="UAH"), offers).rejected
+        assert (rejected.beaten_by, rejected.difference) == (("B",), 100)
+
+    def test_one_that_stands_alone_and_is_not_applied_says_nothing_of_the_others(self):
+        offers = [Promotion.percent("A", 100, priority=1, **STACK), Promotion.percent("B", 50, **STACK)]
+        rejected = best_price(cart(1000), [*offers, Promotion.percent("C", 1, alone=True)]).rejected
+        assert [one.kind for one in rejected] == ["no_benefit", "beaten"]
+
     def test_what_is_not_applied_itself_beats_nothing(self):
         offers = [Promotion.amount("A", 2, on="order"), Promotion.percent("B", 50)]
         rejected = best_price(cart(9), offers, caps=Caps(order_percent=10)).rejected
@@ -383,6 +418,15 @@ class TestConditions:
     def test_promotions_of_different_lines_do_not_hinder_each_other(self):
         offers = [Promotion.percent("A", 10, brands=["b0"]), Promotion.percent("B", 20, brands=["b1"])]
         assert amounts(best_price(cart(1000, 1000), offers)) == [900, 800]
+
+    def test_those_of_the_order_that_meet_on_one_line_only_hinder_each_other(self):
+        wide = Promotion.percent("A", 10, on="order", products=["p0", "p1"])
+        narrow = Promotion.percent("B", 10, on="order", products=["p1"])
+        assert best_price(cart(1000, 1000), [wide, narrow]).discount == 200
+
+    def test_a_cap_on_what_is_not_bought_binds_nothing(self):
+        limits = Caps(product_amount={"other": 1}, brand_amount={"other": 1})
+        assert best_price(cart(1000), [Promotion.percent("A", 10)], caps=limits).discount == 100
 
     def test_both_have_to_allow_each_other(self):
         one = Promotion.percent("A", 10, family="a", combines_with=["b"])
@@ -451,6 +495,7 @@ class TestConditions:
     def test_yen_have_no_decimals(self):
         bought = Cart(lines=[CartLine(id="1", product="x", unit_price="1000")], currency="JPY")
         assert best_price(bought, [Promotion.amount("A", "50")]).total == 950
+        assert best_price(attrs.evolve(bought, currency="XTS", exponent=0), []).total == 1000
 
     def test_node_limit_leaves_a_legal_price_and_says_so(self):
         offers = [Promotion.bundle(f"b{i}", quantity=2, price=10 * i + 5) for i in range(6)]

@@ -54,7 +54,8 @@ class TestCart:
     @pytest.mark.parametrize(
         ("changes", "name"),
         [({"quantity": -1}, "quantity"), ({"quantity": 0}, "quantity"), ({"unit_price": 1.5}, "unit_price"),
-         ({"unit_price": -1}, "unit_price"), ({"id": ""}, "id"), ({"brand": 3}, "brand")],
+         ({"unit_price": -1}, "unit_price"), ({"id": ""}, "id"), ({"brand": 3}, "brand"),
+         ({"categories": ["a", "a"]}, "categories")],
     )  # fmt: skip
     def test_line_refuses(self, changes, name):
         with pytest.raises(InputError) as caught:
@@ -179,6 +180,7 @@ class TestPromotion:
             (lambda: Promotion(id="a", benefit="gift", on="order", gift_product="mini", gift_value=0), "gift_value"),
             (lambda: GIFT("a", "mini", 5, limit_per_order=1), "limit_per_order"),
             (lambda: Promotion(id="a", benefit="cashback"), "benefit"),
+            (lambda: Promotion.percent("a", 1, priority=-(10**9) - 1), "priority"),
             (lambda: Promotion(id="a", benefit="percent"), "percent_off"),
         ],
     )

@@ -214,6 +214,9 @@ class TestFromGroups:
             SegmentTable.from_groups({"u": "555"})
         assert caught.value.value.startswith("111 in none, 112 in none")
         assert caught.value.value.endswith(" and 112 more")
+        with pytest.raises(InputError) as caught:
+            SegmentTable.from_groups({"u": "11 12 13 14 15 21 22 23 24 25 31 32 33"}, basis="rf")
+        assert caught.value.value.endswith("54 in none, 55 in none")
 
     def test_a_cell_named_twice_by_one_group_is_no_overlap(self):
         assert SegmentTable.from_groups({"u": "** 11"}, basis="rf").n_cells == {"u": 125}

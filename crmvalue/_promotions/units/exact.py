@@ -251,12 +251,12 @@ class _Search:
         return spread(0, rest, state, 0, 0, ())
 
     def _grouping(self, value: int, bundles: list[Times], chain: tuple[Any, ...]) -> Grouping:
-        units: dict[tuple[int, int], int] = {}
+        units: dict[int, int] = {}  # of each promotion
         off: dict[tuple[int, int], int] = {}
         times: dict[int, int] = {}
 
         def add(bit: int, i: int, n: int, gained: int) -> None:
-            units[bit, i] = units.get((bit, i), 0) + n
+            units[bit] = units.get(bit, 0) + n
             off[bit, i] = off.get((bit, i), 0) + gained
 
         for bundle, often in bundles:
@@ -269,10 +269,9 @@ class _Search:
                 add(self.groups.singles[which].bit, i, n, gained)
         for active in self.groups.singles:
             buy, get, _ = rules_of(active)
-            total = sum(n for (bit, _), n in units.items() if bit == active.bit)
-            if total:
-                times[active.bit] = total // (buy + get)
-        return Grouping(value, units, off, times)
+            if units.get(active.bit):
+                times[active.bit] = units[active.bit] // (buy + get)
+        return Grouping(value, off, times)
 
     def every(self) -> Iterator[Grouping]:
         """Give all groupings."""

@@ -78,23 +78,21 @@ class _Greedy:
         self.budget = budget
         self.touched: dict[int, tuple[int, int]] = {}
         self.used = dict.fromkeys(groups.lines, 0)
-        self.units: dict[tuple[int, int], int] = {}
         self.off: dict[tuple[int, int], int] = {}
         self.times: dict[int, int] = {}
 
     def grouping(self) -> Grouping:
         """Give what was found."""
-        return Grouping(sum(self.value.values()), self.units, self.off, self.times)
+        return Grouping(sum(self.value.values()), self.off, self.times)
 
     def _line(self, i: int, bit: int, off: int) -> int:
         mask, so_far = self.touched.get(i, (0, 0))
         return self.price(i, mask | bit, so_far + off)
 
     def _take(self, bit: int, moves: list[_Move], times: int) -> None:
-        for i, n, off in moves:
+        for i, _, off in moves:
             mask, so_far = self.touched.get(i, (0, 0))
             self.touched[i] = (mask | bit, so_far + off)
-            self.units[bit, i] = self.units.get((bit, i), 0) + n
             self.off[bit, i] = self.off.get((bit, i), 0) + off
         for i in {move[0] for move in moves}:
             self.value[i] = self.price(i, *self.touched[i])

@@ -39,10 +39,9 @@ Usable = Callable[["Active", int], bool]
 
 
 class Grouping(NamedTuple):
-    """Groups of a cart: units in them and their discount, for each promotion and line."""
+    """Groups of a cart: their discount for each promotion and line, and how many they are."""
 
     value: int
-    units: dict[tuple[int, int], int]  # (bit, line) -> units in groups
     off: dict[tuple[int, int], int]  # (bit, line) -> discount
     times: dict[int, int]  # bit -> number of groups
 

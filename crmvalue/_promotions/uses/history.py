@@ -50,7 +50,7 @@ def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
             return None
         array, types = to_array(name, value, rule)
         kinds = {str if issubclass(kind, str) else bool if kind in {bool, np.bool_} else int for kind in types}
-        if kinds & {str, bool} and len(kinds) > 1:  # numpy would make "5", 5 units of money, of 5 minor units
+        if len(kinds) > 1:  # numpy would make "5", 5 units of money, of 5 minor units
             array, _ = to_array(name, value, rule, as_objects=True)
         if array.ndim != 1:
             raise InputError(name, rule, f"{array.ndim} dimensions")

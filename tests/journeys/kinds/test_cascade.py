@@ -76,6 +76,16 @@ class TestSteps:
         assert due.month.tolist() == (passed[-1:] if today < over else [])
         assert due.date.tolist() == [in_months(last, month) for month in due.month.tolist()]
 
+    def test_nothing_comes_between_the_last_step_and_the_end(self):
+        """Every 3 months from 9 the steps end with month 33."""
+        state = Cascade().state(["2021-01-31"], "2023-12-31")
+        assert (state.state.tolist(), state.month.tolist(), state.next_date.tolist()) == (["in cascade"], [33], [None])
+
+    @pytest.mark.parametrize(("day", "sent"), [("2023-10-31", ["2023-10-31"]), ("2023-11-01", [])])
+    def test_no_day_to_catch_up(self, day, sent):
+        made = plan([Cascade(catch_up_days=0)], base_of("2023-01-31"), None, None, Policy(catch_up="all"), day)
+        assert sent_days(made) == sent
+
     @given(DAYS, st.integers(0, 1100), st.integers(0, 1100), st.integers(0, 40))
     def test_what_was_sent_or_is_too_late_is_not_due(self, last, days, sent_after, late):
         today, sent = last + dt.timedelta(days), last + dt.timedelta(sent_after)

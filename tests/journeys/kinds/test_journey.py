@@ -97,6 +97,7 @@ class TestWait:
 
     def test_spaces_and_capitals_do_not_matter(self):
         assert Wait("  Next  day at 15:00 ") == Wait("next day at 15:00")
+        assert Wait("3660 days").parts.days == 3660
         assert as_duration("x", "1 Days") == "1 days"
 
     @pytest.mark.parametrize(
@@ -160,6 +161,7 @@ class TestSteps:
             lambda: Message(channels=[]),
             lambda: Message(channels=["sms", "sms"]),
             lambda: Message(valid_days=0),
+            lambda: Message(valid_days=3661),
             lambda: Message(then=1),
             lambda: WaitFor("", at_most="1 day"),
         ],
@@ -245,6 +247,14 @@ class TestJourney:
             ("reminder", "2024-05-08T12:00:00", "sms"),
             ("shop", "2024-05-08T12:00:00", "email"),
         ]
+
+    def test_a_lot_of_three(self):
+        """Each way has the share that it names."""
+        steps = {"lot": Split({"a": 0.2, "b": 0.3, "c": 0.5})} | {name: Message(then="end") for name in "abc"}
+        base = Customers(customer=range(1000), consent={"email": np.ones(1000, dtype=bool)})
+        did = Events(customer=range(1000), name=["e"] * 1000, time=["2024-05-01"] * 1000)
+        made = plan([Journey("x", entry="e", steps=steps)], base, did, None, Policy(), "2024-05-01")
+        assert np.unique(made.step, return_counts=True)[1] == pytest.approx([200, 300, 500], abs=60)  # four errors
 
     @pytest.mark.parametrize("city", ["Lviv", "Odesa", None])
     def test_choices_and_lots(self, city):

@@ -157,6 +157,13 @@ class TestCredit:
         assert np.rint(found.revenue * 100).tolist() == cents
         assert found.n_converted.tolist() == [1, 1]
 
+    @pytest.mark.parametrize("rule", RULES[3:])
+    def test_days_are_counted_to_the_second(self, rule):
+        past = history([(1, "a", "email", "2024-05-01T12:00")])
+        sold = Orders(customer=[1, 1], time=["2024-05-31T12:00:00", "2024-05-31T12:00:01"], revenue=[90, 80], margin=1)
+        found = journey_results(past, None, sold, as_of="2024-06-30", credit=rule, within_days=30)
+        assert found.revenue.tolist() == [90.0]
+
     def test_time_decay_of_one_week(self):
         """A touch weighs half as much as one seven days later: 1 : 2 : 4 of 70."""
         past = history([(1, "a", "e", "2024-05-01"), (1, "b", "e", "2024-05-08"), (1, "c", "e", "2024-05-15")])
@@ -761,6 +768,14 @@ class TestControlGroup:
         assert (found.n_control[0], found.n_treated[0]) == (n, 100 - n)
         assert found.revenue_effect[0] == 0.0
 
+    def test_small_money_shows_as_much_as_large(self):
+        """In units of 1,000 hryvnias the sums of 800 customers vary by less than one unit."""
+        made, sold = campaign(np.random.default_rng(5))
+        whole = attrs.evolve(sold, revenue=np.rint(sold.revenue / 20), margin=1, decimals=0)
+        large = attrs.evolve(whole, revenue=whole.revenue * 1000)
+        found, other = (journey_results(made, None, orders, as_of="2024-07-30") for orders in (whole, large))
+        assert found.revenue_effect_low[0] == pytest.approx(other.revenue_effect_low[0] / 1000)
+
     def test_groups_without_an_order_show_no_effect_of_nothing(self):
         """Where no customer's money differs, nothing shows how it varies: an interval of width 0 would be certain."""
         made, sold = campaign(np.random.default_rng(6), n=20)
@@ -875,6 +890,7 @@ class TestRanks:
             "By revenue, the 2 rows are a (5.00), b (4.00). a is the best with 76 %. "
             "Not ranked, without a known figure or error: 1 row."
         )
+        assert "the 2 rows are a" in attrs.evolve(rank, top=2).conclusion
         assert "are a (0.0020), b (0.0012)." in attrs.evolve(rank, value=[0.002, 0.0012]).conclusion
 
     @pytest.mark.parametrize(("name", "wrong"), [("error", [-1.0]), ("prob_best", [1.5]), ("prob_top", [-0.5])])

@@ -79,6 +79,13 @@ class TestObservedEffect:
         assert found.balance_after == pytest.approx([0.0], abs=1e-6)
         assert found.trends_differ is None
 
+    def test_balance_is_in_deviations_of_both_groups(self):
+        treated, after, (before, *_) = campaign(np.random.default_rng(5), 60)
+        found = observed_effect(treated, after, past=[before])
+        two = before[treated], before[~treated]
+        spread = np.sqrt((two[0].var(ddof=1) + two[1].var(ddof=1)) / 2)
+        np.testing.assert_allclose(found.balance_before, (two[0].mean() - two[1].mean()) / spread)
+
     def test_trends_before(self):
         """Customers chosen by their last period had risen, and fall back: difference in differences is then wrong."""
         treated, after, past = campaign(np.random.default_rng(5), 20_000, chosen_by="last")

@@ -147,12 +147,12 @@ class TestAdd:
             member=["ann", "bob"] * 4,
             kind=["earn"] * 2 + ["spend"] * 2 + ["reverse"] * 2 + ["spend"] * 2,
             time=["2024-01-01"] * 8,
-            points=[10, 20] * 4,
+            points=[20, 10] * 4,
             refers_to=[None] * 4 + [0, 1] + [None] * 2,
             if_refused="count",
         )
         found = book.add(event=[8], member=["ann"], kind=["earn"], time=["2024-02-01"], points=[1])
-        assert [side.tolist() for side in found.shortages] == [[4, 5], [10, 20]]
+        assert [side.tolist() for side in found.shortages] == [[4, 5], [20, 10]]
         assert found.refusals[0].tolist() == [6, 7]
 
     def test_the_ledger_itself_stays_as_it_is(self):

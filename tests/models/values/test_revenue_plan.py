@@ -141,6 +141,20 @@ class TestRevenuePlan:
         ends = [plan.total - half[0], plan.total + half[1]]  # two independent sources of error
         np.testing.assert_allclose(plan.total_revenue, ends, rtol=0.05)
 
+    def test_intervals_follow_the_unit_of_money(self):
+        rng = np.random.default_rng(3)
+        number = 1 + rng.poisson(rng.gamma(1.2, 2.0, 100))
+        customer = np.repeat(np.arange(100), number)
+        day = np.datetime64("2023-01-01") + rng.integers(0, 365, len(customer))
+        amount = AMOUNTS[0].simulate(number, rng=rng)
+        plans = []
+        for unit in (1.0, 1000.0):
+            history = summarise_purchases(customer, day, amount / unit, as_of="2023-12-31", keep_amounts=True)
+            options = {"margin": 1, "n_months": 2, "level": 0.9, "n_draws": 100, "rng": np.random.default_rng(1)}
+            plans.append(revenue_plan(history, fit_nbd(history), fit_lognormal_spend(history), **options))
+        np.testing.assert_allclose(plans[1].revenue_low * 1000, plans[0].revenue_low, rtol=1e-3)  # two searches
+        np.testing.assert_allclose(plans[1].revenue_high * 1000, plans[0].revenue_high, rtol=1e-3)
+
     def test_intervals_move_with_the_season(self):
         """In a season, the ends of a month keep their distance in shares of its revenue."""
         history = paid(AMOUNTS[0], 400, np.random.default_rng(4))

@@ -125,6 +125,12 @@ class TestManyUnits:
         assert priced.discount == discount
         assert priced.optimal
 
+    def test_a_unit_is_in_one_group_where_two_promotions_share_the_units(self):
+        """Of 2,003 units, 500 groups of four have two free, and the last three one."""
+        bought = Cart(lines=[CartLine(id="1", product="p", unit_price=100, quantity=2003)], currency="UAH")
+        offers = [Promotion.n_for_m("a", 4, 2, **STACK), Promotion.n_for_m("b", 3, 2, **STACK)]
+        assert best_price(bought, offers).discount == 100 * (2 * 500 + 1)
+
     @pytest.mark.slow
     def test_bundles_of_a_hundred_thousand_units(self):
         """Recursion over units would end in an error."""

@@ -189,6 +189,16 @@ class TestComparePromotions:
         found = compare_promotions(history, [], offers)
         assert (found.n_distinct, found.discount_after[0]) == (2, 20)
 
+    def test_a_free_delivery_is_a_discount_of_its_promotion(self):
+        line = CartLine(id="1", product="p", unit_price=1000)
+        bought = Cart(lines=[line], currency="UAH", delivery_price=60)
+        found = compare_promotions([bought], [], [Promotion.free_delivery("A")])
+        assert dict(zip(found.by, found.discount_after.tolist(), strict=True)) == {
+            "all": 60,
+            "promotion": 60,
+            "brand": 0,
+        }
+
     def test_a_comparison_reads_back_and_becomes_a_frame(self):
         found = compare_promotions(CartHistory(**COLUMNS), [], OFFERS)
         assert PromotionComparison.from_json(found.to_json()) == found
