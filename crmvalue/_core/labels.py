@@ -6,15 +6,17 @@ Also the words that go with a number in a sentence.
 from __future__ import annotations
 
 import math
+import warnings
 from collections import Counter
 from collections.abc import Mapping
+from contextvars import ContextVar
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from crmvalue._core.checks import as_ordered_items, as_text
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +26,7 @@ _T = TypeVar("_T")
 __all__ = [
     "HINT_OF_CATEGORIES",
     "MOST_LINES",
+    "SPOKEN_FOR",
     "also_equal",
     "as_given",
     "by_name",
@@ -48,6 +51,7 @@ __all__ = [
     "refuse_category",
     "span",
     "times",
+    "warn_of_data",
 ]
 
 MOST_LINES = 200
@@ -57,6 +61,15 @@ _LEAST_WRITTEN = 1e-9  # a smaller number is written in words
 _LARGEST_WRITTEN = 1e15  # a number as large has an exponent
 
 HINT_OF_CATEGORIES = "for a category, give a 0/1 column for each value but one"
+
+SPOKEN_FOR: ContextVar[bool] = ContextVar("spoken_for", default=False)
+"""Whether a caller inside the package says itself what figures rest on. It belongs to one thread, as filters do not."""
+
+
+def warn_of_data(message: str, count: int, *, stacklevel: int) -> None:
+    """Warn of data or fits that figures rest on, unless the caller says it."""
+    if not SPOKEN_FOR.get():
+        warnings.warn(DataWarning(message, count), stacklevel=stacklevel + 1)
 
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:

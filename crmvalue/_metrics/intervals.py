@@ -82,7 +82,7 @@ def wilson(p: FloatOrArray | float, n: FloatOrArray | float, level: float) -> In
     middle = n * p + z**2 / 2
     half = z * np.sqrt(n * p * (1 - p) + z**2 / 4)
     low = n * p**2 / (middle + half)  # equals (middle - half) / (n + z^2), without its cancellation
-    high = np.where(p == 1.0, 1.0, (middle + half) / (n + z**2))
+    high = (middle + half) / (n + z**2)
     return Interval(np.minimum(low, p)[()], np.clip(high, p, 1.0)[()])  # rounding may leave the order
 
 

@@ -333,8 +333,11 @@ def contract_survival(alpha, beta, c, t):
 
 @cache
 def bg_bb_sequence(alpha, beta, gamma, delta, x, t_x, n):
-    """P(one given sequence of purchases): sum over the times of death, means over both mixing distributions."""
-    with mpmath.workdps(DIGITS):
+    """P(one given sequence of purchases): sum over the times of death, means over both mixing distributions.
+
+    All terms are positive, so that half of the digits are enough.
+    """
+    with mpmath.workdps(DIGITS // 2):
         total = mpf(0)
         for j in range(t_x, n + 1):
             buys = average_over_beta(lambda p, rest, j=j: p**x * rest ** (j - x), alpha, beta)
@@ -382,7 +385,7 @@ def bg_bb_future(alpha, beta, gamma, delta, x, n, count, horizon):
 
 def bg_bb_stays(gamma, delta, j):
     """P(a new customer is alive at opportunity j)."""
-    with mpmath.workdps(DIGITS):
+    with mpmath.workdps(DIGITS // 2):
         return average_over_beta(lambda _, rest: rest**j, gamma, delta)
 
 

@@ -72,11 +72,11 @@ class ClockProcess(ProcessWithClock):
         """Discounted purchases, in which the discount runs by the ordinary clock."""
         if force == 0.0:
             return self.purchases(past, ahead)
-        return self._by_time(past, ahead, force, "discounted")
+        return self._by_time(past, ahead, force, stay=False)
 
     def stay(self, past: Past, ahead: Floats, force: float) -> Floats:
         """Discounted time as a customer, both by the ordinary clock."""
-        return self._by_time(past, ahead, force, "stay")
+        return self._by_time(past, ahead, force, stay=True)
 
     def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Probability of n purchases in the operational time ahead."""
@@ -98,24 +98,24 @@ class ClockProcess(ProcessWithClock):
     def _past(self, past: Past) -> Past:
         return Past(past.x, *self.clock.past(past.t_x, past.age))
 
-    def _by_time(self, past: Past, ahead: Floats, force: float, asked: str) -> Floats:
-        """Ask about the rows of each time ahead by themselves."""
+    def _by_time(self, past: Past, ahead: Floats, force: float, *, stay: bool) -> Floats:
+        """Sum discounted purchases, or time as a customer, of the rows of each time ahead by themselves."""
         known = self._past(past)
         found = np.zeros(len(ahead))
         for time in np.unique(ahead[ahead > 0]).tolist():
             rows = np.flatnonzero(ahead == time)
             here = self if len(rows) == len(ahead) else self.of_rows(rows)
-            found[rows] = here._up_to(known.of_rows(rows), time, force, asked)  # noqa: SLF001 - of the same class
+            found[rows] = here._up_to(known.of_rows(rows), time, force, stay=stay)  # noqa: SLF001 - of the same class
         return found
 
-    def _up_to(self, known: Past, time: float, force: float, asked: str) -> Floats:
-        """Sum what is asked of rows up to one time; their past is in operational time."""
+    def _up_to(self, known: Past, time: float, force: float, *, stay: bool) -> Floats:
+        """Sum discounted purchases, or time as a customer, up to one time; the past is in operational time."""
         inner: Any = self.inner
-        stay = asked == "stay"
         pace = self.clock.pace_ahead(time)
         if pace is not None:
-            found: Floats = getattr(inner, asked)(known, np.full(len(known.x), time * pace), force / pace)
-            return found / pace if stay else found
+            ahead, slower = np.full(len(known.x), time * pace), force / pace
+            found: Floats = inner.stay(known, ahead, slower) / pace if stay else inner.discounted(known, ahead, slower)
+            return found
         events = inner.r + getattr(inner, "k", 1) * known.x
         finest = float(((inner.alpha + known.age) / (events + 1.0)).min(initial=math.inf))
         rule = (self.clock.time_rule if stay else self.clock.discount_rule)(time, force, finest)

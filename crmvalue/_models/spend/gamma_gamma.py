@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from crmvalue.purchases import PurchaseHistory
     from crmvalue.typing import ArrayLike, Floats
 
-__all__ = ["GammaGamma", "as_gamma_gamma", "fit_gamma_gamma", "fit_mean_spend", "repeat_spend"]
+__all__ = ["GammaGamma", "fit_gamma_gamma", "fit_mean_spend", "repeat_spend"]
 
 _MANY = 100_000  # from this many customers on, a first search looks at every 32nd only
 _THINNED = 32
@@ -292,14 +292,6 @@ def fit_mean_spend(
         rough=objective(x[::_THINNED], m[::_THINNED], unit) if many else None,
     )
     return attrs.evolve(fit, log_likelihood=fit.log_likelihood - len(x) * np.log(unit), left_out=left_out)
-
-
-def as_gamma_gamma(name: str, given: object) -> GammaGamma:
-    """Take a gamma-gamma model, or the fit of one."""
-    model = given.model if isinstance(given, Fit) else given
-    if not isinstance(model, GammaGamma):
-        raise InputError(name, "a GammaGamma, or the fit of one", type(model).__name__)
-    return model
 
 
 def repeat_spend(history: PurchaseHistory) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:

@@ -7,7 +7,6 @@ They follow from a purchase model, a spend model and a horizon. For values of av
 from __future__ import annotations
 
 import math
-import warnings
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import attrs
@@ -25,6 +24,7 @@ from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import warn_of_data
 from crmvalue._core.per_customer import PerCustomer, Rows, as_per_customer, as_segments, beside, per_customer_field
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -47,7 +47,7 @@ from crmvalue._models.values.holdouts import holdout_errors, inflated, read_hold
 from crmvalue._models.values.outcomes import Terms, expect, read_terms
 from crmvalue._models.values.posterior import MOST_DRAWS
 from crmvalue._models.values.value_intervals import ValueIntervals, value_intervals
-from crmvalue.errors import DataWarning, InputError
+from crmvalue.errors import InputError
 from crmvalue.ltv import CustomerProfits
 
 if TYPE_CHECKING:
@@ -528,7 +528,7 @@ def grade_of(n_customers: int, *models: object) -> Grade | None:
         if fit.diagnosis.grade == "not usable":
             name = type(fit.model).__name__
             message = f"the values rest on a fit of {name} that is not usable: {'; '.join(fit.diagnosis.messages)}"
-            warnings.warn(DataWarning(message, n_customers), stacklevel=3)
+            warn_of_data(message, n_customers, stacklevel=3)
     if len(fits) < len(models):
         return None
     return max((fit.diagnosis.grade for fit in fits), key=_GRADES.index)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from crmvalue._core.checks import as_flag, as_fraction, as_ordered_items, as_whole_number, require, require_same_length
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, warn_of_data
 from crmvalue._core.values import checked_field, count_field, number_column, number_field, stay_frozen
 from crmvalue._models.seasons.seasonal_model import SeasonalModel
 from crmvalue._models.shared.common import as_rng, take
@@ -36,7 +35,7 @@ from crmvalue._models.values.posterior import (
     total_of_rows,
     total_of_spend,
 )
-from crmvalue.errors import DataWarning, InputError
+from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
 if TYPE_CHECKING:
@@ -236,7 +235,7 @@ def value_intervals(
             f"the intervals of the values rest on only {share * n:.0f} of {n} draws of the parameters, since their "
             f"distribution is far from normal. They are {verdict}: give priors, or get more data"
         )
-        warnings.warn(DataWarning(message, len(history)), stacklevel=3)
+        warn_of_data(message, len(history), stacklevel=3)
     first, place, weight = distinct_keys(
         row_keys(customers.place.astype(np.float64), scale, *terms.columns("margin", "service_cost"))
     )

@@ -5,13 +5,13 @@ The public door is :mod:`crmvalue.report`.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
+from crmvalue._core.labels import SPOKEN_FOR
 from crmvalue._core.pictures.parts import Axis, Layer, Parts
 from crmvalue._core.pictures.pictured import Picture, picture_of
 from crmvalue._core.values import (
@@ -29,7 +29,6 @@ from crmvalue._report.base_summary import BaseSummary
 from crmvalue._report.groups import GroupSummary, summarise_groups_log
 from crmvalue._report.models import Fitted, ModelSummary, Outlook, summarise_models_log
 from crmvalue._report.page.people import CustomerList, find_due, find_leaving, find_silent
-from crmvalue._report.page.svg import ONE_AT_A_TIME
 from crmvalue.errors import InputError
 from crmvalue.models import CustomerValues, customer_values
 from crmvalue.plots import customer_history
@@ -227,12 +226,13 @@ def _values(outlook: Outlook) -> tuple[CustomerValues | None, Interval | None]:
     fitted, horizon = outlook.fitted, outlook.summary.horizon
     if fitted is None or fitted.spend is None:
         return None, None
-    with ONE_AT_A_TIME, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the page says itself what its figures rest on
-        try:
-            values = _value(fitted, horizon, level=_LEVEL, rng=np.random.default_rng(_SEED))
-        except InputError:  # a fit that gives figures, but no uncertainty
-            return _value(fitted, horizon), None
+    before = SPOKEN_FOR.set(True)  # the page says itself what its figures rest on
+    try:
+        values = _value(fitted, horizon, level=_LEVEL, rng=np.random.default_rng(_SEED))
+    except InputError:  # a fit that gives figures, but no uncertainty
+        return _value(fitted, horizon), None
+    finally:
+        SPOKEN_FOR.reset(before)
     found = values.intervals
     if found is None:
         return values, None

@@ -428,12 +428,13 @@ class TestClocksThatChangeAtMidnight:
         local = first.replace(hour=20, minute=30, tzinfo=clock)
         customers = Customers(customer=[1], time_zone=zone, consent={"email": [True]})
         entered = Events(customer=[1], name=["cart"], time=[local.replace(tzinfo=None).isoformat()])
+        steps = {str(minutes): {"wait": Wait(f"{minutes} minutes"), "hello": Message()} for minutes in waits}
+        kinds = [Journey(name, entry="cart", steps=each) for name, each in steps.items()]
+        made = plan(kinds, customers, entered, None, Policy(), day, days=4)
         for minutes in waits:
-            steps = {"wait": Wait(f"{minutes} minutes"), "hello": Message()}
-            made = plan([Journey("j", entry="cart", steps=steps)], customers, entered, None, Policy(), day, days=4)
             instant = local.astimezone(UTC) + timedelta(minutes=minutes)
             wanted = instant.astimezone(clock).replace(tzinfo=None)
-            sent = made.decision == "send"
+            sent = (made.decision == "send") & (made.journey == str(minutes))
             assert made.send_time_utc[sent].tolist() == [instant.replace(tzinfo=None)]
             assert made.send_time[sent].tolist() == [wanted]
             assert made.run[sent].tolist() == [wanted.date()]
@@ -442,19 +443,20 @@ class TestClocksThatChangeAtMidnight:
     @pytest.mark.parametrize("day", ["2008-11-02", "2009-11-01", "2010-11-07"])
     def test_an_event_in_the_minute_before_the_clock_comes_back(self, day, catch_up):
         clock, start = ZoneInfo("America/St_Johns"), datetime.fromisoformat(day)
-        customers = Customers(customer=[1], time_zone="America/St_Johns", consent={"email": [True]})
-        for second, minutes in product((0, 30, 59), (1, 15, 58, 59, 61)):
-            local = start + timedelta(seconds=second)
-            instant = local.replace(tzinfo=clock).astimezone(UTC) + timedelta(minutes=minutes)
-            events = Events(customer=[1], name=["cart"], time=[local])
-            for kind in (
-                TriggerJourney("t", event="cart", wait_hours=minutes / 60),
-                Journey("j", entry="cart", steps={"wait": Wait(f"{minutes} minutes"), "hello": Message()}),
-            ):
-                made = plan([kind], customers, events, None, Policy(catch_up=catch_up), day, days=3)
-                sent = made.decision == "send"
-                assert made.send_time_utc[sent].tolist() == [instant.replace(tzinfo=None)]
-                assert made.send_time[sent].tolist() == [instant.astimezone(clock).replace(tzinfo=None)]
+        seconds, waits = (0, 30, 59), (1, 15, 58, 59, 61)
+        who = range(len(seconds))
+        customers = Customers(customer=who, time_zone="America/St_Johns", consent={"email": [True] * len(who)})
+        local = [start + timedelta(seconds=second) for second in seconds]
+        events = Events(customer=who, name=["cart"] * len(who), time=local)
+        triggers = [TriggerJourney(f"t{wait}", event="cart", wait_hours=wait / 60) for wait in waits]
+        steps = {f"j{wait}": {"wait": Wait(f"{wait} minutes"), "hello": Message()} for wait in waits}
+        journeys = [Journey(name, entry="cart", steps=each) for name, each in steps.items()]
+        made = plan([*triggers, *journeys], customers, events, None, Policy(catch_up=catch_up), day, days=3)
+        for customer, wait, kind in product(who, waits, "tj"):
+            instant = local[customer].replace(tzinfo=clock).astimezone(UTC) + timedelta(minutes=wait)
+            sent = (made.decision == "send") & (made.customer == customer) & (made.journey == f"{kind}{wait}")
+            assert made.send_time_utc[sent].tolist() == [instant.replace(tzinfo=None)]
+            assert made.send_time[sent].tolist() == [instant.astimezone(clock).replace(tzinfo=None)]
 
     @pytest.mark.parametrize(("zone", "last"), [("Pacific/Apia", "2011-12-29"), ("Pacific/Kwajalein", "1993-08-20")])
     @pytest.mark.parametrize("quiet", [(22, 6), (20, 1), (23, 9)])

@@ -15,14 +15,14 @@ import numpy as np
 import pytest
 
 from crmvalue._core.pictures.drawing import draw
-from crmvalue._report.page import svg
+from crmvalue._report.page import contents, svg
 from crmvalue._report.page.cautions import cautions
 from crmvalue._report.page.html import _figures
 from crmvalue._report.page.words import LANGUAGES, words_of
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.ltv import ltv_to_cac_band
-from crmvalue.models import HoldoutError, ModelScore, ProperScores
+from crmvalue.models import HoldoutError, ModelScore, ProperScores, customer_values
 from crmvalue.report import format_report, summarise_report
 
 pytest.importorskip("jinja2")
@@ -283,6 +283,20 @@ class TestHost:
             assert set(threads.map(lambda _: format_report(report), range(6))) == {page}
         assert {name: mpl.rcParams[name] for name in before} == before
         assert warnings.filters == filters
+
+    def test_warning_filters_while_values_are_drawn(self, monkeypatch):
+        """Filters belong to all threads: one that saved them meanwhile would bring "ignore" back for good."""
+        seen = []
+
+        def watched(*arguments, **options):
+            seen.append(list(warnings.filters))
+            return customer_values(*arguments, **options)
+
+        monkeypatch.setattr(contents, "customer_values", watched)
+        log = load_cdnow()
+        few = log.customer <= 200
+        summarise_report(log.customer[few], log.date[few], log.amount[few])
+        assert [("ignore", None, Warning, None, 0) in filters for filters in seen] == [False]
 
 
 class TestBases:
