@@ -243,8 +243,8 @@ def main() -> None:
             suppress_health_check=[HealthCheck.too_slow],
         )
     with tempfile.TemporaryDirectory() as copy:
-        for name in ("crmvalue", "tests"):
-            shutil.copytree(name, Path(copy, name), ignore=shutil.ignore_patterns("__pycache__"))
+        for name in ("crmvalue", "tests", "docs", "benchmarks"):  # some tests read pages and studies
+            shutil.copytree(name, Path(copy, name), ignore=shutil.ignore_patterns("__pycache__", "_build"))
         shutil.copy("pyproject.toml", copy)
         os.chdir(copy)
         sys.dont_write_bytecode = True

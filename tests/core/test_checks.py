@@ -468,6 +468,7 @@ class TestAsFraction:
     @pytest.mark.parametrize("closed", [False, True])
     def test_takes(self, closed):
         assert as_fraction("level", 0.95, closed=closed) == 0.95
+        assert as_fraction("level", 1e-16, closed=closed) == 1e-16  # 1 less it is not 1
 
     @pytest.mark.parametrize("value", [0, 1])
     def test_ends_only_where_closed(self, value):

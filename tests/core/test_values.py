@@ -10,6 +10,7 @@ import pickle
 import pkgutil
 import re
 from contextlib import suppress
+from datetime import date, datetime
 
 import attrs
 import numpy as np
@@ -315,6 +316,25 @@ class TestMissingLabels:
         assert table(name=np.array(["a", "b"], dtype=kind)).name.tolist() == ["a", "b"]
         with pytest.raises(InputError, match="`name` must be a column of labels"):
             table(name=np.array(["a", nothing], dtype=kind))
+
+
+def test_days_beside_texts_stay_days():
+    table = attrs.make_class("Results", {"name": label_column("name")})
+    day, moment = np.datetime64("2024-01-02"), np.datetime64("2024-01-02T03:04")
+    found = table(name=np.array(["a", day, moment], dtype=object)).name.tolist()
+    assert found == ["a", date(2024, 1, 2), datetime(2024, 1, 2, 3, 4)]
+    assert type(found[1]) is date
+
+
+def test_properties_take_numbers_next_to_0_as_0():
+    @stay_frozen
+    @attrs.frozen
+    class Results:
+        x = number_column("x")
+        square = property(lambda self: self.x**2)
+
+    with np.errstate(all="raise"):
+        assert Results(x=[1e-200, 2.0]).square.tolist() == [0.0, 4.0]
 
 
 class TestOptional:

@@ -59,3 +59,20 @@ def test_an_entry_right_after_the_event_that_ends_an_attempt_begins_another():
 def test_a_later_step_in_strict_order_may_be_the_next_event():
     found, _ = follow("ab", order="strict", ties="later")
     assert (found.n_reached.tolist(), found.is_lost.tolist()) == ([2], [False])
+
+
+def test_times_in_any_form_of_numpy_are_the_same_times():
+    steps = np.datetime64("2024-01-01", "h") + np.array([0, 2, 50]).astype("timedelta64[h]")
+    rules = {"steps": ["a", "b"], "window": 1, "as_of": "2024-02-01"}
+    forms = (
+        steps,
+        steps.astype("M8[2h]"),
+        steps.astype(">M8[s]"),
+        steps.astype("M8[m]").astype(str),
+        steps.astype(object),
+    )
+    first, *others = (funnel_from_events([1, 1, 2], list("aba"), times, **rules) for times in forms)
+    assert first.n_reached.tolist() == [2, 1]
+    assert first.step_time[0, 1] == np.datetime64("2024-01-01T02")
+    for other in others:
+        assert other == first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crmvalue._loyalty.effect import _variances
+from crmvalue._loyalty.effect import _matched, _variances
 from crmvalue.errors import InputError
 from crmvalue.loyalty import member_effect, referred_value
 
@@ -43,6 +43,16 @@ class TestFewCustomers:
         assert own.tolist() == [2.0, 600 / 300, 4.0, 3.0]
         assert both.tolist() == [400 / 300, 400 / 300, 3.5, 3.5]
         assert _variances(np.array([4.0, 0.0]) * 100, np.array([200, 100]))[0].tolist() == [2.0, 2.0]  # of the other
+
+    def test_the_slope_has_its_share_of_the_error(self):
+        """By hand: variance 4/3 of 4 customers each, and that of the slope, 8/64, times a difference of 1 before."""
+        past, joins, rest = np.array([0, 0, 2, 2, 1, 1, 3, 3.0]), np.arange(8) >= 4, np.tile([1.0, -1.0], 4)
+        value = 0.5 * past + 3 * joins + rest
+        effect, ways = _matched(value, past[:, np.newaxis], joins, np.zeros(8, np.int64), np.array([True]))
+        assert effect == pytest.approx(3)
+        variance = 2 * (4 / 3) / 4 + 8 / 64
+        for error, degrees in ways:  # of Satterthwaite, who counts the slope as known
+            assert (error**2, degrees) == pytest.approx((variance, variance**2 / (2 * (1 / 3) ** 2 / 3)))
 
     @pytest.mark.parametrize("function", [member_effect, referred_value])
     def test_few_of_the_others_were_matched(self, function):

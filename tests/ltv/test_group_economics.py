@@ -507,3 +507,14 @@ def test_an_order_of_the_last_day_counts():
         [1, 1], ["2024-01-01", "2024-01-31"], [10, 5], customers=[1], margin=1, period="month", as_of="2024-01-31"
     )
     assert flows.tolist() == [[15.0]]
+
+
+def test_an_end_exactly_at_the_target_reaches_it():
+    found = group_economics({"g": ["a"] * 4}, [10, 20, 30, 60], acquisition_cost=10)
+    found = attrs.evolve(found, ratio_low=[1.0, 1.0], ratio_high=[5.0, 5.0])
+    for target, advice, moves in (
+        (1, "more", "g: spend more on a (3.00, at least 1.00). No group is clearly below 1."),
+        (5, "not clear", "g: no group is clearly above or below 5. Leave the budget as it is."),
+    ):
+        at = attrs.evolve(found, target_ratio=target)
+        assert (at.advice, at.moves) == (("", advice), (moves,))

@@ -94,3 +94,9 @@ class TestWeightedChoice:
         with pytest.raises(InputError) as caught:
             weighted_choice(marks, weights)
         assert caught.value.name == name
+
+    @pytest.mark.parametrize("name", ["options", "criteria"])
+    def test_a_name_stands_once(self, name):
+        given = {"options": ["a", "b"], "criteria": ["x", "y"], "weights": [0.5, 0.5], "marks": [[1, 2], [3, 4]]}
+        with pytest.raises(InputError, match=f"`{name}`"):
+            WeightedChoice(**{**given, name: ["a", "a"]})

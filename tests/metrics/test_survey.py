@@ -395,3 +395,21 @@ def test_an_interval_at_a_low_level_holds_its_change():
         NpsCounts(n_promoters=3, n_passives=0, n_detractors=0),
     )
     assert nps_change(bad, good, level=0.01).interval.high == 200.0
+
+
+def test_drivers_of_two_groups_by_hand():
+    """Yes and no of four each have the degrees of freedom of both groups together; a perfect fit has those of steps."""
+    yes, score = np.repeat([0, 1], 4), [1, 3, 2, 4, 6, 8, 7, 9]
+    found = score_drivers(score, {"yes": yes})
+    robust = 4 * 10 / 6**2  # HC3: 10 is the sum of squares, and each answer counts 8/6 times
+    assert (found.effect[0], found.high[0]) == pytest.approx((5, 5 + stats.t.isf(0.025, 6) * math.sqrt(robust)))
+    exact = score_drivers(2 + 3 * yes, {"yes": yes})
+    assert exact.high[0] == pytest.approx(3 + stats.t.isf(0.025, 6) * math.sqrt(3**2 / 12 * (1 / 4 + 1 / 4)))
+
+
+def test_the_fewest_answers_to_a_question():
+    assert score_drivers([1, 2, 4], {"a": [1, 2, 3]}).n_answers == 3
+    with pytest.raises(InputError, match="at least 3 complete answers for 1 questions; got 2"):
+        score_drivers([1, 2], {"a": [1, 2]})
+    with pytest.raises(InputError, match="answers that vary; got 7"):
+        score_drivers([7, 7, 7], {"a": [1, 2, 3]})

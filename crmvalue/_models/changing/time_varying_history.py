@@ -281,8 +281,6 @@ def _orders(
     distinct, code = encode_customers("customer", customer)
     day = as_day_column("date", date).astype(np.int64)
     require_same_length(customer=code, date=day)
-    if not len(day):
-        raise InputError("date", "at least one order", 0)
     end = int(day.max()) if as_of is None else int(as_day("as_of", as_of).astype(np.int64))
     kept = day <= end
     if not kept.any():

@@ -211,6 +211,8 @@ class TestFollowUpTasks:
         )
         assert after.unmet == ("visit",)
         assert list(after.to_columns()) == ["customer", "event", "task", "time", "due", "done", "late", "overdue"]
+        done = follow_up_tasks(**arguments, done_at=["2024-06-01 10:01"], as_of="2024-06-01 10:01")
+        assert (done.done.tolist(), done.late.tolist()) == ([True], [True])
 
     def test_a_million_events(self):
         rng = np.random.default_rng(1)

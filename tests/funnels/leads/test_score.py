@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from crmvalue._funnels.leads.fit import _auc, _auc_interval, fit_lead_score
+from crmvalue._funnels.leads.fit import _auc, _auc_interval, _hold_out, fit_lead_score
 from crmvalue._funnels.leads.score import FitRule, Grade, LeadScore, Signal
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
@@ -275,6 +275,12 @@ class TestLeadScore:
             kind(**fields)
         assert caught.value.name == name
 
+    def test_most_rules(self):
+        rules = [FitRule(attribute=f"n{i}", points=1, below=1) for i in range(201)]
+        assert len(LeadScore(fit=rules[:200]).fit) == 200
+        with pytest.raises(InputError, match="`fit` must be at most 200; got 201"):
+            LeadScore(fit=rules)
+
     def test_an_unknown_lead_is_not_explained(self):
         found = LeadScore(fit=[FitRule(attribute="n", points=1, below=1)]).score(
             ["a"], attributes={"n": [0]}, as_of=NOW
@@ -314,6 +320,12 @@ class TestFitLeadScore:
         assert found.prob_won(frame).tolist() == found.prob_won(plain).tolist()
         with pytest.raises(InputError, match=r"`X` must be numeric; got .*dates or durations in the column 'day'"):
             fit_lead_score(frame, won, rng=rng)
+
+    @pytest.mark.parametrize(("share", "n_held"), [(0.01, 2), (0.29, 3), (0.7, 7), (0.99, 8)])
+    def test_two_of_each_kind_are_on_either_side(self, share, n_held):
+        won = np.arange(20) < 10
+        held = _hold_out(won, share, np.random.default_rng(1))
+        assert (held[won].sum(), held[~won].sum()) == (n_held, n_held)
 
     @pytest.mark.parametrize("penalty", [0.01, 1.0, 100.0])
     def test_equals_a_general_minimiser(self, penalty):

@@ -92,6 +92,9 @@ def test_one_margin_is_a_share_of_the_revenue():
         for column in ("amount", "expected", "standard_deviation", "low", "high"):
             assert ours[column] == pytest.approx(theirs[column], rel=1e-12), column
     assert one.margin.total == pytest.approx(each.margin.total, rel=1e-12)
+    many = forecast_sales(np.arange(100.0, 3100, 100), [0.3] * 30, margin=0.12345)  # margins are no whole cents
+    assert many.margin.method == many.revenue.method == "exact"
+    np.testing.assert_allclose(many.margin.interval, 0.12345 * np.array(many.revenue.interval), rtol=1e-12)
     assert SalesForecast.from_json(one.to_json()) == one
 
 

@@ -458,6 +458,15 @@ class TestClocksThatChangeAtMidnight:
             assert made.send_time_utc[sent].tolist() == [instant.replace(tzinfo=None)]
             assert made.send_time[sent].tolist() == [instant.astimezone(clock).replace(tzinfo=None)]
 
+    def test_quiet_hours_hold_a_message_on_its_day(self):
+        """A minute after the message is due it is 23:01 of the day before, outside the quiet hours."""
+        customers = Customers(customer=[1], time_zone="America/St_Johns", consent={"email": [True]})
+        events = Events(customer=[1], name=["cart"], time=["2010-11-07T00:00:30"])
+        made = plan(
+            [TriggerJourney("t", event="cart")], customers, events, None, Policy(quiet_hours=(0, 8)), "2010-11-07"
+        )
+        assert (made.decision.tolist(), made.send_time.tolist()) == (["send"], [datetime(2010, 11, 7, 8)])
+
     @pytest.mark.parametrize(("zone", "last"), [("Pacific/Apia", "2011-12-29"), ("Pacific/Kwajalein", "1993-08-20")])
     @pytest.mark.parametrize("quiet", [(22, 6), (20, 1), (23, 9)])
     def test_quiet_hours_over_a_day_that_a_zone_skips(self, zone, last, quiet):

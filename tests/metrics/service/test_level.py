@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from crmvalue._metrics.service.influence import _log_rank
 from crmvalue.errors import InputError
 from crmvalue.metrics import (
     AgentScores,
@@ -104,6 +105,7 @@ class TestServiceLevel:
         assert (one.low[0], one.high[0]) == proportion_interval(0, 1)
         now = service_level(["2024-03-01"], [None], 4, as_of="2024-03-01")
         assert (now.n_pending.tolist(), now.n_later, now.open.hours_left.tolist()) == ([1], 0, [4])
+        assert not len(service_level(["2024-03-01"], ["2024-03-02"], 4, as_of="2024-03-02").open.hours_left)
 
     def test_two_days_show_how_days_differ(self):
         opened = np.datetime64("2024-02-09T10:00") + np.repeat([0, 24], 2) * np.timedelta64(1, "h")
@@ -415,6 +417,10 @@ class TestRetentionByWorstTicket:
         assert found.p_value == pytest.approx(float(exact), rel=1e-9)
         assert found.p_value > stats.logrank(*rows).pvalue
         assert "beyond chance" in found.conclusion
+
+    def test_groups_alike_do_not_differ(self):
+        waited, place = np.tile(np.arange(40.0), 2), np.repeat([0, 1], 40)
+        assert _log_rank(waited, waited < 35, place, 2) == pytest.approx(1.0)
 
     @pytest.mark.slow
     def test_few_tickets_do_not_make_a_difference(self):

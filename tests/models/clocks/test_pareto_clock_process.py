@@ -179,11 +179,13 @@ class TestClock:
 
     def test_tails_are_sums_of_the_counts(self):
         seasonal = SeasonalModel(PARETO, UNEVEN)
-        process, past, ahead = seasonal._process(HISTORY), seasonal._past(HISTORY), np.array([20.0, 3.0, 50.0, 0.0])
-        total = np.zeros(4)
-        for n, (tail,) in enumerate(islice(process.tails(past, ahead), 12)):
-            total += process.prob(past, ahead, np.full(4, float(n)))
-            assert tail == pytest.approx(1.0 - total, abs=1e-12)
+        often = PurchaseHistory.from_columns(frequency=[30], recency=[2.9], age=[3.0], time_unit="week", as_of=END)
+        for history, ahead in ((HISTORY, [20.0, 3.0, 50.0, 0.0]), (often, [260.0])):
+            process, past, time = seasonal._process(history), seasonal._past(history), np.array(ahead)
+            total = np.zeros(len(time))
+            for n, (tail,) in enumerate(islice(process.tails(past, time), 12)):
+                total += process.prob(past, time, np.full(len(time), float(n)))
+                assert tail == pytest.approx(1.0 - total, abs=1e-12)
 
     def test_tails_take_no_node_for_each_day(self, monkeypatch):
         """A year of levels by weekday has 365 bends; the counts change little from one to the next."""

@@ -15,7 +15,7 @@ from crmvalue._models.repeat.beta_geometric_fit import log_likelihood_derivative
 from crmvalue._models.repeat.nbd_likelihood import log_likelihood_derivatives as nbd_derivatives
 from crmvalue._models.repeat.pareto_nbd import _derivatives as pareto_derivatives
 from crmvalue._models.shared.covariate_fit import _Likelihood
-from crmvalue._models.shared.covariates import with_estimates
+from crmvalue._models.shared.covariates import season_of, with_estimates
 from crmvalue._models.shared.purchase_model import Kind
 from crmvalue.errors import InputError
 from crmvalue.models import (
@@ -484,3 +484,7 @@ class TestWithCovariates:
         ):
             with pytest.raises(InputError, match="covariate"):
                 PurchaseHistory(frequency=[0], recency=[0], age=[1], time_unit="week", **fields)
+
+
+def test_months_that_were_not_seen_have_no_effect():
+    assert season_of({1: 0.5}, [1, 3]) == (0.5, 0.0, -0.5, *[0.0] * 9)
