@@ -93,7 +93,6 @@ _NO_NUMBERS = (
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?\s*", re.ASCII)
 RESIDUE = 1e-9
 """An amount of a smaller size is what binary arithmetic leaves of nothing: it counts as 0."""
-_RESIDUE_HINT = "less is what binary arithmetic leaves of nothing: round the amounts, such as to cents"
 _ENDS = (">= 0", "in [0, 1]")  # rules that a number breaks which binary arithmetic has moved a little
 _BEYOND_HINT = "so little beyond the end is what binary arithmetic leaves: round the numbers, such as money to cents"
 DATE_HINT = (
@@ -156,7 +155,10 @@ def as_log_amounts(name: str, value: ArrayLike, *, allow_missing: bool = False) 
 
 
 def as_amounts(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Floats:
-    """Cast one column of money to add up: 0 or of a magnitude from 1e-15 to 1e15, so that sums stay ordinary."""
+    """Cast one column of money to add up, of a magnitude up to 1e15, so that sums stay ordinary.
+
+    The values may have been computed: a magnitude below 1e-15 is too small to matter beside money, and counts as 0.
+    """
     return as_column(name, value, allow_missing=allow_missing, largest=LARGEST_AMOUNT)
 
 
@@ -491,29 +493,22 @@ def _finite(name: str, value: ArrayLike) -> Floats:
 
 
 def _ordinary_numbers(name: str, array: Floats, *, allow_missing: bool = False, largest: float = _LARGEST) -> Floats:
-    """Check that numbers are ordinary; a magnitude below 1e-100 is too small to matter, and 0."""
+    """Check that numbers are ordinary; a magnitude below one over the `largest` is too small to matter, and 0."""
     size = np.abs(array)
-    good = (size <= largest) & ((size >= 1 / largest) | (size == 0))  # NaN compares false
+    nothing = (size < 1 / largest) & (size > 0)
+    good = size <= largest  # NaN compares false
     if good.all():
-        return array
+        return np.where(nothing, 0.0, array) if nothing.any() else array
     if allow_missing:
         good |= np.isnan(array)
     else:
         require(np.isfinite(array), name, array, "finite, without NaN")
-    nothing = size < 1 / _LARGEST
-    good |= nothing
-    tiny = bool((size[~good] < 1).any()) and largest == LARGEST_AMOUNT
-    require(good, name, array, _ordinary(largest), hint=_RESIDUE_HINT if tiny else None)
+    require(good, name, array, _ordinary(largest))
     return np.where(nothing, 0.0, array)
 
 
 def _ordinary(largest: float = _LARGEST) -> str:
-    rule = (
-        f"of a magnitude up to {largest:g}"
-        if largest == _LARGEST
-        else f"0 or of a magnitude from {1 / largest:g} to {largest:g}"
-    )
-    return rule.replace("+", "")
+    return f"of a magnitude up to {largest:g}".replace("+", "")
 
 
 def _numeric(name: str, value: ArrayLike) -> Floats:

@@ -215,8 +215,8 @@ def recurring_revenue_movements(
     Parameters
     ----------
     fee_before, fee_after : array_like
-        Monthly fee of each subscriber at the two moments [money/month], 0 or from 1e-15 to 1e15, one element per
-        subscriber in the same order; 0 means not subscribed.
+        Monthly fee of each subscriber at the two moments [money/month], from 0 to 1e15, one element per subscriber in
+        the same order; 0, and less than 1e-15, means not subscribed.
     subscribed_earlier : array_like of bool, optional
         Whether each subscriber had ever subscribed before the first moment, in the same order. Those among them who
         were away at the first moment and pay at the second are `reactivation`. By default they count as new.

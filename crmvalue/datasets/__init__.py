@@ -47,7 +47,7 @@ class Transactions(Columns):
     date : ndarray of datetime64[D]
         Day of the order.
     amount : ndarray
-        Money of the order [money], 0 or of a magnitude from 1e-15 to 1e15.
+        Money of the order [money], of a magnitude up to 1e15; less than 1e-15 counts as 0.
 
     Examples
     --------

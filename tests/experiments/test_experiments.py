@@ -706,6 +706,14 @@ class TestAdjustByCovariate:
         result = adjust_by_covariate(x + rng.normal(0, 1, 200), x, arm, control=0)
         assert "was measured before the experiment" in result.conclusion
 
+    @pytest.mark.parametrize("left", [9e-16, 2e-22, 1e-99, 1e-167])
+    def test_expected_purchases_of_who_fell_silent_count_as_0(self, left):
+        value, expected, nothing = [3.0, 0, 2, 4, 1, 5], [2.5, left, 1, 3, 2, 4], [2.5, 0, 1, 3, 2, 4]
+        arm = ["a", "a", "a", "b", "b", "b"]
+        found = adjust_by_covariate(value, expected, arm, control="a")
+        assert found == adjust_by_covariate(value, nothing, arm, control="a")
+        assert compare_means(expected, arm, control="a") == compare_means(nothing, arm, control="a")
+
     def test_rejections(self):
         arm = list("aabb")
         assert refused(adjust_by_covariate, [1, 2, 3, 4], [1, 1, 2, 2], arm, control="a").name == "covariate"

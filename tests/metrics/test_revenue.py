@@ -91,7 +91,6 @@ class TestRecurringRevenueMovements:
             ([], [], "fee_before"),
             ([1e100, 1e100], [1e100, 1e100], "fee_before"),
             ([1], [1e16], "fee_after"),
-            ([1e-100], [1.1e-100], "fee_before"),
             (1, [1], "fee_before"),
             (["1"], [1], "fee_before"),
         ],
@@ -100,6 +99,10 @@ class TestRecurringRevenueMovements:
         with pytest.raises(InputError) as caught:
             recurring_revenue_movements(before, after)
         assert caught.value.name == name
+
+    def test_a_fee_too_small_to_matter_is_none(self):
+        moved = recurring_revenue_movements([9e-16, 5, 1e-99], [7, 9e-16, 1e-100])
+        assert moved == recurring_revenue_movements([0, 5, 0], [7, 0, 0])
 
     @pytest.mark.parametrize("fee", [1e-15, 1e15])
     def test_the_ends_of_the_legal_range(self, fee):
