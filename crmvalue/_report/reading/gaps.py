@@ -1,4 +1,4 @@
-"""Rows left out for their date, and years without an order: the dates before may stand for none."""
+"""Rows left out for their date, years without an order, whose dates may stand for none, and weeks that may be lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from crmvalue._purchases.order_log import FAR_YEARS
 if TYPE_CHECKING:
     from crmvalue._report.reading.orders import OrderFile
 
-__all__ = ["Gap", "describe_far", "describe_gap", "find_gap"]
+__all__ = ["Gap", "describe_far", "describe_gap", "describe_silence", "find_gap"]
+
+_DAYS_OF_SILENCE, _ROWS_OF_SILENCE, _TIMES_AS_LONG = 14, 20, 4
+_DAY = np.timedelta64(1, "D")
 
 
 class Gap(NamedTuple):
@@ -58,4 +61,31 @@ def describe_gap(orders: OrderFile, as_of: Any) -> list[str]:
     return [
         f"No order between {gap.before} and {gap.after}: {counted(gap.n_before, 'row')} {verb} before, and {verb2}.",
         "If a date stands for none, take it out of the file.",
+    ]
+
+
+def describe_silence(orders: OrderFile, as_of: Any) -> list[str]:
+    """Say where weeks without an order may be lost rows; retention and value are then wrong.
+
+    The longest time without an order is named if it has at least 14 days, at least four times the median time between
+    two days with orders, and as many days before it have 20 rows.
+    """
+    end = None if as_of is None else as_day("--as-of", as_of)
+    used = slice(None) if end is None else orders.date <= end
+    days = np.unique(orders.date[used])
+    if len(days) < 2 or find_gap(orders, end):
+        return []
+    ends = days if end is None else np.append(days, end + _DAY)
+    empty = np.diff(ends).astype(np.int64) - 1
+    k = int(empty.argmax())
+    length = np.timedelta64(int(empty[k]), "D")
+    before = (orders.date <= days[k]) & (orders.date > days[k] - length)
+    n_before = int(orders.n_file_rows[before].sum())
+    usual = float(np.median(np.diff(days).astype(np.int64)))
+    if empty[k] < max(_DAYS_OF_SILENCE, _TIMES_AS_LONG * usual) or n_before < _ROWS_OF_SILENCE:
+        return []
+    when = f"after {days[k]}" if k == len(days) - 1 else f"between {days[k]} and {days[k + 1]}"
+    return [
+        f"No order {when}, for {empty[k]:,} days; the {empty[k]:,} days before have {n_before:,} rows.",
+        "If rows are missing in the file, retention, spend and value are wrong.",
     ]
