@@ -963,9 +963,11 @@ class TestMain:
         days = [day for day in range(120) if not lost[0] <= day < lost[1]]
         rows = [f"{who}{day % 9},{np.datetime64('2024-01-01') + day},5" for day in days for who in "ab"]
         path.write_text("\n".join(["customer,date,amount", *rows]))
-        assert main([str(path), *options]) == 0
+        page = tmp_path / "r.html"
+        assert main([str(path), *options, "--report", str(page)]) == 0
         printed = capsys.readouterr().out
         assert (f"No order {said}" in printed) if said else ("No order" not in printed)
+        assert ("Days without an order after" in page.read_text("utf-8")) == (said is not None)
 
     def test_files_with_one_day_a_month_have_no_lost_weeks(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"

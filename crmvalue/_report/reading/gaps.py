@@ -13,7 +13,7 @@ from crmvalue._purchases.order_log import FAR_YEARS
 if TYPE_CHECKING:
     from crmvalue._report.reading.orders import OrderFile
 
-__all__ = ["Gap", "describe_far", "describe_gap", "describe_silence", "find_gap"]
+__all__ = ["Gap", "Silence", "describe_far", "describe_gap", "describe_silence", "find_gap", "find_silence"]
 
 _DAYS_OF_SILENCE, _ROWS_OF_SILENCE, _TIMES_AS_LONG = 14, 20, 4
 _DAY = np.timedelta64(1, "D")
@@ -24,6 +24,15 @@ class Gap(NamedTuple):
 
     before: np.datetime64
     after: np.datetime64
+    n_before: int
+
+
+class Silence(NamedTuple):
+    """Weeks without an order: the days around them, None at the end of the log, and the rows of as many days before."""
+
+    before: np.datetime64
+    after: np.datetime64 | None
+    n_days: int
     n_before: int
 
 
@@ -64,28 +73,35 @@ def describe_gap(orders: OrderFile, as_of: Any) -> list[str]:
     ]
 
 
-def describe_silence(orders: OrderFile, as_of: Any) -> list[str]:
-    """Say where weeks without an order may be lost rows; retention and value are then wrong.
+def find_silence(orders: OrderFile, as_of: np.datetime64 | None) -> Silence | None:
+    """Find the longest time without an order, until a day if one is given, if rows of it may be lost.
 
-    The longest time without an order is named if it has at least 14 days, at least four times the median time between
-    two days with orders, and as many days before it have 20 rows.
+    It has at least 14 days, at least four times the median time between two days with orders, and as many days before
+    it have 20 rows. Years without an order are a :class:`Gap`.
     """
-    end = None if as_of is None else as_day("--as-of", as_of)
-    used = slice(None) if end is None else orders.date <= end
+    used = slice(None) if as_of is None else orders.date <= as_of
     days = np.unique(orders.date[used])
-    if len(days) < 2 or find_gap(orders, end):
-        return []
-    ends = days if end is None else np.append(days, end + _DAY)
+    if len(days) < 2 or find_gap(orders, as_of):
+        return None
+    ends = days if as_of is None else np.append(days, as_of + _DAY)
     empty = np.diff(ends).astype(np.int64) - 1
     k = int(empty.argmax())
-    length = np.timedelta64(int(empty[k]), "D")
-    before = (orders.date <= days[k]) & (orders.date > days[k] - length)
+    length = int(empty[k])
+    before = (orders.date <= days[k]) & (orders.date > days[k] - np.timedelta64(length, "D"))
     n_before = int(orders.n_file_rows[before].sum())
     usual = float(np.median(np.diff(days).astype(np.int64)))
-    if empty[k] < max(_DAYS_OF_SILENCE, _TIMES_AS_LONG * usual) or n_before < _ROWS_OF_SILENCE:
+    if length < max(_DAYS_OF_SILENCE, _TIMES_AS_LONG * usual) or n_before < _ROWS_OF_SILENCE:
+        return None
+    return Silence(days[k], None if k == len(days) - 1 else days[k + 1], length, n_before)
+
+
+def describe_silence(orders: OrderFile, as_of: Any) -> list[str]:
+    """Say where weeks without an order may be lost rows; retention and value are then wrong."""
+    found = find_silence(orders, None if as_of is None else as_day("--as-of", as_of))
+    if found is None:
         return []
-    when = f"after {days[k]}" if k == len(days) - 1 else f"between {days[k]} and {days[k + 1]}"
+    when = f"after {found.before}" if found.after is None else f"between {found.before} and {found.after}"
     return [
-        f"No order {when}, for {empty[k]:,} days; the {empty[k]:,} days before have {n_before:,} rows.",
+        f"No order {when}, for {found.n_days:,} days; the {found.n_days:,} days before have {found.n_before:,} rows.",
         "If rows are missing in the file, retention, spend and value are wrong.",
     ]
