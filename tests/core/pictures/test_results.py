@@ -367,6 +367,7 @@ class TestMany:
     def test_promotions_that_are_not_drawn_are_counted(self):
         taken_off = np.arange(40)
         found = discounts_parts(taken_off.astype(str), taken_off, taken_off, 0, 0)
+        assert found.title == "With the same purchases, the new promotions change nothing"
         assert found.x.title.endswith("; 15 of 40 promotions")
         assert found.columns["promotion"].tolist() == [str(k) for k in range(39, 24, -1)]
 
