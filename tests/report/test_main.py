@@ -969,6 +969,14 @@ class TestMain:
         assert (f"No order {said}" in printed) if said else ("No order" not in printed)
         assert ("Days without an order after" in page.read_text("utf-8")) == (said is not None)
 
+    def test_a_log_that_fades_away_has_no_lost_weeks(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        days = [*np.repeat(np.arange(30), 4), 60]
+        rows = [f"c{day % 9},{np.datetime64('2024-01-01') + day},5" for day in days]
+        path.write_text("\n".join(["customer,date,amount", *rows]))
+        assert main([str(path)]) == 0
+        assert "No order" not in capsys.readouterr().out
+
     def test_files_with_one_day_a_month_have_no_lost_weeks(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"
         rows = [f"c{i},2024-{month:02}-01,5" for month in range(1, 10) for i in range(50)]

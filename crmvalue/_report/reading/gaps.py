@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Gap", "Silence", "describe_far", "describe_gap", "describe_silence", "find_gap", "find_silence"]
 
 _DAYS_OF_SILENCE, _ROWS_OF_SILENCE, _TIMES_AS_LONG = 14, 20, 4
+_NOT_THE_END = 0.25  # times as many rows a day after weeks without an order as before them
 _DAY = np.timedelta64(1, "D")
 
 
@@ -77,9 +78,10 @@ def find_silence(orders: OrderFile, as_of: np.datetime64 | None) -> Silence | No
     """Find the longest time without an order, until a day if one is given, if rows of it may be lost.
 
     It has at least 14 days, at least four times the median time between two days with orders, and as many days before
-    it have 20 rows. Years without an order are a :class:`Gap`.
+    it have 20 rows. At the end of a log that fades away, orders just become rare: after a time that may be lost they
+    come at least a quarter as often as before it. Years without an order are a :class:`Gap`.
     """
-    used = slice(None) if as_of is None else orders.date <= as_of
+    used = np.ones(len(orders.date), dtype=bool) if as_of is None else orders.date <= as_of
     days = np.unique(orders.date[used])
     if len(days) < 2 or find_gap(orders, as_of):
         return None
@@ -90,6 +92,12 @@ def find_silence(orders: OrderFile, as_of: np.datetime64 | None) -> Silence | No
     before = (orders.date <= days[k]) & (orders.date > days[k] - np.timedelta64(length, "D"))
     n_before = int(orders.n_file_rows[before].sum())
     usual = float(np.median(np.diff(days).astype(np.int64)))
+    if k < len(days) - 1:
+        later = used & (orders.date > days[k]) & (orders.date < days[k + 1] + np.timedelta64(length, "D"))
+        n_days = min(length, int((days[-1] - days[k + 1]).astype(np.int64)) + 1)
+        n_later = int(orders.n_file_rows[later].sum()) - 1  # without the row that ends it
+        if n_later * length < _NOT_THE_END * n_before * n_days:
+            return None
     if length < max(_DAYS_OF_SILENCE, _TIMES_AS_LONG * usual) or n_before < _ROWS_OF_SILENCE:
         return None
     return Silence(days[k], None if k == len(days) - 1 else days[k + 1], length, n_before)
