@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crmvalue._core.comparisons import leaders
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import also_equal, counted
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, cut, of_all, shown
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ def credit_parts(channels: tuple[str, ...], credit: Floats, n_touches: Integers,
     title = f"No {what} to share out"
     if total > 0:
         title = f"{cut(channels[order[0]])} gets {shown(credit[order[0]] / total, 'share')} of the {what}"
+        title += also_equal(len(leaders(credit)))
     naive = n_touches[order] / touches * total if touches else np.full(len(order), np.nan)
     return Parts(
         title=title,

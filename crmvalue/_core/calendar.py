@@ -36,6 +36,7 @@ __all__ = [
     "local_to_utc",
     "main_span",
     "months_between",
+    "n_days_after",
     "next_day_at",
     "pile_of_first_days",
     "skip_quiet_hours",
@@ -257,6 +258,19 @@ def first_day_of_log(day: Dates) -> np.datetime64:
     odd = np.nonzero((empty >= _DAYS_OF_A_GAP) & (empty * pace >= _ROWS_OF_A_GAP))[0]
     first: np.datetime64 = early[odd[-1] + 1] if len(odd) else early[0]
     return first
+
+
+def n_days_after(day: Dates, end: np.datetime64) -> int:
+    """Give the days from the last day of a log to `end`; 0 where they are so few that they may be quiet ones.
+
+    They count if they are at least a week in which 20 rows would have come; as in :func:`first_day_of_log`, an odd row
+    that stands apart at the end does not make the log longer.
+    """
+    last = day.max() - (first_day_of_log(day.max() - day + end) - end)
+    n = int((end - last).astype(np.int64))
+    ordered = np.partition(day, [len(day) // 4, 3 * len(day) // 4])
+    middle = int((ordered[3 * len(day) // 4] - ordered[len(day) // 4]).astype(np.int64)) + 1
+    return n if n >= _DAYS_OF_A_GAP and n * len(day) / 2 / middle >= _ROWS_OF_A_GAP else 0
 
 
 def pile_of_first_days(came: Dates) -> int:

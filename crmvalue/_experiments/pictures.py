@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.labels import decimal
+from crmvalue._core.comparisons import leaders
+from crmvalue._core.labels import also_equal, decimal
 from crmvalue._core.pictures.parts import Axis, Form, Layer, Mark, Parts, as_cells, cut, of_all, shown
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def differences_parts(
     best = int(np.argmax(np.where(better, difference, -np.inf)))
     if better.any():
         title = f"{cut(variants[best])} is better than {first} by {_said(difference[best], form)}"
+        title += also_equal(len(leaders(difference[better])))
     elif (is_shown & (difference < 0)).all():
         title = f"{first} is better than {cut(variants[0]) if n == 1 else 'each variant'}"
     order = np.argsort(-difference, kind="stable")[:_MOST] if n > _MOST else np.arange(n)

@@ -13,7 +13,7 @@ from crmvalue._core.comparisons import just_below
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import as_given, by_name, listed, money, name_text
+from crmvalue._core.labels import as_given, by_name, counted, listed, money, name_text
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, apart, cut, shown, stretch
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -207,10 +207,12 @@ def _split_parts(split: BudgetSplit) -> Parts:
     up, down = int(np.argmax(change)), int(np.argmin(change))
     moves = [(up, "more")] * bool(round(change[up], 2) > 0) + [(down, "less")] * bool(round(change[down], 2) < 0)
     words = [f"{shown(abs(change[k]), 'money')} {word} on {cut(split.channels[k])}" for k, word in moves]
+    n_others = int(np.count_nonzero(np.round(change, 2))) - len(moves)
+    others = f", and change {counted(n_others, 'other channel')}" if n_others else ""
     title = f"{_why_nothing(split)}: spend nothing"
     if split.spend.any():
         then = f"LTV:CAC is then {shown(split.total_ratio)}"
-        title = f"Spend {' and '.join(words)}: {then}" if words else "Leave the spend of all channels as it is"
+        title = f"Spend {' and '.join(words)}{others}: {then}" if words else "Leave the spend of all channels as it is"
     ends = np.maximum(spend, now)
     wide = float(ends.max()) * stretch(names, said)
     return Parts(

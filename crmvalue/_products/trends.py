@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import first_day_of_log
+from crmvalue._core.calendar import first_day_of_log, n_days_after
 from crmvalue._core.checks import as_day, as_fraction, as_text, as_whole_number, require, require_choice
 from crmvalue._core.labels import counted
 from crmvalue._core.values import (
@@ -95,6 +95,9 @@ class ProductTrends(Table):
         Confidence level.
     days_missing : int
         Days of the earlier period that lie before the first line of the log.
+    days_after : int
+        Days of the later period that lie after the last line of the log; 0 for less than a week, or for so few that
+        fewer than 20 lines would have come in them.
     n_later : int
         Lines after `as_of`, left out.
 
@@ -128,6 +131,7 @@ class ProductTrends(Table):
     item_kind: str = item_kind_field()
     level: float = number_field("level", low=0.0, high=1.0)
     days_missing: int = count_field("days_missing", default=0)
+    days_after: int = count_field("days_after", default=0)
     n_later: int = count_field("n_later", default=0)
 
     def __attrs_post_init__(self) -> None:
@@ -142,6 +146,7 @@ class ProductTrends(Table):
         require_ends(self, "times_low", "times_high")
         require_at_most(self, "times_low", "times_ratio", "times_high")
         require_at_most(self, "days_missing", "period_days")
+        require_at_most(self, "days_after", "period_days")
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, `change` at the end, for a dataframe of any kind."""
@@ -158,11 +163,15 @@ class ProductTrends(Table):
         )
 
     def _gap(self) -> str:
-        """Say that the log does not cover the earlier period."""
-        if not self.days_missing:
-            return ""
-        days = f"{counted(self.days_missing, 'day')} of the {self.period_days} of the earlier period"
-        return f" The log begins after {days}, so more buyers now may be due to this alone."
+        """Say that the log does not cover one of the periods."""
+        said = ""
+        if self.days_missing:
+            days = f"{counted(self.days_missing, 'day')} of the {self.period_days} of the earlier period"
+            said = f" The log begins after {days}, so more buyers now may be due to this alone."
+        if self.days_after:
+            days = f"{counted(self.days_after, 'day')} of the {self.period_days} of the later period"
+            said += f" The log ends before the last {days}, so fewer buyers now may be due to this alone."
+        return said
 
 
 def product_trends(
@@ -215,7 +224,9 @@ def product_trends(
     Where the log does not cover the earlier period, `days_missing` counts the days before its first line. If they are
     more than a tenth of the period, nothing is called "more": the periods are not equally long. First lines that are
     at most one of 200 and stand apart by at least a week in which 20 lines would have come, such as one with a wrong
-    date, do not count as the beginning of the log.
+    date, do not count as the beginning of the log. Where the log ends before the later period does, `days_after` counts
+    the days after its last line, if there is at least a week in which 20 lines would have come. If they are more than a
+    tenth of the period, nothing is called "fewer" or "rarer".
 
     A product with fewer buyers in a shop with fewer customers has lost nothing of its own: see `customers_before` and
     `customers_now`.
@@ -286,7 +297,9 @@ def product_trends(
     begin = earlier - np.timedelta64(length - 1, "D")
     covered_from = first_day_of_log(lines.date[lines.date <= end])
     days_missing = min(max(int((covered_from - begin).astype(np.int64)), 0), length)
-    words = _words(b1 / b0, buyers_q, times, times_q, whole=10 * days_missing <= length)[order]
+    days_after = min(n_days_after(lines.date, end), length)
+    whole = (10 * days_missing <= length, 10 * days_after <= length)
+    words = _words(b1 / b0, buyers_q, times, times_q, whole=whole)[order]
     last = [_within(lines.date, day, length) for day in ends]
     return ProductTrends(
         **{name: hand_over(column[order]) for name, column in columns.items()},
@@ -299,6 +312,7 @@ def product_trends(
         item_kind=item_kind,
         level=level,
         days_missing=days_missing,
+        days_after=days_after,
         n_later=int(np.count_nonzero(lines.date > end)),
     )
 
@@ -355,8 +369,11 @@ def _mcnemar(lost: Floats, won: Floats) -> Floats:
     return np.where(n > 0, np.minimum(2 * lower, 1.0), 1.0)
 
 
-def _words(buyers: Floats, buyers_q: Floats, times: Floats, times_q: Floats, *, whole: bool) -> npt.NDArray[np.str_]:
-    """Name the changes; without the `whole` earlier period, a larger number now says nothing."""
-    fewer, more = (buyers < 1) & (buyers_q <= _SURE), whole & (buyers > 1) & (buyers_q <= _SURE)
-    rarer = (times < 1) & (times_q <= _SURE)
+def _words(
+    buyers: Floats, buyers_q: Floats, times: Floats, times_q: Floats, *, whole: tuple[bool, bool]
+) -> npt.NDArray[np.str_]:
+    """Name the changes; beside an earlier or later period that is not `whole`, a smaller number there says nothing."""
+    before, now = whole
+    fewer, more = now & (buyers < 1) & (buyers_q <= _SURE), before & (buyers > 1) & (buyers_q <= _SURE)
+    rarer = now & (times < 1) & (times_q <= _SURE)
     return np.select([fewer & rarer, fewer, rarer, more], list(_CHANGES[:-1]), _CHANGES[-1])

@@ -52,6 +52,16 @@ class TestTrends:
         found = product_trends(OrderLines(**log), as_of=DAY + 50, period_days=30, min_buyers=1)
         assert (found.days_missing, found.change) == (9, ("",))
 
+    def test_the_log_ends_within_the_later_period(self):
+        found = product_trends(steady_log(), as_of=DAY + 374, period_days=30, min_buyers=1)
+        assert (found.customers_before, found.days_after, found.change) == (97, 15, ("",))
+        assert "ends before the last 15 days of the 30 of the later period" in found.conclusion
+        assert ProductTrends.from_json(found.to_json()) == found
+        late = steady_log().to_columns()
+        late["date"] = np.append(late["date"][1:], DAY + 390)  # one order with a wrong date
+        assert product_trends(OrderLines(**late), as_of=DAY + 374, period_days=30, min_buyers=1).days_after == 15
+        assert product_trends(steady_log(), as_of=DAY + 365, period_days=30, min_buyers=1).days_after == 0
+
     def test_the_whole_period_is_there(self):
         found = product_trends(steady_log(), as_of=DAY + 59, period_days=30, min_buyers=1)
         assert found.days_missing == 0

@@ -945,6 +945,45 @@ class TestMain:
         printed = capsys.readouterr().out
         assert "No order between 1970-01-01 and 2024-01-01: 40 rows lie before, and count.\n" in printed
 
+    @pytest.mark.parametrize(
+        ("lost", "options", "said"),
+        [
+            (
+                (30, 60),
+                [],
+                "between 2024-01-30 and 2024-03-01, for 30 days; the 30 days before have 60 rows.",
+            ),
+            ((100, 120), ["--as-of", "2024-05-10"], "after 2024-04-09, for 31 days; the 31 days before have 62 rows."),
+            ((30, 43), [], None),
+            ((30, 60), ["--as-of", "2024-01-30"], None),
+        ],
+    )
+    def test_weeks_without_an_order_may_be_lost_rows(self, tmp_path, capsys, lost, options, said):
+        path = tmp_path / "orders.csv"
+        days = [day for day in range(120) if not lost[0] <= day < lost[1]]
+        rows = [f"{who}{day % 9},{np.datetime64('2024-01-01') + day},5" for day in days for who in "ab"]
+        path.write_text("\n".join(["customer,date,amount", *rows]))
+        page = tmp_path / "r.html"
+        assert main([str(path), *options, "--report", str(page)]) == 0
+        printed = capsys.readouterr().out
+        assert (f"No order {said}" in printed) if said else ("No order" not in printed)
+        assert ("Days without an order after" in page.read_text("utf-8")) == (said is not None)
+
+    def test_a_log_that_fades_away_has_no_lost_weeks(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        days = [*np.repeat(np.arange(30), 4), 60]
+        rows = [f"c{day % 9},{np.datetime64('2024-01-01') + day},5" for day in days]
+        path.write_text("\n".join(["customer,date,amount", *rows]))
+        assert main([str(path)]) == 0
+        assert "No order" not in capsys.readouterr().out
+
+    def test_files_with_one_day_a_month_have_no_lost_weeks(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        rows = [f"c{i},2024-{month:02}-01,5" for month in range(1, 10) for i in range(50)]
+        path.write_text("\n".join(["customer,date,amount", *rows]))
+        assert main([str(path)]) == 0
+        assert "No order" not in capsys.readouterr().out
+
     def test_copies_are_counted_among_the_rows_that_are_used(self, tmp_path, capsys):
         """Three equal rows each without a customer, without a date, of a far day, after the last day, and good."""
         path = tmp_path / "orders.csv"

@@ -26,8 +26,9 @@ def discounts_parts(
     rest = of_all(len(order), len(name), "promotions")
     amounts = {"revenue": revenue, "margin": margin}
     changes = " and ".join(_change(what, amount) for what, amount in amounts.items() if amount)
+    change = f"{changes} minor units" if changes else "nothing"
     return Parts(
-        title=f"The new promotions change {f'{changes} minor units' if changes else 'nothing'}",
+        title=f"With the same purchases, the new promotions change {change}",
         x=Axis(title=f"Taken off the past carts [minor units]{rest}", form="money", low=0),
         y=Axis(title="", form="name"),
         columns={

@@ -1,4 +1,4 @@
-"""Rows left out for their date, and years without an order: the dates before may stand for none."""
+"""Rows left out for their date, years without an order, whose dates may stand for none, and weeks that may be lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from crmvalue._purchases.order_log import FAR_YEARS
 if TYPE_CHECKING:
     from crmvalue._report.reading.orders import OrderFile
 
-__all__ = ["Gap", "describe_far", "describe_gap", "find_gap"]
+__all__ = ["Gap", "Silence", "describe_far", "describe_gap", "describe_silence", "find_gap", "find_silence"]
+
+_DAYS_OF_SILENCE, _ROWS_OF_SILENCE, _TIMES_AS_LONG = 14, 20, 4
+_NOT_THE_END = 0.25  # times as many rows a day after weeks without an order as before them
+_DAY = np.timedelta64(1, "D")
 
 
 class Gap(NamedTuple):
@@ -21,6 +25,15 @@ class Gap(NamedTuple):
 
     before: np.datetime64
     after: np.datetime64
+    n_before: int
+
+
+class Silence(NamedTuple):
+    """Weeks without an order: the days around them, None at the end of the log, and the rows of as many days before."""
+
+    before: np.datetime64
+    after: np.datetime64 | None
+    n_days: int
     n_before: int
 
 
@@ -58,4 +71,45 @@ def describe_gap(orders: OrderFile, as_of: Any) -> list[str]:
     return [
         f"No order between {gap.before} and {gap.after}: {counted(gap.n_before, 'row')} {verb} before, and {verb2}.",
         "If a date stands for none, take it out of the file.",
+    ]
+
+
+def find_silence(orders: OrderFile, as_of: np.datetime64 | None) -> Silence | None:
+    """Find the longest time without an order, until a day if one is given, if rows of it may be lost.
+
+    It has at least 14 days, at least four times the median time between two days with orders, and as many days before
+    it have 20 rows. At the end of a log that fades away, orders just become rare: after a time that may be lost they
+    come at least a quarter as often as before it. Years without an order are a :class:`Gap`.
+    """
+    used = np.ones(len(orders.date), dtype=bool) if as_of is None else orders.date <= as_of
+    days = np.unique(orders.date[used])
+    if len(days) < 2 or find_gap(orders, as_of):
+        return None
+    ends = days if as_of is None else np.append(days, as_of + _DAY)
+    empty = np.diff(ends).astype(np.int64) - 1
+    k = int(empty.argmax())
+    length = int(empty[k])
+    before = (orders.date <= days[k]) & (orders.date > days[k] - np.timedelta64(length, "D"))
+    n_before = int(orders.n_file_rows[before].sum())
+    usual = float(np.median(np.diff(days).astype(np.int64)))
+    if k < len(days) - 1:
+        later = used & (orders.date > days[k]) & (orders.date < days[k + 1] + np.timedelta64(length, "D"))
+        n_days = min(length, int((days[-1] - days[k + 1]).astype(np.int64)) + 1)
+        n_later = int(orders.n_file_rows[later].sum()) - 1  # without the row that ends it
+        if n_later * length < _NOT_THE_END * n_before * n_days:
+            return None
+    if length < max(_DAYS_OF_SILENCE, _TIMES_AS_LONG * usual) or n_before < _ROWS_OF_SILENCE:
+        return None
+    return Silence(days[k], None if k == len(days) - 1 else days[k + 1], length, n_before)
+
+
+def describe_silence(orders: OrderFile, as_of: Any) -> list[str]:
+    """Say where weeks without an order may be lost rows; retention and value are then wrong."""
+    found = find_silence(orders, None if as_of is None else as_day("--as-of", as_of))
+    if found is None:
+        return []
+    when = f"after {found.before}" if found.after is None else f"between {found.before} and {found.after}"
+    return [
+        f"No order {when}, for {found.n_days:,} days; the {found.n_days:,} days before have {found.n_before:,} rows.",
+        "If rows are missing in the file, retention, spend and value are wrong.",
     ]

@@ -46,6 +46,8 @@ class TestBudgetSplit:
         assert parts(self.split(spend=[0, 0, 0]))[0] == "No channel reaches the ratio of 3: spend nothing"
         assert parts(self.split(spend=[600, 100, 200]))[0] == "Spend 150 more on search: LTV:CAC is then 4.5"
         assert parts(self.split(spend=[300, 100, 50]))[0] == "Spend 300 less on ads: LTV:CAC is then 9"
+        title = parts(self.split(spend=[300, 80, 50]))[0]
+        assert title == "Spend 300 less on ads, and change 1 other channel: LTV:CAC is then 9.42"
 
     def test_of_many_channels_the_rest_is_one(self):
         n = 40

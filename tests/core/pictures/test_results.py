@@ -367,6 +367,7 @@ class TestMany:
     def test_promotions_that_are_not_drawn_are_counted(self):
         taken_off = np.arange(40)
         found = discounts_parts(taken_off.astype(str), taken_off, taken_off, 0, 0)
+        assert found.title == "With the same purchases, the new promotions change nothing"
         assert found.x.title.endswith("; 15 of 40 promotions")
         assert found.columns["promotion"].tolist() == [str(k) for k in range(39, 24, -1)]
 
@@ -629,7 +630,13 @@ class TestForecasts:
     )
     def test_channels_that_are_equal(self, value, cost, title):
         paths = attribution.Paths.from_lists([["a"], ["b"]], [1, 1], value=value)
-        assert parts(attribution.channel_returns(attribution.attribute(paths, model="last"), cost))[0] == title
+        credit = attribution.attribute(paths, model="last")
+        assert parts(attribution.channel_returns(credit, cost))[0] == title
+
+    def test_channels_with_the_same_credit(self):
+        paths = attribution.Paths.from_lists([["a"], ["b"]], [1, 1])
+        credit = attribution.attribute(paths, model="last")
+        assert parts(credit)[0] == "a gets 50 % of the conversions; 1 more is equal"
 
     @pytest.mark.parametrize(
         ("successes", "trials", "title"),
@@ -638,6 +645,7 @@ class TestForecasts:
             ([8, 2], [50, 50], "A is better than B"),
             ([100, 50, 90], [1000, 1000, 1000], "No variant is shown to be better than A"),
             ([100, 180, 2], [1000, 1000, 8], "B is better than A by 8 percentage points"),  # C is higher by chance
+            ([100, 900, 900], [1000] * 3, "B is better than A by 80 percentage points; 1 more is equal"),
         ],
     )
     def test_experiments_follow_the_test(self, successes, trials, title):
