@@ -94,7 +94,7 @@ _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?\
 RESIDUE = 1e-9
 """An amount of a smaller size is what binary arithmetic leaves of nothing: it counts as 0."""
 _RESIDUE_HINT = "less is what binary arithmetic leaves of nothing: round the amounts, such as to cents"
-_ENDS = (">= 0", "in [0, 1]")  # rules that a number breaks which binary arithmetic has moved a little
+_ENDS = (">= 0", "in [0, 1]", "at most 1")  # rules that a number breaks which binary arithmetic has moved a little
 _BEYOND_HINT = "so little beyond the end is what binary arithmetic leaves: round the numbers, such as money to cents"
 DATE_HINT = (
     "use datetime64, datetime.date or ISO text such as '2024-02-29'; convert other text first, such as "
