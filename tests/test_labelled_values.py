@@ -30,7 +30,7 @@ from crmvalue.journeys import (
     plan,
     steps_that_pay,
 )
-from crmvalue.ltv import CustomerProfits, npv, payback_periods
+from crmvalue.ltv import CustomerProfits, customer_profits, npv, payback_periods
 from crmvalue.models import (
     BgBb,
     BgNbd,
@@ -47,7 +47,7 @@ from crmvalue.models import (
 )
 from crmvalue.purchases import PurchaseHistory, split_purchases
 from crmvalue.report import BaseSummary, summarise_base
-from crmvalue.segmentation import Migration, SegmentSummary
+from crmvalue.segmentation import Migration, SegmentSummary, migration_matrix
 from tests.calls import Later
 
 NUMBERS, DAYS, TEXTS = [1, 2], ["2024-01-01", "2024-01-02"], ["x", "y"]
@@ -514,3 +514,21 @@ def test_a_table_by_groups_has_the_order_of_the_states():
     moves = pd.crosstab(pd.Series(["new", "gold"]), pd.Series(["new", "gold"]))
     with pytest.raises(InputError, match="in the order of `states`"):
         Migration(states=("new", "gold"), counts=moves, n_new=[0, 0], n_gone=[0, 0])
+
+
+@pytest.mark.parametrize("ids", [["ann", "bob"], np.array([17, 4])])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ids, column: customer_profits(column, margin=0.5, customer=ids),
+        lambda ids, column: Customers(customer=ids, segments={"vip": column > 1}),
+        lambda ids, column: migration_matrix(["x", "y"], ["x", "y"], customer_before=ids, customer_now=ids,
+                                             value_before=column, value_now=[1, 2]),
+    ],
+)  # fmt: skip
+def test_a_column_whose_labels_are_the_identifiers_has_their_order(call, ids):
+    """A sum by customer has the customers as its labels; a plain list of them in another order is no match by row."""
+    assert call(ids, labelled([1, 2], ids)) is not None
+    assert call(ids, labelled([1, 2], [1, 0])) is not None  # rows of a sorted frame
+    with pytest.raises(InputError, match="in the order of `customer"):
+        call(ids, labelled([1, 2], list(ids)[::-1]))

@@ -22,6 +22,7 @@ from crmvalue._core.checks import (
     index_of,
     other_index,
     require,
+    require_order,
     to_array,
 )
 from crmvalue._core.encoding.customers import encode_customers
@@ -174,19 +175,8 @@ def _require_rows_alike(cls: type[Any], args: tuple[Any, ...], named: dict[str, 
             if not same.equals(index):
                 raise other_index(name, other, index)
     for name, value in (*zip(names, args, strict=False), *named.items()) if first else ():
-        words = value.tolist() if isinstance(value, np.ndarray) else value
-        if isinstance(words, tuple | list) and len(words) in first:
-            _require_order(*first[len(words)], name, words)
-
-
-def _require_order(column: str, index: Any, name: str, words: Any) -> None:
-    """Refuse a column whose labels are the names of the value in another order."""
-    if not all(isinstance(word, str) for word in words):
-        return
-    labels = list(index)
-    if labels != list(words) and len(set(labels)) == len(labels) and set(labels) == set(words):
-        hint = "bring it into their order by its labels, or give a plain array"
-        raise InputError(column, f"in the order of `{name}`", labels[:3], hint=hint)
+        for column, index in first.values():
+            require_order(column, index, name, value)
 
 
 def _locked(value: Any) -> Any:
