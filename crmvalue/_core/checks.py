@@ -457,7 +457,8 @@ def require_same_index(**inputs: object) -> None:
 def require_order(column: str, index: Any, name: str, value: Any) -> None:
     """Refuse a column whose labels are the names or identifiers in `value` in another order; row numbers are none."""
     is_list = isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
-    if not (is_list and 0 < len(value) == len(index) and isinstance(value[0], str | int | np.integer)):
+    is_plain = is_list and getattr(index, "step", 0) != 1  # a range of pandas numbers the rows
+    if not (is_plain and 0 < len(value) == len(index) and isinstance(value[0], str | int | np.integer)):
         return
     labels, names = list(index), value.tolist() if isinstance(value, np.ndarray) else list(value)
     kinds, distinct = {type(item) for item in (*labels, *names)}, set(labels)
