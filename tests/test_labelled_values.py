@@ -16,7 +16,7 @@ import pytest
 from crmvalue.attribution import Paths
 from crmvalue.cohorts import n_day_retention, retention_triangle, survival_curve
 from crmvalue.errors import InputError
-from crmvalue.experiments import sequential_test
+from crmvalue.experiments import ProportionComparison, sequential_test
 from crmvalue.funnels import FitRule, LeadScore, Signal, fit_lead_score, funnel_from_events
 from crmvalue.journeys import (
     Cascade,
@@ -30,12 +30,13 @@ from crmvalue.journeys import (
     plan,
     steps_that_pay,
 )
-from crmvalue.ltv import npv, payback_periods
+from crmvalue.ltv import CustomerProfits, customer_profits, npv, payback_periods
 from crmvalue.models import (
     BgBb,
     BgNbd,
     ContractHistory,
     CovariateEffect,
+    Ensemble,
     GammaGamma,
     OpportunityHistory,
     ShiftedBetaGeometric,
@@ -46,6 +47,7 @@ from crmvalue.models import (
 )
 from crmvalue.purchases import PurchaseHistory, split_purchases
 from crmvalue.report import BaseSummary, summarise_base
+from crmvalue.segmentation import Migration, SegmentSummary, migration_matrix
 from tests.calls import Later
 
 NUMBERS, DAYS, TEXTS = [1, 2], ["2024-01-01", "2024-01-02"], ["x", "y"]
@@ -485,3 +487,48 @@ class TestColumnsBesideCustomers:
         assert values.profits(earned=by_customer(earned)) == values.profits(earned=earned)
         with pytest.raises(InputError, match="without 30"):
             values.profits(earned=by_customer(earned)[[10, 20]])
+
+
+@pytest.mark.parametrize(
+    ("make", "given", "column"),
+    [
+        (Ensemble, {"models": [PLAIN, PLAIN], "names": "ab"}, "weights"),
+        (ProportionComparison, {"names": "ab", "trials": [9, 9]}, "successes"),
+        (SegmentSummary, {"names": "ab", "value": [1.0, 2.0], "meanings": "xy", "actions": "xy"}, "n_customers"),
+        (
+            CustomerProfits,
+            {"customer": ["a", "b"], "service_cost": [0, 0], "acquisition_cost": [0, 0], "margin": [1, 1]},
+            "income",
+        ),
+    ],
+)
+def test_a_column_whose_labels_are_the_names_has_their_order(make, given, column):
+    given = {name: tuple(value) if isinstance(value, str) else value for name, value in given.items()}
+    numbers = [0.75, 0.25] if column == "weights" else [1, 2]
+    assert make(**given, **{column: labelled(numbers, "ab")}) == make(**given, **{column: numbers})
+    with pytest.raises(InputError, match=r"in the order of `(names|customer)`"):
+        make(**given, **{column: labelled(numbers, "ba")})
+
+
+def test_a_table_by_groups_has_the_order_of_the_states():
+    moves = pd.crosstab(pd.Series(["new", "gold"]), pd.Series(["new", "gold"]))
+    with pytest.raises(InputError, match="in the order of `states`"):
+        Migration(states=("new", "gold"), counts=moves, n_new=[0, 0], n_gone=[0, 0])
+
+
+@pytest.mark.parametrize("ids", [["ann", "bob"], np.array([17, 4])])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda ids, column: customer_profits(column, margin=0.5, customer=ids),
+        lambda ids, column: Customers(customer=ids, segments={"vip": column > 1}),
+        lambda ids, column: migration_matrix(["x", "y"], ["x", "y"], customer_before=ids, customer_now=ids,
+                                             value_before=column, value_now=[1, 2]),
+    ],
+)  # fmt: skip
+def test_a_column_whose_labels_are_the_identifiers_has_their_order(call, ids):
+    """A sum by customer has the customers as its labels; a plain list of them in another order is no match by row."""
+    assert call(ids, labelled([1, 2], ids)) is not None
+    assert call(ids, labelled([1, 2], [1, 0])) is not None  # rows of a sorted frame
+    with pytest.raises(InputError, match="in the order of `customer"):
+        call(ids, labelled([1, 2], list(ids)[::-1]))

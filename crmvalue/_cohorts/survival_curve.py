@@ -24,7 +24,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.comparisons import holm, log_rank, p_text
+from crmvalue._core.comparisons import holm, log_rank, p_text, rates_p
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -60,7 +60,7 @@ __all__ = ["CohortComparison", "SurvivalCurve", "compare_retention", "compare_su
 _SAME = 1e-10  # the curve is a product of up to millions of rounded factors; its steps are larger than this
 _FEW_OF = 200  # one of so many customers may stand before the log by a wrong date
 _MOST_COHORTS = 100  # 4,950 pairs
-_FEW = 5.0  # expected customers below which the chi-squared test gives way to Fisher's
+_FEW = 5  # expected customers below which the chi-squared test gives way to Fisher's
 
 
 @stay_frozen
@@ -527,10 +527,12 @@ def compare_retention(triangle: RetentionTriangle, age: int, *, level: float = 0
         hint = f"{counted(len(n), 'cohort')} observed then"
         raise InputError("age", f"an age at which 2 to {_MOST_COHORTS} cohorts are observed", column, hint=hint)
     pairs = list(combinations(range(len(n)), 2))
-    corrected = holm(np.array([_same_share(kept[[i, j]], n[[i, j]]) for i, j in pairs]))
+    first, second = np.array(pairs).T
+    corrected = holm(rates_p(kept[first], n[first], kept[second], n[second]))
     low, high = proportion_interval(kept, n, level=level)
     overall = float(corrected.min())
-    if len(n) > 2 and _expected(kept, n).min() >= _FEW:
+    # as for two counts, both sides are multiplied by all customers, so that an expected 5 is exactly 5
+    if len(n) > 2 and int(n.min()) * int(min(kept.sum(), (n - kept).sum())) >= _FEW * int(n.sum()):
         overall = _chi_squared(kept, n)
     rate = kept / n
     return CohortComparison(
@@ -607,22 +609,6 @@ def _losses(time: Floats, left: Bools, times: Floats) -> tuple[Integers, Integer
 def _pair_fields(pairs: list[tuple[int, int]], corrected: Floats) -> dict[str, Any]:
     first, second = np.array(pairs).T
     return {"first": hand_over(first.copy()), "second": hand_over(second.copy()), "pair_p_value": hand_over(corrected)}
-
-
-def _expected(kept: Integers, n: Integers) -> Floats:
-    share = kept.sum() / n.sum()
-    expected: Floats = np.stack([share * n, (1 - share) * n])
-    return expected
-
-
-def _same_share(kept: Integers, n: Integers) -> float:
-    from scipy import stats
-
-    if kept.sum() in (0, n.sum()):
-        return 1.0
-    if _expected(kept, n).min() >= _FEW:
-        return _chi_squared(kept, n)
-    return float(stats.fisher_exact(np.stack([kept, n - kept])).pvalue)
 
 
 def _chi_squared(kept: Integers, n: Integers) -> float:

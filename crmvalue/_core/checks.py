@@ -64,6 +64,7 @@ __all__ = [
     "require",
     "require_arguments",
     "require_choice",
+    "require_order",
     "require_same_index",
     "require_same_length",
     "to_array",
@@ -93,7 +94,7 @@ _NO_NUMBERS = (
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?\s*", re.ASCII)
 RESIDUE = 1e-9
 """An amount of a smaller size is what binary arithmetic leaves of nothing: it counts as 0."""
-_ENDS = (">= 0", "in [0, 1]")  # rules that a number breaks which binary arithmetic has moved a little
+_ENDS = (">= 0", "in [0, 1]", "at most 1")  # rules that a number breaks which binary arithmetic has moved a little
 _BEYOND_HINT = "so little beyond the end is what binary arithmetic leaves: round the numbers, such as money to cents"
 DATE_HINT = (
     "use datetime64, datetime.date or ISO text such as '2024-02-29'; convert other text first, such as "
@@ -444,6 +445,8 @@ def require_same_index(**inputs: object) -> None:
     for name, index in indexed[1:]:
         if not indexed[0][1].equals(index):
             raise other_index(name, indexed[0][0], index)
+    for name, value in inputs.items() if indexed else ():
+        require_order(*indexed[0], name, value)
     first: dict[object, tuple[int, str]] = {}  # place of a column and its table
     for name, value in inputs.items():
         for place, label in enumerate(column_labels(value)):
@@ -451,6 +454,20 @@ def require_same_index(**inputs: object) -> None:
             if other != place and table != name:
                 rule = f"with the column {label!r} at the same place as in `{table}`"
                 raise InputError(name, rule, place, hint=f"the columns of `{table}` are matched by their places")
+
+
+def require_order(column: str, index: Any, name: str, value: Any) -> None:
+    """Refuse a column whose labels are the names or identifiers in `value` in another order; row numbers are none."""
+    is_list = isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
+    is_plain = is_list and getattr(index, "step", 0) != 1  # a range of pandas numbers the rows
+    if not (is_plain and 0 < len(value) == len(index) and isinstance(value[0], str | int | np.integer)):
+        return
+    labels, names = list(index), value.tolist() if isinstance(value, np.ndarray) else list(value)
+    kinds, distinct = {type(item) for item in (*labels, *names)}, set(labels)
+    whole = kinds <= {int, np.int64} and max(labels) - min(labels) >= len(labels)
+    if (whole or kinds <= {str, np.str_}) and labels != names and len(labels) == len(distinct & set(names)):
+        hint = "bring it into their order by its labels, or give a plain array"
+        raise InputError(column, f"in the order of `{name}`", labels[:3], hint=hint)
 
 
 def column_labels(value: object) -> list[Any]:

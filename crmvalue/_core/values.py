@@ -22,6 +22,7 @@ from crmvalue._core.checks import (
     index_of,
     other_index,
     require,
+    require_order,
     to_array,
 )
 from crmvalue._core.encoding.customers import encode_customers
@@ -173,6 +174,9 @@ def _require_rows_alike(cls: type[Any], args: tuple[Any, ...], named: dict[str, 
             other, same = first.setdefault(len(index), (name, index))
             if not same.equals(index):
                 raise other_index(name, other, index)
+    for name, value in (*zip(names, args, strict=False), *named.items()) if first else ():
+        for column, index in first.values():
+            require_order(column, index, name, value)
 
 
 def _locked(value: Any) -> Any:

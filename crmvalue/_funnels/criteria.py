@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_ordered_items, as_whole_number, require
-from crmvalue._core.comparisons import decimals, holm
+from crmvalue._core.comparisons import decimals, holm, just_below
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -384,7 +384,7 @@ def step_alarms(conversion: FunnelConversion, least: float | Mapping[str, float]
         low=hand_over(low),
         high=hand_over(high),
         least=hand_over(wanted),
-        is_below=hand_over((at > 0) & (passed / np.maximum(at, 1) < wanted)),  # 7 / 100 is 0.07, 0.07 * 100 is above 7
+        is_below=hand_over((at > 0) & (passed / np.maximum(at, 1) < just_below(wanted))),  # 1 - 0.7 is above 0.3
         p_value=hand_over(_too_few(passed_alone, at_alone, wanted)),
         level=conversion.level,
     )

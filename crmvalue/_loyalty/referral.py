@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.comparisons import just_below
 from crmvalue._core.encoding.customers import are_texts, encode_customers, fill_missing
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -274,7 +275,7 @@ def attribute_referrals(
         known_before[has] |= rank[has] > first[column[has]]
     outcome = np.full(n, REWARDED)
     reasons = (
-        (CONDITION, (money < least) | (money == 0)),
+        (CONDITION, (money < just_below(least)) | (money == 0)),  # 33.3 - 3.3 is a little below 30
         (NOT_NEW, known_before),
         (LATER, moment[up] >= moment),
         (SELF, shares_key),

@@ -41,6 +41,7 @@ Keep: TypeAlias = Literal["total", "each"]
 
 _STEPS = 200  # halvings of the range of the marginal ratio at most: more than float64 can tell
 _ROUNDING = 1e-12  # of a logarithm
+_STRAIGHT = 1e-9  # so near 1, an elasticity that comes from logarithms is 1
 _CENT = 0.01
 _JUST_ABOVE = 1.001  # times a ratio that whole cents miss
 _LARGEST = 690.0  # logarithm of the largest spend that is still a number
@@ -294,7 +295,8 @@ def split_budget(
         Whether all channels together have to keep the ratio, or each of them.
     elasticity : float, mapping or array_like, default 1
         Growth of new customers in percent for one percent more spend, in (0, 1]. At 1 the next customer costs as much
-        as the last one. Below 1 returns diminish: at 0.5 four times the spend wins twice the customers.
+        as the last one; what differs from 1 by less than 1e-9, as logarithms leave it, is 1. Below 1 returns diminish:
+        at 0.5 four times the spend wins twice the customers.
     most : mapping or array_like, optional
         Largest spend that a channel can take [money], >= 0; by default the budget.
 
@@ -392,7 +394,7 @@ def _by_channel(**inputs: Any) -> tuple[tuple[str, ...], dict[str, Floats]]:
     for name, column in columns.items():
         if len(column) != n:
             raise InputError(name, f"one number for each of the {n} channels", len(column))
-        _in_range(name, column)
+        columns[name] = _in_range(name, column)
     columns |= {name: np.full(n, value[0]) for name, value in singles.items()}
     names = tuple(str(i + 1) for i in range(n)) if order is None else tuple(name_text("spend", name) for name in order)
     return names, columns
@@ -402,6 +404,7 @@ def _in_range(name: str, column: Floats) -> Floats:
     if name == "spend":
         require(column > 0, name, column, "> 0", hint="try a channel with a little money first")
     elif name == "elasticity":
+        column = np.where(np.abs(column - 1.0) <= _STRAIGHT, 1.0, column)
         require((column > 0) & (column <= 1), name, column, "in (0, 1]")
     else:
         require(column >= 0, name, column, ">= 0")

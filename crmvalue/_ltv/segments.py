@@ -132,12 +132,12 @@ def ltv_segments(
     >>> by_period.values, by_period.total
     (array([27000., 12000.]), 39000.0)
     """
-    require_same_index(revenue=revenue, prob_retained=prob_retained, margin=margin, names=names)
     words = None if names is None else _names(names)
     index = index_of(revenue, prob_retained, margin)
     labels = () if index is None else tuple(map(str, index))
     if words is not None and words != labels and sorted(words) == sorted(labels) and not _are_places(index):
         raise InputError("names", "in the order of the index of the columns", words)
+    require_same_index(revenue=revenue, prob_retained=prob_retained, margin=margin, names=names)
     (amounts,) = as_floats(revenue=revenue)
     if amounts.ndim not in {1, 2} or not amounts.size:
         rule = "one amount for each of at least one segment, or a row of amounts by period for each"

@@ -306,6 +306,9 @@ class ScoreDrivers(Columns, Pictured):
             said = f"{answers} are too few to show what moves the score. Most important in them is {name}: {numbers}."
         elif not len(clear):
             said = f"No question is shown to move the score. Most important in these answers is {name}: {numbers}."
+            if self.low[at] * self.high[at] > 0:
+                chance = f"among {len(self.question)} it may be chance ({p_text(self.p_value[at], 1 - self.level)})"
+                said += f" That is the interval of one question by itself; {chance}."
         elif at in (best := leaders(self.importance)) and len(best) > 1 and self.is_shown[best].all():
             equals = listed(self.question[k] for k in best)
             said = f"{equals} move the score the same, the most. For {name}, {numbers}."

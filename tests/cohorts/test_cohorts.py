@@ -841,6 +841,21 @@ class TestCompareRetention:
             "This does not prove that they are equal."
         )
 
+    @pytest.mark.parametrize(("kept", "size"), [((31, 25), 33), ((21, 15), 23), ((28, 22), 30)])
+    def test_a_cell_that_expects_exactly_five(self, kept, size):
+        """The z test holds from five on, as for all rates: z = (p1 - p2) / sqrt(2 p (1 - p) / n), by hand."""
+        share = sum(kept) / (2 * size)
+        z = (kept[0] - kept[1]) / size / math.sqrt(2 * share * (1 - share) / size)
+        found = compare_retention(self.two((kept[0], size), (kept[1], size)), 1)
+        assert found.p_value == pytest.approx(math.erfc(z / math.sqrt(2)), rel=1e-12)
+        assert found.p_value < 0.05
+
+    def test_three_cohorts_that_expect_exactly_five(self):
+        """Expected 5 and 28 of 33: the chi-squared test, 2 degrees of freedom, p exp(-statistic / 2)."""
+        found = compare_retention(self.two((32, 33), (27, 33), (25, 33)), 1)
+        statistic = sum((x - 28) ** 2 * (1 / 28 + 1 / 5) for x in (32, 27, 25))
+        assert found.p_value == pytest.approx(math.exp(-statistic / 2), rel=1e-12)
+
     def test_three_cohorts(self):
         """Chi-squared of [[10, 20, 30], [90, 80, 70]]: expected 20 and 80, sum 12.5, p exp(-6.25)."""
         found = compare_retention(self.two((10, 100), (20, 100), (30, 100)), 1)

@@ -938,6 +938,7 @@ def test_the_hint_names_what_binary_arithmetic_leaves(name, number):
         lambda: as_per_customer("margin", {"a": ABOVE_1}, 1, kind="fraction", segments=as_segments(["a"], 1)),
         lambda: as_fraction("share", ABOVE_1, closed=True),
         lambda: as_positive("cost", -4e-16, zero=True),
+        lambda: require(ABOVE_1 <= 1, "margin", ABOVE_1, "at most 1", hint="a fraction, not percent"),
     ],
 )
 def test_the_hint_is_that_of_a_single_number_too(check):

@@ -187,6 +187,15 @@ class TestStepAlarms:
         assert "(9.99%), below 10.01%" in step_alarms(result, 0.1001).conclusion
         assert "(9.99%), below 10.04%" in step_alarms(result, 0.1004).conclusion
 
+    @pytest.mark.parametrize(("n_passed", "least"), [(30, 1 - 0.7), (30, 0.1 + 0.2), (60, 3 * 0.2)])
+    def test_a_least_share_with_a_residue(self, n_passed, least):
+        """1 - 0.7 is 0.30000000000000004: 30 of 100 were "30.0%, below 30.0%"."""
+        result = funnel_conversion([100, n_passed], funnel=Funnel(["impression", "click"]))
+        assert least > n_passed / 100
+        assert step_alarms(result, least).conclusion == "No step is below its least share."
+        one_less = funnel_conversion([100, n_passed - 1], funnel=Funnel(["impression", "click"]))
+        assert step_alarms(one_less, least).is_below.tolist() == [True]
+
     def test_stages_and_groups_without_anybody(self):
         """They are rows without a rate, which JSON keeps, and no alarms."""
         found = step_alarms(funnel_conversion([[5, 0, 0], [0, 0, 0]], by=["mail", "fair"]), 0.1)

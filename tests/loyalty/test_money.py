@@ -289,6 +289,14 @@ class TestAttributeReferrals:
         same = referrals([("a", "b", 1, 9, "1"), ("b", "a", 1, 9, "2")])
         assert same.outcome.tolist() == ["referrer came later"] * 2
 
+    def test_a_payment_with_a_residue_meets_the_minimum(self):
+        """A price of 33.3 less 3.3 is 29.999999999999996, and no cent below 30."""
+        paid = [50, 33.3 - 3.3, 29.99]
+        assert paid[1] < 30
+        days = ["2024-01-01", "2024-01-02", "2024-01-03"]
+        found = attribute_referrals(["ann", "bob", "eve"], ["", "ann", "ann"], days, paid=paid, minimum=30)
+        assert found.outcome.tolist() == ["no referrer", "rewarded", "condition not met"]
+
     @given(people=PEOPLE, minimum=st.sampled_from([0, 0, 1, 3]), cap=st.sampled_from([None, 1, 1, 2]))
     def test_equals_one_question_after_the_other(self, people, minimum, cap):
         """Referrals to oneself, in circles and chains, of unknown and later customers, and with shared phones."""

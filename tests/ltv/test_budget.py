@@ -376,3 +376,11 @@ def test_equal_channels_below_the_target_take_what_a_better_one_leaves():
     )
     assert split.spend.tolist() == [20, 100, 40, 0]
     assert split.total_ratio == 3
+
+
+@pytest.mark.parametrize("elasticity", [1 - 2**-53, 1 + 2**-52, 1 - 1e-11])
+def test_an_elasticity_that_logarithms_leave_next_to_one_is_one(elasticity):
+    """At one customer for 60, the spend of two periods gives a ratio of logarithms with a residue."""
+    world = {"spend": [6_000, 1_000], "n_new": [100, 50], "value": [200, 150], "target_ratio": 3, "keep": "total"}
+    one, near = (split_budget(10_000, **world, elasticity=[e, 0.7]) for e in (1, elasticity))
+    assert near.spend.tolist() == one.spend.tolist() == [5_454.29, 4_545.71]

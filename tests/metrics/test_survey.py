@@ -138,6 +138,16 @@ class TestConclusionAndHint:
         assert not found.is_shown.any()
         assert found.conclusion.startswith("No question is shown to move the score. Most important in these answers")
 
+    def test_drivers_that_are_none_among_so_many(self):
+        """The interval of one question leaves 0 out, and its corrected p-value is that of chance: a word says why."""
+        given = {"question": ("speed", "price"), "n_answers": 30, "n_incomplete": 0, "level": 0.95, "explained": 0.2}
+        given |= {"importance": [0.2, 0.0], "mean": [4, 3], "p_value": [0.065, 0.7]}
+        found = ScoreDrivers(**given, effect=[0.4, 0.1], low=[0.1, -0.2], high=[0.7, 0.4])
+        words = "That is the interval of one question by itself; among 2 it may be chance (p 0.065)."
+        assert f"(95 % interval +0.10 to +0.70). {words}" in found.conclusion
+        with_zero = ScoreDrivers(**given, effect=[0.4, 0.1], low=[-0.1, -0.2], high=[0.7, 0.4])
+        assert "by itself" not in with_zero.conclusion
+
     def test_too_few_answers_show_no_driver(self):
         found = score_drivers([9, 7, 3, 8, 2, 6], {"speed": self.speed[:6], "price": self.price[:6]})
         assert not found.is_shown.any()
