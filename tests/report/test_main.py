@@ -482,7 +482,8 @@ class TestDates:
     @pytest.mark.parametrize(
         ("good", "none"),
         [("2024-01-31", "0000-00-00"), ("2024-01-31 10:00:00", "0000-00-00 00:00:00"), ("31.01.2024", "00.00.0000"),
-         ("20240131", "00000000"), ("1/31/2024", "1/0/1900"), ("31.01.2024", "00.01.1900")],
+         ("20240131", "00000000"), ("1/31/2024", "1/0/1900"), ("31.01.2024", "00.01.1900"),
+         ("31-Jan-24", "0-Jan-00"), ("31-JAN-2024", "00-JAN-1900"), ("1/31/24", "1/0/00 0:00")],
     )  # fmt: skip
     def test_a_date_of_noughts_is_missing(self, tmp_path, good, none):
         """One among many refused the whole file; databases write it where there is no date."""

@@ -80,7 +80,7 @@ _OFFSET = r"(?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?)"  # no clock on earth i
 _ZONED = rf"^(\d{{4}}-\d\d?-\d\d?)[T ](\d\d?:\d\d)(?::(?:[0-5]\d|60))?(?:\.\d+)? ?(?:Z|z|UTC|([+-]{_OFFSET}))$"
 _ZONED_KINDS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 _NO_DATE = (  # databases write noughts where there is none, and spreadsheets show the day 0 of 1900
-    r"((00)?00[-/.]00[-/.](00)?00|00000000|1900-01-00|00?[-/.]0?1[-/.]1900|0?1/00?/1900)(\D.*)?"
+    r"((00)?00[-/.]00[-/.](00)?00|00000000|1900-01-00|00?[-/.](0?1|[Jj][Aa][Nn])[-/.](19)?00|0?1/00?/(19)?00)(\D.*)?"
 )
 _FRACTION = r"(:\d\d\.\d{6})\d+"
 _CURRENCY = (
