@@ -557,8 +557,10 @@ def require_ends(value: Any, low: str, high: str) -> None:
 
 
 def require_inside(name: str, interval: tuple[Any, Any], estimate: float) -> None:
-    """Refuse an interval that does not hold its estimate, but for their last digits."""
+    """Refuse an interval that does not hold its estimate, but for their last digits; infinite ends are not known."""
     low, high = map(float, interval)
+    if math.isinf(low) and math.isinf(high):
+        return
     slack = _ROUNDING * max((abs(end) for end in (estimate, low, high) if math.isfinite(end)), default=0.0)
     if not low - slack <= estimate <= high + slack:
         raise InputError(name, f"an interval that holds its estimate, {as_given(estimate)}", interval)
