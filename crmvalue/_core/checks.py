@@ -258,6 +258,7 @@ def as_outcomes(
             if is_missing_object(item):
                 raise InputError(name, f"{rule}, not missing", item, index=index, hint=if_missing)
             known = isinstance(item, bool | np.bool_ | int | float | np.integer | np.floating)
+            known = known and not isinstance(item, np.timedelta64)  # numpy takes a time span for a whole number
             if not known or not -_MOST_WHOLE <= _wide(item) <= _MOST_WHOLE:
                 raise InputError(name, rule, item, index=index)
         array = array.astype(np.float64)

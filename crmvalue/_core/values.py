@@ -26,6 +26,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.labels import as_given
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
 
@@ -58,6 +59,7 @@ __all__ = [
     "require_at_most",
     "require_columns",
     "require_ends",
+    "require_inside",
     "short_repr",
     "stay_frozen",
     "tuple_of",
@@ -556,6 +558,16 @@ def require_ends(value: Any, low: str, high: str) -> None:
     missing = np.isnan(getattr(value, low)), np.isnan(getattr(value, high))
     require(missing[0] == missing[1], low, getattr(value, low), f"NaN where, and only where, `{high}` is NaN")
     require_at_most(value, low, high)
+
+
+def require_inside(name: str, interval: tuple[Any, Any], estimate: float) -> None:
+    """Refuse an interval that does not hold its estimate, but for their last digits; infinite ends are not known."""
+    low, high = map(float, interval)
+    if math.isinf(low) and math.isinf(high):
+        return
+    slack = _ROUNDING * max((abs(end) for end in (estimate, low, high) if math.isfinite(end)), default=0.0)
+    if not low - slack <= estimate <= high + slack:
+        raise InputError(name, f"an interval that holds its estimate, {as_given(estimate)}", interval)
 
 
 def _given_or(check: Callable[[Any], npt.NDArray[Any]], options: dict[str, Any]) -> Any:

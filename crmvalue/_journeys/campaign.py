@@ -30,7 +30,7 @@ from crmvalue._core.comparisons import (
 )
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import in_percent, money, on_its_side, percents, points, span
-from crmvalue._core.values import checked_field, count_field, interval_field, number_field
+from crmvalue._core.values import checked_field, count_field, interval_field, number_field, require_inside
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -135,10 +135,13 @@ class CampaignEffect:
         low, high = map(float, self.response_interval)
         if low < -1 - _ROUNDING or high > 1 + _ROUNDING:
             raise InputError("response_interval", "within -1 and 1", self.response_interval)
+        require_inside("response_interval", self.response_interval, self.response_difference)
         for name in ("revenue", "net", "before", "did", "adjusted"):
-            given = getattr(self, f"{name}_difference")
-            if (given is None) != (getattr(self, f"{name}_interval") is None):
+            given, interval = getattr(self, f"{name}_difference"), getattr(self, f"{name}_interval")
+            if (given is None) != (interval is None):
                 raise InputError(f"{name}_difference", f"given if and only if `{name}_interval` is", given)
+            if interval is not None:
+                require_inside(f"{name}_interval", interval, given)
 
     @property
     def shows_causes(self) -> bool:

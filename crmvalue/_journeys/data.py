@@ -274,7 +274,8 @@ class Customers:
         if len(code) not in (0, n):
             raise InputError("time_zone", f"one, or one for each of the {n} customers", len(code))
         if len(zones) == 1 and len(code) == 0:
-            object.__setattr__(self, "time_zone", (zones, np.broadcast_to(np.int64(0), (n,))))  # for all
+            one = _locked(np.zeros((), dtype=np.int64))
+            object.__setattr__(self, "time_zone", (zones, np.broadcast_to(one, (n,))))  # for all
 
     def __len__(self) -> int:
         return len(self.customer)

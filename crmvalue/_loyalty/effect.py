@@ -12,9 +12,9 @@ import numpy as np
 from crmvalue._core.checks import as_column, as_fraction, as_outcomes, as_text, require_same_index, require_same_length
 from crmvalue._core.comparisons import errors_of_means, half_width
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import as_given, counted, figure
+from crmvalue._core.labels import counted, figure
 from crmvalue._core.pictures.pictured import Pictured
-from crmvalue._core.values import count_field, interval_field, number_field, require_at_most
+from crmvalue._core.values import count_field, interval_field, number_field, require_at_most, require_inside
 from crmvalue._loyalty.pictures import matched_parts
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
@@ -37,12 +37,6 @@ _FEWEST = 10  # a mean of fewer customers has no honest interval
 _ROUNDING = 1e-12  # of the largest value: less is what binary arithmetic leaves of nothing
 _SMALL = 100  # customers of a group that is too small to show how skewed money varies
 _FEWEST_OTHERS = 6  # in a cell: with fewer the interval was too short in simulations
-
-
-def _require_inside(name: str, interval: Interval, estimate: float) -> None:
-    """Refuse an interval that does not hold its estimate."""
-    if not interval.low <= estimate <= interval.high:
-        raise InputError(name, f"an interval that holds its estimate, {as_given(estimate)}", interval)
 
 
 @attrs.frozen(kw_only=True)
@@ -96,8 +90,8 @@ class MemberEffect(Pictured):
     def __attrs_post_init__(self) -> None:
         if self.n_matched > self.n_members:
             raise InputError("n_matched", f"at most `n_members` ({self.n_members})", self.n_matched)
-        _require_inside("interval", self.interval, self.effect)
-        _require_inside("naive_interval", self.naive_interval, self.naive_difference)
+        require_inside("interval", self.interval, self.effect)
+        require_inside("naive_interval", self.naive_interval, self.naive_difference)
 
     def _parts(self) -> Parts:
         return matched_parts(
@@ -269,8 +263,8 @@ class ReferredValue(Pictured):
 
     def __attrs_post_init__(self) -> None:
         require_at_most(self, "n_matched", "n_referred")
-        _require_inside("interval", self.interval, self.difference)
-        _require_inside("naive_interval", self.naive_interval, self.naive_difference)
+        require_inside("interval", self.interval, self.difference)
+        require_inside("naive_interval", self.naive_interval, self.naive_difference)
 
     def _parts(self) -> Parts:
         return matched_parts(

@@ -17,6 +17,7 @@ from crmvalue._core.values import (
     of_class,
     optional,
     require_at_most,
+    require_inside,
 )
 from crmvalue.errors import InputError
 from crmvalue.ltv import LtvToCacBand
@@ -36,7 +37,7 @@ __all__ = [
 PERIODS = {"year": 12, "half-year": 6, "quarter": 3, "month": 1}
 """Months of the periods over which customers are compared, the longest first."""
 
-_SLACK = 1e-9  # what rounding may add to a share
+_SLACK = 1e-9  # what rounding may add to a share, or take off a mean
 
 
 @attrs.frozen
@@ -67,6 +68,8 @@ class Estimate:
             elif getattr(self, name) == -unbounded:
                 raise InputError(name, "a finite number, or None", getattr(self, name))
         require_at_most(self, "low", "high")
+        low, high = -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high
+        require_inside("low" if self.value < low else "high", (low, high), self.value)
 
 
 @attrs.frozen(kw_only=True)
@@ -147,7 +150,7 @@ class LastPeriod:
         if self.name not in PERIODS or self.n_months != PERIODS[self.name]:
             rule = f"the months of a {', '.join(PERIODS)}: {', '.join(map(str, PERIODS.values()))}"
             raise InputError("n_months", rule, (self.name, self.n_months))
-        _require_share("retention_rate", self.retention_rate)
+        _require_within("retention_rate", self.retention_rate, 0.0, 1.0)
         if self.retention_rate is not None and not self.n_before:
             raise InputError("retention_rate", "None where `n_before` is 0", self.retention_rate.value)
         if len({self.newcomers_from is None, self.newcomers_to is None, not self.n_newcomers}) > 1:
@@ -338,7 +341,10 @@ class BaseSummary:
     def __attrs_post_init__(self) -> None:
         require_at_most(self, "first_day", "as_of", "recompute_on")
         require_at_most(self, "n_fell_silent", "n_customers", "n_purchases")
-        _require_share("repeat_purchase_rate", self.repeat_purchase_rate)
+        _require_within("repeat_purchase_rate", self.repeat_purchase_rate, 0.0, 1.0)
+        _require_within("purchases_per_customer", self.purchases_per_customer, 1.0)
+        for name in ("average_order_value", "revenue_per_customer", "time_between_purchases"):
+            _require_within(name, getattr(self, name), 0.0)
         if (self.fell_silent is None) != (self.n_fell_silent == 0):
             raise InputError("fell_silent", "given where, and only where, `n_fell_silent` is above 0", self.fell_silent)
 
@@ -360,12 +366,13 @@ class BaseSummary:
         return from_json(cls, text, BaseValue, Concentration, Estimate, LastPeriod, LtvToCacBand, OrderLogCounts)
 
 
-def _require_share(name: str, share: Estimate | None) -> None:
-    """Check that a figure and the ends of its interval are shares."""
-    ends = () if share is None else (share.value, share.low, share.high)
+def _require_within(name: str, figure: Estimate | None, low: float, high: float = math.inf) -> None:
+    """Check that a figure and the ends of its interval are in [low, high]."""
+    ends = () if figure is None else (figure.value, figure.low, figure.high)
+    rule = f"in [{low:g}, {high:g}]" if math.isfinite(high) else f">= {low:g}"
     for end in ends:
-        if end is not None and not -_SLACK <= end <= 1.0 + _SLACK:
-            raise InputError(name, "of a value and ends in [0, 1]", end)
+        if end is not None and not low - _SLACK <= end <= high + _SLACK:
+            raise InputError(name, f"of a value and ends {rule}", end)
 
 
 def holds_two_years(summary: BaseSummary) -> bool:

@@ -596,6 +596,11 @@ class TestMissingInEverySpelling:
         with pytest.raises(InputError, match="not missing; got None at index 1"):
             as_outcomes("x", column)
 
+    def test_a_time_span_is_no_outcome(self):
+        """Numpy takes it for a whole number: a consent of one day was a consent."""
+        with pytest.raises(InputError, match="True and False or of 1 and 0; got '1 days' at index 0"):
+            as_outcomes("x", [np.timedelta64(1, "D"), True])
+
     @pytest.mark.parametrize("nothing", [None, np.nan, np.float32("nan"), Decimal("NaN"), pd.NA, pd.NaT])
     def test_missing_objects(self, nothing):
         assert is_missing_object(nothing)

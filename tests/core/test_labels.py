@@ -382,7 +382,7 @@ class TestSharesAndIntervals:
         alarms = known("StepAlarms")
         least = np.full(len(alarms.group), -1e-9)
         for value in (
-            attrs.evolve(check, hit_rate=rate),
+            attrs.evolve(check, hit_rate=rate, hit_low=rate),
             attrs.evolve(retention, retained=low, low=low, high=np.abs(low)),
             attrs.evolve(alarms, least=least, is_below=alarms.n_at > 0),
         ):

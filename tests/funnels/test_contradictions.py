@@ -37,6 +37,7 @@ from tests.contradictions import changed, value_of
         ("LeadScoreFit", "n_won_train", 10**9, "`n_won_train` must be at most `n_train`"),
         ("LeadScoreFit", "n_won_holdout", 10**9, "`n_won_holdout` must be at most `n_holdout`"),
         ("LeadScoreFit", "auc_interval", Interval(np.float64(-0.5), np.float64(0.5)), r"`auc_interval` must be in"),
+        ("LeadScoreFit", "auc", 0.01, "`auc_interval` must be an interval that holds its estimate, 0.01"),
         ("StepAlarms", "n_passed", 10**9, "`n_passed` must be at most `n_at`"),
         ("StepAlarms", "low", 2, r"`low` must be in \[0, 1\]"),
         ("StepAlarms", "low", np.nan, "`low` must be NaN where, and only where, `high` is NaN"),

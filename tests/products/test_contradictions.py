@@ -44,6 +44,8 @@ from tests.contradictions import changed, value_of
         ("NextProductsCheck", "n_found", 10**9, "`n_found` must be at most `n_purchases`"),
         ("NextProductsCheck", "hit_low", 1, "`hit_low` must be at most `hit_high`"),
         ("NextProductsCheck", "lead_low", 1, "`lead_low` must be at most `lead_high`"),
+        ("NextProductsCheck", "hit_rate", 0, "`hit_low` must be at most `hit_rate`"),
+        ("NextProductsCheck", "lead", 1, "`lead` must be at most `lead_high`"),
         ("NextProductsCheck", "lead", -2, r"`lead` must be in \[-1, 1\]"),
         ("NextProductsCheck", "n_customers", 10**9, "`n_customers` must be at most `n_purchases`"),
         ("BestCustomerProducts", "buyers_best", -0.5, r"`buyers_best` must be in \[0, 1\]"),

@@ -49,6 +49,10 @@ LIST = {
         ("BaseSummary", {"margin": 2.0}, "margin.*in \\[0, 1\\]"),
         ("BaseSummary", {"acquisition_cost": -1.0}, "acquisition_cost.*>= 0"),
         ("BaseSummary", {"repeat_purchase_rate": Estimate(-0.5)}, "repeat_purchase_rate.*in \\[0, 1\\]"),
+        ("BaseSummary", {"purchases_per_customer": Estimate(0.5)}, "purchases_per_customer.*>= 1"),
+        ("BaseSummary", {"average_order_value": Estimate(-0.5)}, "average_order_value.*>= 0"),
+        ("BaseSummary", {"revenue_per_customer": Estimate(30.0, -30.0)}, "revenue_per_customer.*>= 0"),
+        ("BaseSummary", {"time_between_purchases": Estimate(-60.0)}, "time_between_purchases.*>= 0"),
         ("GroupSummary", {"window": 365}, "window.*where, and only where, `before` and `now`"),
         ("ModelSummary", {"grade": "nan"}, 'grade.*"good", "usable"'),
         ("ModelSummary", {"calibration_end": "2200-01-01"}, "calibration_end.*at most `as_of`"),
@@ -62,6 +66,12 @@ def test_contradictions_are_refused(name, changes, named):
     values = importlib.import_module("tests.core.public_values").VALUES
     with pytest.raises(InputError, match=named):
         attrs.evolve(next(value for value in values if type(value).__name__ == name), **changes)
+
+
+@pytest.mark.parametrize(("ends", "named"), [((0.6, 0.9), "low"), ((0.1, 0.4), "high"), ((None, 0.4), "high")])
+def test_an_interval_holds_its_figure(ends, named):
+    with pytest.raises(InputError, match=f"`{named}` must be an interval that holds its estimate, 0.5;"):
+        Estimate(0.5, *ends)
 
 
 def test_parts_of_another_day_are_refused():

@@ -35,6 +35,7 @@ from crmvalue._core.values import (
     number_field,
     require_at_most,
     require_columns,
+    require_inside,
     stay_frozen,
     words_field,
 )
@@ -123,6 +124,7 @@ class LeadScoreFit(Columns):
         require_at_most(self, "n_won_holdout", "n_holdout")
         ends = np.array(self.auc_interval)
         require(np.isinf(ends) | ((ends >= 0) & (ends <= 1)), "auc_interval", ends, "in [0, 1], or infinite")
+        require_inside("auc_interval", self.auc_interval, self.auc)
 
     @property
     def conclusion(self) -> str:

@@ -329,7 +329,8 @@ class Cascade:
         """Day of the last purchase of each customer, from the dates and the events; NaT where there is none."""
         last = np.fmax(context.date(self.date), context.latest_day("purchase"))
         rule = f"no later than the day of the run ({context.today})"
-        require(np.isnat(last) | (last <= context.today), f"dates[{self.date!r}]", last, rule)
+        hint = "correct it, take the last purchase until that day, or leave it missing"
+        require(np.isnat(last) | (last <= context.today), f"dates[{self.date!r}]", last, rule, hint=hint)
         return last
 
     @property

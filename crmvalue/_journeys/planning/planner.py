@@ -82,8 +82,9 @@ def plan(
     Raises
     ------
     InputError
-        If a journey asks for a date or a segment that the customers do not have, a name occurs twice, the policy raises
-        for a customer who is not among the customers, or a plan of several days has more than 10,000,000 rows.
+        If a journey asks for a date or a segment that the customers do not have, a name occurs twice, a date of the
+        last purchase is after the day of the run, the policy raises for a customer who is not among the customers, or a
+        plan of several days has more than 10,000,000 rows.
 
     Notes
     -----

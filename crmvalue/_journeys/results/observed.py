@@ -36,6 +36,7 @@ from crmvalue._core.values import (
     number_field,
     require_at_most,
     require_columns,
+    require_inside,
     stay_frozen,
     whole_table,
     words_field,
@@ -134,6 +135,11 @@ class ObservedEffect(Columns, Pictured):
             require(int(getattr(self, name).sum()) == n, name, getattr(self, name), f"of sum {n}, all of `n_{group}`")
         if (self.trend_difference is None) != (self.trend_interval is None):
             raise InputError("trend_difference", "given if and only if `trend_interval` is", self.trend_difference)
+        require_inside("interval", self.interval, self.effect)
+        for name in ("naive", "did", "trend"):
+            interval = getattr(self, f"{name}_interval")
+            if interval is not None:
+                require_inside(f"{name}_interval", interval, getattr(self, f"{name}_difference"))
 
     def _parts(self) -> Parts:
         return observed_parts(

@@ -119,6 +119,8 @@ class NextProductsCheck(Table, Pictured):
         require_at_most(self, "n_hit", "n_found", "n_purchases")
         require_at_most(self, "hit_low", "hit_high")
         require_at_most(self, "lead_low", "lead_high")
+        require_at_most(self, "hit_low", "hit_rate", "hit_high")
+        require_at_most(self, "lead_low", "lead", "lead_high")
 
     def _parts(self) -> Parts:
         ends, lead = (self.hit_low, self.hit_high), (self.lead_low, self.lead_high)

@@ -109,7 +109,7 @@ class TestNextProductsCheck:
                 'The first product hits 50 % of the customers, not shown to be more than by "bought before"',
             ),
             (
-                {"lead_low": [0, -0.25, -0.2], "lead_high": [0, 0.3, -0.1]},
+                {"lead": [0, 0, -0.15], "lead_low": [0, -0.25, -0.2], "lead_high": [0, 0.3, -0.1]},
                 'The first 5 products hit 50 % of the customers, less than by "bought before"',
             ),
         ],

@@ -899,6 +899,14 @@ class TestRejections:
             plan(**arguments)
         assert caught.value.name == name
 
+    def test_a_purchase_after_the_day_of_the_run(self):
+        """One order of 2203 stops a run: the row is named, and what to do."""
+        base = one(customer=[1, 2], consent={}, dates={"last_purchase": ["2023-05-31", "2203-05-31"]})
+        with pytest.raises(
+            InputError, match=r"2203-05-31' at index 1\. Hint: correct it, take the last purchase until"
+        ):
+            plan([Cascade()], base, None, None, Policy(), TODAY)
+
     def test_of_customers_whom_nobody_knows(self):
         stranger = Customers(customer=[1, 2], consent={"email": [True, True]})
         history = plan([trigger()], stranger, visits("2024-05-31", customer=2), None, Policy(), TODAY).history()

@@ -304,8 +304,9 @@ class TestCheckNextProducts:
         assert "ahead of each naive rule, beyond chance" in found.conclusion
         near = {"n_hit": [50123, 50094], "n_found": [60000] * 2, "hit_rate": [0.50123, 0.50094], "lead": [0.0, 0.00029]}
         close = attrs.evolve(
-            found, **near, hit_low=[0.0] * 2, hit_high=[1.0] * 2, n_customers=100_000, n_purchases=100_000
-        )
+            found, **near, hit_low=[0.0] * 2, hit_high=[1.0] * 2, lead_low=[0.0, -0.1], lead_high=[0.0, 0.1],
+            n_customers=100_000, n_purchases=100_000,
+        )  # fmt: skip
         assert "next_products 50.12%, most popular 50.09%" in close.conclusion
 
     def test_one_customer_shows_no_lead(self):
@@ -330,7 +331,7 @@ class TestCheckNextProducts:
         names = ["next_products", "most popular", "bought before"]
         log = [(c, day, 1) for c in range(40) for day in (0, 30, 60)]
         found = check_next_products(as_lines(log), as_of=DAY + 70, horizon_days=30, n=1)
-        changed = attrs.evolve(found, rule=names, lead_low=[0, -0.4, -0.1], lead_high=[0, -0.2, 0.1])
+        changed = attrs.evolve(found, rule=names, lead=[0, -0.3, 0], lead_low=[0, -0.4, -0.1], lead_high=[0, -0.2, 0.1])
         assert changed.conclusion.endswith(
             "next_products is behind most popular, beyond chance; not shown to be ahead of bought before."
         )
