@@ -1,4 +1,4 @@
-"""q-values of pairs, where customers have many orders, against slow sums over sets."""
+"""Chances of pairs, where customers have many orders, against slow sums over sets, and of ratios."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy import stats
 
+from crmvalue._products.table import tail
 from crmvalue.products import OrderLines, product_pairs
 from tests.products import references
 
@@ -43,3 +45,11 @@ def test_q_values_follow_the_definition(seed):
         q_value[pair] = least
     expected = [q_value[tuple(sorted(pair))] for pair in zip(found.bought, found.also_bought, strict=True)]
     np.testing.assert_allclose(found.q_value, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("degrees", [0.5, 1.0, 2.5])
+def test_a_ratio_of_few_customers_is_judged_by_students_distribution(degrees):
+    found = tail(np.array([1.0, 2.0, 0.5, 30.0]), np.array([0.25, 0.25, 0.25, 0.25]), degrees)
+    expected = 2 * stats.t(degrees).sf([0.0, 2 * np.log(2), 2 * np.log(2), 2 * np.log(30)])
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+    assert tail(np.array([2.0]), np.array([0.25]), 0.0).tolist() == [1.0]
