@@ -1,6 +1,6 @@
 """Values by name: mappings and labelled columns, whose order must not be mistaken for that of other columns.
 
-Also the words that go with a number in a sentence.
+Also the words that go with a number in a sentence, and warnings of what figures rest on.
 """
 
 from __future__ import annotations

@@ -293,8 +293,8 @@ def _value_lines(summary: BaseSummary) -> list[str]:
 
 
 def _a_year(rate: float) -> str:
-    """Write a discount rate; one above 1, which may be meant in percent, also in percent."""
-    return f"{as_given(rate)} a year" + (f", which is {percent(rate, digits=0)}" if rate > 1.0 else "")
+    """Write a discount rate; one of at least 1, which may be meant in percent, also in percent."""
+    return f"{as_given(rate)} a year" + (f", which is {percent(rate, digits=0)}" if rate >= 1.0 else "")
 
 
 def _before_serving(summary: BaseSummary) -> str:

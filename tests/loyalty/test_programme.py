@@ -170,6 +170,12 @@ class TestMemberLevels:
         history = programme().level_history(["ann", "ann"], ["2024-05-01"] * 2, amount)
         assert history["tier"].tolist() == ["base", "gold"]  # not first silver, by the order of rows
 
+    def test_rows_that_change_no_level_are_no_record(self):
+        days = ["2024-05-01", "2024-06-01", "2024-07-01"]
+        history = programme().level_history(["ann"] * 3, days, [1, 11, 1])
+        assert history["tier"].tolist() == ["base", "silver"]
+        assert history["time"].astype(str).tolist() == ["2024-04-30T23:59:59", "2024-06-01T00:00:00"]
+
     def test_changes_become_events_of_journeys(self):
         made = programme(soft_landing=True)
         history = made.level_history(["ann", "bob"], ["2024-05-01", "2024-06-01"], [30, 3], as_of="2027-01-01")

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections import Counter, defaultdict
 
+import mpmath
 import numpy as np
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "net",
     "next_counts",
     "pair_counts",
+    "pair_p_value",
     "shrunk_intervals",
     "slow_probabilities",
     "trend_counts",
@@ -46,6 +48,41 @@ def pair_counts(orders):
         single.update(set(items))
         both.update((a, b) for a, b in itertools.permutations(set(items), 2))
     return single, both
+
+
+def pair_p_value(orders, one, other):
+    """Chance of a pair within orders, as the notes of product_pairs define it: orders of (customer, set of items)."""
+    baskets = [items for _, items in orders]
+    n_both = sum({one, other} <= items for items in baskets)
+    n_rare = min(sum(one in items for items in baskets), sum(other in items for items in baskets))
+    share = _share_by_chance(baskets, one, other)
+    chance = _tail(n_both, n_rare, share)
+    if chance > 0.05:
+        return chance
+    n_orders = Counter(customer for customer, _ in orders)
+    most = [customer for customer, n in n_orders.items() if n == max(n_orders.values())]
+    for customer in most if len(most) <= 10 else ():
+        rest = [items for who, items in orders if who != customer]
+        share = max(share, _share_by_chance(rest, one, other)) if rest else share
+    behind = Counter(customer for customer, items in orders if {one, other} <= items)
+    orders_of_one = sum(n**2 for n in behind.values()) / n_both
+    largest = max(behind.values())
+    without = _tail(n_both - largest, n_rare - largest, share) if largest < n_both else 1.0
+    return max(chance, without, _tail(n_both / orders_of_one, n_rare / orders_of_one, share))
+
+
+def _tail(n_both, n_rare, share):
+    return float(mpmath.betainc(n_both, n_rare - n_both + 1, 0, share, regularized=True)) if share < 1 else 1.0
+
+
+def _share_by_chance(baskets, one, other):
+    n_one, n_other = (sum(item in items for items in baskets) for item in (one, other))
+    expected = n_one * n_other / len(baskets)
+    for item, n_second in ((one, n_other), (other, n_one)):
+        beside = sum(len(items) - 1 for items in baskets if item in items)
+        places = sum(len(items - {item}) for items in baskets)  # of all other items, among which is the second one
+        expected = max(expected, beside * n_second / max(places, 1))
+    return min(expected / max(min(n_one, n_other), 1), 1.0)
 
 
 def visits(lines):

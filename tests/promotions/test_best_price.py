@@ -155,6 +155,25 @@ class TestSharesOfTheFirstPrice:
 class TestBestPrice:
     """Equals brute force, and keeps what every best price must keep."""
 
+    @pytest.mark.parametrize(
+        ("prices", "most"),
+        [([90, 60, 60, 60, 60, 60], 60), ([90, 100, 60, 100, 37], 90), ([60, 90, 60, 40, 40, 40], 90)],
+    )
+    def test_bundles_of_several_kinds_keep_the_largest_discount_together(self, prices, most):
+        """Any two for 80; all ways to put the units in pairs are tried."""
+
+        def ways(rest):
+            if len(rest) < 2:
+                return {0}
+            first, *others = rest
+            found = ways(others)
+            for k, other in enumerate(others):
+                found |= {max(first + other - 80, 0) + more for more in ways(others[:k] + others[k + 1 :])}
+            return found
+
+        priced = best_price(cart(*prices), [Promotion.bundle("A", quantity=2, price=80, max_discount=most)])
+        assert priced.discount == max(off for off in ways(prices) if off <= most)
+
     @given(carts(), promotions(), caps(), PLACES, ROUNDINGS)
     @settings(max_examples=150)
     def test_is_that_of_brute_force(self, bought, offers, limits, place, rounding):

@@ -769,6 +769,9 @@ class TestAmounts:
             ("Amount (currency)", ["100", "200", "300", "5 EUR", "6", "7"], ""),
             ("Recurrence", ["monthly", "yearly", "monthly", "monthly", "yearly", ""], ""),
             ("Currency rate", ["1.1", "1.2", "1.3", "1", "1", "1"], ""),
+            ("AccYear", ["2023", "2023", "2024", "2024", "2024", "2024"], ""),
+            ("Aufbewahrung", ["kühl", "warm", "kühl", "warm", "kühl", "warm"], ""),
+            ("Multi-currency", ["yes", "no", "yes", "no", "no", "no"], ""),
         ],
     )
     def test_a_sign_and_a_code_are_one_currency_and_a_dash_is_none(self, tmp_path, capsys, heading, cells, said):

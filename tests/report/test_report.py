@@ -46,7 +46,10 @@ def daily(first, last, n):
 class TestSummariseBase:
     """Key figures, lifetime value and concentration of an order log."""
 
-    @pytest.mark.parametrize(("rate", "said"), [(10, "at 10 a year, which is 1,000%"), (1, "at 1 a year")])
+    @pytest.mark.parametrize(
+        ("rate", "said"),
+        [(10, "at 10 a year, which is 1,000%"), (1, "at 1 a year, which is 100%"), (0.99, "at 0.99 a year")],
+    )
     def test_a_discount_rate_of_percents_is_said(self, cdnow, rate, said):
         summary = summarise_base(cdnow.customer, cdnow.date, cdnow.amount, margin=0.3, discount_rate=rate)
         assert re.search(f" {said}$", format_summary(summary), re.MULTILINE)

@@ -67,11 +67,15 @@ _UNSEEN_COPIES = (
 )
 _MANY_VALUES = r"\]$|^(STRUCT|MAP|UNION)\b"  # types of a column with a list or a record in each row
 _CONTROL = r"\\x(0[0-8]|0[EF]|1[0-9A-F]|7F)"  # bytes that no text has, as DuckDB writes them
-_CURRENCY_HEADING = re.compile(r"currenc(y|ies)|ccy|^curr?$|wahrung|waehrung|валют|ვალუტ|valyuta")
+_CURRENCY_HEADING = re.compile(  # but no AccYear, and no Aufbewahrung
+    r"currenc(y|ies)|^ccy|ccy$|^curr?$|(?<!be)(?<!ge)(?<!ver)(wahrung|waehrung)|валют|ვალუტ|valyuta"
+)
 _NUMBER_HEADING = re.compile(r"amount|total|price|value|rate|date|betrag|kurs|курс|сум|дата|თანხ|კურს|mebleg|mezenne")
 _CURRENCY_NAMES = r"[\pL\pN\p{Sc}]"  # - is none
 _CURRENCY_WORDS = r"^\PN*[\pL\p{Sc}]\PN*$"
-_NO_CURRENCY = "('NA', 'N/A', '#N/A', 'NULL', 'NAN', 'NAT', 'NONE', '<NA>')"
+_NO_CURRENCY = (
+    "('NA', 'N/A', '#N/A', 'NULL', 'NAN', 'NAT', 'NONE', '<NA>', 'TRUE', 'FALSE', 'YES', 'NO', 'Y', 'N', 'JA', 'NEIN')"
+)
 _CURRENCY_CODES = {
     "€": "EUR", "EURO": "EUR", "$": "USD", "US$": "USD", "C$": "CAD", "CA$": "CAD", "A$": "AUD", "AU$": "AUD",
     "NZ$": "NZD", "HK$": "HKD", "S$": "SGD", "R$": "BRL", "MX$": "MXN", "£": "GBP", "₴": "UAH", "ГРН": "UAH",
