@@ -13,6 +13,7 @@ import numpy.typing as npt
 from crmvalue._codes.generate import as_source, draw_codes, places_of
 from crmvalue._codes.policy import NOT_SHOWN, CodePolicy
 from crmvalue._core.checks import as_flag, as_ordered_items
+from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import Given, array_columns, hand_over, of_class, read_only, stay_frozen
@@ -35,7 +36,7 @@ def _texts(name: str, value: Any, *, is_secret: bool) -> npt.NDArray[np.str_]:
         raise InputError(name, "a column of texts", shown)
     if any(text.endswith("\0") for text in texts):
         raise InputError(name, "texts that do not end in a null character, which numpy cuts off", shown)
-    return read_only(hand_over(np.array(texts, dtype=np.str_).reshape(len(texts))))
+    return read_only(hand_over(text_array(texts)))
 
 
 def _text_field(name: str, show: Callable[[npt.NDArray[np.str_]], str]) -> Any:
@@ -179,6 +180,6 @@ def codes_for_messages(
     existing = places_of(checked, earlier.code, skip_others=True)  # what is no code of this policy cannot come again
     codes = draw_codes("keys", checked, len(new), existing, source)
     return MessageCodes(
-        key=hand_over(np.concatenate([earlier.key, np.array(new, dtype=np.str_)])),
+        key=hand_over(text_array([*earlier.key.tolist(), *new])),
         code=hand_over(np.concatenate([earlier.code, codes])),
     )

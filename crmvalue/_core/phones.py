@@ -48,6 +48,8 @@ def normal_phones(values: npt.NDArray[np.str_], region: str | None) -> npt.NDArr
     """
     library = _phonenumbers()
     country = as_region("region", region or "")
+    if values.dtype.kind == "O":  # one of them is very long, and no number
+        values = np.array([value[:_LONGEST_TYPED] for value in values.tolist()], dtype=np.str_)
     forms = np.full(len(values), "", dtype="U16")
     plain = _plain_numbers(values, library)
     forms[plain] = values[plain]

@@ -22,7 +22,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.clock.zones import as_zone
-from crmvalue._core.encoding.customers import as_words, encode_customers
+from crmvalue._core.encoding.customers import as_words, encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import FixedMapping, Given, array_columns, array_field, hand_over, read_only, stay_frozen
@@ -380,8 +380,7 @@ def customer_column(name: str, value: ArrayLike) -> npt.NDArray[Any]:
 def word_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:
     """Take a column of texts that are not empty."""
     words, code = as_words(name, value)
-    column: npt.NDArray[np.str_] = np.array(words, dtype=np.str_)[code]
-    return column
+    return text_array(words)[code]
 
 
 def second_column(name: str, value: ArrayLike) -> Dates:
@@ -395,7 +394,7 @@ def text_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:
     if array.ndim != 1:
         raise InputError(name, "a column of texts", value)
     texts = [as_text(name, text) for text in array.tolist()]
-    return np.array([text.rstrip("\0") for text in texts], dtype=np.str_)  # as numpy keeps them
+    return text_array([text.rstrip("\0") for text in texts])  # as numpy keeps them
 
 
 def version_column(name: str, value: ArrayLike) -> Integers:
@@ -444,7 +443,7 @@ def keys_of(table: Any) -> npt.NDArray[np.str_]:
     """Idempotency key of each message of a plan or a history: group, step, customer and anchor."""
     words = (_escaped(column.tolist()) for column in (table.group, table.step, table.customer))
     parts = zip(*words, table.anchor.astype(np.str_).tolist(), strict=True)
-    return np.array(["|".join(part) for part in parts], dtype=np.str_)
+    return text_array(["|".join(part) for part in parts])
 
 
 def _escaped(words: list[Any]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import is_missing_object, require, require_choice, to_array
-from crmvalue._core.encoding.customers import encode_customers, fill_missing
+from crmvalue._core.encoding.customers import encode_customers, fill_missing, text_array
 from crmvalue._core.phones import normal_phones
 from crmvalue.errors import InputError
 
@@ -76,7 +76,8 @@ def normal_keys(
     if missing.all():
         return np.full(len(filled), "", dtype="U1"), 0
     distinct, code = encode_customers(name, filled)
-    forms = normal_values(distinct.astype(np.str_), kind, region, sub_address, email_case)
+    texts = distinct if distinct.dtype.kind == "O" else distinct.astype(np.str_)
+    forms = normal_values(texts, kind, region, sub_address, email_case)
     values = forms[code]
     invalid = int(np.count_nonzero((values == "") & ~missing))
     values[missing] = ""
@@ -98,7 +99,7 @@ def normal_values(
         ]
     else:
         forms = [text_form(value) for value in values.tolist()]
-    return np.array(forms, dtype=np.str_) if forms else np.zeros(0, dtype="U1")
+    return text_array(forms) if forms else np.zeros(0, dtype="U1")
 
 
 def listed_values(

@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
     require_same_length,
     to_array,
 )
-from crmvalue._core.encoding.customers import are_texts, encode_customers
+from crmvalue._core.encoding.customers import are_texts, encode_customers, is_among, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of, on_its_side
@@ -64,7 +64,7 @@ def _words_of(value: Any, name: str = "keys", take: Callable[..., list[Any]] = a
             raise InputError(name, rule, f"the shape {column.shape}")
         return column
     items = [as_text(name, item) for item in take(name, value, rule)]
-    return np.array(items, dtype=np.str_) if items else np.zeros(0, dtype="U1")
+    return text_array(items) if items else np.zeros(0, dtype="U1")
 
 
 def _key_columns(value: Any) -> FixedMapping[str, npt.NDArray[np.str_]]:
@@ -372,7 +372,7 @@ class Profiles(Columns):
         for name in sorted({key for rule in self.rules for key in rule.keys}):
             values, code = codes_of(self.keys[name])
             count = np.bincount(code[code >= 0], minlength=len(values))
-            listed = np.isin(values, np.array(self.never.get(name, ()), dtype=np.str_))
+            listed = is_among(values, text_array(self.never.get(name, ())))
             crowded = (count > self.most_sharing) & (self.kinds[name] in NUMBERS) & ~listed
             for out, reason in ((listed, "in the list of `never`"), (crowded, "shared by too many records")):
                 refused += [(name, str(values[i]), int(count[i]), reason) for i in np.nonzero(out)[0]]
@@ -468,7 +468,7 @@ class Profiles(Columns):
         old, _ = encode_customers("record", self.record)
         if are_texts(old) != are_texts(names):
             raise InputError("record", "identifiers of the same type as before", names.tolist()[0])
-        known = np.isin(names, self.record)
+        known = is_among(names, self.record)
         require(~known, "record", names, "new")
         joined = {name: np.concatenate([column, columns[name]]) for name, column in self.keys.items()}
         return attrs.evolve(self, record=np.concatenate([self.record, names]), keys=joined)

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_text, require, require_same_index
-from crmvalue._core.encoding.customers import are_texts, encode_customers, text_array
+from crmvalue._core.encoding.customers import are_texts, encode_customers, is_among, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -425,7 +425,7 @@ class SegmentChanges(Columns):
         if one.customer is None or other.customer is None:
             return np.setdiff1d(places, theirs, assume_unique=True)
         mine, others = as_comparable(one.customer[places], other.customer[theirs])
-        alone: npt.NDArray[Any] = one.customer[places[~np.isin(mine, others)]]
+        alone: npt.NDArray[Any] = one.customer[places[~is_among(mine, others)]]
         return alone
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

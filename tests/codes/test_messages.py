@@ -30,6 +30,16 @@ class TestCodesForMessages:
             assert codes_for_messages(run, CodePolicy(), assigned=made, rng=rng) == made
             assigned = made
 
+    def test_a_very_long_key_pads_no_other(self):
+        """A key holds the customer, and a stray quotation mark makes one of many lines."""
+        long = "x" * 20_000
+        first = codes_for_messages([long, *map(str, range(99))], CodePolicy())
+        both = codes_for_messages([long, "b"], CodePolicy(), assigned=first)
+        assert both.key.nbytes < 100_000
+        assert both.key.tolist() == [long, *map(str, range(99)), "b"]
+        assert both.of([long, "5"]).tolist() == first.of([long, "5"]).tolist()
+        assert MessageCodes.from_json(both.to_json(show_codes=True)) == both
+
     def test_another_policy_later(self):
         """Earlier codes stay, whatever they are; codes of the new policy do not come again."""
         small = CodePolicy(alphabet="0123456789", n_random=4)

@@ -371,3 +371,15 @@ class TestLongChains:
         assert time.process_time() - start < 5
         assert profiles.n_profiles == 2
         assert len(profiles.refused) == 1
+
+
+@pytest.mark.parametrize("kind", ["text", "email", "phone", "code"])
+def test_a_very_long_key_pads_no_other(kind):
+    """Such as a stray quotation mark makes of many lines; 60,000 records took 13 GB."""
+    valid = {"text": "ann", "email": "ann@example.com", "phone": "+380671234567", "code": "12345678"}[kind]
+    column = ["x" * 20_000, *[valid] * 2, *[None] * 97]
+    found = resolve_profiles(range(100), {"key": column}, ["key"], kinds={"key": kind})
+    assert found.keys["key"].nbytes < 100_000
+    assert len(np.unique(found.profile)) == 99
+    later = found.add([100], {"key": [valid]})
+    assert len(np.unique(later.profile)) == 99

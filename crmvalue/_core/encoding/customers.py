@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["are_texts", "as_words", "encode_customers", "fill_missing", "stable_draw", "text_array"]
+__all__ = ["are_texts", "as_words", "encode_customers", "fill_missing", "is_among", "stable_draw", "text_array"]
 
 _KINDS = "all whole numbers or all text"
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)  # numpy takes a time span for a whole number
@@ -140,6 +140,14 @@ def text_array(texts: Sequence[str]) -> npt.NDArray[Any]:
     """Make an array of texts; those stay objects that numpy would cut off at null characters, or pad too widely."""
     as_objects = any(text.endswith("\0") for text in texts) or too_wide(len(texts), max(map(len, texts), default=0))
     return np.array(texts, dtype=object if as_objects else np.str_)
+
+
+def is_among(values: npt.NDArray[Any], others: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    """Whether each value is one of `others`; numpy compares each object with each, which never ends for many."""
+    if values.dtype.kind != "O" and others.dtype.kind != "O":
+        return np.isin(values, others)
+    known = set(others.tolist())
+    return np.fromiter(map(known.__contains__, values.tolist()), dtype=np.bool_, count=len(values))
 
 
 def stable_draw(ids: npt.NDArray[Any], salt: str) -> Floats:

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from crmvalue._core.encoding.customers import stable_draw
+from crmvalue._core.encoding.customers import is_among, stable_draw
 from crmvalue._core.encoding.keys import row_keys
 from crmvalue._journeys.planning.caps import apply_caps
 from crmvalue._journeys.planning.plan import DECISIONS
@@ -153,7 +153,7 @@ def _no_longer_valid(run: Run, _: Decisions) -> Bools:
 
 
 def _suppressed(run: Run, _: Decisions) -> Bools:
-    return np.isin(run.ids, run.policy.suppressed)[run.rank]
+    return is_among(run.ids, run.policy.suppressed)[run.rank]
 
 
 def _in_control_group(run: Run, decision: Decisions) -> Bools:

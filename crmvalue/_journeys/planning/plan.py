@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day_column, as_time_column, index_of, require_choice, require_same_index
+from crmvalue._core.encoding.customers import is_among, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import labelled
@@ -212,7 +213,7 @@ class Plan(Columns, Pictured):
         order = np.argsort(wanted, kind="stable")
         if len(np.unique(wanted)) != len(wanted):
             raise InputError("key", "each once", wanted[order][:-1][wanted[order][1:] == wanted[order][:-1]][0])
-        lost = ~np.isin(wanted, mine)
+        lost = ~is_among(wanted, mine)
         if lost.any():
             raise InputError("key", "a key of the plan", wanted[lost][0], count=int(lost.sum()))
         if not len(wanted):
@@ -305,16 +306,16 @@ def _one_look_a_day(first: Plan, second: Plan) -> list[Plan]:
     one, two = _looks(nearby), _looks(second)
     sent_first, sent_again = one[nearby.decision == "send"], two[second.decision == "send"]
     decided_again = two[second.decision != "duplicate"]
-    stays = ~np.isin(one, decided_again) | (np.isin(one, sent_first) & ~np.isin(one, sent_again))
+    stays = ~is_among(one, decided_again) | (is_among(one, sent_first) & ~is_among(one, sent_again))
     kept = ~near
     kept[near] = stays
-    return [take(first, kept), take(second, ~np.isin(two, one[stays]))]
+    return [take(first, kept), take(second, ~is_among(two, one[stays]))]
 
 
 def _looks(made: Plan) -> npt.NDArray[np.str_]:
     """Name the message and the day of each row."""
     parts = zip(made.run.tolist(), made.journey.tolist(), made.key.tolist(), strict=True)
-    return np.array([f"{day} {name} {key}" for day, name, key in parts], dtype=np.str_)
+    return text_array([f"{day} {name} {key}" for day, name, key in parts])
 
 
 def concatenate(parts: list[Plan]) -> Plan:

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_flag, as_whole_number, require
-from crmvalue._core.encoding.customers import encode_customers, text_array
+from crmvalue._core.encoding.customers import encode_customers, is_among, text_array
 from crmvalue._core.values import hand_over
 from crmvalue._journeys.context import Candidates, Context, JourneyKind
 from crmvalue._journeys.data import Coded, Customers, Events, MessageHistory, rows_among
@@ -333,7 +333,7 @@ def _plan_day(
         again = tuple(journey for journey in journeys if journey.group in sent_by)
         more, goes_on = _decide_day(again, customers, events, history, policy, today, memory, refused)
         keys = more.key
-        new = ~np.isin(keys, known)
+        new = ~is_among(keys, known)
         known = np.concatenate([known, keys[new]])
         parts.append(take(more, new))
         goes_on = goes_on[new]

@@ -272,11 +272,11 @@ def _numbers(name: str, value: Any) -> Floats:
     return np.array(as_column(name, value))
 
 
-def codes_of(words: npt.NDArray[np.str_]) -> tuple[npt.NDArray[np.str_], Integers]:
+def codes_of(words: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Integers]:
     """Give the distinct texts of a column, empty ones included, in ascending order, and the place of each row's."""
-    from crmvalue._core.encoding.texts import encode_matrix
+    from crmvalue._core.encoding.texts import encode_items, encode_matrix
 
-    found = encode_matrix(words)
+    found = encode_items(words) if words.dtype.kind == "O" else encode_matrix(words)
     if found is not None:
         return np.asarray(found[0]), np.asarray(found[1])
     distinct, place = np.unique(words, return_inverse=True)

@@ -471,7 +471,8 @@ def _column(table: Any, time: Dates, name: str, segments: tuple[Any, Any] | None
         hit = known[order[place]] == whom
         found: npt.NDArray[np.str_] = np.where(hit, words[order[place]], "")
         return found
-    return np.asarray(getattr(table, name)).astype(np.str_)
+    column = np.asarray(getattr(table, name))
+    return column if column.dtype.kind in "OU" else column.astype(np.str_)
 
 
 def _has_control(made: Plan, decision: Integers, keys: tuple[str, ...]) -> bool:

@@ -14,6 +14,7 @@ from crmvalue._core.checks import (
     require,
     to_array,
 )
+from crmvalue._core.encoding.customers import text_array
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def text_column(name: str, value: ArrayLike | None, n: int) -> npt.NDArray[np.st
     for index, item in enumerate(items):
         if not isinstance(item, str):
             raise InputError(name, "a column of texts", item, index=index)
-    return np.array(items, dtype=np.str_)
+    return text_array(items)
 
 
 def as_intervals(value: ArrayLike) -> Integers:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
+from crmvalue._core.encoding.customers import is_among
 from crmvalue._models.aging.ggompertz_nbd import GgompertzNbd, fit_ggompertz_nbd
 from crmvalue._models.correlated.correlated_pareto_nbd import CorrelatedParetoNbd, fit_correlated_pareto_nbd
 from crmvalue._models.regular.bg_cnbd import BgCnbd, MbgCnbd, fit_bg_cnbd, fit_mbg_cnbd
@@ -94,7 +95,7 @@ def _check_split(split: PurchaseSplit, history: PurchaseHistory) -> None:
             "holdout", f"splits that are over when the history ends, {history.as_of}", str(_days(split)[1])
         )
     if past.customer is not None and history.customer is not None:
-        others = int((~np.isin(past.customer, history.customer)).sum())
+        others = int((~is_among(past.customer, history.customer)).sum())
         if others:
             raise InputError("holdout", "splits of the same log as the history", f"{others} customers not in it")
 
