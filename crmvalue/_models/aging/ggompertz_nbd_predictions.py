@@ -22,6 +22,7 @@ _NATS = 10.0  # by which the integrand may fall within the first panel
 _SPREADS = 3.0  # and how many of its spreads at a peak may be in it
 _AWAY = 45.0  # a discount of exp(-45) leaves nothing
 _HALVINGS = 40
+_NOTHING = 60.0  # a share of exp(-60) of the highest is nothing
 
 
 def log_survival(y: Floats, b: float, s: float, p: Floats) -> Floats:
@@ -54,7 +55,7 @@ def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, b: floa
     stays = xlogy(n, horizon / (alpha + horizon)) - r * np.log1p(horizon / alpha) + log_survival(horizon, b, s, p)
     m = smallest(b, alpha, p)
     k = m / p
-    width = last_of(b, s, m, k, horizon)
+    width = width_of(b, m, horizon)
 
     def slope(v: Floats) -> Floats:
         y, moved = time_at(b, m, v), np.exp(v - grown(b * m, v)) * m
@@ -81,6 +82,8 @@ def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, b: floa
         return found
 
     top = np.maximum(log_f(peak, slice(None)), -1e300)
+    # log_f(v) is at most -s v - (s + 1) log k; where that is far below its top, many purchases come from few survivors
+    width = np.minimum(width, np.maximum(peak, (_NOTHING - top - (s + 1.0) * np.log(k)) / s))
     total = np.zeros(len(n))
     for rows, v, weight in nodes_from(peak, width, _SPREADS / steep, straight_from(b, m, k)):
         total[rows] += (weight * np.exp(log_f(v, rows) - top[rows])).sum(axis=0)

@@ -122,6 +122,13 @@ class TestAgainstTheDefinition:
     def test_searched(self, case):
         check(*case)
 
+    def test_many_purchases_of_the_few_who_stay_so_long(self):
+        """49 purchases come from customers who stay where of all others less than exp(-60) are left."""
+        parameters, horizon = (1.0, 10.67124186384102, 1.0, 16.00701704730937, 1.0), 10.67124186384102
+        one, exact = history_of((0, 0.0, 1.0)), GgompertzNbdMp(*parameters)
+        chance = exact.prob_alive(0, 0.0, 1.0) * exact.prob_purchases(0, 1.0, 49, horizon)
+        assert close(model_of(parameters).prob_purchases(one, 49, horizon=horizon)[0], chance)
+
     @pytest.mark.slow
     @pytest.mark.parametrize("customer", [(2, 5.0, 9.0), (0, 0.0, 7.0)])
     def test_reference_is_the_mixture_over_levels_of_leaving(self, customer):
