@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.calendar import pile_of_first_days
 from crmvalue._core.checks import (
     as_counts,
     as_floats,
@@ -16,7 +18,7 @@ from crmvalue._core.checks import (
     require,
     require_same_index,
 )
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +38,8 @@ __all__ = [
     "require_fractions",
     "require_not_negative",
     "require_same_labels",
+    "warn_of_old_customers",
+    "warn_of_older_refunds",
 ]
 
 _MOST_CELLS = 50_000_000  # of customers and periods of age: a gigabyte while they are filled
@@ -129,3 +133,24 @@ def in_cents(sums: Floats, total: float) -> Floats:
     cents[up] += 1.0
     cents[np.argmax(cents)] += left - len(up)  # what large sums lose as floats; 0 for others
     return cents / 100.0
+
+
+def warn_of_old_customers(first: npt.NDArray[np.datetime64]) -> None:
+    """Warn, to the caller's caller, if first purchases pile up at the start of the log."""
+    days = pile_of_first_days(first)
+    if days:
+        n_old = int(np.count_nonzero(first < first.min() + np.timedelta64(days, "D")))
+        message = (
+            f"first purchases pile up in the first {days:,} days of the log: {n_old:,} of {len(first):,} customers may "
+            "be older than it, and their first periods are none. Leave them out of `customers`."
+        )
+        warnings.warn(DataWarning(message, n_old), stacklevel=3)
+
+
+def warn_of_older_refunds(is_older: npt.NDArray[np.bool_]) -> None:
+    """Warn, to the caller's caller, of refunds before the first order of their customer, which are left out."""
+    n = int(np.count_nonzero(is_older))
+    if n:
+        rows = "1 refund comes" if n == 1 else f"{n:,} refunds come"
+        message = f"{rows} before the first order of their customer, so from an order before the log: left out"
+        warnings.warn(DataWarning(message, n), stacklevel=3)

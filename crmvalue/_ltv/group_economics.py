@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, cast, get_args
 
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import months_between, pile_of_first_days, warn_of_early_rows
+from crmvalue._core.calendar import months_between, warn_of_early_rows
 from crmvalue._core.checks import (
     as_column,
     as_day,
@@ -45,8 +44,8 @@ from crmvalue._core.values import (
     stay_frozen,
     words_field,
 )
-from crmvalue._ltv.checks import in_cents, require_cells_that_fit
-from crmvalue.errors import DataWarning, InputError
+from crmvalue._ltv.checks import in_cents, require_cells_that_fit, warn_of_old_customers, warn_of_older_refunds
+from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -590,8 +589,9 @@ def cash_flows_by_age(
     Parameters
     ----------
     customer, date, amount : array_like
-        Order log: customer, day and money of each row, shape (rows,). Refunds are amounts below 0; an amount smaller
-        than 1e-9 counts as 0.
+        Order log: customer, day and money of each row, shape (rows,). Refunds are amounts below 0, and no orders: those
+        before the first order of their customer belong to an older one and are left out. An amount smaller than 1e-9
+        counts as 0.
     customers : array_like
         The customers of the result in their order, each once, shape (n,), such as those of a history.
     margin : float, mapping or array_like
@@ -622,7 +622,8 @@ def cash_flows_by_age(
     Warns
     -----
     DataWarning
-        If first purchases pile up at the start of the log, where old customers look new, or dates lie far before it.
+        If first purchases pile up at the start of the log, where old customers look new, dates lie far before it, or
+        refunds come before the first order of their customer.
 
     Examples
     --------
@@ -652,34 +653,24 @@ def cash_flows_by_age(
     if copies.rows is not None:
         kept &= copies.rows
     row, days, money = row[kept], days[kept], money[kept]
-    start = np.full(n, np.iinfo(np.int64).max)
-    np.minimum.at(start, row, days.astype(np.int64))
-    first = np.minimum(start, end.astype(np.int64)).astype("datetime64[D]")
-    require(np.bincount(row, minlength=n) > 0, "customers", ours, f"with an order until {end}")
+    start, is_order = np.full(n, np.iinfo(np.int64).max), money >= 0
+    np.minimum.at(start, row[is_order], days[is_order].astype(np.int64))
+    has_order = np.bincount(row[is_order], minlength=n) > 0
+    require(has_order, "customers", ours, f"with an order until {end}", hint="leave out who has only refunds")
+    first = start.astype("datetime64[D]")
     length = _periods(first, np.broadcast_to(end + np.timedelta64(1, "D"), (n,)), period)
     n_periods = int(length.max())
     if n_periods == 0:
         raise InputError("period", "one that is over for at least one customer", period)
     require_cells_that_fit(ours, first, n_periods)
     warn_of_early_rows(days, stacklevel=2)
-    _warn_of_old_customers(first)
+    warn_of_old_customers(first)
+    warn_of_older_refunds(days < first[row])
     age = _periods(first[row], days, period)
-    over = age < n_periods
+    over = (days >= first[row]) & (age < n_periods)
     cell = row[over] * n_periods + age[over]
     flows = np.bincount(cell, money[over] * share[row[over]], n * n_periods).reshape(n, n_periods)
     return np.where(np.arange(n_periods) < length[:, np.newaxis], flows, np.nan)
-
-
-def _warn_of_old_customers(first: npt.NDArray[np.datetime64]) -> None:
-    """Warn of customers of the first days of a log that begins in the middle of the business's life."""
-    days = pile_of_first_days(first)
-    if days:
-        n_old = int(np.count_nonzero(first < first.min() + np.timedelta64(days, "D")))
-        message = (
-            f"first purchases pile up in the first {days:,} days of the log: {n_old:,} of {len(first):,} customers may "
-            "be older than it, and their first periods are none. Leave them out of `customers`."
-        )
-        warnings.warn(DataWarning(message, n_old), stacklevel=3)
 
 
 def _find(ids: npt.NDArray[Any], wanted: npt.NDArray[Any], place: Integers) -> Integers:
