@@ -48,6 +48,7 @@ def standardise(x: Floats) -> Standard:
     return Standard(np.where(varies, (x - mean) / scale, 0.0), mean, scale, varies)
 
 
+@np.errstate(under="ignore")
 def expit(x: Any) -> Any:
     """Probability of log-odds."""
     from scipy import special
@@ -55,6 +56,7 @@ def expit(x: Any) -> Any:
     return special.expit(x)
 
 
+@np.errstate(under="ignore")
 def solve_logistic(z: Floats, y: Floats, penalty: float) -> Solved:
     """Solve by Newton's method with halved steps, from the share of ones; the intercept has no penalty."""
     from scipy import linalg

@@ -372,11 +372,11 @@ def flag_table(name: str, n_dimensions: int = 1, **options: Any) -> Any:
     return _given_or(check, options)
 
 
-def date_table(name: str, n_dimensions: int | None = 1, **options: Any) -> Any:
-    """Field for an array of days or moments, of any shape for None; their unit stays, and NaT passes."""
+def date_table(name: str, n_dimensions: int | None = 1, *, missing: bool = True, **options: Any) -> Any:
+    """Field for an array of days or moments, of any shape for None; their unit stays, and NaT passes if `missing`."""
 
     def check(value: Any) -> npt.NDArray[np.datetime64]:
-        checked = as_times(name, value, allow_missing=True)
+        checked = as_times(name, value, allow_missing=missing)
         if n_dimensions not in {None, checked.ndim}:
             raise InputError(name, f"of {n_dimensions} dimensions", checked.shape)
         dates = np.asarray(value)

@@ -151,7 +151,7 @@ class EventFunnel(Columns, Pictured):
     is_lost: Bools = flag_table("is_lost")
     is_matured: Bools = flag_table("is_matured")
     step_time: Dates = date_table("step_time", 2)
-    ended_at: Dates = date_table("ended_at")
+    ended_at: Dates = date_table("ended_at", missing=False)
     as_of: np.datetime64 = checked_field("as_of", as_time)
     window: float | None = checked_field("window", optional(as_positive), default=None)
     groups: tuple[Any, ...] | None = checked_field("groups", optional(_labels), default=None, repr=short_repr)

@@ -49,6 +49,9 @@ from tests.contradictions import changed, value_of
         ("FollowUpTasks", "as_of", "1999-01-01", "`time` must be at most `as_of`"),
         ("FollowUpTasks", "due", np.datetime64("9999-01-01"), "`late` must be whether the task was due"),
         ("LeadScores", "n_rules_of_fit", 10**6, "`n_rules_of_fit` must be at most all rules"),
+        ("FollowUpTasks", "time", np.datetime64("NaT"), "`time` must be a date, not missing"),
+        ("FollowUpTasks", "due", np.datetime64("NaT"), "`due` must be a date, not missing"),
+        ("EventFunnel", "ended_at", np.datetime64("NaT"), "`ended_at` must be a date, not missing"),
         ("EventFunnel", "n_without_entry", 10**6, "`n_without_entry` must be at most `n_customers`"),
     ],
 )

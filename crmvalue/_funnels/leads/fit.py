@@ -169,6 +169,7 @@ class LeadScoreFit(Columns):
         points = np.rint(self.coefficient / (float(np.abs(self.coefficient).max()) or 1.0) * most).astype(np.int64)
         return FixedMapping(zip(self.names, points.tolist(), strict=True))
 
+    @np.errstate(under="ignore")
     def prob_won(self, X: ArrayLike) -> Floats:  # noqa: N803 - the usual name of a matrix of columns
         """Probability that each lead buys.
 
@@ -207,6 +208,7 @@ class LeadScoreFit(Columns):
         return {"name": text_array(self.names), "coefficient": self.coefficient, "standardised": self.standardised}
 
 
+@np.errstate(under="ignore")  # log-odds far from 0 have a probability next to 0 or 1
 def fit_lead_score(
     X: ArrayLike,  # noqa: N803 - the usual name of a matrix of columns
     y: ArrayLike,

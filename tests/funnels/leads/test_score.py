@@ -445,6 +445,15 @@ class TestFitLeadScore:
         with pytest.raises(attrs.exceptions.FrozenInstanceError):
             found.auc = 1
 
+    def test_settings_of_numpy(self):
+        x = np.random.default_rng(0).normal(size=(200, 2))
+        found = fit_lead_score(x, x[:, 0] > 0, names=["a", "b"], penalty=1e-12, rng=np.random.default_rng(0))
+        sure = found.prob_won([[-1000.0, 0], [1000, 0]])
+        with np.errstate(all="raise"):
+            again = fit_lead_score(x, x[:, 0] > 0, names=["a", "b"], penalty=1e-12, rng=np.random.default_rng(0))
+            assert again.to_json() == found.to_json()
+            assert again.prob_won([[-1000.0, 0], [1000, 0]]).tolist() == sure.tolist() == [0, 1]
+
 
 class TestAucInterval:
     """Newcombe's interval from the variance of Hanley and McNeil."""
