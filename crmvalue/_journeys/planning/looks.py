@@ -23,22 +23,23 @@ __all__ = ["encode", "last_looks"]
 _LARGEST = 2**38  # keys below it are sorted fast
 
 
-def last_looks(run: Dates, sent: Bools, columns: Iterable[npt.NDArray[Any]]) -> Bools:
-    """Find the row that counts for each message: where it was sent, or else the last look at it.
+def last_looks(run: Dates, sent: Bools, repeated: Bools, columns: Iterable[npt.NDArray[Any]]) -> Bools:
+    """Find the row that counts for each message: where it was sent, or else the last look that repeats no other one.
 
-    Rows with equal `columns` are looks at one message. Of equal rows of one day, each is a message of its own.
+    Where all looks at a message are `repeated`, the last one counts. Rows with equal `columns` are looks at one
+    message. Of equal rows of one day, each is a message of its own.
     """
     day = run.astype("datetime64[D]").astype(np.int64)
     if (day[1:] >= day[:-1]).all():
-        return _last(day, sent, *_keys(columns))
+        return _last(day, (~repeated, sent), *_keys(columns))
     rows = np.argsort(day, kind="stable")
     found = np.empty(len(day), dtype=bool)
-    found[rows] = _last(day[rows], sent[rows], *_keys(column[rows] for column in columns))
+    found[rows] = _last(day[rows], (~repeated[rows], sent[rows]), *_keys(column[rows] for column in columns))
     return found
 
 
-def _last(day: Integers, sent: Bools, key: Integers, size: int) -> Bools:
-    """Do so for rows in the order of their days, by a key of each message below `size`."""
+def _last(day: Integers, marks: tuple[Bools, ...], key: Integers, size: int) -> Bools:
+    """Do so for rows in the order of their days, by a key of each message below `size`; the last of the marks wins."""
     order, begins = _grouped(key, size)
     again = np.zeros(len(day), dtype=bool)
     if len(day) > 1:
@@ -52,10 +53,12 @@ def _last(day: Integers, sent: Bools, key: Integers, size: int) -> Bools:
         order, begins = _grouped(key * most + rank, size * most)
     start = np.nonzero(begins)[0]
     chosen = np.append(start[1:], len(day)) - 1
-    was_sent = np.nonzero(sent[order])[0]
-    if was_sent.size:
-        latest = was_sent[np.maximum(np.searchsorted(was_sent, chosen, side="right") - 1, 0)]
-        chosen = np.where((latest >= start) & (latest <= chosen), latest, chosen)
+    end = chosen
+    for mark in marks:
+        marked = np.nonzero(mark[order])[0]
+        if marked.size:
+            latest = marked[np.maximum(np.searchsorted(marked, end, side="right") - 1, 0)]
+            chosen = np.where((latest >= start) & (latest <= end), latest, chosen)
     found = np.zeros(len(day), dtype=bool)
     found[order[chosen]] = True
     return found

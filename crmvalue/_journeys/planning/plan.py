@@ -50,7 +50,7 @@ DECISIONS = (
 
 _REASONS = {
     "send": "the message is due, and no rule holds it back",
-    "duplicate": "the message was sent before, or the same event was given twice",
+    "duplicate": "the message, or another one in its place, was sent before, or the same event was given twice",
     "exited": "an event that ends the journey came first",
     "missed": "an earlier run missed the message, and the policy sends only the latest missed message or none",
     "expired": "the message is no longer valid",
@@ -232,7 +232,8 @@ class Plan(Columns, Pictured):
         """Number of messages by what became of them: each message counts once, with its last decision.
 
         A plan over several days looks at an open message on each day; :attr:`n_looks_by_decision` counts these looks. A
-        message that was sent counts as "send", although later days find it again as a duplicate.
+        message that was sent counts as "send", although later days find it again as a duplicate, and one that was
+        outranked as "outranked".
         """
         words, counts = np.unique(self.decision[self.is_last_look], return_counts=True)
         return dict(zip(words.tolist(), counts.tolist(), strict=True))
@@ -247,14 +248,14 @@ class Plan(Columns, Pictured):
     def is_last_look(self) -> Bools:
         """Whether each row is the one that counts for its message: where it was sent, or else the last look at it.
 
-        A message is a customer, a journey, a step and an anchor. One event given twice makes two rows of one day, and
-        each of them counts.
+        A look that finds a duplicate counts only where there is no other one. A message is a customer, a journey, a
+        step and an anchor. One event given twice makes two rows of one day, and each of them counts.
         """
         if not len(self) or (self.run == self.run[0]).all():
             return np.ones(len(self), dtype=bool)
         group = () if np.array_equal(self.group, self.journey) else (self.group,)
         columns = (self.customer, self.journey, *group, self.step, self.anchor)
-        return last_looks(self.run, self.decision == "send", columns)
+        return last_looks(self.run, self.decision == "send", self.decision == "duplicate", columns)
 
     @property
     def key(self) -> npt.NDArray[np.str_]:
