@@ -981,6 +981,23 @@ class TestMain:
         assert main([str(path)]) == 0
         assert "No order" not in capsys.readouterr().out
 
+    def test_lost_weeks_are_said_beside_longer_ones_around_one_order(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        days = [-90, *range(30), *range(60, 100), 190]  # an order long before the others, and one long after them
+        rows = [f"c{day % 9},{np.datetime64('2024-04-01') + day},5" for day in days]
+        path.write_text("\n".join(["customer,date,amount", *rows]))
+        assert main([str(path)]) == 0
+        said = "No order between 2024-04-30 and 2024-05-31, for 30 days; the 30 days before have 30 rows.\n"
+        assert said in capsys.readouterr().out
+
+    def test_many_lines_of_few_orders_are_no_lost_weeks(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        days = [0, 4, 9, 11, 16, 20, 40, 43, 48, 50, 55]  # 19 days without an order are chance where one comes in 4
+        rows = [f"c{day % 4},{np.datetime64('2024-01-01') + day},{line}" for day in days for line in range(1, 16)]
+        path.write_text("\n".join(["customer,date,amount", *rows]))
+        assert main([str(path)]) == 0
+        assert "No order" not in capsys.readouterr().out
+
     def test_files_with_one_day_a_month_have_no_lost_weeks(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"
         rows = [f"c{i},2024-{month:02}-01,5" for month in range(1, 10) for i in range(50)]
