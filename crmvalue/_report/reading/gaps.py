@@ -13,9 +13,20 @@ from crmvalue._purchases.order_log import FAR_YEARS
 if TYPE_CHECKING:
     from crmvalue._report.reading.orders import OrderFile
 
-__all__ = ["Gap", "Silence", "describe_far", "describe_gap", "describe_silence", "find_gap", "find_silence"]
+__all__ = [
+    "Gap",
+    "Silence",
+    "describe_far",
+    "describe_gap",
+    "describe_late",
+    "describe_silence",
+    "find_gap",
+    "find_late",
+    "find_silence",
+]
 
 _DAYS_OF_SILENCE, _PURCHASES_BEFORE, _TIMES_AS_LONG = 14, 20, 4
+_FEW = 4  # purchases at the end of a log
 _NOT_THE_END = 0.25  # times as many rows a day after weeks without an order as before them
 _DAY = np.timedelta64(1, "D")
 
@@ -82,6 +93,15 @@ def find_silence(orders: OrderFile, as_of: np.datetime64 | None) -> Silence | No
     away, orders just become rare: after a time that may be lost they come at least a quarter as often as before it.
     Years without an order are a :class:`Gap`.
     """
+    return _longest(orders, as_of, goes_on=True)
+
+
+def find_late(orders: OrderFile, as_of: np.datetime64 | None) -> Silence | None:
+    """Find such a time after which a few purchases are all that comes: their dates may be wrong, or orders rare."""
+    return None if find_silence(orders, as_of) else _longest(orders, as_of, goes_on=False)
+
+
+def _longest(orders: OrderFile, as_of: np.datetime64 | None, *, goes_on: bool) -> Silence | None:
     used = slice(None) if as_of is None else orders.date <= as_of
     days, purchases = np.unique(orders.date[used], return_counts=True)
     if len(days) < 2 or find_gap(orders, as_of):
@@ -90,19 +110,38 @@ def find_silence(orders: OrderFile, as_of: np.datetime64 | None) -> Silence | No
     length = np.diff(ends) - _DAY
     first, after = days[: len(length)], ends[1:]
     seen = np.concatenate([[0], np.cumsum(purchases)])  # purchases before each of the days, and all
-    n_before = seen[1 : len(length) + 1] - seen[np.searchsorted(days, first - length, side="right")]
-    n_later = seen[np.searchsorted(days, after + length)] - seen[1 : len(length) + 1] - 1  # but the one that ends it
+    known = seen[1 : len(length) + 1]
+    n_before = known - seen[np.searchsorted(days, first - length, side="right")]
+    n_later = seen[np.searchsorted(days, after + length)] - known - 1  # but the one that ends it
     n_days = np.minimum(length, days[-1] - after + _DAY)
-    goes_on = (after > days[-1]) | (n_later * (length / _DAY) >= _NOT_THE_END * n_before * (n_days / _DAY))
-    usual = np.median(np.diff(days) / _DAY)
-    long = length / _DAY >= max(_DAYS_OF_SILENCE, _TIMES_AS_LONG * usual)
-    lost = np.flatnonzero(long & goes_on & (n_before >= _PURCHASES_BEFORE))
-    if not len(lost):
+    often = (after > days[-1]) | (n_later * (length / _DAY) >= _NOT_THE_END * n_before * (n_days / _DAY))
+    long = length / _DAY >= max(_DAYS_OF_SILENCE, _TIMES_AS_LONG * np.median(np.diff(days) / _DAY))
+    wanted = often if goes_on else ~often & (seen[-1] - known <= _FEW)
+    found = np.flatnonzero(long & wanted & (n_before >= _PURCHASES_BEFORE))
+    if not len(found):
         return None
-    k = lost[length[lost].argmax()]
+    k = found[length[found].argmax()]
     before = (orders.date <= first[k]) & (orders.date > first[k] - length[k])
     n_rows = int(orders.n_file_rows[before].sum())
     return Silence(first[k], None if after[k] > days[-1] else after[k], int(length[k] / _DAY), n_rows)
+
+
+def describe_late(orders: OrderFile, as_of: Any) -> list[str]:
+    """Say which few rows come long after all others: the newest periods of the log end with them."""
+    end = None if as_of is None else as_day("--as-of", as_of)
+    found = find_late(orders, end)
+    if found is None:
+        return []
+    late = orders.date > found.before
+    if end is not None:
+        late &= orders.date <= end
+    n = int(orders.n_file_rows[late].sum())
+    rows, last = f"{counted(n, 'row')} {'is' if n == 1 else 'are'}", orders.date[late].max()
+    when = f"on {last}" if last == found.after else f"from {found.after} to {last}"
+    return [
+        f"Only {rows} later than {found.before}, by {found.n_days + 1:,} days or more: {when}.",
+        f"Rates and values look back from the last day. If it is wrong, correct it, or give --as-of {found.before}.",
+    ]
 
 
 def describe_silence(orders: OrderFile, as_of: Any) -> list[str]:
