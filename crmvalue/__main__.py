@@ -488,7 +488,7 @@ def _describe_table(ahead: ModelSummary, path: str, n_guarded: int) -> list[str]
 
 def _describe(orders: OrderFile, duplicates: str, as_of: Any) -> list[str]:
     """Say what was read, guessed and left out."""
-    from crmvalue._report.reading.gaps import describe_far, describe_gap, describe_silence
+    from crmvalue._report.reading.gaps import describe_far, describe_gap, describe_late, describe_silence
     from crmvalue._report.reading.spoiled import describe_spoiled
 
     lines = _describe_columns(orders, duplicates)
@@ -521,7 +521,7 @@ def _describe(orders: OrderFile, duplicates: str, as_of: Any) -> list[str]:
     if "amount" not in orders.columns:
         lines.append("No column looks like an amount. Name one with --amount to see revenue and value.")
     lines += [*_describe_missing(orders), *describe_far(orders), *describe_gap(orders, as_of)]
-    lines += describe_silence(orders, as_of)
+    lines += [*describe_silence(orders, as_of), *describe_late(orders, as_of)]
     return lines + _describe_copies(orders, duplicates)
 
 

@@ -981,6 +981,43 @@ class TestMain:
         assert main([str(path)]) == 0
         assert "No order" not in capsys.readouterr().out
 
+    def test_lost_weeks_are_said_beside_longer_ones_around_one_order(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        days = [-90, *range(30), *range(60, 100), 190]  # an order long before the others, and one long after them
+        rows = [f"c{day % 9},{np.datetime64('2024-04-01') + day},5" for day in days]
+        path.write_text("\n".join(["customer,date,amount", *rows]))
+        assert main([str(path)]) == 0
+        said = "No order between 2024-04-30 and 2024-05-31, for 30 days; the 30 days before have 30 rows.\n"
+        assert said in capsys.readouterr().out
+
+    def test_many_lines_of_few_orders_are_no_lost_weeks(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        days = [0, 4, 9, 11, 16, 20, 40, 43, 48, 50, 55]  # 19 days without an order are chance where one comes in 4
+        rows = [f"c{day % 4},{np.datetime64('2024-01-01') + day},{line}" for day in days for line in range(1, 16)]
+        path.write_text("\n".join(["customer,date,amount", *rows]))
+        assert main([str(path)]) == 0
+        assert "No order" not in capsys.readouterr().out
+
+    @pytest.mark.parametrize(
+        ("late", "options", "said"),
+        [
+            ([395, 500], [], "2 rows are later than 2024-01-30, by 366 days or more: from 2025-01-30 to 2025-05-15."),
+            ([395, 500], ["--as-of", "2025-05-01"], "1 row is later than 2024-01-30, by 366 days or more: on 2025-0"),
+            ([395], ["--as-of", "2024-01-30"], None),
+        ],
+    )
+    def test_a_few_rows_long_after_the_others_are_said(self, tmp_path, capsys, late, options, said):
+        """Such as a wrong year: the newest year would hold that customer alone, and all others would have left."""
+        path = tmp_path / "orders.csv"
+        rows = [f"c{day % 9},{np.datetime64('2024-01-01') + day},5" for day in [*np.repeat(np.arange(30), 2), *late]]
+        path.write_text("\n".join(["customer,date,amount", *rows]))
+        page = tmp_path / "r.html"
+        assert main([str(path), *(options or ["--report", str(page)])]) == 0
+        printed = capsys.readouterr().out
+        assert (f"Only {said}" in printed) if said else ("Only" not in printed)
+        assert ("give --as-of 2024-01-30.\n" in printed) == (said is not None)
+        assert options or "Days without an order after" in page.read_text("utf-8")
+
     def test_files_with_one_day_a_month_have_no_lost_weeks(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"
         rows = [f"c{i},2024-{month:02}-01,5" for month in range(1, 10) for i in range(50)]

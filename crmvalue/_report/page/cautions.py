@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from crmvalue._report.base_summary import holds_two_years
 from crmvalue._report.models import reason_of_error
 from crmvalue._report.page.words import plain
-from crmvalue._report.reading.gaps import find_gap, find_silence
+from crmvalue._report.reading.gaps import find_gap, find_late, find_silence
 from crmvalue._report.reading.spoiled import find_lost, find_of_many_lines, find_rounded, first_line, n_lines
 from crmvalue._report.reading.totals import name_totals
 
@@ -282,7 +282,7 @@ def _of_dates(orders: OrderFile, as_of: np.datetime64, _: Words) -> Iterator[str
             after=_.day(gap.after),
             n=_.count(gap.n_before),
         )
-    if silence := find_silence(orders, as_of):
+    if silence := find_silence(orders, as_of) or find_late(orders, as_of):
         yield _(
             "Days without an order after %(day)s: %(n)s; rows of as many days before: %(rows)s. If rows are missing in "
             "the file, retention, spend and value are wrong.",

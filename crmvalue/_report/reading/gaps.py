@@ -13,9 +13,20 @@ from crmvalue._purchases.order_log import FAR_YEARS
 if TYPE_CHECKING:
     from crmvalue._report.reading.orders import OrderFile
 
-__all__ = ["Gap", "Silence", "describe_far", "describe_gap", "describe_silence", "find_gap", "find_silence"]
+__all__ = [
+    "Gap",
+    "Silence",
+    "describe_far",
+    "describe_gap",
+    "describe_late",
+    "describe_silence",
+    "find_gap",
+    "find_late",
+    "find_silence",
+]
 
-_DAYS_OF_SILENCE, _ROWS_OF_SILENCE, _TIMES_AS_LONG = 14, 20, 4
+_DAYS_OF_SILENCE, _PURCHASES_BEFORE, _TIMES_AS_LONG = 14, 20, 4
+_FEW = 4  # purchases at the end of a log
 _NOT_THE_END = 0.25  # times as many rows a day after weeks without an order as before them
 _DAY = np.timedelta64(1, "D")
 
@@ -75,32 +86,62 @@ def describe_gap(orders: OrderFile, as_of: Any) -> list[str]:
 
 
 def find_silence(orders: OrderFile, as_of: np.datetime64 | None) -> Silence | None:
-    """Find the longest time without an order, until a day if one is given, if rows of it may be lost.
+    """Find the longest time without an order, until a day if one is given, of those of which rows may be lost.
 
-    It has at least 14 days, at least four times the median time between two days with orders, and as many days before
-    it have 20 rows. At the end of a log that fades away, orders just become rare: after a time that may be lost they
-    come at least a quarter as often as before it. Years without an order are a :class:`Gap`.
+    Such a time has at least 14 days, at least four times the median time between two days with orders, and in as many
+    days before it there are 20 purchases: all rows of a customer on one day are one. At the end of a log that fades
+    away, orders just become rare: after a time that may be lost they come at least a quarter as often as before it.
+    Years without an order are a :class:`Gap`.
     """
-    used = np.ones(len(orders.date), dtype=bool) if as_of is None else orders.date <= as_of
-    days = np.unique(orders.date[used])
+    return _longest(orders, as_of, goes_on=True)
+
+
+def find_late(orders: OrderFile, as_of: np.datetime64 | None) -> Silence | None:
+    """Find such a time after which a few purchases are all that comes: their dates may be wrong, or orders rare."""
+    return None if find_silence(orders, as_of) else _longest(orders, as_of, goes_on=False)
+
+
+def _longest(orders: OrderFile, as_of: np.datetime64 | None, *, goes_on: bool) -> Silence | None:
+    used = slice(None) if as_of is None else orders.date <= as_of
+    days, purchases = np.unique(orders.date[used], return_counts=True)
     if len(days) < 2 or find_gap(orders, as_of):
         return None
     ends = days if as_of is None else np.append(days, as_of + _DAY)
-    empty = np.diff(ends).astype(np.int64) - 1
-    k = int(empty.argmax())
-    length = int(empty[k])
-    before = (orders.date <= days[k]) & (orders.date > days[k] - np.timedelta64(length, "D"))
-    n_before = int(orders.n_file_rows[before].sum())
-    usual = float(np.median(np.diff(days).astype(np.int64)))
-    if k < len(days) - 1:
-        later = used & (orders.date > days[k]) & (orders.date < days[k + 1] + np.timedelta64(length, "D"))
-        n_days = min(length, int((days[-1] - days[k + 1]).astype(np.int64)) + 1)
-        n_later = int(orders.n_file_rows[later].sum()) - 1  # without the row that ends it
-        if n_later * length < _NOT_THE_END * n_before * n_days:
-            return None
-    if length < max(_DAYS_OF_SILENCE, _TIMES_AS_LONG * usual) or n_before < _ROWS_OF_SILENCE:
+    length = np.diff(ends) - _DAY
+    first, after = days[: len(length)], ends[1:]
+    seen = np.concatenate([[0], np.cumsum(purchases)])  # purchases before each of the days, and all
+    known = seen[1 : len(length) + 1]
+    n_before = known - seen[np.searchsorted(days, first - length, side="right")]
+    n_later = seen[np.searchsorted(days, after + length)] - known - 1  # but the one that ends it
+    n_days = np.minimum(length, days[-1] - after + _DAY)
+    often = (after > days[-1]) | (n_later * (length / _DAY) >= _NOT_THE_END * n_before * (n_days / _DAY))
+    long = length / _DAY >= max(_DAYS_OF_SILENCE, _TIMES_AS_LONG * np.median(np.diff(days) / _DAY))
+    wanted = often if goes_on else ~often & (seen[-1] - known <= _FEW)
+    found = np.flatnonzero(long & wanted & (n_before >= _PURCHASES_BEFORE))
+    if not len(found):
         return None
-    return Silence(days[k], None if k == len(days) - 1 else days[k + 1], length, n_before)
+    k = found[length[found].argmax()]
+    before = (orders.date <= first[k]) & (orders.date > first[k] - length[k])
+    n_rows = int(orders.n_file_rows[before].sum())
+    return Silence(first[k], None if after[k] > days[-1] else after[k], int(length[k] / _DAY), n_rows)
+
+
+def describe_late(orders: OrderFile, as_of: Any) -> list[str]:
+    """Say which few rows come long after all others: the newest periods of the log end with them."""
+    end = None if as_of is None else as_day("--as-of", as_of)
+    found = find_late(orders, end)
+    if found is None:
+        return []
+    late = orders.date > found.before
+    if end is not None:
+        late &= orders.date <= end
+    n = int(orders.n_file_rows[late].sum())
+    rows, last = f"{counted(n, 'row')} {'is' if n == 1 else 'are'}", orders.date[late].max()
+    when = f"on {last}" if last == found.after else f"from {found.after} to {last}"
+    return [
+        f"Only {rows} later than {found.before}, by {found.n_days + 1:,} days or more: {when}.",
+        f"Rates and values look back from the last day. If it is wrong, correct it, or give --as-of {found.before}.",
+    ]
 
 
 def describe_silence(orders: OrderFile, as_of: Any) -> list[str]:
