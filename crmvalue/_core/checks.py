@@ -100,8 +100,6 @@ DATE_HINT = (
     "use datetime64, datetime.date or ISO text such as '2024-02-29'; convert other text first, such as "
     "pandas.to_datetime(texts, format='%d.%m.%Y')"
 )
-_TO_ITEMS = ("tolist", "to_list", "to_pylist")
-"""How columns give their items: of numpy and pandas, of Polars, of Arrow."""
 _WITH_COMMA = re.compile(r"-?[\d. ]*,\d+")
 _COMMA_HINT = "name the decimal comma where the file is read, such as pandas.read_csv(file, decimal=',')"
 
@@ -461,27 +459,17 @@ def require_same_index(**inputs: object) -> None:
 
 def require_order(column: str, index: Any, name: str, value: Any) -> None:
     """Refuse a column whose labels are the names or identifiers in `value` in another order; row numbers are none."""
-    is_list = isinstance(value, list | tuple) or (_has_items(value) and getattr(value, "ndim", 1) == 1)
-    is_plain = is_list and getattr(index, "step", 0) != 1  # a range of pandas numbers the rows
-    if not (is_plain and 0 < len(value) == len(index) and isinstance(_items(value[:1])[0], str | int | np.integer)):
+    is_array = hasattr(value, "__array__") and getattr(value, "ndim", 1) == 1 and index_of(value) is None
+    is_plain = (is_array or isinstance(value, list | tuple)) and getattr(index, "step", 0) != 1  # 1 numbers the rows
+    first = np.asarray(value[:1], dtype=object) if is_plain and 0 < len(value) == len(index) else np.zeros(0)
+    if first.shape != (1,) or not isinstance(first[0], str | int | np.integer):
         return
-    labels, names = list(index), _items(value)
+    labels, names = list(index), np.asarray(value, dtype=object).tolist()
     kinds, distinct = {type(item) for item in (*labels, *names)}, set(labels)
     whole = kinds <= {int, np.int64} and max(labels) - min(labels) >= len(labels)
     if (whole or kinds <= {str, np.str_}) and labels != names and len(labels) == len(distinct & set(names)):
         hint = "bring it into their order by its labels, or give a plain array"
         raise InputError(column, f"in the order of `{name}`", labels[:3], hint=hint)
-
-
-def _has_items(value: Any) -> bool:
-    """Whether a value is a column without labels that gives its items: an array, an index of pandas, Polars, Arrow."""
-    return index_of(value) is None and any(callable(getattr(value, name, None)) for name in _TO_ITEMS)
-
-
-def _items(value: Any) -> list[Any]:
-    """Give the items of a list or of such a column."""
-    way = next((name for name in _TO_ITEMS if hasattr(value, name)), "__iter__")
-    return list(getattr(value, way)())
 
 
 def column_labels(value: object) -> list[Any]:
