@@ -466,7 +466,7 @@ def require_order(column: str, index: Any, name: str, value: Any) -> None:
         return
     labels, names = list(index), np.asarray(value, dtype=object).tolist()
     kinds, distinct = {type(item) for item in (*labels, *names)}, set(labels)
-    whole = kinds <= {int, np.int64} and max(labels) - min(labels) >= len(labels)
+    whole = kinds <= {int, np.int64} and (min(labels), max(labels)) != (0, len(labels) - 1)
     if (whole or kinds <= {str, np.str_}) and labels != names and len(labels) == len(distinct & set(names)):
         hint = "bring it into their order by its labels, or give a plain array"
         raise InputError(column, f"in the order of `{name}`", labels[:3], hint=hint)
