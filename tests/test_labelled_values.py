@@ -516,7 +516,7 @@ def test_a_table_by_groups_has_the_order_of_the_states():
         Migration(states=("new", "gold"), counts=moves, n_new=[0, 0], n_gone=[0, 0])
 
 
-@pytest.mark.parametrize("ids", [["ann", "bob"], np.array([17, 4])])
+@pytest.mark.parametrize("ids", [["ann", "bob"], np.array([17, 4]), [2, 1]])
 @pytest.mark.parametrize(
     "call",
     [
@@ -530,5 +530,14 @@ def test_a_column_whose_labels_are_the_identifiers_has_their_order(call, ids):
     """A sum by customer has the customers as its labels; a plain list of them in another order is no match by row."""
     assert call(ids, labelled([1, 2], ids)) is not None
     assert call(ids, labelled([1, 2], [1, 0])) is not None  # rows of a sorted frame
-    with pytest.raises(InputError, match="in the order of `customer"):
-        call(ids, labelled([1, 2], list(ids)[::-1]))
+    for kind in (list, pd.Index, pd.Categorical, pl.Series, pa.array, lambda items: pa.chunked_array([items])):
+        with pytest.raises(InputError, match="in the order of `customer"):
+            call(kind(ids), labelled([1, 2], list(ids)[::-1]))
+
+
+def test_a_sum_by_customer_beside_customers_in_the_order_of_the_log():
+    log = pd.DataFrame({"customer": [3, 1, 2, 3], "spend": [300.0, 10.0, 20.0, 5.0]})
+    with pytest.raises(InputError, match="in the order of `customer`"):
+        customer_profits(log.groupby("customer")["spend"].sum(), margin=1, customer=log["customer"].unique())
+    in_order = log.groupby("customer", sort=False)["spend"].sum()
+    assert customer_profits(in_order, margin=1, customer=log["customer"].unique()).income.tolist() == [305, 10, 20]

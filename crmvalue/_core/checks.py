@@ -460,13 +460,14 @@ def require_same_index(**inputs: object) -> None:
 
 def require_order(column: str, index: Any, name: str, value: Any) -> None:
     """Refuse a column whose labels are the names or identifiers in `value` in another order; row numbers are none."""
-    is_list = isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
-    is_plain = is_list and getattr(index, "step", 0) != 1  # a range of pandas numbers the rows
-    if not (is_plain and 0 < len(value) == len(index) and isinstance(value[0], str | int | np.integer)):
+    is_array = hasattr(value, "__array__") and getattr(value, "ndim", 1) == 1 and index_of(value) is None
+    is_plain = (is_array or isinstance(value, list | tuple)) and getattr(index, "step", 0) != 1  # 1 numbers the rows
+    first = np.asarray(value[:1], dtype=object) if is_plain and 0 < len(value) == len(index) else np.zeros(0)
+    if first.shape != (1,) or not isinstance(first[0], str | int | np.integer):
         return
-    labels, names = list(index), value.tolist() if isinstance(value, np.ndarray) else list(value)
+    labels, names = list(index), np.asarray(value, dtype=object).tolist()
     kinds, distinct = {type(item) for item in (*labels, *names)}, set(labels)
-    whole = kinds <= {int, np.int64} and max(labels) - min(labels) >= len(labels)
+    whole = kinds <= {int, np.int64} and (min(labels), max(labels)) != (0, len(labels) - 1)
     if (whole or kinds <= {str, np.str_}) and labels != names and len(labels) == len(distinct & set(names)):
         hint = "bring it into their order by its labels, or give a plain array"
         raise InputError(column, f"in the order of `{name}`", labels[:3], hint=hint)

@@ -447,12 +447,13 @@ def _compared(
 
 def _size_of(gap: float) -> str:
     """Say how far apart two groups were."""
+    size = figure(gap, digits=2)
     return (
         "nothing"
         if gap == 0
-        else f"up to {figure(gap, digits=2)} standard deviations"
-        if gap >= 0.01
         else "less than 0.01 standard deviations"
+        if gap < 0.01
+        else f"up to {size} standard deviation{'' if size == '1' else 's'}"
     )
 
 

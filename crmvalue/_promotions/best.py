@@ -51,7 +51,8 @@ def best_price(
         How a discount is rounded to minor units.
     rounded_per : {"unit", "line", "order"}, optional
         Where discounts are rounded: for each unit, for each line and promotion, or once for the order. In the last case
-        the discount of the order is split over lines by largest remainder.
+        the discount of the order is split over lines by largest remainder. Units that a group or `limit_per_order`
+        takes are rounded one by one with "line" too: half of 19.99 off five units is 50.00 then, not 49.98.
     node_limit : int, optional
         Steps after which the search stops, >= 1. Each step also allows 12 small parts of work, which count all that is
         done for the cart: lines that are priced, units moved, bundles listed, amounts that lines share.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import given
@@ -440,6 +441,11 @@ class TestMemberEffect:
         assert f"Before joining, the groups differed by up to {gap:.2g} standard deviations." in found.conclusion
         assert "Only a group that could not join, drawn by chance, can tell" in found.conclusion
         assert not re.search("programme|raised|because of|thanks to", found.conclusion)
+
+    def test_one_standard_deviation_is_one(self):
+        found = member_effect([True, False] * 20, np.arange(40.0), before={"x": np.arange(40.0) // 20})
+        assert "up to 1 standard deviation. " in attrs.evolve(found, before_difference=1.04).conclusion
+        assert "up to 1.1 standard deviations. " in attrs.evolve(found, before_difference=1.06).conclusion
 
     def test_groups_that_were_the_same_before(self):
         columns = {"member": [True, False] * 40, "before": {"x": np.repeat(np.arange(4.0), 20)}}

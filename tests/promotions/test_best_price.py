@@ -105,6 +105,17 @@ class TestPublished:
         ten = [Promotion.percent("A", 10, on="order")]
         assert best_price(cart(106, 206, 306, 406), ten, rounded_per=place).discount == off
 
+    @pytest.mark.parametrize(("place", "off"), [("order", 4998), ("line", 5000), ("unit", 5000)])
+    @pytest.mark.parametrize(
+        "half",
+        [Promotion.buy_get("A", 1, 1, 50), Promotion.percent("A", 50, limit_per_order=5)],
+        ids=["group", "limit"],
+    )
+    def test_units_that_a_group_takes_are_rounded_one_by_one(self, half, place, off):
+        """Half of 19.99 is 9.995, and 49.975 off five units."""
+        bought = Cart(lines=[CartLine(id="1", product="p", unit_price=1999, quantity=10)], currency="UAH")
+        assert best_price(bought, [half], rounded_per=place).discount == off
+
     @pytest.mark.parametrize(("rounding", "off"), [("half_up", 23), ("half_even", 22), ("down", 21)])
     def test_rule_of_rounding(self, rounding, off):
         """Ten percent of 1.05 and 1.15 are 10.5 and 11.5 cents."""
