@@ -327,6 +327,15 @@ class TestCheckNextProducts:
         low, high = _interval_of_lead(ahead, 1 - 2**-53)
         assert -1 < low[1] < 0 < high[1] < 1
 
+    @pytest.mark.parametrize("n", [1, 3, 5, 6, 9])
+    def test_a_lead_of_few_customers_is_judged_by_the_exact_test(self, n):
+        """Of three customers, all three are ahead in one of four cases by chance alone."""
+        ahead = np.zeros((3, n))
+        ahead[1], ahead[2] = 1.0, -1.0
+        low, high = _interval_of_lead(ahead, 0.95)
+        shown = stats.binomtest(n, n).pvalue <= 0.05
+        assert (low[1] > 0, high[2] < 0) == (shown, shown)
+
     def test_says_which_rule_is_better(self):
         names = ["next_products", "most popular", "bought before"]
         log = [(c, day, 1) for c in range(40) for day in (0, 30, 60)]
