@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import sparse, stats
 
 from crmvalue._core.encoding import threads
 from crmvalue._products.offers import candidates, learning, scoring
@@ -250,6 +250,26 @@ class TestNextProducts:
         finally:
             tracemalloc.stop()
         assert kept < 40 * len(offers)
+
+    def test_reasons_of_long_lists_take_little_memory(self, monkeypatch):
+        """Each product of a long list is compared with each product of a long history, some at a time."""
+        monkeypatch.setattr(scoring, "_BLOCK", 1 << 12)
+        rng = np.random.default_rng(5)
+        speak = np.zeros((600, 600))
+        speak[:300, 300:] = rng.integers(0, 9, (300, 300)) * (rng.random((300, 300)) < 0.02)
+        had = sparse.csr_array(np.arange(600)[None, :].repeat(3, axis=0) < 300, dtype=float)
+        row, product = np.arange(3).repeat(300), np.tile(np.arange(300, 600), 3)
+        best = scoring.Candidates(row, product, np.ones(900), np.ones(900, dtype=bool), np.full(900, -1))
+        silent, more = np.arange(900), sparse.csr_array(speak)
+        tracemalloc.start()
+        try:
+            found = scoring._reasons(had, silent, more, best, np.ones(900, dtype=bool))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        most = np.where(speak[:300, 300:].any(axis=0), speak[:300, 300:].argmax(axis=0), -1)
+        np.testing.assert_array_equal(found, np.tile(most, 3))
+        assert peak < 3e6
 
 
 class TestCheckNextProducts:
