@@ -195,9 +195,10 @@ def n_day_retention(
     customer : array_like
         Identifier of each row of the log, shape (rows,).
     date : array_like
-        Day of each row: a purchase, or a visit. For days of 24 hours, its time. Without `start`, the log must contain
-        the first purchase of each customer: in a log that begins later than the business, old customers look new, and
-        they come back more often than new ones. Give `start` for those known to be new, or leave the others out.
+        Day of each row: a purchase, or a visit. For days of 24 hours, its time, in UTC: by local times, 24 hours over a
+        change of the clocks are 23 or 25. Without `start`, the log must contain the first purchase of each customer: in
+        a log that begins later than the business, old customers look new, and they come back more often than new ones.
+        Give `start` for those known to be new, or leave the others out.
     days : array_like
         Days since the first purchase, whole numbers >= 0: one number or a column (n,), n at most 10,000. For "bracket",
         rows of first and last day, shape (n, 2).

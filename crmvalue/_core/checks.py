@@ -100,7 +100,10 @@ DATE_HINT = (
     "use datetime64, datetime.date or ISO text such as '2024-02-29'; convert other text first, such as "
     "pandas.to_datetime(texts, format='%d.%m.%Y')"
 )
-_ZONE_HINT = "convert to local time first, or to UTC where the arguments name a time zone, and drop the zone"
+_ZONE_HINT = {  # by the unit that is asked for
+    "D": "convert to local time first, and drop the zone",
+    "us": "convert to UTC first if hours count, to local time if days do, and drop the zone",
+}
 _WITH_COMMA = re.compile(r"-?[\d. ]*,\d+")
 _COMMA_HINT = "name the decimal comma where the file is read, such as pandas.read_csv(file, decimal=',')"
 
@@ -600,7 +603,7 @@ def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"], *, allo
     kept_by = getattr(value, "dtype", getattr(value, "type", None))  # numpy would drop the zone of Polars and Arrow
     kept_by = getattr(kept_by, "value_type", kept_by)  # of Arrow's dictionary columns
     if getattr(kept_by, "time_zone", getattr(kept_by, "tz", None)) and not np.isscalar(value):
-        raise InputError(name, "without time zone", str(kept_by), hint=_ZONE_HINT)
+        raise InputError(name, "without time zone", str(kept_by), hint=_ZONE_HINT[unit])
     gaps = allow_missing and isinstance(value, list | tuple)
     array, _ = to_array(name, value, "a date or a regular array of dates", hint=DATE_HINT, as_objects=gaps)
     missing = _is_missing(array) if allow_missing else np.zeros(array.shape, dtype=bool)
@@ -609,7 +612,7 @@ def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"], *, allo
         array = np.where(missing, filler, array)
     kind = array.dtype.kind
     if kind == "O":
-        array = _objects_to_datetimes(name, array)
+        array = _objects_to_datetimes(name, array, unit)
     elif kind in "US":
         array = _text_to_datetimes(name, np.char.decode(array, "latin-1") if kind == "S" else array)
     elif kind == "M":
@@ -644,7 +647,7 @@ def is_missing_object(item: Any) -> bool:
     return item is None or type(item).__name__ in {"NAType", "NaTType"}
 
 
-def _objects_to_datetimes(name: str, array: npt.NDArray[Any]) -> Dates:
+def _objects_to_datetimes(name: str, array: npt.NDArray[Any], unit: str) -> Dates:
     items = array.ravel().tolist()
     text = False
     for position, item in enumerate(items):
@@ -653,7 +656,7 @@ def _objects_to_datetimes(name: str, array: npt.NDArray[Any]) -> Dates:
             continue
         index = _place(array, position)
         if getattr(item, "tzinfo", None) is not None:
-            raise InputError(name, "without time zone", item, index=index, hint=_ZONE_HINT)
+            raise InputError(name, "without time zone", item, index=index, hint=_ZONE_HINT[unit])
         if is_missing_object(item):
             raise InputError(name, "a date, not missing", _plain(item), index=index)
         if not _is_date(item):

@@ -403,7 +403,8 @@ def funnel_from_events(
     event : array_like
         Name of each event, whole numbers or text.
     time : array_like
-        Time of each event.
+        Time of each event; in UTC if hours matter, because a window over a change of the clocks is an hour too short or
+        too long by local times.
     steps : Funnel, list or mapping
         The steps in order. In a Funnel, the name of each stage is its event. In a list, each element is an event, or a
         list of events of which one is enough. A mapping gives such an element for the name of each stage.

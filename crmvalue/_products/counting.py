@@ -34,6 +34,7 @@ __all__ = [
     "is_among",
     "items_of",
     "may_lead",
+    "mcnemar",
     "order_starts",
 ]
 
@@ -215,3 +216,13 @@ def count_together(left: Any, right: Any, *, min_count: int, weight: Floats | No
     row, item, n = (np.concatenate([part[i] for part in parts]) for i in range(3))
     sums = None if weight is None else np.concatenate([part[3] for part in parts])
     return Together(often[row], also_often[item], n, sums)
+
+
+def mcnemar(lost: Floats, won: Floats) -> Floats:
+    """Exact two-sided p-value that as many were lost as won."""
+    from scipy import special
+
+    n, least = lost + won, np.minimum(lost, won)
+    with np.errstate(under="ignore"):
+        lower = special.betainc(np.maximum(n - least, 1), least + 1, 0.5)
+    return np.where(n > 0, np.minimum(2 * lower, 1.0), 1.0)

@@ -24,7 +24,7 @@ from crmvalue._core.values import (
     stay_frozen,
     words_field,
 )
-from crmvalue._products.counting import as_lines, incidence, items_of
+from crmvalue._products.counting import as_lines, incidence, items_of, mcnemar
 from crmvalue._products.lines import ItemKind, visit_codes
 from crmvalue._products.table import (
     Table,
@@ -276,7 +276,7 @@ def product_trends(
     degrees = np.maximum(np.minimum(b0, b1) - 1, 0)  # few buyers do not show how their times vary
     rarer = interval_of_ratio(times, spread, level, degrees)
     unknown = b1 == 0
-    buyers_q = q_values(_mcnemar(b0 - same, b1 - same), len(kept))
+    buyers_q = q_values(mcnemar(b0 - same, b1 - same), len(kept))
     times_q = q_values(np.where(unknown, 1.0, tail(times, spread, degrees)), len(kept))
     columns = {
         "item": item.distinct[kept],
@@ -357,16 +357,6 @@ def _variance(before: Any, now: Any, kept: Integers, sizes: tuple[Floats, ...], 
         )
         variance: Floats = np.where(b1 > 0, own - 2 * shared, np.nan)
     return np.where(variance > 1e-15, variance, np.where(np.isnan(variance), np.nan, 0.0))
-
-
-def _mcnemar(lost: Floats, won: Floats) -> Floats:
-    """Exact two-sided p-value that as many customers were lost as won."""
-    from scipy import special
-
-    n, least = lost + won, np.minimum(lost, won)
-    with np.errstate(under="ignore"):
-        lower = special.betainc(np.maximum(n - least, 1), least + 1, 0.5)
-    return np.where(n > 0, np.minimum(2 * lower, 1.0), 1.0)
 
 
 def _words(

@@ -640,8 +640,10 @@ class TestAsDays:
 
     @pytest.mark.parametrize("value", cases(WITH_ZONE))
     def test_rejects_columns_with_a_time_zone(self, value):
-        with pytest.raises(InputError, match=r"must be without time zone.*local time first, or to UTC where"):
+        with pytest.raises(InputError, match=r"must be without time zone.*convert to local time first"):
             as_days("d", value)
+        with pytest.raises(InputError, match=r"must be without time zone.*convert to UTC first if hours count"):
+            as_times("d", value)
 
     @pytest.mark.parametrize(
         "value",

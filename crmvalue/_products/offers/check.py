@@ -21,7 +21,7 @@ from crmvalue._core.values import (
     require_columns,
     stay_frozen,
 )
-from crmvalue._products.counting import as_lines, first_of_each, is_among, may_lead
+from crmvalue._products.counting import as_lines, first_of_each, is_among, may_lead, mcnemar
 from crmvalue._products.offers.candidates import KINDS, UNKNOWN, candidates
 from crmvalue._products.offers.learning import bought_in, history_of, purchase_days
 from crmvalue._products.pictures import hits_parts
@@ -187,6 +187,7 @@ def check_next_products(
     what they had bought on the most days, the latest first among equals, and fills up with the most popular. What is
     still equal comes in the order of the identifiers, by each rule; in a log of few purchases this matters. No rule
     sees the held-out period. The interval of the lead is that of a difference of two shares of the same customers [1]_.
+    It holds 0 where McNemar's exact test does not tell the two apart.
 
     Compare `n_expected` with the first `n_found`: a large difference says that the probabilities are too high or too
     low. They were corrected by what came of the same rule one horizon before the held-out period, if the log begins
@@ -320,7 +321,8 @@ def _interval_of_lead(ahead: Floats, level: float) -> tuple[Floats, Floats]:
     """Interval of the mean of differences of -1, 0 and 1, one row a rule, by Agresti and Min (2005).
 
     Wald's interval with pseudo-counts, so that a few customers without a difference, or all with the same, are not
-    taken for certain. The first row compares the rule with itself.
+    taken for certain. It holds 0 where the exact test does not tell the rules apart. The first row compares the rule
+    with itself.
     """
     from scipy import special
 
@@ -332,5 +334,7 @@ def _interval_of_lead(ahead: Floats, level: float) -> tuple[Floats, Floats]:
     half = z * np.sqrt(np.maximum(won + lost - (won - lost) ** 2 / n, 0.0)) / n
     lead = ahead.mean(axis=1)
     low, high = np.minimum(np.maximum(middle - half, -1.0), lead), np.maximum(np.minimum(middle + half, 1.0), lead)
+    alike = mcnemar(lost - added, won - added) > 1 - level
+    low[alike], high[alike] = np.minimum(low[alike], 0.0), np.maximum(high[alike], 0.0)
     low[0] = high[0] = 0.0
     return low, high

@@ -149,17 +149,19 @@ def _reasons(
     if not len(rows) or not len(more.data):
         return reason
     n_products = more.shape[0]
-    size = np.diff(had.indptr)[best.customer[rows]]
-    row = np.repeat(rows, size)
-    inside = np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size)
-    entry = had.indptr[best.customer[row]] + inside
-    product = had.indices[entry].astype(np.int64)
-    tie = silent[entry] * n_products + product
     key = np.repeat(np.arange(n_products), np.diff(more.indptr)) * n_products + more.indices
-    wanted = product * n_products + best.product[row]
-    place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
-    speaks = key[place] == wanted
-    row, product, value = row[speaks], product[speaks], more.data[place[speaks]]
-    first = first_of_each(row, tie[speaks], value, 1)
-    reason[row[first]] = product[first]
+    n_had = np.diff(had.indptr)[best.customer[rows]]
+    for begin, end in blocks(n_had, _BLOCK):
+        size, part = n_had[begin:end], rows[begin:end]
+        row = np.repeat(part, size)
+        inside = np.arange(len(row)) - np.repeat(np.cumsum(size) - size, size)
+        entry = had.indptr[best.customer[row]] + inside
+        product = had.indices[entry].astype(np.int64)
+        tie = silent[entry] * n_products + product
+        wanted = product * n_products + best.product[row]
+        place = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
+        speaks = key[place] == wanted
+        row, product, value = row[speaks], product[speaks], more.data[place[speaks]]
+        first = first_of_each(row, tie[speaks], value, 1)
+        reason[row[first]] = product[first]
     return reason

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import sparse, stats
 
 from crmvalue._core.encoding import threads
 from crmvalue._products.offers import candidates, learning, scoring
@@ -251,6 +251,26 @@ class TestNextProducts:
             tracemalloc.stop()
         assert kept < 40 * len(offers)
 
+    def test_reasons_of_long_lists_take_little_memory(self, monkeypatch):
+        """Each product of a long list is compared with each product of a long history, some at a time."""
+        monkeypatch.setattr(scoring, "_BLOCK", 1 << 12)
+        rng = np.random.default_rng(5)
+        speak = np.zeros((600, 600))
+        speak[:300, 300:] = rng.integers(0, 9, (300, 300)) * (rng.random((300, 300)) < 0.02)
+        had = sparse.csr_array(np.arange(600)[None, :].repeat(3, axis=0) < 300, dtype=float)
+        row, product = np.arange(3).repeat(300), np.tile(np.arange(300, 600), 3)
+        best = scoring.Candidates(row, product, np.ones(900), np.ones(900, dtype=bool), np.full(900, -1))
+        silent, more = np.arange(900), sparse.csr_array(speak)
+        tracemalloc.start()
+        try:
+            found = scoring._reasons(had, silent, more, best, np.ones(900, dtype=bool))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        most = np.where(speak[:300, 300:].any(axis=0), speak[:300, 300:].argmax(axis=0), -1)
+        np.testing.assert_array_equal(found, np.tile(most, 3))
+        assert peak < 3e6
+
 
 class TestCheckNextProducts:
     """Purchases of the held-out period among the first n, for the products and for two naive rules."""
@@ -326,6 +346,15 @@ class TestCheckNextProducts:
         np.testing.assert_allclose((low[1], high[1]), (15 / 102 - half, 15 / 102 + half))
         low, high = _interval_of_lead(ahead, 1 - 2**-53)
         assert -1 < low[1] < 0 < high[1] < 1
+
+    @pytest.mark.parametrize("n", [1, 3, 5, 6, 9])
+    def test_a_lead_of_few_customers_is_judged_by_the_exact_test(self, n):
+        """Of three customers, all three are ahead in one of four cases by chance alone."""
+        ahead = np.zeros((3, n))
+        ahead[1], ahead[2] = 1.0, -1.0
+        low, high = _interval_of_lead(ahead, 0.95)
+        shown = stats.binomtest(n, n).pvalue <= 0.05
+        assert (low[1] > 0, high[2] < 0) == (shown, shown)
 
     def test_says_which_rule_is_better(self):
         names = ["next_products", "most popular", "bought before"]
