@@ -334,9 +334,14 @@ def _limits(cart: Cart, caps: Caps | None, amount: list[int], scale: int) -> tup
             lines = of_name.get(name, 0)
             if lines:
                 nodes.append((lines, cart.minor(most) * scale))
+        for i, line in enumerate(cart.lines if names else ()):  # no line takes more than its lines together
+            if getattr(line, key) in names:
+                largest[i] = min(largest[i], cart.minor(names[getattr(line, key)]) * scale)
     orders = order_limits(cart, caps, sum(amount) // scale)
     if orders:
-        nodes.append(((1 << len(amount)) - 1, min(orders.values()) * scale))
+        whole = min(orders.values()) * scale
+        nodes.append(((1 << len(amount)) - 1, whole))
+        largest = [min(most, whole) for most in largest]
     return largest, nodes
 
 

@@ -161,10 +161,10 @@ def _binding(problem: Problem, off: list[int], i: int) -> str | None:
     if caps is None:
         return None
     amount = problem.amount[i] // problem.scale
-    if off[i] * problem.scale >= problem.largest[i]:
-        limits = line_limits(cart, caps, line, amount)
-        name = min(limits, key=lambda name: limits[name], default="")
-        return f"{_cap_of_line(caps, line, cart)[name]()} binds" if limits.get(name, amount) < amount else None
+    own_limits = line_limits(cart, caps, line, amount)
+    least = min(own_limits, key=lambda name: own_limits[name], default="")
+    if off[i] >= min(own_limits.get(least, amount), amount):
+        return f"{_cap_of_line(caps, line, cart)[least]()} binds" if own_limits.get(least, amount) < amount else None
     for key, amounts in (("product", caps.product_amount), ("brand", caps.brand_amount)):
         own = getattr(line, key)
         so_far = sum(part for part, one in zip(off, cart.lines, strict=True) if getattr(one, key) == own)

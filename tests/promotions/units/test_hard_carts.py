@@ -88,6 +88,14 @@ class TestManyGroups:
         priced = best_price(Cart(lines=[dear, *cheap], currency="UAH"), [offer], node_limit=20_000)
         assert 50_000 <= priced.discount <= 57_000 <= priced.discount + priced.possible_saving
 
+    def test_units_whose_product_takes_nothing_off_are_those_to_buy(self):
+        bought = [CartLine(id=str(i), product="A1", unit_price=1) for i in range(4)]
+        bought.append(CartLine(id="4", product="A2", unit_price=1, quantity=3))
+        offer = Promotion.buy_get("half", 1, 1, percent_off=50, get_items=Items())
+        limits = Caps(product_amount={"A1": 0})
+        priced = best_price(Cart(lines=bought, currency="UAH"), [offer], caps=limits, node_limit=1)
+        assert (priced.total, priced.optimal) == (4, True)  # each A2 at half its price, beside one A1
+
     @settings(deadline=None)
     @given(carts(), promotions(), caps(), st.integers(1, 30))
     def test_a_search_that_stops_early(self, bought, offers, limits, steps):
