@@ -14,6 +14,7 @@ __all__ = [
     "instant_of",
     "later",
     "later_in_zone",
+    "looks_that_count",
     "send_day",
 ]
 
@@ -183,3 +184,21 @@ def decide_one_by_one(messages, *, cap, days, budget, resting=frozenset(), exemp
             decisions.append("send")
             sent.append((customer, time, journey))
     return decisions
+
+
+def looks_that_count(run, sent, repeated, columns):
+    """Say of each row, one by one, whether it counts for its message.
+
+    It does where the message was sent, or else at the last look that repeats no other one. Of rows of one day that are
+    equal, the first is one message, the second another one, and so on.
+    """
+    looks, seen = {}, {}
+    for row, message in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        day = (message, int(run[row]))
+        seen[day] = seen.get(day, 0) + 1
+        looks.setdefault((message, seen[day]), []).append(row)
+    counts = [False] * len(run)
+    for rows in looks.values():
+        chosen = max(rows, key=lambda row: (bool(sent[row]), not repeated[row], int(run[row])))
+        counts[chosen] = True
+    return counts
