@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TextIO
 
-    from crmvalue._purchases.order_log import Log
+    from crmvalue._purchases.order_log import Log, Policy
     from crmvalue._report.reading.orders import OrderFile
     from crmvalue._report.reading.terms import CustomerTerms
     from crmvalue.report import ModelSummary, Report
@@ -283,7 +283,6 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     """Give what to print, and the reason if no table could be written."""
     from crmvalue import report  # `--help` needs none of it
     from crmvalue._purchases.order_log import Log, Policy, read_log
-    from crmvalue._report.base import summarise_base_log
     from crmvalue._report.groups import summarise_groups_log
     from crmvalue._report.models import summarise_models_log
     from crmvalue._report.output import check_output, write_table
@@ -316,16 +315,9 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     terms = _terms(options, log)
     means = _means(options, log, terms)
     money = {"margin": means["margin"], "discount_rate": means["discount_rate"], "as_of": as_of}
-    summary = summarise_base_log(
-        log,
-        policy,
-        acquisition_cost=means["acquisition_cost"],
-        ignore_first_days=options.ignore_first_days,
-        industry=options.industry,
-        service_cost=means["service_cost"],
-        **money,
-    )
-    groups, group_columns = summarise_groups_log(log, policy, as_of=as_of, spend_basis=options.spend)
+    summary = _measure(log, policy, options, means, as_of)
+    money["as_of"] = summary.as_of
+    groups, group_columns = summarise_groups_log(log, policy, as_of=summary.as_of, spend_basis=options.spend)
     outlook = summarise_models_log(log, policy, **money, terms=terms)
     ahead, columns = outlook.summary, outlook.columns
     parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups), ""]
@@ -450,6 +442,25 @@ def _describe_unmatched(options: argparse.Namespace, terms: CustomerTerms | None
             f"  Left out of the file of --terms, because the customer is missing: {terms.n_nameless:,} of the rows."
         )
     return lines
+
+
+def _measure(log: Log, policy: Policy, options: argparse.Namespace, means: Mapping[str, Any], as_of: Any) -> Any:
+    """Measure the base; the heading has said already what is odd about the dates."""
+    from crmvalue._core.labels import spoken_for
+    from crmvalue._report.base import summarise_base_log
+
+    with spoken_for():
+        return summarise_base_log(
+            log,
+            policy,
+            margin=means["margin"],
+            acquisition_cost=means["acquisition_cost"],
+            discount_rate=means["discount_rate"],
+            as_of=as_of,
+            ignore_first_days=options.ignore_first_days,
+            industry=options.industry,
+            service_cost=means["service_cost"],
+        )
 
 
 def _sources(paths: list[str]) -> list[str | Path]:

@@ -7,16 +7,16 @@ original date, never chained, and clamped to the end of a month: 31 January + 1 
 
 from __future__ import annotations
 
-import warnings
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from crmvalue._core.checks import require
-from crmvalue.errors import DataWarning
+from crmvalue._core.labels import counted, warn_at_user
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from zoneinfo import ZoneInfo
 
     import numpy.typing as npt
@@ -28,9 +28,12 @@ __all__ = [
     "LEAP_DAY_POLICIES",
     "YEAR_FRACTION_CONVENTIONS",
     "LeapDayPolicy",
+    "Silence",
     "YearFractionConvention",
     "add_months",
     "anniversary",
+    "find_late",
+    "find_silence",
     "first_day_of_log",
     "last_date",
     "local_to_utc",
@@ -39,9 +42,11 @@ __all__ = [
     "n_days_after",
     "next_day_at",
     "pile_of_first_days",
+    "purchases_by_day",
     "skip_quiet_hours",
     "warn_of_early_rows",
     "year_fraction",
+    "years_without",
 ]
 
 LeapDayPolicy: TypeAlias = Literal["backward", "forward", "skip"]
@@ -60,6 +65,9 @@ _ABOVE_LEVEL = 1.25  # first purchases that are so much above the later level st
 _LONGER = 1.5  # old customers who buy rarely come after the pile
 _FEW = 200  # one of so many customers may stand before the log by a wrong date
 _DAYS_OF_A_GAP, _ROWS_OF_A_GAP = 7, 20.0
+_DAYS_OF_SILENCE, _PURCHASES_BEFORE, _TIMES_AS_LONG = 14, 20, 4
+_FEW_LATE = 4  # purchases at the end of a log
+_NOT_THE_END = 0.25  # times as many purchases a day after weeks without any as before them
 _DAY = np.timedelta64(1, "D")
 
 
@@ -189,12 +197,16 @@ def _one_local_to_utc(time: datetime, zone: ZoneInfo) -> datetime:
     return instant.replace(tzinfo=None)
 
 
-def last_date(name: str, day: Dates, n_rows: Integers | None = None) -> np.datetime64:
+def last_date(
+    name: str, day: Dates, purchases: Callable[[], tuple[Dates, Integers]], n_rows: Integers | None = None
+) -> np.datetime64:
     """Give the last day of a log, the default of the argument `name`.
 
-    Rows far after all others are refused: one wrong date would move the end by years.
+    Rows far after all others are refused: one wrong date would move the end by years. Of what is less plain, a warning
+    says it: see :func:`find_late` and :func:`find_silence`. `purchases` gives what :func:`purchases_by_day` does; it is
+    asked only where weeks have no row.
     """
-    _, end = main_span(day, n_rows)
+    begin, end = main_span(day, n_rows)
     require(
         ~(day > end),  # a missing date is no late one
         "date",
@@ -202,6 +214,14 @@ def last_date(name: str, day: Dates, n_rows: Integers | None = None) -> np.datet
         f"at most {FAR_YEARS} years after all earlier rows, unless `{name}` is given",
         hint=f"correct the date, or give {name}=, such as {str(end)!r}, the last date before",
     )
+    used = day >= begin
+    if not used.all():
+        day, n_rows = day[used], None if n_rows is None else n_rows[used]
+    number = np.bincount((day - begin).astype(np.int64), n_rows)
+    days = begin + np.flatnonzero(number)
+    if len(days) > 1 and _long_times(days, number[number > 0])[2].any():
+        days, n = purchases()
+        _warn_of_silence(name, days[days >= begin], n[days >= begin])
     return end
 
 
@@ -231,7 +251,7 @@ def main_span(day: Dates, n_rows: Integers | None = None) -> tuple[np.datetime64
     return first + days[start[n_before]], first + days[ends[len(ends) - 1 - n_after]]
 
 
-def warn_of_early_rows(day: Dates, n_rows: Integers | None = None, *, stacklevel: int) -> None:
+def warn_of_early_rows(day: Dates, n_rows: Integers | None = None) -> None:
     """Warn of rows far before all others, such as those of 1900-01-01, the first day that spreadsheets know."""
     begin, _ = main_span(day, n_rows)
     is_early = day < begin  # a missing date is no early one
@@ -240,7 +260,109 @@ def warn_of_early_rows(day: Dates, n_rows: Integers | None = None, *, stacklevel
         rows = "1 row is" if n == 1 else f"{n:,} rows are"
         first = day[is_early].min()
         message = f"{rows} more than {FAR_YEARS} years before all others, the first of {first}: correct a wrong date"
-        warnings.warn(DataWarning(message, n), stacklevel=stacklevel + 1)
+        warn_at_user(message, n)
+
+
+class Silence(NamedTuple):
+    """Weeks without a purchase: the days around them, None at the end of the log, and how many as many days before had.
+
+    `n_before` is the number of purchases in the `n_days` days up to `before`.
+    """
+
+    before: np.datetime64
+    after: np.datetime64 | None
+    n_days: int
+    n_before: int
+
+
+def purchases_by_day(day: Dates, customer: Integers) -> tuple[Dates, Integers]:
+    """Count the purchases of each day, ascending: all rows of a customer on one day are one; those without a day none.
+
+    `customer` has the code of each row's customer, a whole number from 0 on.
+    """
+    known = ~np.isnat(day)
+    if not known.all():
+        day, customer = day[known], customer[known]
+    first = day.min()
+    n_days = int((day.max() - first).astype(np.int64)) + 1
+    keys = np.sort(customer.astype(np.int64) * n_days + (day - first).astype(np.int64))
+    number = np.bincount(keys[np.append(True, keys[1:] > keys[:-1])] % n_days)  # faster than np.unique
+    found = np.flatnonzero(number)
+    return first + found, number[found]
+
+
+def years_without(days: Dates) -> tuple[np.datetime64, np.datetime64] | None:
+    """Give the days around the longest time without any of the days, if it is years; `days` ascend."""
+    gap = np.diff(days)
+    if not len(gap) or gap.max().astype(np.int64) <= _FAR_DAYS:
+        return None
+    return days[gap.argmax()], days[gap.argmax() + 1]
+
+
+def find_silence(days: Dates, n_purchases: Integers, end: np.datetime64 | None = None) -> Silence | None:
+    """Find the longest time without a purchase, until a day if one is given, of those of which rows may be lost.
+
+    Such a time has at least 14 days, at least four times the median time between two days with purchases, and in as
+    many days before it there are 20 purchases. At the end of a log that fades away, purchases just become rare: after a
+    time that may be lost they come at least a quarter as often as before it. Years without a purchase, which
+    :func:`years_without` finds, are something else. `days` and `n_purchases` are those of :func:`purchases_by_day`.
+    """
+    return _longest(days, n_purchases, end, goes_on=True)
+
+
+def find_late(days: Dates, n_purchases: Integers, end: np.datetime64 | None = None) -> Silence | None:
+    """Find such a time after which a few purchases are all that comes: their dates may be wrong, or purchases rare."""
+    return _longest(days, n_purchases, end, goes_on=False)
+
+
+def _longest(days: Dates, purchases: Integers, end: np.datetime64 | None, *, goes_on: bool) -> Silence | None:
+    if len(days) < 2 or years_without(days):
+        return None
+    length, n_before, long = _long_times(days, purchases, end)
+    first = days[: len(length)]
+    after = first + length + _DAY
+    seen = np.concatenate([[0], np.cumsum(purchases)])  # purchases before each of the days, and all
+    known = seen[1 : len(length) + 1]
+    n_later = seen[np.searchsorted(days, after + length)] - known - 1  # but the one that ends it
+    n_days = np.minimum(length, days[-1] - after + _DAY)
+    often = (after > days[-1]) | (n_later * (length / _DAY) >= _NOT_THE_END * n_before * (n_days / _DAY))
+    found = np.flatnonzero(long & (often if goes_on else ~often & (seen[-1] - known <= _FEW_LATE)))
+    if not len(found):
+        return None
+    k = found[length[found].argmax()]
+    return Silence(first[k], None if after[k] > days[-1] else after[k], int(length[k] / _DAY), int(n_before[k]))
+
+
+def _long_times(
+    days: Dates, number: Integers, end: np.datetime64 | None = None
+) -> tuple[npt.NDArray[np.timedelta64], Integers, npt.NDArray[np.bool_]]:
+    """Give the time without a purchase after each day, the purchases in as many days before it, and which are long."""
+    length: npt.NDArray[np.timedelta64] = np.diff(days if end is None else np.append(days, end + _DAY)) - _DAY
+    seen = np.concatenate([[0], np.cumsum(number)])
+    first = days[: len(length)]
+    n_before = seen[1 : len(length) + 1] - seen[np.searchsorted(days, first - length, side="right")]
+    shortest = max(_DAYS_OF_SILENCE, _TIMES_AS_LONG * np.median(np.diff(days) / _DAY))
+    return length, n_before, (length / _DAY >= shortest) & (n_before >= _PURCHASES_BEFORE)
+
+
+def _warn_of_silence(name: str, days: Dates, n_purchases: Integers) -> None:
+    """Warn of weeks that may be lost, and of few purchases long after all others."""
+    if found := find_silence(days, n_purchases):
+        warn_at_user(
+            f"no purchase between {found.before} and {found.after}, for {found.n_days:,} days; the {found.n_days:,} "
+            f"days before have {counted(found.n_before, 'purchase')}. If rows are missing, figures are wrong; if not, "
+            f"give `{name}`",
+            None,
+        )
+    if found := find_late(days, n_purchases):
+        n, last = int(n_purchases[days > found.before].sum()), days[-1]
+        when = f"on {last}" if last == found.after else f"from {found.after} to {last}"
+        warn_at_user(
+            f"only {counted(n, 'purchase')} {'is' if n == 1 else 'are'} later than {found.before}, by "
+            f"{found.n_days + 1:,} days or more: {when}. Times are counted up to the last day: correct a wrong date, "
+            f"or give {name}={str(found.before)!r}",
+            n,
+        )
 
 
 def first_day_of_log(day: Dates) -> np.datetime64:

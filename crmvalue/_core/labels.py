@@ -5,10 +5,12 @@ Also the words that go with a number in a sentence, and warnings of what figures
 
 from __future__ import annotations
 
+import inspect
 import math
 import warnings
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,7 +21,7 @@ from crmvalue._core.checks import as_ordered_items, as_text
 from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 _T = TypeVar("_T")
 
@@ -50,7 +52,9 @@ __all__ = [
     "points",
     "refuse_category",
     "span",
+    "spoken_for",
     "times",
+    "warn_at_user",
     "warn_of_data",
 ]
 
@@ -66,10 +70,31 @@ SPOKEN_FOR: ContextVar[bool] = ContextVar("spoken_for", default=False)
 """Whether a caller inside the package says itself what figures rest on. It belongs to one thread, as filters do not."""
 
 
-def warn_of_data(message: str, count: int, *, stacklevel: int) -> None:
+_NOT_USERS = frozenset({"crmvalue", "contextlib", "functools", "numpy"})  # numpy's errstate is a wrapper
+
+
+def warn_of_data(message: str, count: int | None, *, stacklevel: int) -> None:
     """Warn of data or fits that figures rest on, unless the caller says it."""
     if not SPOKEN_FOR.get():
         warnings.warn(DataWarning(message, count), stacklevel=stacklevel + 1)
+
+
+def warn_at_user(message: str, count: int | None) -> None:
+    """Warn as :func:`warn_of_data` does, at the line of the user that called the package."""
+    frame, level = inspect.currentframe(), 1
+    while frame and str(frame.f_globals.get("__name__")).partition(".")[0] in _NOT_USERS:
+        frame, level = frame.f_back, level + 1
+    warn_of_data(message, count, stacklevel=level)
+
+
+@contextmanager
+def spoken_for() -> Iterator[None]:
+    """Say for a while that the caller itself says what figures rest on."""
+    before = SPOKEN_FOR.set(True)
+    try:
+        yield
+    finally:
+        SPOKEN_FOR.reset(before)
 
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ from crmvalue._frames.engines import as_frame, from_columns, lazy_or_none
 from crmvalue._frames.orders import (
     LOG_SPEND,
     SUMMARY,
+    count_purchases,
     customers_of,
     join_holdout,
     local_clock,
@@ -49,6 +51,7 @@ from crmvalue.purchases import (
 if TYPE_CHECKING:
     import narwhals as nw
 
+    from crmvalue._frames.orders import Orders
     from crmvalue._purchases.order_log import Log
     from crmvalue.purchases import PurchaseAmounts, TimeUnit
     from crmvalue.typing import ArrayLike, Dates, Floats
@@ -119,11 +122,17 @@ def summarise(
         If a column is missing, of a wrong type or cannot be guessed, and for the values that
         :func:`crmvalue.purchases.summarise_purchases` refuses; on a Dask frame with refunds for `refunds="net"`.
 
+    Warns
+    -----
+    DataWarning
+        As :func:`crmvalue.purchases.summarise_purchases`, in every engine.
+
     Notes
     -----
     Frames in memory (pandas, Polars, PyArrow) go through :func:`crmvalue.purchases.summarise_purchases`, which sums
     them up faster. Lazy frames are asked in their own engine, and stay lazy. Only the numbers of rows of each day come
-    into memory; they find the last day and what the policies refuse. In a lazy frame, dates must be dates or times, no
+    into memory; they find the last day and what the policies refuse. Where weeks have no row, the engine is asked once
+    more, for the purchases of each day. In a lazy frame, dates must be dates or times, no
     text. For times with a time zone, days are those of the zone of the column; engines that keep no zone (DuckDB,
     Spark) use the zone of the session. Copies are rows of the same moment: where the clock goes back, one time of day
     is two moments.
@@ -169,7 +178,7 @@ def summarise(
     else:
         _check_words(time_unit, grain, policy)
         log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
-        end = _last_day(log.days, "as_of", as_of)
+        end = _last_day(log, "as_of", as_of)
         customers, counts = customers_of(log, policy, None, end, grain, logs=kept)
         result = summary_columns(customers, log, who, end, time_unit, grain, logs=kept).to_native()
     return CustomerFrame(
@@ -247,8 +256,8 @@ def split(
     else:
         _check_words(time_unit, grain, policy)
         log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
-        end = _last_day(log.days, "calibration_end", as_day("calibration_end", calibration_end))
-        last = _last_day(log.days, "holdout_end", holdout_end)
+        end = _last_day(log, "calibration_end", as_day("calibration_end", calibration_end))
+        last = _last_day(log, "holdout_end", holdout_end)
         require_holdout(end, last, holdout_end)
         customers, counts = customers_of(log, policy, None, end, grain, logs=kept)
         later, later_counts = customers_of(log, policy, end, last, grain)
@@ -269,10 +278,11 @@ def _read_log(frame: Any, roles: Roles, policy: Policy, time_unit: TimeUnit, gra
     return read_log(**arrays, time_unit=time_unit, grain=grain, missing=policy.missing, instant=instant)
 
 
-def _last_day(days: Log, name: str, value: ArrayLike | None) -> np.datetime64:
+def _last_day(log: Orders, name: str, value: ArrayLike | None) -> np.datetime64:
     """Read the end of a span, as :func:`last_day` does; the place of a day among the days is no row of the frame."""
+    days = log.days
     try:
-        return last_day(days, name, value)
+        return last_day(days, name, value, partial(count_purchases, log.rows))
     except InputError as error:
         if error.index is None:
             raise

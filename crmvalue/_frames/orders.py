@@ -33,11 +33,14 @@ if TYPE_CHECKING:
     import narwhals as nw
     import numpy.typing as npt
 
+    from crmvalue.typing import Dates, Integers
+
 __all__ = [
     "LOG_SPEND",
     "SUMMARY",
     "WHOLE",
     "Orders",
+    "count_purchases",
     "customers_of",
     "day_number",
     "is_named",
@@ -332,6 +335,17 @@ def survey(rows: nw.LazyFrame[Any], policy: Policy, *, has_money: bool) -> Order
     log = Log(np.zeros(0), np.zeros(len(days), dtype=np.int64), days, None, n_rows)
     in_cents = has_money and not by_day["_uneven"].any() and bool(by_day["_size"].sum() < _WHOLE_CENTS)
     return Orders(rows, by_day, log, has_money, in_cents)
+
+
+def count_purchases(rows: nw.LazyFrame[Any]) -> tuple[Dates, Integers]:
+    """Count the purchases of each day, as :func:`crmvalue._core.calendar.purchases_by_day` does."""
+    import narwhals as nw
+
+    known = rows.filter(nw.col("_named"), ~nw.col("_day").is_null()).select("_who", "_day").unique(["_who", "_day"])
+    found = collect(known.group_by("_day").agg(nw.len().alias("_bought")))
+    days, number = (np.asarray(found[name], dtype=np.float64).astype(np.int64) for name in ("_day", "_bought"))
+    order = np.argsort(days)
+    return days[order].astype("datetime64[D]"), number[order]
 
 
 def require_years(days: npt.NDArray[np.float64]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.calendar import LEAP_DAY_POLICIES, last_date
+from crmvalue._core.calendar import LEAP_DAY_POLICIES, last_date, purchases_by_day
 from crmvalue._core.checks import (
     as_column,
     as_counts,
@@ -397,7 +398,8 @@ class LoyaltyProgramme:
             begin[number] = begun
             require(begun == begin[number], "joined", begun, "the same in all rows of a member")
             require(begun <= days, "joined", begun, "not after a row of the member")
-        end = as_day("as_of", as_of) if as_of is not None else last_date("as_of", days)
+        by_day = partial(purchases_by_day, days, number)
+        end = as_day("as_of", as_of) if as_of is not None else last_date("as_of", days, by_day)
         late = days > end
         if late.all():
             raise InputError("as_of", "not before all rows", str(end))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.calendar import last_date
+from crmvalue._core.calendar import last_date, purchases_by_day
 from crmvalue._core.checks import (
     as_column,
     as_day,
@@ -289,7 +290,8 @@ def find_streaks(
     require_choice("period", period, get_args(StreakPeriod))
     run_length = as_whole_number("length", length, low=1, high=1000)
     fewest = as_whole_number("at_least", at_least, low=1, high=1000)
-    end = last_date("as_of", day) if as_of is None else as_day("as_of", as_of)
+    by_day = partial(purchases_by_day, day, person)
+    end = last_date("as_of", day, by_day) if as_of is None else as_day("as_of", as_of)
     kept = day <= end
     if not kept.any():
         raise InputError("as_of", "not before all rows", as_of)

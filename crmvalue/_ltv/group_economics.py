@@ -663,7 +663,7 @@ def cash_flows_by_age(
     if n_periods == 0:
         raise InputError("period", "one that is over for at least one customer", period)
     require_cells_that_fit(ours, first, n_periods)
-    warn_of_early_rows(days, stacklevel=2)
+    warn_of_early_rows(days)
     warn_of_old_customers(first)
     warn_of_older_refunds(days < first[row])
     age = _periods(first[row], days, period)

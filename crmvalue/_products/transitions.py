@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import last_date
+from crmvalue._core.calendar import last_date, purchases_by_day
 from crmvalue._core.checks import as_day, as_fraction, as_whole_number
 from crmvalue._core.labels import counted, percent
 from crmvalue._core.values import (
@@ -214,7 +215,8 @@ def next_purchases(
     window = None if within_days is None else _days("within_days", within_days)
     fewest = as_whole_number("min_count", min_count, low=1)
     level = as_fraction("level", level)
-    end = last_date("as_of", lines.date) if as_of is None else as_day("as_of", as_of)
+    by_day = partial(purchases_by_day, lines.date, lines.customer.code.astype(np.int64))
+    end = last_date("as_of", lines.date, by_day) if as_of is None else as_day("as_of", as_of)
 
     visit = visit_codes(lines)
     customer, day = order_starts(visit, lines.customer.code), order_starts(visit, lines.date)

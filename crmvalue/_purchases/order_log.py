@@ -5,6 +5,7 @@ The engine behind :mod:`crmvalue.purchases`.
 
 from __future__ import annotations
 
+from functools import partial
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
@@ -12,7 +13,14 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.calendar import FAR_YEARS, first_day_of_log, last_date, main_span, warn_of_early_rows
+from crmvalue._core.calendar import (
+    FAR_YEARS,
+    first_day_of_log,
+    last_date,
+    main_span,
+    purchases_by_day,
+    warn_of_early_rows,
+)
 from crmvalue._core.checks import (
     RESIDUE,
     as_column,
@@ -34,6 +42,8 @@ from crmvalue._core.values import count_field, require_at_most
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = [
@@ -447,16 +457,18 @@ def _find_copies(rows: SortedRows, time: Dates, amount: Floats | None) -> npt.ND
     return copy
 
 
-def last_day(log: Log, name: str, value: ArrayLike | None) -> np.datetime64:
-    """Read the end of a span; by default the last date of the log, and never before the first.
+def last_day(
+    log: Log, name: str, value: ArrayLike | None, purchases: Callable[[], tuple[Dates, Integers]] | None = None
+) -> np.datetime64:
+    """Read the end of a span; by default the last date of the log, as :func:`last_date`, and never before the first.
 
-    Rows far after all others are refused by default: one wrong date would move the end by years. A warning counts those
-    far before all others, such as those of 1900-01-01, the first day that spreadsheets know.
+    A warning counts rows far before all others, such as those of 1900-01-01, the first day that spreadsheets know.
+    `purchases` counts those of each day for a log that has no customers.
     """
     first = log.first_day
-    warn_of_early_rows(log.day, log.n_rows, stacklevel=3)
+    warn_of_early_rows(log.day, log.n_rows)
     if value is None:
-        return last_date(name, log.day, log.n_rows)
+        return last_date(name, log.day, purchases or partial(purchases_by_day, log.day, log.code), log.n_rows)
     end = as_day(name, value)
     if end < first:
         raise InputError(name, f"on or after the first date of the log ({first})", str(end))

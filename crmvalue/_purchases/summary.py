@@ -85,6 +85,9 @@ def summarise_purchases(
     -----
     DataWarning
         If at most a tenth of the rows lie more than five years before all others, as 1900-01-01 does. They are used.
+        Without `as_of` also: if at most 4 purchases come long after all others, so that a wrong date may set the last
+        day; if weeks without a purchase in the middle may be lost rows. Long is at least 14 days and four times the
+        usual time between two days with purchases, after 20 purchases in as many days.
 
     Notes
     -----

@@ -12,6 +12,7 @@ import pytest
 
 import crmvalue
 from crmvalue import frames
+from crmvalue.errors import DataWarning
 from tests.frames.engines import ENGINES, needs, read
 
 PACKAGE = Path(crmvalue.__file__).parent
@@ -110,6 +111,25 @@ class TestCollects:
         parts = frames.split(engine.make(orders()), calibration_end="2024-01-10", time_unit="day")
         assert collected == [N_DAYS]
         assert isinstance(nw.from_native(parts.frame), nw.LazyFrame)
+
+
+class TestLastDay:
+    """Every engine counts the purchases of each day, and not the lines of orders."""
+
+    @pytest.mark.parametrize("engine", LAZY)
+    def test_lost_weeks_are_said(self, engine):
+        needs(engine)
+        days = np.array([day for day in range(90) if not 30 <= day < 60])
+        days = np.append(np.repeat(days, 3), [200])
+        date = pa.array((np.datetime64("2024-01-01") + days).astype("datetime64[s]"))
+        table = pa.table({"customer": pa.array(days % 9), "date": date})
+        with pytest.warns(DataWarning) as caught:
+            frames.summarise(engine.make(table))
+        said = [str(one.message) for one in caught if one.category is DataWarning]
+        assert [text.split(". ")[0] for text in said] == [
+            "no purchase between 2024-01-30 and 2024-03-01, for 30 days; the 30 days before have 30 purchases",
+            "only 1 purchase is later than 2024-03-30, by 111 days or more: on 2024-07-19",
+        ]
 
 
 SINGLE_ROWS = (

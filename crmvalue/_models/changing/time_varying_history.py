@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
+from crmvalue._core.calendar import last_date, purchases_by_day, warn_of_early_rows
 from crmvalue._core.checks import (
     as_column,
     as_day,
@@ -162,7 +164,8 @@ class TimeVaryingHistory(Columns):
             Length of each period in days, >= 1.
         as_of : date, optional
             Last day of observation; later orders are left out, and counted in `n_later`. By default the last date of
-            the log. Periods after it are kept: forecasts need them.
+            the log; without it, a few orders more than five years after all others raise. Periods after it are kept:
+            forecasts need them.
         time_unit : {"day", "week", "month", "quarter", "year"}, optional
             Unit of the times in the result.
 
@@ -279,9 +282,12 @@ def _orders(
     """Distinct customers, owner and day of each purchase up to the last day, that day, and the number of later rows."""
     require_same_index(customer=customer, date=date)
     distinct, code = encode_customers("customer", customer)
-    day = as_day_column("date", date).astype(np.int64)
-    require_same_length(customer=code, date=day)
-    end = int(day.max()) if as_of is None else int(as_day("as_of", as_of).astype(np.int64))
+    days = as_day_column("date", date)
+    require_same_length(customer=code, date=days)
+    by_day = partial(purchases_by_day, days, code)
+    last = last_date("as_of", days, by_day) if as_of is None else as_day("as_of", as_of)
+    warn_of_early_rows(days)
+    day, end = days.astype(np.int64), int(last.astype(np.int64))
     kept = day <= end
     if not kept.any():
         raise InputError("as_of", "such that at least one order is not after it", as_of)

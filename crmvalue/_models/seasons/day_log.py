@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.calendar import last_date, main_span, warn_of_early_rows
+from crmvalue._core.calendar import last_date, main_span, purchases_by_day, warn_of_early_rows
 from crmvalue._core.checks import as_day, as_day_column, require_same_length
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
@@ -59,8 +60,9 @@ def read_log(customer: ArrayLike, date: ArrayLike, as_of: ArrayLike | None) -> D
     days = as_day_column("date", date)
     _, codes = encode_customers("customer", customer)
     require_same_length(customer=codes, date=days)
-    end = last_date("as_of", days) if as_of is None else as_day("as_of", as_of)
-    warn_of_early_rows(days, stacklevel=4)
+    by_day = partial(purchases_by_day, days, codes)
+    end = last_date("as_of", days, by_day) if as_of is None else as_day("as_of", as_of)
+    warn_of_early_rows(days)
     begin = days.min()
     if begin > end:
         raise InputError("as_of", f"not before the first purchase ({begin})", str(end))

@@ -6,12 +6,13 @@ Everything returns its numbers. To choose among models see :mod:`crmvalue._model
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import last_date, warn_of_early_rows
+from crmvalue._core.calendar import last_date, purchases_by_day, warn_of_early_rows
 from crmvalue._core.checks import (
     as_day,
     as_day_column,
@@ -392,9 +393,10 @@ def purchase_tracking(
     _, codes = encode_customers("customer", customer)
     require_same_length(customer=codes, date=days)
     length = as_whole_number("period_days", period_days, low=1, high=3660)
-    warn_of_early_rows(days, stacklevel=3)
+    warn_of_early_rows(days)
     start = days.min()
-    final = last_date("as_of", days) if as_of is None else as_day("as_of", as_of)
+    by_day = partial(purchases_by_day, days, codes)
+    final = last_date("as_of", days, by_day) if as_of is None else as_day("as_of", as_of)
     if (final - days.max()).astype(np.int64) > _MOST_YEARS_LATER * DAYS_PER_UNIT["year"]:
         rule = f"at most {_MOST_YEARS_LATER} years after the last date of the log, {days.max()}"
         raise InputError("as_of", rule, str(final))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.labels import SPOKEN_FOR
+from crmvalue._core.labels import spoken_for
 from crmvalue._core.pictures.parts import Axis, Layer, Parts
 from crmvalue._core.pictures.pictured import Picture, picture_of
 from crmvalue._core.values import (
@@ -167,11 +167,13 @@ def summarise_report(
     log = read_log(customer, date, amount, time_unit="day", grain="day", missing=missing)
     policy = Policy(refunds, zeros, missing, duplicates)
     money: dict[str, Any] = {"margin": margin, "discount_rate": discount_rate, "as_of": as_of}
+    base = summarise_base_log(log, policy, acquisition_cost=acquisition_cost, **money)
+    money["as_of"] = base.as_of  # the log was spoken of
     return assemble(
         log,
         policy,
-        summarise_base_log(log, policy, acquisition_cost=acquisition_cost, **money),
-        summarise_groups_log(log, policy, as_of=as_of, spend_basis=spend_basis),
+        base,
+        summarise_groups_log(log, policy, as_of=base.as_of, spend_basis=spend_basis),
         summarise_models_log(log, policy, **money),
     )
 
@@ -226,13 +228,11 @@ def _values(outlook: Outlook) -> tuple[CustomerValues | None, Interval | None]:
     fitted, horizon = outlook.fitted, outlook.summary.horizon
     if fitted is None or fitted.spend is None:
         return None, None
-    before = SPOKEN_FOR.set(True)  # the page says itself what its figures rest on
-    try:
-        values = _value(fitted, horizon, level=_LEVEL, rng=np.random.default_rng(_SEED))
-    except InputError:  # a fit that gives figures, but no uncertainty
-        return _value(fitted, horizon), None
-    finally:
-        SPOKEN_FOR.reset(before)
+    with spoken_for():  # the page says itself what its figures rest on
+        try:
+            values = _value(fitted, horizon, level=_LEVEL, rng=np.random.default_rng(_SEED))
+        except InputError:  # a fit that gives figures, but no uncertainty
+            return _value(fitted, horizon), None
     found = values.intervals
     if found is None:
         return values, None

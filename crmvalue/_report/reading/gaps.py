@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from crmvalue._core import calendar
 from crmvalue._core.checks import as_day
 from crmvalue._core.labels import counted
 from crmvalue._purchases.order_log import FAR_YEARS
 
 if TYPE_CHECKING:
+    from crmvalue._core.calendar import Silence
     from crmvalue._report.reading.orders import OrderFile
+    from crmvalue.typing import Dates, Integers
 
 __all__ = [
     "Gap",
-    "Silence",
     "describe_far",
     "describe_gap",
     "describe_late",
@@ -24,11 +26,6 @@ __all__ = [
     "find_late",
     "find_silence",
 ]
-
-_DAYS_OF_SILENCE, _PURCHASES_BEFORE, _TIMES_AS_LONG = 14, 20, 4
-_FEW = 4  # purchases at the end of a log
-_NOT_THE_END = 0.25  # times as many rows a day after weeks without an order as before them
-_DAY = np.timedelta64(1, "D")
 
 
 class Gap(NamedTuple):
@@ -39,22 +36,12 @@ class Gap(NamedTuple):
     n_before: int
 
 
-class Silence(NamedTuple):
-    """Weeks without an order: the days around them, None at the end of the log, and the rows of as many days before."""
-
-    before: np.datetime64
-    after: np.datetime64 | None
-    n_days: int
-    n_before: int
-
-
 def find_gap(orders: OrderFile, as_of: np.datetime64 | None) -> Gap | None:
     """Find the longest time without an order until a day, if it is years; rows left out for their date do not count."""
-    days = np.unique(orders.date if as_of is None else orders.date[orders.date <= as_of])
-    gap = np.diff(days)
-    if not len(gap) or gap.max() <= np.timedelta64(round(FAR_YEARS * 365.25), "D"):
+    found = calendar.years_without(np.unique(orders.date if as_of is None else orders.date[orders.date <= as_of]))
+    if found is None:
         return None
-    before, after = days[gap.argmax()], days[gap.argmax() + 1]
+    before, after = found
     return Gap(before, after, int(orders.n_file_rows[orders.date <= before].sum()))
 
 
@@ -86,44 +73,26 @@ def describe_gap(orders: OrderFile, as_of: Any) -> list[str]:
 
 
 def find_silence(orders: OrderFile, as_of: np.datetime64 | None) -> Silence | None:
-    """Find the longest time without an order, until a day if one is given, of those of which rows may be lost.
-
-    Such a time has at least 14 days, at least four times the median time between two days with orders, and in as many
-    days before it there are 20 purchases: all rows of a customer on one day are one. At the end of a log that fades
-    away, orders just become rare: after a time that may be lost they come at least a quarter as often as before it.
-    Years without an order are a :class:`Gap`.
-    """
-    return _longest(orders, as_of, goes_on=True)
+    """Find weeks of which rows may be lost, as :func:`crmvalue._core.calendar.find_silence`, with the rows before."""
+    return _in_rows(orders, calendar.find_silence(*_by_day(orders, as_of), as_of))
 
 
 def find_late(orders: OrderFile, as_of: np.datetime64 | None) -> Silence | None:
-    """Find such a time after which a few purchases are all that comes: their dates may be wrong, or orders rare."""
-    return None if find_silence(orders, as_of) else _longest(orders, as_of, goes_on=False)
+    """Find a few purchases long after all others, as :func:`crmvalue._core.calendar.find_late`."""
+    return _in_rows(orders, calendar.find_late(*_by_day(orders, as_of), as_of))
 
 
-def _longest(orders: OrderFile, as_of: np.datetime64 | None, *, goes_on: bool) -> Silence | None:
+def _by_day(orders: OrderFile, as_of: np.datetime64 | None) -> tuple[Dates, Integers]:
     used = slice(None) if as_of is None else orders.date <= as_of
-    days, purchases = np.unique(orders.date[used], return_counts=True)
-    if len(days) < 2 or find_gap(orders, as_of):
+    return calendar.purchases_by_day(orders.date[used], orders.code[used])
+
+
+def _in_rows(orders: OrderFile, found: Silence | None) -> Silence | None:
+    """Count the rows of the file in place of the purchases."""
+    if found is None:
         return None
-    ends = days if as_of is None else np.append(days, as_of + _DAY)
-    length = np.diff(ends) - _DAY
-    first, after = days[: len(length)], ends[1:]
-    seen = np.concatenate([[0], np.cumsum(purchases)])  # purchases before each of the days, and all
-    known = seen[1 : len(length) + 1]
-    n_before = known - seen[np.searchsorted(days, first - length, side="right")]
-    n_later = seen[np.searchsorted(days, after + length)] - known - 1  # but the one that ends it
-    n_days = np.minimum(length, days[-1] - after + _DAY)
-    often = (after > days[-1]) | (n_later * (length / _DAY) >= _NOT_THE_END * n_before * (n_days / _DAY))
-    long = length / _DAY >= max(_DAYS_OF_SILENCE, _TIMES_AS_LONG * np.median(np.diff(days) / _DAY))
-    wanted = often if goes_on else ~often & (seen[-1] - known <= _FEW)
-    found = np.flatnonzero(long & wanted & (n_before >= _PURCHASES_BEFORE))
-    if not len(found):
-        return None
-    k = found[length[found].argmax()]
-    before = (orders.date <= first[k]) & (orders.date > first[k] - length[k])
-    n_rows = int(orders.n_file_rows[before].sum())
-    return Silence(first[k], None if after[k] > days[-1] else after[k], int(length[k] / _DAY), n_rows)
+    before = (orders.date <= found.before) & (orders.date > found.before - np.timedelta64(found.n_days, "D"))
+    return found._replace(n_before=int(orders.n_file_rows[before].sum()))
 
 
 def describe_late(orders: OrderFile, as_of: Any) -> list[str]:
