@@ -107,11 +107,12 @@ def listed_values(
 ) -> npt.NDArray[np.str_]:
     """Give the values of a list in one form, without empty texts; one that can be no key of its kind is refused."""
     forms = normal_values(values, kind, region, sub_address, email_case)
+    blank = np.array([not value.strip() for value in values.tolist()], dtype=bool)
     hint = "leave it out: a key that is not valid counts as missing, and joins nothing"
     if kind == "phone":
         hint += "; a number without its country needs `region`"
     require(
-        (forms != "") | (np.char.strip(values) == ""),
+        (forms != "") | blank,
         "never",
         values,
         f"of valid values of the kind {kind!r}",

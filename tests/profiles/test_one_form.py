@@ -120,6 +120,15 @@ class TestWhatCannotBeMeant:
         assert found.never == {"phone": ("+380671234567",)}
         assert found.n_profiles == 2
 
+    @pytest.mark.parametrize(("key", "long"), [("name", "x" * 10_000), ("card", "9" * 10_000)])
+    def test_a_list_with_one_very_long_entry(self, key, long):
+        """It ended in an error of numpy; the short entries count all the same."""
+        found = resolve_profiles([1, 2], {key: ["77", "77"]}, [key], never={key: ["77", " ", long]})
+        assert found.n_profiles == 2
+        assert found.never == {key: ("77", long)}
+        with pytest.raises(InputError, match="`never`"):
+            resolve_profiles([1, 2], {"email": ["a@b.co"] * 2}, ["email"], never={"email": [long]})
+
     def test_kinds_of_contacts(self):
         with pytest.raises(InputError, match="kinds"):
             contact_quality(["web"], {"mail": ["x"]}, kinds={"email": "email"})
