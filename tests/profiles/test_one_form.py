@@ -61,6 +61,9 @@ class TestOneForm:
         assert n_customers("name", [f"Мар{mark}яна" for mark in APOSTROPHES]) == 1
         assert n_customers("name", [f"O{mark}Brien" for mark in APOSTROPHES]) == 1
         assert n_customers("name", ["Анна-Мая", "Анна\u2011Мая", "Анна\u2013Мая"]) == 1
+        dashes = "-" + "".join(map(chr, (*range(0x2010, 0x2016), 0x2212)))
+        assert n_customers("name", [f"Анна{mark}Мая" for mark in dashes]) == 1
+        assert n_customers("name", [f"Анна{blank}Мая" for blank in " \u00a0\u2009\u202f"]) == 1
         found = check_names([f"МАР{mark}ЯНА" for mark in APOSTROPHES] + ["Анна\u2013мая"], ["Мар'яна", "Анна-Мая"])
         assert found.known.all()
         assert set(found.spelling) == {"Мар'яна", "Анна-Мая"}
