@@ -355,7 +355,8 @@ class TestMany:
         better, worse = found.title.removesuffix(" in the time that customers stay").split(" is ahead of ")
         assert (better in drawn, worse in drawn, drawn[worse]) == (True, True, 10.5)
         assert sum(value == 10.5 for value in drawn.values()) == 8
-        assert found.x.title.endswith("; 18 of 30 cohorts; no point: fewer than half have left")
+        assert found.x.title.endswith("; 18 of 30 cohorts; no point: under half left")
+        assert title_of(found.x, "x") == found.x.title  # it was cut, and its end with it
 
     def test_cohorts_and_ages_that_are_not_drawn_are_counted(self):
         weeks = MONDAY + 7 * np.arange(30)
