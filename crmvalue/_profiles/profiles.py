@@ -565,7 +565,7 @@ def _normal(
     order = np.argsort(place)
     columns = {}
     for name, column in columns_of("keys", keys).items():
-        values, _ = normal_keys(as_text("keys", name), column, kind_of(name, kinds), **policy)
+        values = normal_keys(as_text("keys", name), column, kind_of(name, kinds), **policy)
         if len(values) != len(names):
             raise InputError(name, f"as long as `record` ({len(names)} rows)", len(values))
         columns[name] = values[order]

@@ -87,6 +87,12 @@ class TestCheckNames:
             check_names(["c" + name[1:] for name in names], names)
         assert caught.value.name == "name"
 
+    def test_hundreds_of_names_are_no_many_pairs(self):
+        """Two hundred names with a letter too many, by a directory of two hundred: 40,000 pairs."""
+        directory = [f"Name{'abcdefghij'[place % 10]}{'klmnopqrst' * (place // 10)}" for place in range(200)]
+        found = check_names([f"{name}x" for name in directory], directory, n_suggestions=1)
+        assert found.suggestions == tuple(directory)
+
     def test_without_rapidfuzz_the_error_names_the_extra(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "rapidfuzz", None)
         assert check_names(["Ann"], ["Ann"]).known.all()
