@@ -50,7 +50,7 @@ def returns_parts(channels: tuple[str, ...], cost: Floats, value: Floats) -> Par
     best = cut(channels[order[0]]) if channels else ""
     more = f"{shown(net.max(initial=0.0), 'money')} more than its cost"
     n_best = len(leaders(net, size=float(max(cost.max(initial=0.0), value.max(initial=0.0)))))
-    title = f"{best} earns most: {more}" if n_best == 1 else f"{n_best:,} channels earn the same, the most: {more}"
+    title = f"{best} earns most: {more}" if n_best == 1 else f"{n_best:,} channels earn the same, the most: each {more}"
     if len(channels) == 1:
         title = f"{best} earns {more}"
     if not n_losing and net.max(initial=0.0) <= 0:

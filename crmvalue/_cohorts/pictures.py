@@ -222,7 +222,7 @@ def comparison_parts(
         why = "no cohort has lost half of its customers yet" if np.isinf(value).any() else "none is known yet"
         return nothing(f"{title}; {why}")
     rest = of_all(len(kept), len(names), "cohorts")
-    rest += "; no point: fewer than half have left" if np.isinf(value[kept]).any() else ""
+    rest += "; no point: under half left" if np.isinf(value[kept]).any() else ""
     form: Form = "share" if measure.startswith("retention") else "number"
     return Parts(
         title=title,

@@ -122,7 +122,7 @@ def looks_parts(
     return Parts(
         title=title,
         x=Axis(title="Customers so far, all arms", form="count", low=0),
-        y=Axis(title=f"Difference from {control}{'; wide ends are cut' if is_cut else ''}", form=form),
+        y=Axis(title=f"Difference from {control}{'; wide ends cut' if is_cut else ''}", form=form),
         columns=columns,
         layers=layers,
     )

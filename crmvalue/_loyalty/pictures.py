@@ -27,7 +27,7 @@ def liability_parts(points: float, liability: Floats) -> Parts:
     share = f"{shown(owed[-1] / points, 'share')} of the money for points" if points > 0 else "Nothing"
     kept = evenly(n, _MOST_DATES)
     return Parts(
-        title=f"{share} is still owed after {n - 1} reporting {'date' if n == 2 else 'dates'}",
+        title=f"{share} is still owed after {n - 1:,} reporting {'date' if n == 2 else 'dates'}",
         x=Axis(title=f"Reporting date; 0 is the sale{of_all(len(kept), n, 'dates')}", form="name"),
         y=Axis(title="Owed for points [money]", form="money"),
         columns={

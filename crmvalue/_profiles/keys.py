@@ -65,8 +65,8 @@ def kind_of(key: str, kinds: Mapping[str, str]) -> str:
 
 def normal_keys(
     name: str, column: ArrayLike, kind: str, *, region: str | None, sub_address: str, email_case: str
-) -> tuple[npt.NDArray[np.str_], int]:
-    """Give a column of keys in one form, an empty text for none, and the number of those that are not valid.
+) -> npt.NDArray[np.str_]:
+    """Give a column of keys in one form; an empty text for none, and for one that is not valid.
 
     Each distinct value is brought into its form once.
     """
@@ -74,14 +74,13 @@ def normal_keys(
     if filled.ndim != 1:
         raise InputError(name, "one-dimensional, one element a record", f"{filled.ndim} dimensions")
     if missing.all():
-        return np.full(len(filled), "", dtype="U1"), 0
+        return np.full(len(filled), "", dtype="U1")
     distinct, code = encode_customers(name, filled)
     texts = distinct if distinct.dtype.kind == "O" else distinct.astype(np.str_)
     forms = normal_values(texts, kind, region, sub_address, email_case)
-    values = forms[code]
-    invalid = int(np.count_nonzero((values == "") & ~missing))
+    values = np.asarray(forms[code])
     values[missing] = ""
-    return values, invalid
+    return values
 
 
 def normal_values(
@@ -107,11 +106,12 @@ def listed_values(
 ) -> npt.NDArray[np.str_]:
     """Give the values of a list in one form, without empty texts; one that can be no key of its kind is refused."""
     forms = normal_values(values, kind, region, sub_address, email_case)
+    blank = np.array([not value.strip() for value in values.tolist()], dtype=bool)
     hint = "leave it out: a key that is not valid counts as missing, and joins nothing"
     if kind == "phone":
         hint += "; a number without its country needs `region`"
     require(
-        (forms != "") | (np.char.strip(values) == ""),
+        (forms != "") | blank,
         "never",
         values,
         f"of valid values of the kind {kind!r}",

@@ -363,8 +363,8 @@ class Profiles(Columns):
         report = RefusedKeys(rule=columns[0], value=columns[1], n_records=columns[2], reason=columns[3])
         for name, value in {"profile": read_only(hand_over(label)), "refused": report}.items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "_groups", tuple(groups))
-        object.__setattr__(self, "_fates", tuple(fates))
+        object.__setattr__(self, "_groups", tuple(Groups(*map(read_only, map(hand_over, made))) for made in groups))
+        object.__setattr__(self, "_fates", tuple(read_only(hand_over(fate)) for fate in fates))
 
     def _usable(self) -> tuple[dict[str, Integers], list[tuple[str, str, int, str]]]:
         """Give the code of each key, -1 where it joins nothing, and the values that join nothing."""
@@ -565,7 +565,7 @@ def _normal(
     order = np.argsort(place)
     columns = {}
     for name, column in columns_of("keys", keys).items():
-        values, _ = normal_keys(as_text("keys", name), column, kind_of(name, kinds), **policy)
+        values = normal_keys(as_text("keys", name), column, kind_of(name, kinds), **policy)
         if len(values) != len(names):
             raise InputError(name, f"as long as `record` ({len(names)} rows)", len(values))
         columns[name] = values[order]

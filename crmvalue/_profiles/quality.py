@@ -156,7 +156,7 @@ def contact_quality(
     counts = {}
     for name, column in columns.items():
         as_text("keys", name)
-        values, _ = normal_keys(name, column, kind_of(name, given), **policy)
+        values = normal_keys(name, column, kind_of(name, given), **policy)
         if len(values) != len(of):
             raise InputError(name, f"as long as `source` ({len(of)} rows)", len(values))
         _, missing = fill_missing(name, key_column(name, column))

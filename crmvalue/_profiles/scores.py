@@ -157,7 +157,7 @@ def score_pairs(
     table: dict[str, Any] = {"unique_id": np.arange(len(names))}
     country = as_text("region", region) or None
     for name, column in given.items():
-        values, _ = normal_keys(name, column, kind_of(name, {}), region=country, sub_address="keep", email_case="fold")
+        values = normal_keys(name, column, kind_of(name, {}), region=country, sub_address="keep", email_case="fold")
         if len(values) != len(names):
             raise InputError(name, f"as long as `record` ({len(names)} rows)", len(values))
         table[name] = [value or None for value in values[order].tolist()]

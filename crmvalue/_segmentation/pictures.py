@@ -68,11 +68,11 @@ def summary_parts(names: tuple[str, ...], n_customers: Integers, value: Floats) 
     total, base = value.sum(), n_customers.sum()
     of_customers = [shown(count / base, "share") for count in counts]
     title = "The groups bring no value in all"
-    if amounts.min() < 0:
-        title += f"; {cut(labels[int(amounts.argmin())])} cost {shown(-amounts.min(), 'money')}"
     if total > 0:
         share = shown(amounts[0] / total, "share")
         title = f"{cut(labels[0])}: {share} of the value from {of_customers[0]} of the customers"
+    if amounts.min() < 0:
+        title += f"; {cut(labels[int(amounts.argmin())])} cost {shown(-amounts.min(), 'money')}"
     low, high = min(0.0, amounts.min()), max(0.0, amounts.max())
     shares = [f"{size} of customers" for size in of_customers]
     return Parts(

@@ -479,8 +479,9 @@ def arrays_of(value):
     """Give the arrays of a value, those of the values in it included."""
     parts = [getattr(value, field.name) for field in attrs.fields(type(value))]
     parts += [item for part in parts if isinstance(part, dict) for item in part.values()]
-    shown = [getattr(value, field.name) for field in attrs.fields(type(value)) if not field.name.startswith("_")]
-    parts += [item for part in shown if type(part) is tuple for item in part if isinstance(item, np.ndarray)]
+    for part in [part for part in parts if isinstance(part, tuple)]:
+        rows = itertools.chain.from_iterable(item if isinstance(item, tuple) else [item] for item in part)
+        parts += [item for item in rows if isinstance(item, np.ndarray)]
     inner = [array for part in parts if attrs.has(type(part)) for array in arrays_of(part)]
     return [part for part in parts if isinstance(part, np.ndarray)] + inner
 

@@ -47,6 +47,18 @@ class TestReadOrderLines:
         counts = lines.counts
         assert counts.n_rows == counts.n_refunds_netted + counts.n_cancelled + counts.n_lines
 
+    def test_returns_come_off_the_own_purchases_alone(self):
+        """Twelve customers and four products, each with each: no other pair pays for a return."""
+        pairs = [(customer, product) for customer in range(12) for product in range(4)]
+        bought = [(pair, 0, 4 + place) for place, pair in enumerate(pairs)]
+        rows = [*bought, *((pair, 1, -1 - place % 7) for place, pair in enumerate(pairs[::5]))]
+        key, day, units = zip(*rows, strict=True)
+        customer, product = zip(*key, strict=True)
+        lines = read_order_lines(customer, DAY + np.array(day), product, quantity=units, refunds="net")
+        left, _ = references.net(rows)
+        found = zip(*(lines.to_columns()[name].tolist() for name in ("customer", "product", "quantity")), strict=True)
+        assert sorted(found) == sorted((*pair, n) for (pair, _, _), n in zip(rows, left, strict=True) if n)
+
     def test_part_of_a_line_keeps_its_share_of_the_amount(self):
         lines = read_order_lines(
             [1, 1], ["2024-01-01", "2024-01-02"], ["a", "a"], quantity=[4, -1], amount=[10, -2], refunds="net"
@@ -202,6 +214,7 @@ def test_columns_of_dataframes(library):
         ([5, 0.3, 0.3, -1e6, 0.001, -0.3], [], 999994.699),
         ([3e9, -0.9, 0.03, -0.003], [2999999999.1, 0.027], 0),
         ([5, 1e9, -1e9, -4.5, 0.2], [0.5, 0.2], 0),
+        ([2e-6, -5e-7], [1.5e-6], 0),
     ],
 )
 @pytest.mark.parametrize("part", [1, 1 / 3])

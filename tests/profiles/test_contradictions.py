@@ -14,6 +14,7 @@ from tests.contradictions import changed, value_of
         ("RefusedKeys", "n_records", 0, "`n_records` must be >= 1"),
         ("ProfileField", "record", 0.5, "`record` must be all whole numbers or all text"),
         ("CustomerProfile", "records", (1, 1), "`records` must be different identifiers"),
+        ("CustomerProfile", "fields", {"sum": float("inf")}, "`fields.* must be a text, a number"),
     ],
 )
 def test_contradictions_are_refused(name, field, nonsense, words):

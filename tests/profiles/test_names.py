@@ -87,6 +87,18 @@ class TestCheckNames:
             check_names(["c" + name[1:] for name in names], names)
         assert caught.value.name == "name"
 
+    def test_three_suggestions_that_reach_six_tenths(self):
+        """Six letters of ten reach it, five of nine do not."""
+        directory = [f"abcdef{last * 4}" for last in "uvwxy"]
+        assert check_names(["abcdefzzzz"], directory).suggestions == (", ".join(directory[:3]),)
+        assert check_names(["abcdezzzz"], ["abcdeyyyy"]).suggestions == ("",)
+
+    def test_hundreds_of_names_are_no_many_pairs(self):
+        """Two hundred names with a letter too many, by a directory of two hundred: 40,000 pairs."""
+        directory = [f"Name{'abcdefghij'[place % 10]}{'klmnopqrst' * (place // 10)}" for place in range(200)]
+        found = check_names([f"{name}x" for name in directory], directory, n_suggestions=1)
+        assert found.suggestions == tuple(directory)
+
     def test_without_rapidfuzz_the_error_names_the_extra(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "rapidfuzz", None)
         assert check_names(["Ann"], ["Ann"]).known.all()

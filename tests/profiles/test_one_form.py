@@ -61,6 +61,9 @@ class TestOneForm:
         assert n_customers("name", [f"Мар{mark}яна" for mark in APOSTROPHES]) == 1
         assert n_customers("name", [f"O{mark}Brien" for mark in APOSTROPHES]) == 1
         assert n_customers("name", ["Анна-Мая", "Анна\u2011Мая", "Анна\u2013Мая"]) == 1
+        dashes = "-" + "".join(map(chr, (*range(0x2010, 0x2016), 0x2212)))
+        assert n_customers("name", [f"Анна{mark}Мая" for mark in dashes]) == 1
+        assert n_customers("name", [f"Анна{blank}Мая" for blank in " \u00a0\u2009\u202f"]) == 1
         found = check_names([f"МАР{mark}ЯНА" for mark in APOSTROPHES] + ["Анна\u2013мая"], ["Мар'яна", "Анна-Мая"])
         assert found.known.all()
         assert set(found.spelling) == {"Мар'яна", "Анна-Мая"}
@@ -119,6 +122,15 @@ class TestWhatCannotBeMeant:
         found = resolve_profiles([1, 2], {"phone": listed[2:] * 2}, ["phone"], region="UA", never={"phone": listed})
         assert found.never == {"phone": ("+380671234567",)}
         assert found.n_profiles == 2
+
+    @pytest.mark.parametrize(("key", "long"), [("name", "x" * 10_000), ("card", "9" * 10_000)])
+    def test_a_list_with_one_very_long_entry(self, key, long):
+        """It ended in an error of numpy; the short entries count all the same."""
+        found = resolve_profiles([1, 2], {key: ["77", "77"]}, [key], never={key: ["77", " ", long]})
+        assert found.n_profiles == 2
+        assert found.never == {key: ("77", long)}
+        with pytest.raises(InputError, match="`never`"):
+            resolve_profiles([1, 2], {"email": ["a@b.co"] * 2}, ["email"], never={"email": [long]})
 
     def test_kinds_of_contacts(self):
         with pytest.raises(InputError, match="kinds"):

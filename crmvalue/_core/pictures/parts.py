@@ -78,6 +78,9 @@ EDGE = "#a6a6a6"
 LONGEST_TITLE, LONGEST_LABEL, LONGEST_SLANTED = 58, 26, 16
 """Letters of a line of the title, and of a label at an axis; what is longer is broken or cut."""
 
+_SHORTEST_HEAD = 12
+"""Letters of the title of an axis that stay before its notes."""
+
 _WIDTH, _LETTER = 575.0, 7.2
 """Pixels of a picture between its edges, and of a letter of usual width."""
 
@@ -290,8 +293,11 @@ def _across(labels: Iterable[str]) -> float:
 
 
 def title_of(axis: Axis, name: str) -> str:
-    """Give the title of an axis as far as there is room."""
-    return fitted(axis.title, 74 if name == "x" else 40)
+    """Give the title of an axis as far as there is room; what it says after ";", such as what is left out, stays."""
+    most = 74.0 if name == "x" else 40.0
+    head, mark, notes = axis.title.partition(";")
+    room = most - _width(mark + notes)
+    return f"{fitted(head, room)}{mark}{notes}" if room >= _SHORTEST_HEAD else fitted(axis.title, most)
 
 
 def wrapped(text: str, longest: int = LONGEST_TITLE) -> list[str]:

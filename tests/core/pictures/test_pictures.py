@@ -25,7 +25,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from crmvalue import plots
-from crmvalue._core.pictures import drawing
+from crmvalue._core.pictures import drawing, parts
 from crmvalue._core.pictures.parts import (
     BLUES,
     COLOURS,
@@ -386,6 +386,16 @@ class TestShown:
         assert cut("short") == "short"
         assert cut("a" * 30 + "b" * 10) == "a" * 17 + "…" + "b" * 8
         assert cut("a\n b") == "a b"
+
+    def test_a_long_title_of_an_axis_keeps_its_notes(self):
+        """What is said of rows left out and of ends cut stood behind, and was the first to go."""
+        wide = Axis(title=f"Difference of the conversion rate from {'c' * 26}; 15 of 1,000 variants")
+        assert parts.title_of(wide, "x") == f"Difference of the conversion rate from {'c' * 12}…; 15 of 1,000 variants"
+        upright = Axis(title=f"Difference from {'c' * 26}; wide ends cut")
+        assert parts.title_of(upright, "y") == f"Difference from {'c' * 8}…; wide ends cut"
+        for title in ("Difference from control; wide ends cut", "c" * 40):
+            assert parts.title_of(Axis(title=title), "y") == title
+        assert parts.title_of(Axis(title=f"a; {'b' * 40}"), "y") == f"a; {'b' * 36}…"
 
     def test_a_number_keeps_its_unit(self):
         lines = wrapped("The customers of today will bring 75.9 k in 12 months: 70.3 k to 84.1 k, 3.5 % less")

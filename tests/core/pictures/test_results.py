@@ -355,7 +355,8 @@ class TestMany:
         better, worse = found.title.removesuffix(" in the time that customers stay").split(" is ahead of ")
         assert (better in drawn, worse in drawn, drawn[worse]) == (True, True, 10.5)
         assert sum(value == 10.5 for value in drawn.values()) == 8
-        assert found.x.title.endswith("; 18 of 30 cohorts; no point: fewer than half have left")
+        assert found.x.title.endswith("; 18 of 30 cohorts; no point: under half left")
+        assert title_of(found.x, "x") == found.x.title  # it was cut, and its end with it
 
     def test_cohorts_and_ages_that_are_not_drawn_are_counted(self):
         weeks = MONDAY + 7 * np.arange(30)
@@ -516,6 +517,10 @@ class TestMany:
     def test_groups_without_value(self):
         assert parts(summarise_segments(["a", "b"], [0.0, 0.0]))[0] == "The groups bring no value in all"
         assert parts(summarise_segments(["a", "b"], [-3.0, 1.0]))[0] == "The groups bring no value in all; a cost 3"
+        title = parts(summarise_segments(["a", "b", "c"], [-5.0, 8.0, -1.0]))[0]
+        assert (
+            title == "b: 400 % of the value from 33 % of the customers; a cost 5"
+        )  # 400 % of what is left after losses
 
 
 class TestForecasts:
@@ -622,8 +627,12 @@ class TestForecasts:
     @pytest.mark.parametrize(
         ("value", "cost", "title"),
         [
-            ([5, 5], [2, 2], "2 channels earn the same, the most: 3 more than its cost"),
-            ([1.1, 0.3], [0.9, 0.1], "2 channels earn the same, the most: 0.2 more than its cost"),  # but for rounding
+            ([5, 5], [2, 2], "2 channels earn the same, the most: each 3 more than its cost"),
+            (
+                [1.1, 0.3],
+                [0.9, 0.1],
+                "2 channels earn the same, the most: each 0.2 more than its cost",
+            ),  # but for rounding
             (None, [2, 2], "2 channels cost the same, the least: 2 for a conversion"),
             (None, [3, 2], "b costs least: 2 for a conversion"),
         ],
