@@ -71,6 +71,7 @@ def summary_parts(names: tuple[str, ...], n_customers: Integers, value: Floats) 
     title = "The groups bring no value in all"
     if amounts.min() < 0:
         title += f"; {cut(labels[int(amounts.argmin())])} cost {shown(-amounts.min(), 'money')}"
+        title += also_equal(len(leaders(-amounts)))
     if total > 0:
         share = shown(amounts[0] / total, "share")
         title = f"{cut(labels[0])}: {share} of the value from {of_customers[0]} of the customers"
