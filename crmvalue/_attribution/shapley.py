@@ -15,6 +15,7 @@ from crmvalue._core.checks import as_float, as_text, as_whole_number, require, t
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import as_given
 from crmvalue._core.values import checked_field, hand_over, number_column, optional, stay_frozen
 from crmvalue.errors import InputError
 
@@ -33,6 +34,7 @@ _MOST_EXACT = 15  # channels; 2**15 sets
 _SETS_AT_ONCE = 1 << 16
 _MOST_SAMPLED = 10_000  # channels, of which one drawn order needs a table of their square
 _MOST_ORDERS = 10_000_000
+_ROUNDING = 1e-6  # of all values: what sums of large worths may lose
 _MOST_CELLS = 10**10  # of all tables of drawn orders: some minutes
 
 
@@ -74,6 +76,9 @@ class ShapleyValues(Columns):
                 raise InputError(name, f"one for each of the {len(self.channels)} channels", len(column))
         if (self.standard_error is None) != (self.n_orders is None):
             raise InputError("n_orders", "given if and only if `standard_error` is", self.n_orders)
+        size = float(np.abs(self.value).sum()) + abs(self.total)
+        if not abs(float(self.value.sum()) - self.total) <= _ROUNDING * size:
+            raise InputError("total", f"the sum of `value` ({as_given(self.value.sum())})", self.total)
         if self.standard_error is not None:
             require(self.standard_error >= 0, "standard_error", self.standard_error, ">= 0")
 

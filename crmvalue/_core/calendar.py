@@ -44,6 +44,7 @@ __all__ = [
     "pile_of_first_days",
     "purchases_by_day",
     "skip_quiet_hours",
+    "warn_of_days_after",
     "warn_of_early_rows",
     "year_fraction",
     "years_without",
@@ -393,6 +394,15 @@ def n_days_after(day: Dates, end: np.datetime64) -> int:
     ordered = np.partition(day, [len(day) // 4, 3 * len(day) // 4])
     middle = int((ordered[3 * len(day) // 4] - ordered[len(day) // 4]).astype(np.int64)) + 1
     return n if n >= _DAYS_OF_A_GAP and n * len(day) / 2 / middle >= _ROWS_OF_A_GAP else 0
+
+
+def warn_of_days_after(day: Dates, name: str, end: np.datetime64) -> None:
+    """Warn if a log of 100 rows or more ends well before the argument `name`: nobody seems to buy in its last days."""
+    day = day[day <= end]
+    n = n_days_after(day, end) if len(day) >= _FEW // 2 else 0
+    if n:
+        message = f"the log ends {n:,} days before `{name}` ({end}): whoever buys in these days counts as silent"
+        warn_at_user(message, n)
 
 
 def pile_of_first_days(came: Dates) -> int:

@@ -5,6 +5,7 @@ In an engine, rules become expressions; a missing value meets no condition.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -17,7 +18,7 @@ from crmvalue._frames.engines import flag, ignores_case, in_engine, native, with
 from crmvalue._frames.log import plain_time
 from crmvalue._frames.orders import day_number
 from crmvalue._segmentation.membership import read_segments
-from crmvalue._segmentation.rules import AllOf, Condition, Not, rule_conditions
+from crmvalue._segmentation.rules import LEAST_STEP, ROUNDED, AllOf, Condition, Not, ends_of, rule_conditions
 from crmvalue.errors import InputError
 from crmvalue.segmentation import evaluate_segments
 
@@ -122,12 +123,24 @@ def _condition(condition: Condition, lazy: nw.LazyFrame[Any], today: np.datetime
     if operator in {"true", "false"}:
         met = value if operator == "true" else ~value
     elif operator == "in":
-        met = value.is_in(list(asked))
-    elif operator == "between":
-        met = (value >= asked[0]) & (value <= asked[1])
+        met = _is_in(value, asked) if condition.type == "number" else value.is_in(list(asked))
+    elif condition.type == "text":
+        met = value == asked if operator == "==" else value != asked
     else:
-        met = _COMPARE[operator](value, asked)
+        low, high = (ends_of(end) for end in (asked if operator == "between" else (asked, asked)))
+        met = _COMPARE[operator](value, (low[0], high[1]))
     return nw.when(known & met).then(nw.lit(True)).otherwise(nw.lit(False)).cast(nw.Boolean)
+
+
+def _is_in(value: nw.Expr, asked: tuple[Any, ...]) -> nw.Expr:
+    """Tell whether a number is one of those asked for, up to rounding; one test serves all whole numbers."""
+    whole = [number for number in asked if number == math.floor(number)]
+    nearest = value.round(0)
+    away = (value - nearest).abs()
+    met = nearest.is_in(whole) & (away <= ROUNDED * nearest.abs()) & (away <= LEAST_STEP)
+    for low, high in (ends_of(number) for number in asked if number != math.floor(number)):
+        met |= (value >= low) & (value <= high)
+    return met
 
 
 def _number(day: Any) -> float:
@@ -180,11 +193,12 @@ def _months_ago(date: nw.Expr, today: np.datetime64) -> nw.Expr:
     return months - flag(date.dt.day().cast(nw.Float64) > float(day)).cast(nw.Float64)
 
 
-_COMPARE: dict[str, Any] = {
-    "==": lambda value, asked: value == asked,
-    "!=": lambda value, asked: value != asked,
-    "<": lambda value, asked: value < asked,
-    "<=": lambda value, asked: value <= asked,
-    ">": lambda value, asked: value > asked,
-    ">=": lambda value, asked: value >= asked,
+_COMPARE: dict[str, Any] = {  # with the ends of what counts as the value
+    "==": lambda value, ends: (value >= ends[0]) & (value <= ends[1]),
+    "!=": lambda value, ends: (value < ends[0]) | (value > ends[1]),
+    "<": lambda value, ends: value < ends[0],
+    "<=": lambda value, ends: value <= ends[1],
+    ">": lambda value, ends: value > ends[1],
+    ">=": lambda value, ends: value >= ends[0],
+    "between": lambda value, ends: (value >= ends[0]) & (value <= ends[1]),
 }

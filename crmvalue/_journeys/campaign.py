@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import (
+    RESIDUE,
     as_amounts,
     as_flag,
     as_floats,
@@ -197,7 +198,8 @@ class CampaignEffect:
             return text
         shown = _direction(self.net_interval, self.n_treated, self.n_control)
         said = {1: "it pays", -1: "it loses money", 0: "whether it pays is not shown"}[shown]
-        if self.too_few or (not shown and self.net_interval.low == self.net_interval.high != 0):
+        varies = self.net_interval.low != self.net_interval.high or abs(self.net_difference) <= RESIDUE
+        if self.too_few or not (shown or varies):
             said = "a group is too small to show how its money varies, so whether it pays is not shown"
         net = _with_range(self.net_difference, self.net_interval)
         return f"{text} Net of its costs a contact brings {net}: {said}."
@@ -445,6 +447,8 @@ def campaign_effect(
 def _direction(interval: Interval, n_treated: int, n_control: int) -> int:
     """Give the sign of a difference that an interval shows, or 0; a few customers who do not differ show none."""
     low, high = interval
+    if max(-low, high) <= RESIDUE:  # what binary arithmetic leaves of nothing
+        return 0
     if low == high and min(n_treated, n_control) < _FEWEST:
         return 0
     return int(low > 0) - int(high < 0)

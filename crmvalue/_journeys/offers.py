@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 
 from crmvalue._core.checks import as_float, as_ordered_items, as_text
+from crmvalue._core.comparisons import just_below
 from crmvalue._core.labels import as_given
 from crmvalue._core.values import checked_field, optional
 from crmvalue.errors import InputError
@@ -93,7 +94,7 @@ def as_offers(value: Any) -> tuple[Offer, ...]:
     for name in ("percent", "amount"):
         alike = [offer for offer in offers if getattr(offer, name) is not None]  # skips a gift between two percentages
         for earlier, later in pairwise(alike):
-            if getattr(later, name) < getattr(earlier, name):
+            if _is_less(getattr(later, name), getattr(earlier, name)):
                 raise InputError("offers", f"not falling: {later.label!r} comes after {earlier.label!r}", later.label)
     return offers
 
@@ -103,10 +104,18 @@ def require_rising(offers: tuple[Offer, ...]) -> None:
     kinds = [{name for name in ("percent", "amount") if getattr(offer, name) is not None} for offer in offers]
     of_one_kind = all(kind == kinds[0] for kind in kinds)
     for earlier, later in pairwise(offers):
-        if of_one_kind and _size(later) == _size(earlier):
+        if of_one_kind and not _is_less(_size(earlier), _size(later)):
             rule = f"rising: {later.label!r} is no better than {earlier.label!r} before it"
             hint = "allow_equal=True makes the same offer twice"
             raise InputError("offers", rule, later.label, hint=hint)
+
+
+def _is_less(one: Any, other: Any) -> bool:
+    """Compare sizes of one kind; 0.1 + 0.2 is more than 0.3 by rounding alone. Different names are never equal."""
+    if isinstance(one, str):
+        return bool(one != other)
+    less: bool = one < (just_below(other) if isinstance(other, float) else other)
+    return less
 
 
 def _size(offer: Offer) -> float | Decimal | str:

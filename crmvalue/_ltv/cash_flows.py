@@ -12,9 +12,17 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from crmvalue._core.calendar import YEAR_FRACTION_CONVENTIONS, YearFractionConvention, year_fraction
-from crmvalue._core.checks import as_column, as_day, as_days, as_flag, require, require_choice, require_same_index
+from crmvalue._core.checks import (
+    as_column,
+    as_day,
+    as_days,
+    as_flag,
+    require,
+    require_choice,
+    require_same_index,
+)
 from crmvalue._core.comparisons import just_below
-from crmvalue._ltv.checks import as_per_stream, as_streams, require_not_negative, require_same_labels
+from crmvalue._ltv.checks import LEAST_AMOUNT, as_per_stream, as_streams, require_not_negative, require_same_labels
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -164,7 +172,7 @@ def irr(cash_flows: ArrayLike) -> np.float64:
     Parameters
     ----------
     cash_flows : array_like, shape (n,)
-        Flow of each period [money], one stream; at least one above and one below 0.
+        Flow of each period [money], one stream; at least one above and one below 0. Less than 1e-15 counts as 0.
 
     Returns
     -------
@@ -215,7 +223,8 @@ def irr_dated(
     Parameters
     ----------
     cash_flows : array_like, shape (n,)
-        Flow on each date [money], one stream; at least one above and one below 0. Flows of one day are one flow.
+        Flow on each date [money], one stream; at least one above and one below 0. Flows of one day are one flow, and
+        less than 1e-15 counts as 0.
     dates : array_like, shape (n,)
         Date of each flow, in any order.
     convention : {"actual/365", "actual/actual"}, default "actual/365"
@@ -381,7 +390,7 @@ def _discount_factors(rate: Floats, times: Floats) -> Floats:
 
 
 def _internal_rate(flows: Floats, times: Floats) -> np.float64:
-    kept = flows != 0
+    kept = np.abs(flows) >= LEAST_AMOUNT
     size = np.abs(flows[kept])
     signs, logs, times = np.sign(flows[kept]), np.log(size), times[kept]
     if not (signs.min(initial=0) < 0 < signs.max(initial=0)):

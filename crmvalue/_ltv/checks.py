@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats
 
 __all__ = [
+    "LEAST_AMOUNT",
     "as_horizon",
     "as_per_stream",
     "as_streams",
@@ -41,6 +42,9 @@ __all__ = [
     "warn_of_old_customers",
     "warn_of_older_refunds",
 ]
+
+LEAST_AMOUNT = 1e-15
+"""Of money to divide by: less is what computing leaves of nothing, and counts as 0, as in a column of amounts."""
 
 _MOST_CELLS = 50_000_000  # of customers and periods of age: a gigabyte while they are filled
 

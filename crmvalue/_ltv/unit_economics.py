@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import just_below
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import checked_field, number_field
-from crmvalue._ltv.checks import require_not_negative
+from crmvalue._ltv.checks import LEAST_AMOUNT, require_not_negative
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def ltv_to_cac(ltv: ArrayLike, acquisition_cost: ArrayLike, *, net: bool = False
         Lifetime value of a customer [money], of any sign. A value in revenue gives a ratio that is too good; take a
         value in margin.
     acquisition_cost : array_like
-        Cost to win a customer [money], > 0.
+        Cost to win a customer [money], > 0; less than 1e-15 counts as 0.
     net : bool, default False
         Whether `ltv` is already net of `acquisition_cost`.
 
@@ -239,7 +239,8 @@ def ltv_to_cac(ltv: ArrayLike, acquisition_cost: ArrayLike, *, net: bool = False
     3.03 3.03
     """
     value, cost = as_floats(ltv=ltv, acquisition_cost=acquisition_cost)
-    require(cost > 0, "acquisition_cost", cost, "> 0", hint="a cost of 0 has no ratio")
+    hint = f"a cost of 0 has no ratio, and less than {LEAST_AMOUNT:g} counts as 0"
+    require(cost >= LEAST_AMOUNT, "acquisition_cost", cost, "> 0", hint=hint)
 
     before = value + cost if as_flag("net", net) else value
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
+from crmvalue._core.calendar import warn_of_days_after
 from crmvalue._core.checks import (
     as_counts,
     as_day,
@@ -380,7 +381,8 @@ def customer_movements(
     Notes
     -----
     A customer active on both days is retained, even after a lapse in between. A customer active only at the end is new
-    if their first purchase is after `start`, else returned. :func:`retention_rate` takes both as `n_new`.
+    if their first purchase is after `start`, else returned. A log that ends well before `end` raises a
+    :class:`~crmvalue.errors.DataWarning`. :func:`retention_rate` takes both as `n_new`.
 
     Examples
     --------
@@ -401,6 +403,7 @@ def customer_movements(
     first_day, last_day = (int(as_day(name, value).astype(int)) for name, value in (("start", start), ("end", end)))
     require(last_day > first_day, "end", end, "after `start`")
     window = as_whole_number("active_days", active_days, low=1)
+    warn_of_days_after(day.astype("datetime64[D]"), "end", np.datetime64(last_day, "D"))
 
     first = _extreme(np.minimum, code, day, n_customers)
     last_at_start = _extreme(np.maximum, code[day <= first_day], day[day <= first_day], n_customers)

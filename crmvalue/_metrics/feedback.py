@@ -157,7 +157,8 @@ def net_promoter_score_interval(
 
     .. math:: 100 \left(p - d \pm z \sqrt{\frac{p + d - (p - d)^2}{n}}\right)
 
-    An end below -100 becomes -100, and an end above 100 becomes 100.
+    An end below -100 becomes -100, and an end above 100 becomes 100. With one or two answers the score may lie beyond
+    an end, which then becomes the score.
 
     .. [1] Rocks, B. (2016). Interval estimation for the "Net Promoter Score". The American Statistician 70, 365-372.
 
@@ -173,7 +174,9 @@ def net_promoter_score_interval(
     n = answers + _ADDED
     p, d = (promoters + _ADDED_EACH) / n, (detractors + _ADDED_EACH) / n
     half = z * np.sqrt((p + d - (p - d) ** 2) / n)
-    low, high = np.maximum(p - d - half, -1), np.minimum(p - d + half, 1)
+    score = (promoters - detractors) / answers
+    low = np.maximum(np.minimum(p - d - half, score), -1)
+    high = np.minimum(np.maximum(p - d + half, score), 1)
     return Interval((100 * low)[()], (100 * high)[()])
 
 

@@ -49,6 +49,7 @@ def drivers_parts(
             title = f"{name} is shown to move the score: {step}"
         if len(best) > 1 and is_shown[best].all():
             title = f"{len(best):,} questions move the score the same, the most"
+        title += ", not yet a cause"
     kept = order[:_MOST_ROWS]
     said = [f"{shown(part, 'share')} of the variance" for part in importance[kept]]
     names, rest = [question[k] for k in kept], of_all(len(kept), len(order), "questions")

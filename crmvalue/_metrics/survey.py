@@ -21,7 +21,18 @@ from crmvalue._core.comparisons import holm, leaders, p_text, rates_p, welch_deg
 from crmvalue._core.encoding.customers import as_words, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import as_given, columns_of, counted, in_percent, listed, money, on_its_side, percent, span
+from crmvalue._core.labels import (
+    as_given,
+    columns_of,
+    counted,
+    in_percent,
+    listed,
+    money,
+    on_its_side,
+    percent,
+    span,
+    warn_of_data,
+)
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -69,6 +80,7 @@ _ROUNDING = 1e-12  # of the largest answer: less is what binary arithmetic leave
 _SLACK = 1e-9  # points; what rounding may add
 _NOT_SUMMED = 1e-3  # of all variance; rounding in the weights of questions of which one nearly repeats the others
 _SAME = 1e-9  # share of the variance of a question that the others leave over, below which it repeats them
+_CODES = (88.0, 98.0, 99.0, 888.0, 998.0, 999.0, 9998.0, 9999.0)  # or below 0, where nobody answered
 _ALIKE = 1e-3  # part of a question in what is nearly 0 of all; less is rounding
 _ADDED, _ADDED_EACH = 3.0, 0.75  # as in the interval of one score (Rocks 2016)
 
@@ -321,7 +333,8 @@ class ScoreDrivers(Columns, Pictured):
         asked = "The question explains" if len(self.question) == 1 else "All questions explain"
         return (
             f"{said} {asked} {percent(self.explained, digits=0)} of how the score varies; by chance alone it would be "
-            f"about {percent(by_chance, digits=0)}. {_left_out_text(self.left_out)}A driver is not yet a cause."
+            f"about {percent(by_chance, digits=0)}. {_left_out_text(self.left_out)}"
+            f"{_incomplete_text(self.n_incomplete)}A driver is not yet a cause."
         )
 
     def to_json(self) -> str:
@@ -372,7 +385,9 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
 
     .. math:: \sum_k \Lambda_{jk}^2 \, (\Lambda^{-1} r)_k^2
 
-    The weights are never negative and sum to :math:`R^2`. A driver is not yet a cause.
+    Numbers such as 99 and 999 far from all other answers raise a :class:`~crmvalue.errors.DataWarning`: they often
+    stand for no answer, and one of them decides all. The weights are never negative and sum to :math:`R^2`. A
+    driver is not yet a cause.
     A million answers to 50 questions take about 4 seconds and 1.7 GB.
 
     .. [1] Johnson, J. W. (2000). A heuristic method for estimating the relative weight of predictor variables in
@@ -400,6 +415,7 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
     columns = [as_column(f"answers[{name!r}]", answers[name], allow_missing=True) for name in names]
     require_same_length(score=outcome, **{f"answers[{n!r}]": c for n, c in zip(names, columns, strict=True)})
     level = as_fraction("level", level)
+    _warn_of_codes({"score": outcome, **{f"answers[{n!r}]": c for n, c in zip(names, columns, strict=True)}})
     all_names = names
     names, complete = _varying(names, np.array([outcome, *columns]).T)
     n, k = len(complete), len(names)
@@ -472,6 +488,30 @@ def _left_out_text(names: tuple[str, ...]) -> str:
     return (
         f"{counted(len(names), 'question')} left out, because the answers never vary or are missing: {listed(names)}. "
     )
+
+
+def _incomplete_text(n: int) -> str:
+    return f"{counted(n, 'answer')} left out, because a part of {'it' if n == 1 else 'them'} is missing. " if n else ""
+
+
+def _warn_of_codes(columns: Mapping[str, Floats]) -> None:
+    """Warn of numbers such as 999 far from all other answers: they often stand for no answer."""
+    for name, column in columns.items():
+        answers = column[~np.isnan(column)]
+        is_code = np.isin(np.abs(answers), _CODES)
+        others = answers[~is_code]
+        if not is_code.any() or not others.size:
+            continue
+        low, high = float(others.min()), float(others.max())
+        wide = max(high - low, 1.0)
+        far = answers[is_code & ((answers > high + wide) | (answers < low - wide))]
+        if far.size:
+            codes = listed(as_given(code) for code in np.unique(far).tolist())
+            message = (
+                f"`{name}` has {counted(len(far), 'answer')} of {codes}, and all others from {as_given(low)} to "
+                f"{as_given(high)}: if this stands for no answer, give NaN there"
+            )
+            warn_of_data(message, len(far), stacklevel=3)
 
 
 def _rounding_variance(answers: Floats) -> float:

@@ -34,6 +34,7 @@ from crmvalue._segmentation.rules import (
     Rule,
     SegmentColumns,
     as_rule,
+    ends_of,
     read_rule,
     rule_conditions,
     rule_to_fields,
@@ -44,7 +45,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.typing import ArrayLike, Integers
+    from crmvalue.typing import ArrayLike, Floats, Integers
 
     Bools = npt.NDArray[np.bool_]
 
@@ -467,9 +468,10 @@ def evaluate_segments(
 
     Notes
     -----
-    A missing value meets no condition, not even `!=`, except `is_missing()`. An empty text is a value. `~` of a
-    condition holds for every customer who does not meet it, also for customers with a missing value; `is_missing()`
-    finds these.
+    Numbers that differ by rounding alone, a relative 1e-12, are equal: 29.999999999999996 is at least 30. A
+    difference of 0.001 or more always counts, also between long whole numbers. A missing value meets no condition,
+    not even `!=`, except `is_missing()`. An empty text is a value. `~` of a condition holds for every customer who
+    does not meet it, also for customers with a missing value; `is_missing()` finds these.
 
     Examples
     --------
@@ -537,25 +539,29 @@ def _make_test(condition: Condition, data: Mapping[Any, npt.NDArray[Any]]) -> An
     if condition.type == "date" and condition.measure == "value":
         value = _day_numbers(value)
     if operator == "in":
-        if len(value) > _FEW:
-            values = np.array(value)
-            return lambda rows: np.isin(column[rows], values)
-        return lambda rows: _any_equal(column[rows], value)
-    if operator == "between":
-        low, high = value
-        return lambda rows: (column[rows] >= low) & (column[rows] <= high)
+        lows, highs = ends_of(np.array(value))
+        return lambda rows: _in_one_of(column[rows], lows, highs)
+    low, high = (ends_of(end) for end in (value if operator == "between" else (value, value)))
     compare = _COMPARE[operator]
-    return lambda rows: compare(column[rows], value)
+    return lambda rows: compare(column[rows], (low[0], high[1]))
 
 
-_COMPARE: dict[str, Any] = {
-    "==": np.equal,
-    "!=": lambda column, value: (column < value) | (column > value),  # not met where missing
-    "<": np.less,
-    "<=": np.less_equal,
-    ">": np.greater,
-    ">=": np.greater_equal,
+_COMPARE: dict[str, Any] = {  # with the ends of what counts as the value
+    "==": lambda column, ends: (column >= ends[0]) & (column <= ends[1]),
+    "!=": lambda column, ends: (column < ends[0]) | (column > ends[1]),  # not met where missing
+    "<": lambda column, ends: column < ends[0],
+    "<=": lambda column, ends: column <= ends[1],
+    ">": lambda column, ends: column > ends[1],
+    ">=": lambda column, ends: column >= ends[0],
+    "between": lambda column, ends: (column >= ends[0]) & (column <= ends[1]),
 }
+
+
+def _in_one_of(column: Floats, lows: Floats, highs: Floats) -> Bools:
+    """Tell which numbers lie between two ends of one place, both in; the ends ascend."""
+    place = np.searchsorted(lows, column, side="right") - 1
+    found: Bools = (place >= 0) & (column <= highs[place])
+    return found
 
 
 def _test_codes(condition: Condition, codes: Integers, words: npt.NDArray[Any] | None) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.comparisons import leaders
 from crmvalue._core.labels import also_equal, counted
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, shown, stretch
 
@@ -71,8 +72,10 @@ def summary_parts(names: tuple[str, ...], n_customers: Integers, value: Floats) 
     if total > 0:
         share = shown(amounts[0] / total, "share")
         title = f"{cut(labels[0])}: {share} of the value from {of_customers[0]} of the customers"
+        title += also_equal(len(leaders(value)))
     if amounts.min() < 0:
         title += f"; {cut(labels[int(amounts.argmin())])} cost {shown(-amounts.min(), 'money')}"
+        title += also_equal(len(leaders(-amounts)))
     low, high = min(0.0, amounts.min()), max(0.0, amounts.max())
     shares = [f"{size} of customers" for size in of_customers]
     return Parts(

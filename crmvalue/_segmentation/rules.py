@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, get_args
 
 import attrs
+import numpy as np
 
 from crmvalue._core.checks import as_day, as_float, as_items, as_ordered_items, as_text, require_choice
 from crmvalue.errors import InputError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "LEAST_STEP",
+    "ROUNDED",
     "AllOf",
     "AnyOf",
     "Column",
@@ -28,6 +31,7 @@ __all__ = [
     "Rule",
     "SegmentColumns",
     "as_rule",
+    "ends_of",
     "read_rule",
     "rule_conditions",
     "rule_to_fields",
@@ -44,6 +48,10 @@ _OPERATORS: dict[str, tuple[str, ...]] = {
     "flag": ("true", "false", "missing"),
 }
 _DEEPEST = 50  # rules inside rules
+ROUNDED = 1e-12
+"""Part of a number that may be rounding."""
+LEAST_STEP = 1e-3
+"""Numbers so far apart are different ones, however large."""
 
 
 def _and(self: Rule, other: object) -> AllOf:
@@ -396,6 +404,12 @@ def rule_to_fields(rule: Rule) -> dict[str, Any]:
     if isinstance(rule, Not):
         return {"not": rule_to_fields(rule.rule)}
     return {"all" if isinstance(rule, AllOf) else "any": [rule_to_fields(part) for part in rule.rules]}
+
+
+def ends_of(value: Any) -> tuple[Any, Any]:
+    """Give the ends, both in, of the numbers that only rounding keeps from being a value."""
+    away = np.minimum(ROUNDED * np.abs(value), LEAST_STEP)
+    return value - away, value + away
 
 
 def read_rule(fields: object, columns: SegmentColumns, depth: int = 0) -> Rule:

@@ -21,6 +21,7 @@ from tests.contradictions import changed, value_of
         ("Attribution", "conversion_credit", 5e-324, "`conversion_credit` must be of sum"),
         ("Attribution", "n_touches", 0, "`n_paths` must be at most `n_touches`"),
         ("Attribution", "unattributed_value", 5.0, "`unattributed_value` must be given if and only if `value_credit`"),
+        ("ShapleyValues", "total", 1e9, "`total` must be the sum of `value`"),
         ("ShapleyValues", "n_orders", 5, "`n_orders` must be given if and only if `standard_error` is"),
         ("ShapleyValues", "standard_error", np.array([1.0, 1.0]), "`n_orders` must be given if and only if"),
     ],

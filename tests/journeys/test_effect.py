@@ -73,6 +73,14 @@ class TestCampaignEffect:
         interval = campaign_effect(*counts, assignment="random").response_interval
         assert tuple(np.round(interval, 4)) == (low, high)
 
+    def test_a_cost_of_nothing_loses_no_money(self):
+        """Less than 1e-9 is what binary arithmetic leaves of nothing; it was written as +0.00."""
+        money = {"revenue_treated": [1.0] * 80, "revenue_control": [1.0] * 80, "margin": 0.0}
+        effect = campaign_effect(80, 8, 80, 8, assignment="random", contact_cost=1e-9, **money)
+        assert effect.conclusion.endswith("brings +0.00 (+0.00 to +0.00): whether it pays is not shown.")
+        effect = campaign_effect(80, 8, 80, 8, assignment="random", contact_cost=0.01, **money)
+        assert effect.conclusion.endswith("brings -0.01 (-0.01 to -0.01): it loses money.")
+
     @pytest.mark.parametrize(
         ("change", "rule"),
         [

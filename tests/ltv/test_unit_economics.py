@@ -51,6 +51,7 @@ class TestLtvToCac:
         [
             ({"acquisition_cost": [100, 0]}, "acquisition_cost", 1),
             ({"acquisition_cost": -1}, "acquisition_cost", None),
+            ({"acquisition_cost": 5e-17}, "acquisition_cost", None),
             ({"ltv": [math.inf, 1]}, "ltv", 0),
             ({"acquisition_cost": [1, 2, 3]}, "acquisition_cost", None),
             ({"net": "no"}, "net", None),

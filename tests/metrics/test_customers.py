@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from fractions import Fraction
 
 import attrs
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.metrics import (
     CustomerMovements,
     TimeToPurchase,
@@ -174,6 +175,17 @@ class TestCustomerMovements:
         with pytest.raises(InputError) as caught:
             customer_movements(**{**valid, "active_days": 30, **changes})
         assert caught.value.name == name
+
+
+def test_movements_past_the_end_of_the_log_are_told():
+    """Four purchases a day until 31 January; all who bought look lost on 31 March."""
+    january = np.datetime64("2024-01-01") + np.arange(124) // 4
+    for end, n in (("2024-02-05", 0), ("2024-03-31", 60)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            customer_movements(np.arange(124), january, start="2024-01-15", end=end, active_days=30)
+        told = [(each.category, each.message.count) for each in caught]
+        assert told == [(DataWarning, n)] * bool(n)
 
 
 class TestCustomerMovementsValue:

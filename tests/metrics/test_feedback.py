@@ -90,6 +90,12 @@ class TestNetPromoterScoreInterval:
         low, high = net_promoter_score_interval(162, 54, 324)
         assert (high - low) / (2 * 1.959964) == pytest.approx(4.14, rel=0.01)
 
+    @pytest.mark.parametrize("counts", [(1, 0, 1), (0, 1, 1), (0, 0, 1), (2, 0, 2)])
+    def test_holds_the_score_of_one_answer(self, counts):
+        for level in (0.5, 0.8, 0.95):
+            low, high = net_promoter_score_interval(*counts, level=level)
+            assert low <= 100 * (counts[0] - counts[1]) / counts[2] <= high
+
     @given(answer_counts, open_rates, open_rates)
     def test_is_on_the_scale_and_grows_with_the_level(self, row, one, other):
         promoters, passives, detractors = row

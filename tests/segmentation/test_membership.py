@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import math
 
 import attrs
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from crmvalue import frames
 from crmvalue.errors import InputError
 from crmvalue.segmentation import Segment, SegmentColumns, SegmentMembership, evaluate_segments
 from tests.segmentation.references import NeverSearched, conditions, meets, months_from, rules
@@ -228,6 +230,30 @@ class TestEvaluateSegments:
         rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
         assert found.tolist() == [meets(written, row, AS_OF) for row in rows]
         assert 0.1 < found.mean() < 0.9
+
+    @pytest.mark.parametrize(
+        ("rule", "expected"),
+        [
+            (of["spend"] >= 30, [True, True, True, False, True]),
+            (of["spend"] > 30, [False, False, False, False, True]),
+            (of["spend"] <= 30, [True, True, True, True, False]),
+            (of["spend"] < 30, [False, False, False, True, False]),
+            (of["spend"] == 30, [True, True, True, False, False]),
+            (of["spend"] != 30, [False, False, False, True, True]),
+            (of["spend"].between(30, 40), [True, True, True, False, False]),
+            (of["spend"].is_in([2, 30]), [True, True, True, False, False]),
+            (of["spend"].is_in([0.5, 29.99]), [False, False, False, True, False]),
+            (of["spend"] == 4006381333931, [False] * 5),
+        ],
+    )
+    def test_numbers_that_differ_by_rounding_are_equal(self, rule, expected):
+        """30, and the floats next to it; a cent is no rounding, and neighbours among long numbers stay apart."""
+        column = [30, math.nextafter(30, 0), math.nextafter(30, 99), 29.99, 4006381333930]
+        assert evaluate(rule, {"spend": column}).members("a").tolist() == expected
+        frame = frames.segments(
+            pd.DataFrame({"customer": range(5), "spend": column}), [Segment("a", rule)], as_of=AS_OF
+        )
+        assert frame.frame["a"].tolist() == expected
 
     @pytest.mark.parametrize("kind", NUMBERS)
     def test_numbers_of_every_kind(self, kind):

@@ -365,6 +365,12 @@ class WorstTicketRetention(Columns):
         ]
         shares = listed(parts, between="; ")
         text = f"Retained {counted(self.horizon_days, 'day')} after the first {self.landmark_days}: {shares}."
+        left = [
+            (self.n_left_before, "left before"),
+            (self.n_too_new, "came too late"),
+        ]
+        if some := [f"{counted(n, 'customer')} who {why}" for n, why in left if n]:
+            text += f" Left out: {listed(some)}."
         if math.isnan(self.p_value):
             return text
         shown = "the groups differ beyond chance" if self.p_value < 1 - self.level else "no difference is shown"

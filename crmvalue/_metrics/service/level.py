@@ -23,7 +23,7 @@ from crmvalue._core.clock.zones import local_days
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted, in_percent, percent
+from crmvalue._core.labels import counted, in_percent, listed, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
@@ -197,6 +197,9 @@ class ServiceLevel(Columns, Pictured):
         within, n = int(self.n_within.sum()), int(self.n_within.sum() + self.n_missed.sum())
         risk, overdue = int(np.count_nonzero(self.open.at_risk)), self.open.n_overdue
         now = f"{counted(len(self.open), 'open ticket')}: {overdue:,} overdue, {risk:,} at risk."
+        left = [(int(self.n_pending.sum()), "whose target time is not over"), (self.n_later, "opened later")]
+        if some := [f"{counted(tickets, 'ticket')} {why}" for tickets, why in left if tickets]:
+            now += f" Not in the share: {listed(some)}."
         if n == 0:
             return f"No target time is over yet. {now}"
         low, high = wilson(within / n, n / self.overall_design_effect, self.level)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._core.calendar import warn_of_days_after
 from crmvalue._core.checks import as_day, as_flag, as_fraction, as_whole_number, require
 from crmvalue._core.labels import counted, percents
 from crmvalue._core.pictures.pictured import Pictured
@@ -191,7 +192,8 @@ def check_next_products(
 
     Compare `n_expected` with the first `n_found`: a large difference says that the probabilities are too high or too
     low. They were corrected by what came of the same rule one horizon before the held-out period, if the log begins
-    three horizons before `as_of`; without that, they are often too high. Another season makes them wrong.
+    three horizons before `as_of`; without that, they are often too high. Another season makes them wrong. A log that
+    ends well before `as_of` raises a :class:`~crmvalue.errors.DataWarning`.
 
     .. [1] Agresti, A. and Min, Y. (2005). Simple improved confidence intervals for comparing matched proportions.
        Statistics in Medicine 24, 729-740.
@@ -216,6 +218,7 @@ def check_next_products(
     level = as_fraction("level", level)
     span = np.timedelta64(horizon, "D")
     cut = end - span
+    warn_of_days_after(lines.date, "as_of", end)
     require(lines.date.min() <= cut - span, "horizon_days", horizon, "at most half of the log before `as_of`")
 
     days = purchase_days(lines)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.labels import spoken_for
+from crmvalue._core.labels import also_equal, spoken_for
 from crmvalue._core.pictures.parts import Axis, Layer, Parts
 from crmvalue._core.pictures.pictured import Picture, picture_of
 from crmvalue._core.values import (
@@ -264,8 +264,9 @@ def _due_parts(groups: GroupSummary) -> Parts:
     """Draw how many customers are due at each step of the cascade."""
     months, counts = list(groups.due), list(groups.due.values())
     largest, most = months[int(np.argmax(counts))], max(counts)
+    equal = also_equal(counts.count(most))
     return Parts(
-        title=f"The step of {largest} months has the most customers due: {most:,} of {sum(counts):,}",
+        title=f"The step of {largest} months has the most customers due: {most:,} of {sum(counts):,}{equal}",
         x=Axis(title="Months without a purchase", form="name"),
         y=Axis(title="Customers due", form="count", low=0, high=1.12 * max(counts)),
         columns={

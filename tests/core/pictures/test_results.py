@@ -516,6 +516,10 @@ class TestMany:
 
     def test_groups_without_value(self):
         assert parts(summarise_segments(["a", "b"], [0.0, 0.0]))[0] == "The groups bring no value in all"
+        worst = parts(summarise_segments(["a", "b"], [-3, -3]))[0]
+        assert worst == "The groups bring no value in all; a cost 3; 1 more is equal"
+        equal = parts(summarise_segments(["a", "b", "c"], [5, 5, 2]))[0]
+        assert equal == "a: 42 % of the value from 33 % of the customers; 1 more is equal"
         assert parts(summarise_segments(["a", "b"], [-3.0, 1.0]))[0] == "The groups bring no value in all; a cost 3"
         title = parts(summarise_segments(["a", "b", "c"], [-5.0, 8.0, -1.0]))[0]
         assert (

@@ -245,6 +245,7 @@ class TestRejections:
             ({"offers": ["x"] * 10}, "offers"),
             ({"offers": [Offer(percent=10), "a gift", Offer(percent=5)]}, "offers"),
             ({"offers": [Offer(amount=10), Offer(amount="9.99")]}, "offers"),
+            ({"offers": [Offer(percent=0.3), Offer(percent=0.1 + 0.2)], "repeat_last": True}, "offers"),  # no rise
             ({"ends_with": "click"}, "ends_with"),
             ({"name": " "}, "name"),
             ({"channels": ()}, "channels"),

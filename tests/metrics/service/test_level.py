@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -99,6 +100,9 @@ class TestServiceLevel:
         early = service_level(opened, resolved, 200, as_of="2024-03-02")
         assert np.isnan(early.share[0])
         assert early.conclusion.startswith("No target time is over yet.")
+        assert early.conclusion.endswith("Not in the share: 10 tickets whose target time is not over.")
+        later = service_level([*opened, "2024-03-03"], [*resolved, None], 2, as_of="2024-03-02")
+        assert later.conclusion.endswith("0 at risk. Not in the share: 1 ticket opened later.")
 
     def test_one_ticket_has_an_interval_and_one_of_this_moment_counts(self):
         one = service_level(["2024-03-01"], ["2024-03-02"], 4, as_of="2024-04-01")
@@ -503,6 +507,9 @@ class TestRetentionByWorstTicket:
         )
         assert np.isnan(found.retained).tolist() == [False, True]
         assert "bad: nobody of 1 watched so long" in found.conclusion
+        assert "Left out" not in found.conclusion
+        left_out = attrs.evolve(found, n_left_before=2, n_too_new=1)
+        assert "Left out: 2 customers who left before, 1 customer who came too late." in left_out.conclusion
         assert "nan" not in found.conclusion
 
     @pytest.mark.parametrize(

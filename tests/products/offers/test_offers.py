@@ -17,7 +17,7 @@ from crmvalue._core.encoding import threads
 from crmvalue._products.offers import candidates, learning, scoring
 from crmvalue._products.offers.check import _interval_of_lead
 from crmvalue._products.offers.learning import UNCORRECTED
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.products import OrderLines, check_next_products, next_products
 from tests.products import references
 from tests.tables import check_json
@@ -270,6 +270,13 @@ class TestNextProducts:
         most = np.where(speak[:300, 300:].any(axis=0), speak[:300, 300:].argmax(axis=0), -1)
         np.testing.assert_array_equal(found, np.tile(most, 3))
         assert peak < 3e6
+
+
+def test_a_held_out_period_past_the_end_of_the_log_is_told():
+    lines = as_lines([(customer, day, 0) for customer in range(3) for day in range(60)])
+    check_next_products(lines, as_of=DAY + 59, horizon_days=20)
+    with pytest.warns(DataWarning, match="the log ends 10 days before `as_of`"):
+        check_next_products(lines, as_of=DAY + 69, horizon_days=20)
 
 
 class TestCheckNextProducts:

@@ -42,3 +42,5 @@ class TestShareOfTheBest:
 def test_the_largest_step_of_those_who_are_due_is_not_said_to_have_most_of_them():
     title = _due_parts(SimpleNamespace(due={9: 4, 12: 3, 15: 3})).title
     assert title == "The step of 9 months has the most customers due: 4 of 10"
+    title = _due_parts(SimpleNamespace(due={9: 3, 12: 4, 15: 4})).title
+    assert title == "The step of 12 months has the most customers due: 4 of 11; 1 more is equal"
