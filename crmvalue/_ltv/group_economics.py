@@ -535,7 +535,7 @@ def _cubes(residual: Floats, part: _Rows) -> Floats:
 
 
 def _spread(residual: Floats, size: Floats, part: _Rows) -> Floats:
-    """Give the standard errors of means, of their residuals; NaN where these are rounding beside the size of amounts."""
+    """Give the standard errors of means, from residuals; NaN where these are rounding beside the size of amounts."""
     n = (part.ends - part.starts).astype(np.float64)
     width = np.maximum.reduceat(residual, part.starts) - np.minimum.reduceat(residual, part.starts)
     square = np.add.reduceat(residual * residual, part.starts)
