@@ -40,6 +40,9 @@ SCHEMA = 1
 _TAKEN = {"kind": "kind_", "schema": "schema_"}
 """Keys with a meaning of their own, and what a field of that name is written as."""
 
+_MOST_NAMED = 20
+"""Unknown keys that an error names, the first ones of the text."""
+
 _DAY, _MOMENT = "date", "datetime"
 """The "kind" of a day and of a moment that stand among values of any type."""
 
@@ -245,9 +248,10 @@ def _build(
         raise ValueError(f"its kind is {kind!r}, not {wanted}")
     cls = kinds[kind]
     known = {_TAKEN.get(field.name, field.name): field for field in attrs.fields(cls)}
-    unknown = sorted(set(fields) - set(known))
+    unknown = [name for name in fields if name not in known]
     if unknown:
-        raise ValueError(f"a {kind} has no {', '.join(unknown)}")
+        more = f" and {len(unknown) - _MOST_NAMED:,} more" if len(unknown) > _MOST_NAMED else ""
+        raise ValueError(f"a {kind} has no {', '.join(sorted(unknown[:_MOST_NAMED]))}{more}")
     read = {
         known[name].alias: readers[name](value) if name in readers else _read(known[name], value, kinds)
         for name, value in fields.items()

@@ -48,6 +48,8 @@ from crmvalue._ltv.checks import in_cents, require_cells_that_fit, warn_of_old_c
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy.typing as npt
 
     from crmvalue._core.encoding.copies import Duplicates
@@ -328,8 +330,9 @@ class _Rows(NamedTuple):
     order: Integers
     ends: Integers
 
-    def parts(self) -> list[Integers]:
-        return np.split(self.order, self.ends[:-1])
+    @property
+    def starts(self) -> Integers:
+        return np.append(0, self.ends[:-1])
 
 
 def group_economics(
@@ -496,78 +499,83 @@ def _figures(part: _Rows, value: Floats, cost: Floats, flows: Floats | None, lev
     found = {"n_customers": np.diff(part.ends, prepend=0), **found}
     n = found["n_customers"]
     t = -stdtrit(np.maximum(n - 1, 1), (1.0 - level) / 2.0)
+    v, c = value[part.order], cost[part.order]
+    found["value"], found["total_acquisition_cost"] = _exact_sums(v, part), _exact_sums(c, part)
+    found["ltv"], found["acquisition_cost"] = mean, price = found["value"] / n, found["total_acquisition_cost"] / n
+    np.divide(mean, price, out=found["ratio"], where=price > 0)
     error, cubes = np.full((2, len(n)), np.nan), np.zeros((2, len(n)))  # of the mean value, and of the ratio
-    for i, rows in enumerate(part.parts()):
-        v, c = value[rows], cost[rows]
-        sums = math.fsum(v.tolist()), math.fsum(c.tolist())
-        found["value"][i], found["total_acquisition_cost"][i] = sums
-        found["ltv"][i], found["acquisition_cost"][i] = mean, price = sums[0] / n[i], sums[1] / n[i]
-        size = float(np.abs(v).max())
-        error[0, i], cubes[0, i] = _spread(v - mean, size), _cubes(v - mean)
-        if price > 0:
-            found["ratio"][i] = mean / price
-            residual = v - found["ratio"][i] * c
-            error[1, i], cubes[1, i] = _spread(residual, size) / price, _cubes(residual) / price
-        if flows is not None:
-            ends = _payback(flows, rows, price, t[i] if n[i] > 1 else np.nan)
-            found["payback"][i], found["payback_low"][i], found["payback_high"][i] = ends
+    size = np.maximum.reduceat(np.abs(v), part.starts)
+    away = v - np.repeat(mean, n)
+    error[0], cubes[0] = _spread(away, size, part), _cubes(away, part)
+    residual = v - np.repeat(np.where(price > 0, found["ratio"], 0.0), n) * c
+    np.divide(_spread(residual, size, part), price, out=error[1], where=price > 0)
+    np.divide(_cubes(residual, part), price, out=cubes[1], where=price > 0)
+    if flows is not None:
+        ends = _payback(flows, part, price, np.where(n > 1, t, np.nan))
+        found["payback"], found["payback_low"], found["payback_high"] = ends
     for k, name in enumerate(("ltv", "ratio")):
         below, above = lengths_of_skewed(found[name], error[k], cubes[k], n, t)
         found[f"{name}_low"], found[f"{name}_high"] = found[name] - below, found[name] + above
     return found
 
 
-def _cubes(residual: Floats) -> float:
-    """Give the cubic root of the sum of cubes."""
-    size = float(np.abs(residual).max())
+def _exact_sums(column: Floats, part: _Rows) -> Floats:
+    """Sum a column over each group, without rounding between."""
+    numbers, places = column.tolist(), zip(part.starts.tolist(), part.ends.tolist(), strict=True)
+    return np.array([math.fsum(numbers[start:end]) for start, end in places])
+
+
+def _cubes(residual: Floats, part: _Rows) -> Floats:
+    """Give the cubic root of the sum of cubes of each group."""
+    size = np.maximum.reduceat(np.abs(residual), part.starts)
     with np.errstate(under="ignore"):
-        return size * float(np.cbrt(((residual / size) ** 3).sum())) if size > 0 else 0.0
+        parts = (residual / np.repeat(np.where(size > 0, size, 1.0), part.ends - part.starts)) ** 3
+        found: Floats = size * np.cbrt(np.add.reduceat(parts, part.starts))
+    return found
 
 
-def _spread(residual: Floats, size: float) -> float:
-    """Give the standard error of a mean, from residuals whose mean is 0; NaN where nothing shows how they vary.
-
-    `size` is that of the amounts: residuals that are tiny beside it are rounding.
-    """
-    n = len(residual)
-    if n < 2 or np.ptp(residual) <= _ROUNDING * size:
-        return math.nan
-    return math.sqrt(float((residual * residual).sum()) / (n * (n - 1)))
+def _spread(residual: Floats, size: Floats, part: _Rows) -> Floats:
+    """Give the standard errors of means, from residuals; NaN where these are rounding beside the size of amounts."""
+    n = (part.ends - part.starts).astype(np.float64)
+    width = np.maximum.reduceat(residual, part.starts) - np.minimum.reduceat(residual, part.starts)
+    square = np.add.reduceat(residual * residual, part.starts)
+    return np.where((n < 2) | (width <= _ROUNDING * size), np.nan, np.sqrt(square / np.maximum(n * (n - 1), 1.0)))
 
 
-def _payback(flows: Floats, rows: Integers, price: float, t: float) -> tuple[float, float, float]:
-    """Find the first period whose summed mean margins reach the price, and those of the ends of the sum.
-
-    Some rows at a time, so that what is computed of them stays in fast memory.
-    """
-    blocks = [rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS)]
-    total, count = np.zeros((2, flows.shape[1]))
-    for block in blocks:
-        part = flows[block]
-        total += np.nansum(part, axis=0)
-        count += (~np.isnan(part)).sum(axis=0)
-    n_known = int((count > 0).sum())
-    count = count[:n_known]
-    mean = total[:n_known] / count
-    square = np.zeros(n_known)
-    for block in blocks:
-        away = flows[block, :n_known] - mean
-        away /= count
-        np.nan_to_num(away, copy=False)
+def _payback(flows: Floats, part: _Rows, price: Floats, t: Floats) -> tuple[Floats, Floats, Floats]:
+    """Find the first period whose summed mean margins reach the price, and those of the ends of the sum."""
+    group = np.repeat(np.arange(len(price)), part.ends - part.starts)
+    total, count, square = np.zeros((3, len(price), flows.shape[1]))
+    for rows, here, starts in _blocks(part, group):
+        table = flows[rows]
+        known = ~np.isnan(table)
+        total[here[starts]] += np.add.reduceat(np.where(known, table, 0.0), starts, axis=0)
+        count[here[starts]] += np.add.reduceat(known.astype(np.float64), starts, axis=0)
+    mean = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    for rows, here, starts in _blocks(part, group):
+        away = (flows[rows] - mean[here]) / count[here]
+        away[np.isnan(away)] = 0.0
         np.cumsum(away, axis=1, out=away)
-        square += np.einsum("ij,ij->j", away, away)
-    half = np.where(count > 1, t * np.sqrt(square), np.nan)
-    if not (half > _ROUNDING * np.abs(mean).sum()).any():  # all customers pay the same: nothing shows how they vary
-        half[:] = np.nan
-    upto = mean.cumsum()
+        square[here[starts]] += np.add.reduceat(away * away, starts, axis=0)
+    half = np.where(count > 1, t[:, None] * np.sqrt(square), np.nan)
+    varies = (half > _ROUNDING * np.nansum(np.abs(mean), axis=1, keepdims=True)).any(axis=1)
+    half[~varies] = np.nan  # all customers pay the same: nothing shows how they vary
+    upto = mean.cumsum(axis=1)
     return _first(upto, price), _first(upto + half, price), _first(upto - half, price)
 
 
-def _first(total: Floats, price: float) -> float:
-    if price == 0:
-        return 0.0
-    reached = total >= just_below(price)
-    return float(reached.argmax()) + 1.0 if reached.any() else math.nan
+def _blocks(part: _Rows, group: Integers) -> Iterator[tuple[Integers, Integers, Integers]]:
+    """Give so few rows at a time that they stay in fast memory, the group of each, and where each group begins."""
+    for start in range(0, len(group), _ROWS):
+        here = group[start : start + _ROWS]
+        yield part.order[start : start + _ROWS], here, np.nonzero(np.diff(here, prepend=-1))[0]
+
+
+def _first(total: Floats, price: Floats) -> Floats:
+    """Find the first period of each group in which the sum reaches the price; NaN where none does."""
+    reached = total >= just_below(price[:, None])
+    found = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.nan)
+    return np.where(price == 0, 0.0, found)
 
 
 def cash_flows_by_age(

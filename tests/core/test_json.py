@@ -397,6 +397,7 @@ class TestRefusals:
             ({"either": {"name": "a"}}, "its kind is None, not Whole, Part, Other"),
             ({"either": {"kind": "Third", "name": "a"}}, "its kind is 'Third', not Whole, Part, Other"),
             ({"nonsense": 1}, "a Whole has no nonsense"),
+            ({f"key{i:02}": 1 for i in range(25)}, "key18, key19 and 5 more"),
             ({"made": "by hand"}, "made"),
             ({"part": {"name": "a", "nonsense": 1}}, "a Part has no nonsense"),
             ({"part": {"name": "a", "schema": 1}}, "a Part has no schema"),

@@ -385,6 +385,18 @@ class TestGroupEconomics:
         assert payback["ads"] == 1
         assert "nan" not in found.conclusion
 
+    def test_many_groups_with_cash_flows_take_little_time(self):
+        by = {"group": np.arange(20_000) % 10_000}
+        flows = np.random.default_rng(1).gamma(1.0, 10.0, (20_000, 6))
+        start = time.process_time()
+        found = group_economics(by, flows.sum(axis=1), acquisition_cost=50.0, cash_flows=flows)
+        assert time.process_time() - start < 1.0  # took 2.4 seconds
+        sums = flows[:10_000].cumsum(axis=1) + flows[10_000:].cumsum(axis=1)
+        reached = sums >= 100.0
+        paid = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.nan)
+        place = np.array(found.group[1:]).astype(np.int64)
+        np.testing.assert_array_equal(found.payback[1:], paid[place])
+
 
 class TestCashFlowsByAge:
     """Margin of each whole period since the first order."""

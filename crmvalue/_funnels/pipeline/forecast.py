@@ -40,12 +40,14 @@ from crmvalue._core.values import (
     stay_frozen,
     whole_table,
 )
+from crmvalue._funnels.pipeline.few_deals import ends_of_few
 from crmvalue._funnels.pipeline.work import (
     BLOCK,
     FEW_DEALS,
     GRID,
     LARGE_DEALS,
     MOST_DEALS,
+    MOST_EXACT,
     MOST_PAIRS,
     MOST_UNITS,
     n_above_gap,
@@ -441,8 +443,13 @@ def _table(name: str, labels: Any, code: Any, a: Floats, p: Floats, level: float
     n_deals = np.bincount(code, minlength=k)
     ends = n_deals.cumsum()
     rows = [order[end - n : end] for n, end in zip(n_deals.tolist(), ends.tolist(), strict=True)]
-    each = [_ends_of_total(a[row], p[row], level, method) for row in rows]  # keeps no distribution
-    low, high = np.array([(one.low, one.high) for one in each]).reshape(-1, 2).T
+    tail, methods = (1 - level) / 2, ["exact"] * k
+    probs = tail - _TINY, 1 - tail - _TINY
+    low, high = np.full((2, k), np.nan) if method == "grid" else ends_of_few(code, k, a, p, probs)
+    for i in np.nonzero(np.isnan(low))[0].tolist():
+        found = distribution_of_total(a[rows[i]], p[rows[i]], method)  # none is kept
+        low[i], high[i] = _ends(found, level)
+        methods[i] = found.method
     return PipelineTable(
         label=labels,
         n_deals=hand_over(n_deals),
@@ -451,19 +458,8 @@ def _table(name: str, labels: Any, code: Any, a: Floats, p: Floats, level: float
         standard_deviation=hand_over(np.sqrt(np.bincount(code, weights=a * a * p * (1 - p), minlength=k))),
         low=hand_over(low.copy()),
         high=hand_over(high.copy()),
-        method=hand_over(np.array([one.method for one in each])),
+        method=hand_over(np.array(methods)),
     )
-
-
-class _EndsOfTotal(NamedTuple):
-    low: float
-    high: float
-    method: str
-
-
-def _ends_of_total(a: Floats, p: Floats, level: float, method: str) -> _EndsOfTotal:
-    found = distribution_of_total(a, p, method)
-    return _EndsOfTotal(*_ends(found, level), found.method)
 
 
 def distribution_of_total(a: Floats, p: Floats, method: str) -> Distribution:
@@ -493,7 +489,7 @@ def distribution_of_total(a: Floats, p: Floats, method: str) -> Distribution:
 def _units(a: Floats) -> tuple[Integers | None, float]:
     """Amounts as multiples of their largest common unit in hundredths; None where this unit is too small."""
     hundredths = np.rint(a * 100)
-    if a.sum() > 1e13 or not np.array_equal(hundredths / 100, a):
+    if a.sum() > MOST_EXACT or not np.array_equal(hundredths / 100, a):
         return None, 0.0
     whole = hundredths.astype(np.int64)
     unit = int(np.gcd.reduce(whole))

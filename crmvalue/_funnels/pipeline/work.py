@@ -20,12 +20,14 @@ __all__ = [
     "GRID",
     "LARGE_DEALS",
     "MOST_DEALS",
+    "MOST_EXACT",
     "MOST_PAIRS",
     "MOST_UNITS",
     "n_above_gap",
     "require_little_work",
 ]
 
+MOST_EXACT = 1e13  # sum of amounts that are looked at in hundredths
 MOST_UNITS = 2**20  # steps of an exact lattice
 MOST_DEALS = 20_000  # on an exact lattice
 FEW_DEALS = 16  # so few deals have at most 2**16 totals, which are counted one by one
@@ -34,7 +36,6 @@ LARGE_DEALS = 4096  # deals that stand on it one by one; the others join as one 
 BLOCK = 64  # neighbouring deals that are added one by one before two such sums are convolved
 MOST_PAIRS = 2**22  # pairs of a total above and a total below a gap
 _GAP = 100.0  # deals that are so many times as large as all smaller deals together stay off the lattice of the others
-_MOST_EXACT = 1e13  # sum of amounts that are looked at in hundredths
 _MOST_ROWS = 3_000  # with a distribution of many deals
 _MOST_SECONDS = 10.0
 _ROW, _TOTAL, _STEP, _DEAL = 5e-5, 5e-8, 3.5e-8, 4e-6  # seconds, as measured, within a factor of two
@@ -79,9 +80,9 @@ def _without_gaps(a: Floats, start: Integers, n: Integers, method: str) -> tuple
     """Seconds and totals of each row if no deal were much larger than others, and which are on the coarse lattice."""
     hundredths = np.rint(a * 100)
     fits = hundredths / 100 == a
-    unit = np.gcd.reduceat(np.where(fits & (a <= _MOST_EXACT), hundredths, 1).astype(np.int64), start)
+    unit = np.gcd.reduceat(np.where(fits & (a <= MOST_EXACT), hundredths, 1).astype(np.int64), start)
     units = np.add.reduceat(hundredths, start) / unit
-    exact = np.logical_and.reduceat(fits, start) & (np.add.reduceat(a, start) <= _MOST_EXACT)
+    exact = np.logical_and.reduceat(fits, start) & (np.add.reduceat(a, start) <= MOST_EXACT)
     exact &= (units <= MOST_UNITS) & (n <= MOST_DEALS) & (method != "grid")
     steps = np.where(exact, units, GRID)
     on_lattice = _STEP * steps * np.log2(1 + n / BLOCK) + _DEAL * np.minimum(n, LARGE_DEALS)

@@ -134,13 +134,11 @@ def plan(
     n_rows = 0
     memory: Memory = {}
     for day in range(n_days):
-        made = _plan_day(chosen, customers, events, past, policy, first + np.timedelta64(day, "D"), memory)
+        room = _Room(_MOST_ROWS - n_rows, n_days)
+        made = _plan_day(chosen, customers, events, past, policy, first + np.timedelta64(day, "D"), memory, room)
         parts.append(made)
         n_rows += len(made)
-        if n_rows > _MOST_ROWS and n_days > 1:
-            rule = f"so few that the plan has at most {_MOST_ROWS:,} rows, one a day for each message that is open"
-            hint = "plan fewer days or some of the customers at a time"
-            raise InputError("customers", rule, f"{len(customers):,} customers, {n_days:,} days", hint=hint)
+        _require_room(room, len(made), customers)
         past = past + made.history() if day < n_days - 1 else past
     del past  # its memory is needed for the whole plan
     return parts[0] if n_days == 1 else concatenate(parts)
@@ -321,8 +319,9 @@ def _plan_day(
     policy: Policy,
     today: np.datetime64,
     memory: Memory,
+    room: _Room,
 ) -> Plan:
-    made, goes_on = _decide_day(journeys, customers, events, history, policy, today, memory)
+    made, goes_on = _decide_day(journeys, customers, events, history, policy, today, memory, room)
     if not goes_on.any():
         return made
     parts, known = [made], made.key
@@ -331,7 +330,7 @@ def _plan_day(
         sent_by = set(parts[-1].group[goes_on].tolist())
         history = history + parts[-1].history()
         again = tuple(journey for journey in journeys if journey.group in sent_by)
-        more, goes_on = _decide_day(again, customers, events, history, policy, today, memory, refused)
+        more, goes_on = _decide_day(again, customers, events, history, policy, today, memory, refused=refused)
         keys = more.key
         new = ~is_among(keys, known)
         known = np.concatenate([known, keys[new]])
@@ -351,12 +350,15 @@ def _decide_day(
     policy: Policy,
     today: np.datetime64,
     memory: Memory,
+    room: _Room | None = None,
     refused: Plan | None = None,
 ) -> tuple[Plan, Bools]:
     """Decide on what is due by now; tell also after which messages another one may be due on the same day."""
     context = Context(customers, events, history, today, send_hour=policy.send_hour)
     context.is_run, context.refused, context.memory = True, refused, memory
     messages, labels, steps, goes_on = _collect(journeys, context)
+    if room is not None:  # before the work of deciding on them
+        _require_room(room, len(messages.row), customers)
     ids, rank = np.unique(customers.customer[messages.row], return_inverse=True)
     priority = np.array([journey.priority for journey in journeys], dtype=np.int64)[messages.journey]
     order = np.lexsort((messages.place, messages.planned_utc, -priority, rank))
@@ -420,6 +422,21 @@ def _decide_day(
     )
     sent, open_ = decision == SEND, decision != DECISIONS.index("duplicate")
     return made, np.where(sent, goes_on[0][order], goes_on[1][order] & open_)
+
+
+class _Room(NamedTuple):
+    """Rows that a plan of some days may still get."""
+
+    n_rows: int
+    n_days: int
+
+
+def _require_room(room: _Room, n: int, customers: Customers) -> None:
+    """Check that a plan of several days has room for so many more rows."""
+    if n > room.n_rows and room.n_days > 1:
+        rule = f"so few that the plan has at most {_MOST_ROWS:,} rows, one a day for each message that is open"
+        hint = "plan fewer days or some of the customers at a time"
+        raise InputError("customers", rule, f"{len(customers):,} customers, {room.n_days:,} days", hint=hint)
 
 
 def _require_known(name: str, customers: Customers, whose: Coded, is_old: Bools) -> None:

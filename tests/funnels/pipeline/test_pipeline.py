@@ -604,3 +604,26 @@ def test_the_work_of_parts_that_become_one_lattice_after_all_is_limited():
     with pytest.raises(InputError, match="`by` must be months or groups whose distributions take some 10 seconds"):
         forecast_pipeline(**columns, prob_won=np.full(len(columns["by"]), 0.5))
     assert time.process_time() - begun < 1.0
+
+
+def test_very_many_groups_have_the_ends_of_all_their_totals():
+    """Each group took some 0.05 ms for a distribution of its own: 20,000 groups took a second and more."""
+    rng = np.random.default_rng(5)
+    n, n_groups = 60_000, 20_000
+    amount, prob = rng.gamma(1, 1000, n), rng.uniform(0, 1, n)
+    amount[::2], prob[::7], amount[::11] = np.round(amount[::2], -2), 1.0, 0.0
+    group = np.sort(rng.integers(0, n_groups, n))
+    begun = time.process_time()
+    table = forecast_pipeline(amount, prob, by=group, level=0.8).by_group
+    assert time.process_time() - begun < 0.8
+    for row in range(0, len(table.label), 997):
+        own = np.nonzero(group == table.label[row])[0]
+        chances: dict[float, float] = {}
+        for won in itertools.product([False, True], repeat=len(own)):
+            total = round(math.fsum(amount[own[list(won)]]), 6)
+            chance = math.prod(prob[i] if is_won else 1 - prob[i] for i, is_won in zip(own, won, strict=True))
+            chances[total] = chances.get(total, 0.0) + chance
+        totals = sorted(total for total, chance in chances.items() if chance > 0)
+        up_to = list(itertools.accumulate(chances[total] for total in totals))
+        low, high = (next(total for total, sum_ in zip(totals, up_to, strict=True) if sum_ >= x) for x in (0.1, 0.9))
+        assert (table.low[row], table.high[row]) == pytest.approx((low, high), abs=1e-5)

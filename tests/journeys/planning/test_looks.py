@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue._journeys.planning import looks
+from crmvalue._journeys.planning import looks, planner
+from crmvalue._journeys.planning.checks import decide
 from crmvalue.errors import InputError
 from crmvalue.journeys import (
     BirthdayJourney,
@@ -114,6 +115,14 @@ class TestManyLooks:
     def test_one_day_has_as_many_as_it_has(self, monkeypatch):
         monkeypatch.setattr("crmvalue._journeys.planning.planner._MOST_ROWS", 3)
         assert len(plan([Cascade()], self.BASE, None, None, Policy(), "2023-11-01")) == 4
+
+    def test_a_day_too_many_is_refused_before_it_is_decided_on(self, monkeypatch):
+        decided = []
+        monkeypatch.setattr("crmvalue._journeys.planning.planner._MOST_ROWS", 11)
+        monkeypatch.setattr(planner, "decide", lambda run: decided.append(run.today) or decide(run))
+        with pytest.raises(InputError, match="4 customers, 3 days"):
+            plan([Cascade()], self.BASE, None, None, Policy(), "2023-11-01", days=3)
+        assert [str(day) for day in decided] == ["2023-11-01", "2023-11-02"]
 
 
 @pytest.mark.parametrize("low", [0, 3, -(2**40)])
