@@ -254,7 +254,7 @@ class ErlangProcess(ContinuousProcess):
         def exactly(some: Integers, ahead: Floats) -> Floats:
             return here.of_rows(some)._one_by_one(j, x[some], ahead, of_counts, of_chance)  # noqa: SLF001 - the same
 
-        own = [column for column in (here.a, here.b) if np.ndim(column)]
+        own = [np.asarray(column) for column in (here.a, here.b) if np.ndim(column)]
         return from_tables(exactly, w, here.r + here.k * x + j, x, *own)
 
     def _one_by_one(
