@@ -22,6 +22,7 @@ import numpy as np
 
 from crmvalue._core.checks import require
 from crmvalue._models.regular.erlang_for_life import purchases_for_life
+from crmvalue._models.regular.erlang_tables import from_tables
 from crmvalue._models.repeat.beta_geometric import tosses_until_lost
 from crmvalue._models.shared.numerics import average_over_beta, count_tails, gauss_legendre, log_rising, prob_of_count
 from crmvalue._models.shared.process import ContinuousProcess, Future, Past
@@ -38,6 +39,7 @@ _NEAR_ONE = -0.1  # log-likelihoods above this are those of near certainty
 _MOST_EXPECTED = 1e15  # purchases of one simulated customer
 _MOST_TERMS = 256.0  # events that are summed one by one
 _CELLS = 1 << 18  # of one block of sums
+_MANY = 1 << 14  # from so many rows on, most of them come from tables
 _ROWS = 1 << 10  # at a time in the discounted sum
 _RARE = 1e-4  # a smaller chance to stay is a power series
 _POWERS = 5  # of it
@@ -246,18 +248,31 @@ class ErlangProcess(ContinuousProcess):
     ) -> Floats:
         """Do it for some rows, given that there were j events since the last purchase."""
         here, x, w = self.of_rows(rows), past.x[rows], w[rows]
-        shape, left = here.r + here.k * x + j, here.b + x + here.early
+        if len(w) < _MANY:
+            return here._one_by_one(j, x, w, of_counts, of_chance)  # noqa: SLF001 - of the same class
+
+        def exactly(some: Integers, ahead: Floats) -> Floats:
+            return here.of_rows(some)._one_by_one(j, x[some], ahead, of_counts, of_chance)  # noqa: SLF001 - the same
+
+        own = [np.asarray(column) for column in (here.a, here.b) if np.ndim(column)]
+        return from_tables(exactly, w, here.r + here.k * x + j, x, *own)
+
+    def _one_by_one(
+        self, j: int, x: Floats, w: Floats, of_counts: Callable[[_Sums], Floats], of_chance: Callable[..., Floats]
+    ) -> Floats:
+        """Do it for rows with these purchases and times ahead over alpha + T."""
+        shape, left = self.r + self.k * x + j, self.b + x + self.early
         spread = np.sqrt(shape * w * (1.0 + w))
         terms = shape * w + 9.0 * spread + 40.0 * (1.0 + w)
         few = terms <= _MOST_TERMS
         found = np.empty(len(w))
         if few.any():
-            loss = here.a if np.ndim(here.a) == 0 else here.a[few]  # type: ignore[index]  # it is a column
+            loss = self.a if np.ndim(self.a) == 0 else self.a[few]  # type: ignore[index]  # it is a column
             sums = _Sums(self.k, j, shape[few], w[few], loss, left[few], terms[few])
             found[few] = of_counts(sums)
         many = ~few
         if many.any():
-            loss = here.a if np.ndim(here.a) == 0 else here.a[many]  # type: ignore[index]  # it is a column
+            loss = self.a if np.ndim(self.a) == 0 else self.a[many]  # type: ignore[index]  # it is a column
 
             def function(p: Floats, power: Floats | float, w: Floats) -> Floats:
                 return of_chance(self.k, j, p, power, w)

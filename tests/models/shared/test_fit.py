@@ -457,12 +457,16 @@ class TestGrade:
         monkeypatch.setattr(purchase_fit, "_undetermined", lambda _: [step])
         assert purchase_fit._graded(doubtful, history).diagnosis.grade == grade
 
-    def test_directions_by_hand(self):
-        """One parameter on the boundary, one undetermined, two known: two units both ways along the first two."""
+    @pytest.mark.parametrize("wide", [9.0, 4.1])
+    def test_directions_by_hand(self, wide):
+        """One parameter on the boundary, one undetermined (a standard error above 2), two known.
+
+        Steps of two units go both ways along the first two.
+        """
         cdnow = load_cdnow()
         fit = fit_bg_nbd(summarise_purchases(cdnow.customer, cdnow.date, as_of="1997-09-30"))
-        wide = attrs.evolve(fit, search_covariance=np.diag([0.1, 9.0, np.inf, 1.0]))
-        found = np.array(purchase_fit._undetermined(wide))
+        doubtful = attrs.evolve(fit, search_covariance=np.diag([0.1, wide, np.inf, 3.9]))
+        found = np.array(purchase_fit._undetermined(doubtful))
         expected = [[0, 0, 2, 0], [0, 0, -2, 0], [0, 2, 0, 0], [0, -2, 0, 0]]
         np.testing.assert_allclose(np.abs(found), np.abs(expected), atol=1e-12)
         np.testing.assert_allclose(found[::2], -found[1::2], atol=1e-12)

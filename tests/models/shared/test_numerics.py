@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crmvalue._models.shared.numerics import product_by_rows, tall_product
+from crmvalue._models.shared.numerics import average_over_beta, product_by_rows, tall_product
 
 RNG = np.random.default_rng(5)
 
@@ -37,3 +37,29 @@ class TestProducts:
         found = product_by_rows(x.astype(np.float64), y.astype(np.float64))
         assert found.shape == (n_rows, n_columns)
         assert np.array_equal(found, x @ y)
+
+
+class TestAverageOverBeta:
+    """Mean of (1 + p w)^-power over a beta distribution (a, b): (1 + w)^-power 2F1(power, b; a + b; w / (1 + w))."""
+
+    def test_at_the_corners(self):
+        """The means by Gauss' function at 60 digits (mpmath): where the rule begins and ends is another in each row."""
+        rows = np.array(
+            [
+                (0.01, 0.01, 0.05, 0.001, 0.9999750129874934),
+                (0.01, 50, 5000, 10, 0.9331534116017907),
+                (50, 0.01, 20, 1000, 9.852872431632478e-61),
+                (0.3, 2.4, 30, 5, 0.2775937125749441),
+                (0.79, 2.4, 2.5, 3, 0.3966973063269116),
+                (20, 0.02, 5000, 10000, 2.855408660733821e-139),
+                (0.02, 5000, 0.3, 10000, 0.9932314367129987),
+                (5, 300, 300, 0.01, 0.9522383057887935),
+                (0.5, 100000, 100000, 50, 0.14002835161077326),
+                (1.3, 0.9, 0.01, 1e06, 0.8772247136346462),
+                (0.01, 5000, 5000, 0.001, 0.9999900050665989),
+                (2000, 3, 2, 0.5, 0.44488866660520354),
+            ]
+        )
+        a, b, power, w, mean = rows.T
+        found = average_over_beta(lambda p, power, w: np.exp(-power * np.log1p(p * w)), a=a, b=b, power=power, w=w)
+        np.testing.assert_allclose(found, mean, rtol=1e-12)
