@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_flag, as_whole_number, require
 from crmvalue._core.encoding.customers import encode_customers, is_among, text_array
 from crmvalue._core.values import hand_over
-from crmvalue._journeys.context import Candidates, Context, JourneyKind
+from crmvalue._journeys.context import Candidates, Context, EventLog, JourneyKind
 from crmvalue._journeys.data import Coded, Customers, Events, MessageHistory, rows_among
 from crmvalue._journeys.fields import channels_of, name_of
 from crmvalue._journeys.planning.caps import Past
@@ -133,8 +132,9 @@ def plan(
     parts: list[Plan] = []
     n_rows = 0
     memory: Memory = {}
+    log = EventLog(customers, events)
     for day in range(n_days):
-        made = _plan_day(chosen, customers, events, past, policy, first + np.timedelta64(day, "D"), memory)
+        made = _plan_day(chosen, customers, log, past, policy, first + np.timedelta64(day, "D"), memory)
         parts.append(made)
         n_rows += len(made)
         if n_rows > _MOST_ROWS and n_days > 1:
@@ -316,22 +316,23 @@ def _check_suppressed(policy: Policy, customers: Customers) -> None:
 def _plan_day(
     journeys: tuple[JourneyKind, ...],
     customers: Customers,
-    events: Events | None,
+    log: EventLog,
     history: MessageHistory,
     policy: Policy,
     today: np.datetime64,
     memory: Memory,
 ) -> Plan:
-    made, goes_on = _decide_day(journeys, customers, events, history, policy, today, memory)
+    made, goes_on = _decide_day(journeys, customers, log, history, policy, today, memory)
     if not goes_on.any():
         return made
-    parts, known = [made], made.key
+    parts = [made]
+    known = take(made, np.isin(made.group, np.unique(made.group[goes_on]))).key  # only these come again
     refused = take(made, made.decision != DECISIONS[SEND])
     while goes_on.any():  # what is sent lets its journey go on, maybe to another message of the same day
         sent_by = set(parts[-1].group[goes_on].tolist())
         history = history + parts[-1].history()
         again = tuple(journey for journey in journeys if journey.group in sent_by)
-        more, goes_on = _decide_day(again, customers, events, history, policy, today, memory, refused)
+        more, goes_on = _decide_day(again, customers, log, history, policy, today, memory, refused)
         keys = more.key
         new = ~is_among(keys, known)
         known = np.concatenate([known, keys[new]])
@@ -339,14 +340,13 @@ def _plan_day(
         goes_on = goes_on[new]
         refused = concatenate([refused, take(parts[-1], parts[-1].decision != DECISIONS[SEND])])
     whole = concatenate(parts)
-    whole = take(whole, np.argsort(whole.customer, kind="stable"))
-    return attrs.evolve(whole, n_unknown_events=made.n_unknown_events, n_unknown_messages=made.n_unknown_messages)
+    return take(whole, np.argsort(whole.customer, kind="stable"))
 
 
 def _decide_day(
     journeys: tuple[JourneyKind, ...],
     customers: Customers,
-    events: Events | None,
+    log: EventLog,
     history: MessageHistory,
     policy: Policy,
     today: np.datetime64,
@@ -354,7 +354,7 @@ def _decide_day(
     refused: Plan | None = None,
 ) -> tuple[Plan, Bools]:
     """Decide on what is due by now; tell also after which messages another one may be due on the same day."""
-    context = Context(customers, events, history, today, send_hour=policy.send_hour)
+    context = Context(customers, log, history, today, send_hour=policy.send_hour)
     context.is_run, context.refused, context.memory = True, refused, memory
     messages, labels, steps, goes_on = _collect(journeys, context)
     ids, rank = np.unique(customers.customer[messages.row], return_inverse=True)
