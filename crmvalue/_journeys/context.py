@@ -8,6 +8,7 @@ import numpy as np
 
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.encoding.keys import distinct_days
+from crmvalue._core.labels import warn_of_data
 from crmvalue._journeys.data import rows_among
 from crmvalue._journeys.fields import SEND_HOUR
 from crmvalue._journeys.moments import NEVER, at_hour, moment
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from crmvalue._journeys.planning.plan import Plan
     from crmvalue.typing import Dates, Integers
 
-__all__ = ["Candidates", "Context", "EventLog", "JourneyKind"]
+__all__ = ["Candidates", "Context", "EventLog", "JourneyKind", "like"]
 
 _T = TypeVar("_T")
 _DAY = np.timedelta64(1, "D")
@@ -108,6 +109,7 @@ class EventLog:
         self._by_name: dict[str, tuple[Integers, Dates]] = {}
         self._instants: dict[str, Dates] = {}
         self._keys: dict[tuple[str, bool], Integers] = {}
+        self._asked: set[str] = set()
         if events is None or len(events) == 0:
             return
         rows = rows_among(customers, events.customer.distinct)[events.customer.code]
@@ -124,7 +126,15 @@ class EventLog:
     def of(self, name: str) -> tuple[Integers, Dates]:
         """Give the customers and local times of all events of a name, by customer and time."""
         empty = np.zeros(0, dtype=np.int64), np.zeros(0, dtype="datetime64[s]")
+        self._asked.add(name)
         return self._by_name.get(name, empty)
+
+    def warn_of_misspelt(self, *, stacklevel: int) -> None:
+        """Warn of names that journeys ask for and no event has, where events have the same name in another spelling."""
+        for name in sorted(self._asked - self._by_name.keys()):
+            for other in like(name, self._by_name):
+                message = f"no event is named {name!r}, which a journey looks for; there are events named {other!r}"
+                warn_of_data(message, len(self._by_name[other][0]), stacklevel=stacklevel + 1)
 
     def instants_of(self, name: str) -> Dates:
         """Give the instants of the same events, in UTC."""
@@ -262,6 +272,15 @@ class Context:
     def attribute(self, name: str) -> Coded:
         """Column of an attribute of the customers."""
         return _known(self.customers.attributes, "attribute", name)
+
+
+def like(name: str, others: Iterable[str]) -> list[str]:
+    """Find names that differ from a name in case, spaces and signs only, such as "First_Purchase"."""
+    return sorted(other for other in others if _letters(other) == _letters(name) and other != name)
+
+
+def _letters(name: str) -> str:
+    return "".join(sign for sign in name.casefold() if sign.isalnum()) or name
 
 
 def _known(columns: Mapping[str, _T], kind: str, name: str) -> _T:

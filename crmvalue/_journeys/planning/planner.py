@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_flag, as_whole_number, require
 from crmvalue._core.encoding.customers import encode_customers, is_among, text_array
+from crmvalue._core.labels import warn_of_data
 from crmvalue._core.values import hand_over
-from crmvalue._journeys.context import Candidates, Context, EventLog, JourneyKind
+from crmvalue._journeys.context import Candidates, Context, EventLog, JourneyKind, like
 from crmvalue._journeys.data import Coded, Customers, Events, MessageHistory, rows_among
 from crmvalue._journeys.fields import channels_of, name_of
 from crmvalue._journeys.planning.caps import Past
@@ -85,6 +87,12 @@ def plan(
         last purchase is after the day of the run, the policy raises for a customer who is not among the customers, or a
         plan of several days has more than 10,000,000 rows.
 
+    Warns
+    -----
+    DataWarning
+        If a journey looks for an event, or a cap for a channel, that only occurs in another spelling, such as "Cart"
+        for "cart". Names that occur in no spelling are ordinary: nobody may have left a cart yet.
+
     Notes
     -----
     A customer may have come after the list of customers was made. An unknown customer counts as new if all their events
@@ -111,39 +119,7 @@ def plan(
     bob vip birthday send
     bob birthday outranked
     """
-    chosen = _read_journeys(journeys)
-    for name, value, kind in (("customers", customers, Customers), ("policy", policy, Policy)):
-        if not isinstance(value, kind):
-            raise InputError(name, f"a {kind.__name__}", type(value).__name__)
-    spare: tuple[tuple[str, object, type], ...] = (("events", events, Events), ("history", history, MessageHistory))
-    for name, given, wanted in spare:
-        if given is not None and not isinstance(given, wanted):
-            raise InputError(name, f"{wanted.__name__} or None", type(given).__name__)
-    _check_suppressed(policy, customers)
-    past = MessageHistory.empty() if history is None else history
-    first = as_day("as_of", as_of)
-    n_days = as_whole_number("days", days, low=1, high=_MOST_DAYS)
-    require((first >= _FIRST_DAY) & (first + n_days <= _LAST_DAY), "as_of", first, "in the years 1000 to 9997")
-    if policy.unknown_customers == "raise":
-        if events is not None:
-            _require_known("events", customers, events.customer, events.time < first)
-        senders = Coded(*encode_customers("history", past.customer))
-        _require_known("history", customers, senders, past.sent_at < first + np.timedelta64(1, "D"))
-    parts: list[Plan] = []
-    n_rows = 0
-    memory: Memory = {}
-    log = EventLog(customers, events)
-    for day in range(n_days):
-        made = _plan_day(chosen, customers, log, past, policy, first + np.timedelta64(day, "D"), memory)
-        parts.append(made)
-        n_rows += len(made)
-        if n_rows > _MOST_ROWS and n_days > 1:
-            rule = f"so few that the plan has at most {_MOST_ROWS:,} rows, one a day for each message that is open"
-            hint = "plan fewer days or some of the customers at a time"
-            raise InputError("customers", rule, f"{len(customers):,} customers, {n_days:,} days", hint=hint)
-        past = past + made.history() if day < n_days - 1 else past
-    del past  # its memory is needed for the whole plan
-    return parts[0] if n_days == 1 else concatenate(parts)
+    return _plan_days(journeys, customers, events, history, policy, as_of, days)
 
 
 def simulate_plan(
@@ -175,6 +151,11 @@ def simulate_plan(
     InputError
         As :func:`plan`, and if `end` is before `start`.
 
+    Warns
+    -----
+    DataWarning
+        As :func:`plan`.
+
     Examples
     --------
     >>> from crmvalue.journeys import Cascade
@@ -189,7 +170,7 @@ def simulate_plan(
     days = int((last - first).astype(np.int64)) + 1
     if days > _MOST_DAYS:
         raise InputError("end", f"at most {_MOST_DAYS} days from start on", str(last))
-    return plan(journeys, customers, events, history, policy, first, days=days)
+    return _plan_days(journeys, customers, events, history, policy, first, days)
 
 
 def explain(made: Plan, customer: object) -> str:
@@ -234,6 +215,71 @@ def explain(made: Plan, customer: object) -> str:
         sent = f" on {made.channel[i]} at {made.send_time[i]}" if made.decision[i] == "send" else ""
         lines.append(f"{made.run[i]} {made.journey[i]}, {made.step[i]}: {made.decision[i]}{sent} ({reasons[i]})")
     return "\n".join(lines)
+
+
+def _plan_days(
+    journeys: Sequence[JourneyKind],
+    customers: Customers,
+    events: Events | None,
+    history: MessageHistory | None,
+    policy: Policy,
+    as_of: ArrayLike,
+    days: int,
+) -> Plan:
+    """Check all that is given, and plan one day after the other."""
+    chosen = _read_journeys(journeys)
+    for name, value, kind in (("customers", customers, Customers), ("policy", policy, Policy)):
+        if not isinstance(value, kind):
+            raise InputError(name, f"a {kind.__name__}", type(value).__name__)
+    spare: tuple[tuple[str, object, type], ...] = (("events", events, Events), ("history", history, MessageHistory))
+    for name, given, wanted in spare:
+        if given is not None and not isinstance(given, wanted):
+            raise InputError(name, f"{wanted.__name__} or None", type(given).__name__)
+    _check_suppressed(policy, customers)
+    past = MessageHistory.empty() if history is None else history
+    first = as_day("as_of", as_of)
+    n_days = as_whole_number("days", days, low=1, high=_MOST_DAYS)
+    require((first >= _FIRST_DAY) & (first + n_days <= _LAST_DAY), "as_of", first, "in the years 1000 to 9997")
+    if policy.unknown_customers == "raise":
+        if events is not None:
+            _require_known("events", customers, events.customer, events.time < first)
+        senders = Coded(*encode_customers("history", past.customer))
+        _require_known("history", customers, senders, past.sent_at < first + np.timedelta64(1, "D"))
+    parts: list[Plan] = []
+    n_rows = 0
+    memory: Memory = {}
+    log = EventLog(customers, events)
+    for day in range(n_days):
+        made = _plan_day(chosen, customers, log, past, policy, first + np.timedelta64(day, "D"), memory)
+        parts.append(made)
+        n_rows += len(made)
+        if n_rows > _MOST_ROWS and n_days > 1:
+            rule = f"so few that the plan has at most {_MOST_ROWS:,} rows, one a day for each message that is open"
+            hint = "plan fewer days or some of the customers at a time"
+            raise InputError("customers", rule, f"{len(customers):,} customers, {n_days:,} days", hint=hint)
+        past = past + made.history() if day < n_days - 1 else past
+    log.warn_of_misspelt(stacklevel=3)
+    _warn_of_channels(chosen, customers, past, policy)
+    del past  # its memory is needed for the whole plan
+    return parts[0] if n_days == 1 else concatenate(parts)
+
+
+def _warn_of_channels(
+    journeys: tuple[JourneyKind, ...], customers: Customers, history: MessageHistory, policy: Policy
+) -> None:
+    """Warn of caps on a channel that only another spelling of some journey, consent or message names."""
+    limited = {cap.channel for cap in policy.caps if cap.channel is not None}
+    if not limited:
+        return
+    steps = chain.from_iterable(getattr(journey, "steps", {}).values() for journey in journeys)
+    own = chain.from_iterable(getattr(step, "channels", None) or () for step in steps)
+    of_journeys = chain.from_iterable(journey.channels for journey in journeys)
+    consented = (channel for channel, _ in customers.consent)
+    known = {*own, *of_journeys, *consented, *np.unique(history.channel).tolist()}
+    for channel in sorted(limited - known):
+        for other in like(channel, known):
+            message = f"no message has the channel {channel!r}, which a cap limits; there is a channel {other!r}"
+            warn_of_data(message, sum(cap.channel == channel for cap in policy.caps), stacklevel=4)
 
 
 def _read_journeys(journeys: Sequence[JourneyKind]) -> tuple[JourneyKind, ...]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from crmvalue._journeys.context import Candidates
 from crmvalue._journeys.moments import NEVER, at_hour
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.journeys import (
     BirthdayJourney,
     Cascade,
@@ -1034,3 +1034,49 @@ class TestRejections:
         with pytest.raises(InputError) as caught:
             Customers(**{"customer": [1, 2], **fields})
         assert caught.value.name == name
+
+
+class TestNamesInAnotherSpelling:
+    """A name that occurs in another spelling only is a slip of the pen; one that occurs in none is ordinary."""
+
+    CARTS = visits("2024-05-31T10:00", name="cart")
+
+    @pytest.mark.parametrize(
+        ("run", "rest"), [(plan, (None, Policy(), TODAY)), (simulate_plan, (Policy(), TODAY, TODAY))]
+    )
+    def test_a_reminder_that_no_purchase_calls_off(self, run, rest):
+        events = self.CARTS + visits("2024-05-31T10:30", "2024-05-31T10:40", name="Purchase")
+        with pytest.warns(DataWarning, match="'purchase', which a journey looks for; .* named 'Purchase'") as caught:
+            made = run([TriggerJourney.abandoned_cart()], one(), events, *rest)
+        assert made.decision.tolist() == ["send"]
+        assert [warning.message.count for warning in caught] == [2]
+        assert caught[0].filename == __file__
+
+    @pytest.mark.parametrize("name", ["First_Purchase", "FIRST PURCHASE", "first-purchase"])
+    def test_no_entry(self, name):
+        journey = Journey("hello", entry="first purchase", steps={"hello": Message()})
+        with pytest.warns(DataWarning, match="'first purchase'") as caught:
+            assert len(journey.runs(one(), visits("2024-05-31", name=name), TODAY)) == 0
+        assert caught[0].filename == __file__
+
+    @pytest.mark.parametrize("where", ["consent", "journey", "step", "history"])
+    def test_a_cap_that_limits_nothing(self, where):
+        hello = Message(channels="E-Mail") if where == "step" else Message()
+        journey = Journey(
+            "hello", entry="cart", steps={"hello": hello}, channels="E-Mail" if where == "journey" else "x"
+        )
+        base = one(consent={"E-Mail" if where == "consent" else "x": [True]})
+        past = MessageHistory.from_log([1], ["old"], ["2024-05-01"], ["E-Mail" if where == "history" else "x"])
+        caps = [FrequencyCap(messages=1, days=1, channel="e-mail"), FrequencyCap(messages=9, days=9, channel="e-mail")]
+        with pytest.warns(DataWarning, match="'e-mail', which a cap limits; there is a channel 'E-Mail'") as caught:
+            plan([journey], base, self.CARTS, past, Policy(caps=caps), TODAY)
+        assert [warning.message.count for warning in caught] == [2]
+        assert caught[0].filename == __file__
+
+    def test_what_nobody_has_is_ordinary(self):
+        """Both spellings may be in use, nobody has bought yet, and no journey of today uses a channel."""
+        caps = [FrequencyCap(messages=1, days=1, channel=channel) for channel in ("sms", "email")]
+        both = self.CARTS + visits("2024-05-01", name="Cart")
+        made = plan([TriggerJourney.abandoned_cart()], one(), both, None, Policy(caps=caps), TODAY)
+        assert made.decision.tolist() == ["send"]
+        assert len(plan([TriggerJourney.welcome()], one(), self.CARTS, None, Policy(), TODAY)) == 0
