@@ -581,6 +581,43 @@ class TestTriggers:
             made = simulate_plan([trigger(**fields)], one(), events, Policy(), "2024-05-01", "2024-05-20")
             assert [row[2].day for row in sent(made)] == days
 
+    def test_what_the_documentation_says_of_the_usual_journeys(self):
+        cart, welcome = TriggerJourney.abandoned_cart(), TriggerJourney.welcome()
+        second, survey = TriggerJourney.no_second_purchase(), TriggerJourney.survey()
+        assert (cart.wait_hours, cart.cool_down_days, cart.valid_days, cart.once, cart.exempt) == (
+            1,
+            7,
+            3,
+            False,
+            False,
+        )
+        assert (welcome.wait_hours, welcome.wait_days, welcome.once) == (0, 0, True)
+        assert (second.wait_days, second.once, survey.wait_days, survey.cool_down_days) == (30, True, 7, 90)
+
+    def test_the_ends_of_what_is_permitted(self):
+        for days in (1, 3660):
+            assert TriggerJourney.survey(days).wait_days == TriggerJourney.no_second_purchase(days).wait_days == days
+            trigger(wait_hours=24 * days, wait_days=days, valid_days=days, cool_down_days=days, catch_up_days=days)
+        trigger(wait_hours=0, wait_days=0, cool_down_days=0, catch_up_days=0)
+        for name in ("wait_hours", "wait_days", "valid_days", "cool_down_days", "catch_up_days"):
+            with pytest.raises(InputError, match=name):
+                trigger(**{name: 24 * 3660 + 1 if name == "wait_hours" else 3661})
+        for make in (TriggerJourney.survey, TriggerJourney.no_second_purchase):
+            with pytest.raises(InputError, match="`days`"):
+                make(3661)
+        with pytest.raises(TypeError):
+            TriggerJourney("visit", "visit")
+
+    @pytest.mark.parametrize("wait", [{"wait_hours": 240.0}, {"wait_days": 10}])
+    def test_midnight_belongs_to_the_day_that_it_begins(self, wait):
+        """The oldest message that is looked at was due at midnight `catch_up_days` days ago."""
+        days = [str(day) for day in range(20, 24)]
+        events = visits(*(f"2024-05-{day}T00:00" for day in days))
+        made = plan([trigger(catch_up_days=1, **wait)], one(), events, None, Policy(catch_up="all"), TODAY)
+        assert made.planned.astype(str).tolist() == ["2024-05-30T00:00:00", "2024-05-31T00:00:00"]
+        assert made.expires.astype(str).tolist() == ["2024-06-02T00:00:00", "2024-06-03T00:00:00"]
+        assert made.version.tolist() == [0, 0]  # a kind without versions
+
 
 class TestSeveralCarts:
     """The first purchase ends all carts; without a purchase, the cool-down leaves one reminder."""
