@@ -8,6 +8,7 @@ import numpy as np
 
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.encoding.keys import distinct_days
+from crmvalue._core.labels import warn_of_data
 from crmvalue._journeys.data import rows_among
 from crmvalue._journeys.fields import SEND_HOUR
 from crmvalue._journeys.moments import NEVER, at_hour, moment
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from crmvalue._journeys.planning.plan import Plan
     from crmvalue.typing import Dates, Integers
 
-__all__ = ["Candidates", "Context", "JourneyKind"]
+__all__ = ["Candidates", "Context", "EventLog", "JourneyKind", "like"]
 
 _T = TypeVar("_T")
 _DAY = np.timedelta64(1, "D")
@@ -99,32 +100,16 @@ class Candidates(NamedTuple):
     goes_on_without: npt.NDArray[np.bool_] | None = None  # whether another one may be due where this one is not sent
 
 
-class Context:
-    """What all journeys of a run look at: the customers, the day, their events, and what was sent.
+class EventLog:
+    """The events of the customers by name, sorted once for all days of a plan."""
 
-    An event after the day starts nothing. It ends what would be sent after it, in the night after the day.
-    """
-
-    def __init__(
-        self,
-        customers: Customers,
-        events: Events | None,
-        history: MessageHistory,
-        today: np.datetime64,
-        *,
-        send_hour: int | str | None = None,
-    ) -> None:
-        self.customers, self.history, self.today = customers, history, today
-        self.send_hour = send_hour  # of messages whose journey says none
-        self.refused: Plan | None = None  # messages that a run of the planner has decided not to send so far
-        self.is_run = False  # whether the planner asks
-        self.memory: dict[tuple[str, str], Any] = {}  # what journeys keep from one day of a plan to the next
-        self.end = (today + _DAY).astype("datetime64[s]")
+    def __init__(self, customers: Customers, events: Events | None) -> None:
         self.clocks = Clocks(customers)
-        self.by_name: dict[str, tuple[Integers, Dates]] = {}
-        self._utc: dict[str, Dates] = {}
-        self._month_days: dict[str, Integers] = {}
         self.n_unknown = 0
+        self._by_name: dict[str, tuple[Integers, Dates]] = {}
+        self._instants: dict[str, Dates] = {}
+        self._keys: dict[tuple[str, bool], Integers] = {}
+        self._asked: set[str] = set()
         if events is None or len(events) == 0:
             return
         rows = rows_among(customers, events.customer.distinct)[events.customer.code]
@@ -136,17 +121,65 @@ class Context:
         ends = np.searchsorted(names, np.arange(len(events.names) + 1))
         for i, name in enumerate(events.names):
             part = slice(ends[i], ends[i + 1])
-            self.by_name[name] = rows[part], times[part]
+            self._by_name[name] = rows[part], times[part]
+
+    def of(self, name: str) -> tuple[Integers, Dates]:
+        """Give the customers and local times of all events of a name, by customer and time."""
+        empty = np.zeros(0, dtype=np.int64), np.zeros(0, dtype="datetime64[s]")
+        self._asked.add(name)
+        return self._by_name.get(name, empty)
+
+    def warn_of_misspelt(self, *, stacklevel: int) -> None:
+        """Warn of names that journeys ask for and no event has, where events have the same name in another spelling."""
+        for name in sorted(self._asked - self._by_name.keys()):
+            for other in like(name, self._by_name):
+                message = f"no event is named {name!r}, which a journey looks for; there are events named {other!r}"
+                warn_of_data(message, len(self._by_name[other][0]), stacklevel=stacklevel + 1)
+
+    def instants_of(self, name: str) -> Dates:
+        """Give the instants of the same events, in UTC."""
+        if name not in self._instants:
+            self._instants[name] = self.clocks.to_utc(*self.of(name))
+        return self._instants[name]
+
+    def keys_of(self, name: str, *, utc: bool) -> Integers:
+        """Give customer and time of the same events as ascending numbers, by local times or by instants."""
+        if (name, utc) not in self._keys:
+            rows, times = self.of(name)
+            self._keys[name, utc] = moment(rows, self.instants_of(name) if utc else times)
+        return self._keys[name, utc]
+
+
+class Context:
+    """What all journeys of a run look at: the customers, the day, their events, and what was sent.
+
+    An event after the day starts nothing. It ends what would be sent after it, in the night after the day.
+    """
+
+    def __init__(
+        self,
+        customers: Customers,
+        events: Events | EventLog | None,
+        history: MessageHistory,
+        today: np.datetime64,
+        *,
+        send_hour: int | str | None = None,
+    ) -> None:
+        self.customers, self.history, self.today = customers, history, today
+        self.send_hour = send_hour  # of messages whose journey says none
+        self.refused: Plan | None = None  # messages that a run of the planner has decided not to send so far
+        self.is_run = False  # whether the planner asks
+        self.memory: dict[tuple[str, str], Any] = {}  # what journeys keep from one day of a plan to the next
+        self.end = (today + _DAY).astype("datetime64[s]")
+        self.log = events if isinstance(events, EventLog) else EventLog(customers, events)
+        self.clocks, self.n_unknown = self.log.clocks, self.log.n_unknown
+        self._month_days: dict[str, Integers] = {}
 
     def events_of(self, name: str) -> tuple[Integers, Dates]:
         """Give the customers and times of the events of a name until the end of the day, by customer and time."""
-        rows, times = self._all_events_of(name)
+        rows, times = self.log.of(name)
         known = times < self.end
         return rows[known], times[known]
-
-    def _all_events_of(self, name: str) -> tuple[Integers, Dates]:
-        empty = np.zeros(0, dtype=np.int64), np.zeros(0, dtype="datetime64[s]")
-        return self.by_name.get(name, empty)
 
     def not_sent(self, group: str) -> tuple[Integers, npt.NDArray[np.str_], Dates]:
         """Give customer, step and anchor of each message of a group that this run has decided not to send."""
@@ -172,14 +205,12 @@ class Context:
         """
         first = np.full(len(row), NEVER, dtype="datetime64[s]")
         for name in names:
-            rows, times = self._all_events_of(name)
+            rows, times = self.log.of(name)
             if len(rows) == 0:
                 continue
             if utc:
-                if name not in self._utc:
-                    self._utc[name] = self.clocks.to_utc(rows, times)
-                times = self._utc[name]
-            place = np.searchsorted(moment(rows, times), moment(row, after), side="right")
+                times = self.log.instants_of(name)
+            place = np.searchsorted(self.log.keys_of(name, utc=utc), moment(row, after), side="right")
             inside = np.minimum(place, len(rows) - 1)
             found = np.where((place < len(rows)) & (rows[inside] == row), times[inside], NEVER)
             first = np.fmin(first, found)
@@ -241,6 +272,15 @@ class Context:
     def attribute(self, name: str) -> Coded:
         """Column of an attribute of the customers."""
         return _known(self.customers.attributes, "attribute", name)
+
+
+def like(name: str, others: Iterable[str]) -> list[str]:
+    """Find names that differ from a name in case, spaces and signs only, such as "First_Purchase"."""
+    return sorted(other for other in others if _letters(other) == _letters(name) and other != name)
+
+
+def _letters(name: str) -> str:
+    return "".join(sign for sign in name.casefold() if sign.isalnum()) or name
 
 
 def _known(columns: Mapping[str, _T], kind: str, name: str) -> _T:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Clocks"]
 
+_FEW_YEARS = 10
+
 
 class Clocks:
     """The clocks of the customers: local times to UTC and back.
@@ -41,8 +43,7 @@ class Clocks:
             mine = np.nonzero(of == i)[0]
             if len(mine):
                 seconds = utc[mine].astype("datetime64[s]").astype(np.int64)
-                years = np.unique(utc[mine].astype("datetime64[Y]").astype(np.int64) + 1970)
-                starts, offsets = offsets_of_years(name, years)
+                starts, offsets = offsets_of_years(name, _years_of(utc[mine]))
                 back = starts[1:][np.diff(offsets) < 0]
                 place = np.searchsorted(back, seconds, side="right")
                 found[mine] = np.append(back.astype("datetime64[s]"), np.datetime64("NaT", "s"))[place]
@@ -58,8 +59,7 @@ class Clocks:
             mine = np.nonzero(known & (of == i))[0]
             if len(mine):
                 seconds = moved[mine].astype(np.int64)
-                years = np.unique(moved[mine].astype("datetime64[Y]").astype(np.int64) + 1970)
-                starts, offsets = offsets_of_years(name, years)
+                starts, offsets = offsets_of_years(name, _years_of(moved[mine]))
                 if to_utc:
                     # The first stretch that ends after the local time; what lies before its start is skipped.
                     ends = np.maximum.accumulate(starts[1:] + offsets[:-1])
@@ -69,3 +69,11 @@ class Clocks:
                     seconds = seconds + offsets[np.searchsorted(starts, seconds, side="right") - 1]
                 moved[mine] = seconds.astype("datetime64[s]")
         return moved
+
+
+def _years_of(times: Dates) -> Integers:
+    """Years in which some moments lie; those between them too where they are few, which spares to sort the moments."""
+    first, last = (int(time.astype("datetime64[Y]").astype(np.int64)) + 1970 for time in (times.min(), times.max()))
+    if last - first < _FEW_YEARS:
+        return np.arange(first, last + 1)
+    return np.unique(times.astype("datetime64[Y]").astype(np.int64) + 1970)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_flag, as_whole_number, require
 from crmvalue._core.encoding.customers import encode_customers, is_among, text_array
+from crmvalue._core.labels import warn_of_data
 from crmvalue._core.values import hand_over
-from crmvalue._journeys.context import Candidates, Context, JourneyKind
+from crmvalue._journeys.context import Candidates, Context, EventLog, JourneyKind, like
 from crmvalue._journeys.data import Coded, Customers, Events, MessageHistory, rows_among
 from crmvalue._journeys.fields import channels_of, name_of
 from crmvalue._journeys.planning.caps import Past
@@ -86,6 +87,12 @@ def plan(
         last purchase is after the day of the run, the policy raises for a customer who is not among the customers, or a
         plan of several days has more than 10,000,000 rows.
 
+    Warns
+    -----
+    DataWarning
+        If a journey looks for an event, or a cap for a channel, that only occurs in another spelling, such as "Cart"
+        for "cart". Names that occur in no spelling are ordinary: nobody may have left a cart yet.
+
     Notes
     -----
     A customer may have come after the list of customers was made. An unknown customer counts as new if all their events
@@ -112,36 +119,7 @@ def plan(
     bob vip birthday send
     bob birthday outranked
     """
-    chosen = _read_journeys(journeys)
-    for name, value, kind in (("customers", customers, Customers), ("policy", policy, Policy)):
-        if not isinstance(value, kind):
-            raise InputError(name, f"a {kind.__name__}", type(value).__name__)
-    spare: tuple[tuple[str, object, type], ...] = (("events", events, Events), ("history", history, MessageHistory))
-    for name, given, wanted in spare:
-        if given is not None and not isinstance(given, wanted):
-            raise InputError(name, f"{wanted.__name__} or None", type(given).__name__)
-    _check_suppressed(policy, customers)
-    past = MessageHistory.empty() if history is None else history
-    first = as_day("as_of", as_of)
-    n_days = as_whole_number("days", days, low=1, high=_MOST_DAYS)
-    require((first >= _FIRST_DAY) & (first + n_days <= _LAST_DAY), "as_of", first, "in the years 1000 to 9997")
-    if policy.unknown_customers == "raise":
-        if events is not None:
-            _require_known("events", customers, events.customer, events.time < first)
-        senders = Coded(*encode_customers("history", past.customer))
-        _require_known("history", customers, senders, past.sent_at < first + np.timedelta64(1, "D"))
-    parts: list[Plan] = []
-    n_rows = 0
-    memory: Memory = {}
-    for day in range(n_days):
-        room = _Room(_MOST_ROWS - n_rows, n_days)
-        made = _plan_day(chosen, customers, events, past, policy, first + np.timedelta64(day, "D"), memory, room)
-        parts.append(made)
-        n_rows += len(made)
-        _require_room(room, len(made), customers)
-        past = past + made.history() if day < n_days - 1 else past
-    del past  # its memory is needed for the whole plan
-    return parts[0] if n_days == 1 else concatenate(parts)
+    return _plan_days(journeys, customers, events, history, policy, as_of, days)
 
 
 def simulate_plan(
@@ -173,6 +151,11 @@ def simulate_plan(
     InputError
         As :func:`plan`, and if `end` is before `start`.
 
+    Warns
+    -----
+    DataWarning
+        As :func:`plan`.
+
     Examples
     --------
     >>> from crmvalue.journeys import Cascade
@@ -187,7 +170,7 @@ def simulate_plan(
     days = int((last - first).astype(np.int64)) + 1
     if days > _MOST_DAYS:
         raise InputError("end", f"at most {_MOST_DAYS} days from start on", str(last))
-    return plan(journeys, customers, events, history, policy, first, days=days)
+    return _plan_days(journeys, customers, events, history, policy, first, days)
 
 
 def explain(made: Plan, customer: object) -> str:
@@ -232,6 +215,73 @@ def explain(made: Plan, customer: object) -> str:
         sent = f" on {made.channel[i]} at {made.send_time[i]}" if made.decision[i] == "send" else ""
         lines.append(f"{made.run[i]} {made.journey[i]}, {made.step[i]}: {made.decision[i]}{sent} ({reasons[i]})")
     return "\n".join(lines)
+
+
+def _plan_days(
+    journeys: Sequence[JourneyKind],
+    customers: Customers,
+    events: Events | None,
+    history: MessageHistory | None,
+    policy: Policy,
+    as_of: ArrayLike,
+    days: int,
+) -> Plan:
+    """Check all that is given, and plan one day after the other."""
+    chosen = _read_journeys(journeys)
+    for name, value, kind in (("customers", customers, Customers), ("policy", policy, Policy)):
+        if not isinstance(value, kind):
+            raise InputError(name, f"a {kind.__name__}", type(value).__name__)
+    spare: tuple[tuple[str, object, type], ...] = (("events", events, Events), ("history", history, MessageHistory))
+    for name, given, wanted in spare:
+        if given is not None and not isinstance(given, wanted):
+            raise InputError(name, f"{wanted.__name__} or None", type(given).__name__)
+    _check_suppressed(policy, customers)
+    past = MessageHistory.empty() if history is None else history
+    first = as_day("as_of", as_of)
+    n_days = as_whole_number("days", days, low=1, high=_MOST_DAYS)
+    require((first >= _FIRST_DAY) & (first + n_days <= _LAST_DAY), "as_of", first, "in the years 1000 to 9997")
+    if policy.unknown_customers == "raise":
+        if events is not None:
+            _require_known("events", customers, events.customer, events.time < first)
+        senders = Coded(*encode_customers("history", past.customer))
+        _require_known("history", customers, senders, past.sent_at < first + np.timedelta64(1, "D"))
+    parts: list[Plan] = []
+    n_rows = 0
+    memory: Memory = {}
+    log = EventLog(customers, events)
+    for day in range(n_days):
+        room = _Room(_MOST_ROWS - n_rows, n_days)
+        made = _plan_day(chosen, customers, log, past, policy, first + np.timedelta64(day, "D"), memory, room)
+        parts.append(made)
+        n_rows += len(made)
+        _require_room(room, len(made), customers)
+        past = past + made.history() if day < n_days - 1 else past
+    log.warn_of_misspelt(stacklevel=3)
+    _warn_of_channels(chosen, customers, past, policy)
+    del past  # its memory is needed for the whole plan
+    return parts[0] if n_days == 1 else concatenate(parts)
+
+
+def _warn_of_channels(
+    journeys: tuple[JourneyKind, ...], customers: Customers, history: MessageHistory, policy: Policy
+) -> None:
+    """Warn of caps on a channel that only another spelling of some journey, consent or message names."""
+    limited = {cap.channel for cap in policy.caps if cap.channel is not None}
+    if not limited:
+        return
+    maps = (getattr(journey, "steps", None) for journey in journeys)  # a cascade has a method of this name
+    steps = chain.from_iterable(each.values() for each in maps if isinstance(each, Mapping))
+    own = chain.from_iterable(getattr(step, "channels", None) or () for step in steps)
+    of_journeys = chain.from_iterable(journey.channels for journey in journeys)
+    consented = (channel for channel, _ in customers.consent)
+    known = {*own, *of_journeys, *consented}
+    if limited <= known:
+        return
+    known |= set(np.unique(history.channel).tolist())
+    for channel in sorted(limited - known):
+        for other in like(channel, known):
+            message = f"no message has the channel {channel!r}, which a cap limits; there is a channel {other!r}"
+            warn_of_data(message, sum(cap.channel == channel for cap in policy.caps), stacklevel=4)
 
 
 def _read_journeys(journeys: Sequence[JourneyKind]) -> tuple[JourneyKind, ...]:
@@ -314,23 +364,24 @@ def _check_suppressed(policy: Policy, customers: Customers) -> None:
 def _plan_day(
     journeys: tuple[JourneyKind, ...],
     customers: Customers,
-    events: Events | None,
+    log: EventLog,
     history: MessageHistory,
     policy: Policy,
     today: np.datetime64,
     memory: Memory,
     room: _Room,
 ) -> Plan:
-    made, goes_on = _decide_day(journeys, customers, events, history, policy, today, memory, room)
+    made, goes_on = _decide_day(journeys, customers, log, history, policy, today, memory, room)
     if not goes_on.any():
         return made
-    parts, known = [made], made.key
+    parts = [made]
+    known = take(made, np.isin(made.group, np.unique(made.group[goes_on]))).key  # only these come again
     refused = take(made, made.decision != DECISIONS[SEND])
     while goes_on.any():  # what is sent lets its journey go on, maybe to another message of the same day
         sent_by = set(parts[-1].group[goes_on].tolist())
         history = history + parts[-1].history()
         again = tuple(journey for journey in journeys if journey.group in sent_by)
-        more, goes_on = _decide_day(again, customers, events, history, policy, today, memory, refused=refused)
+        more, goes_on = _decide_day(again, customers, log, history, policy, today, memory, refused=refused)
         keys = more.key
         new = ~is_among(keys, known)
         known = np.concatenate([known, keys[new]])
@@ -338,14 +389,13 @@ def _plan_day(
         goes_on = goes_on[new]
         refused = concatenate([refused, take(parts[-1], parts[-1].decision != DECISIONS[SEND])])
     whole = concatenate(parts)
-    whole = take(whole, np.argsort(whole.customer, kind="stable"))
-    return attrs.evolve(whole, n_unknown_events=made.n_unknown_events, n_unknown_messages=made.n_unknown_messages)
+    return take(whole, np.argsort(whole.customer, kind="stable"))
 
 
 def _decide_day(
     journeys: tuple[JourneyKind, ...],
     customers: Customers,
-    events: Events | None,
+    log: EventLog,
     history: MessageHistory,
     policy: Policy,
     today: np.datetime64,
@@ -354,7 +404,7 @@ def _decide_day(
     refused: Plan | None = None,
 ) -> tuple[Plan, Bools]:
     """Decide on what is due by now; tell also after which messages another one may be due on the same day."""
-    context = Context(customers, events, history, today, send_hour=policy.send_hour)
+    context = Context(customers, log, history, today, send_hour=policy.send_hour)
     context.is_run, context.refused, context.memory = True, refused, memory
     messages, labels, steps, goes_on = _collect(journeys, context)
     if room is not None:  # before the work of deciding on them

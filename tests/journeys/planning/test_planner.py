@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from crmvalue._journeys.context import Candidates
 from crmvalue._journeys.moments import NEVER, at_hour
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.journeys import (
     BirthdayJourney,
     Cascade,
@@ -581,6 +581,43 @@ class TestTriggers:
             made = simulate_plan([trigger(**fields)], one(), events, Policy(), "2024-05-01", "2024-05-20")
             assert [row[2].day for row in sent(made)] == days
 
+    def test_what_the_documentation_says_of_the_usual_journeys(self):
+        cart, welcome = TriggerJourney.abandoned_cart(), TriggerJourney.welcome()
+        second, survey = TriggerJourney.no_second_purchase(), TriggerJourney.survey()
+        assert (cart.wait_hours, cart.cool_down_days, cart.valid_days, cart.once, cart.exempt) == (
+            1,
+            7,
+            3,
+            False,
+            False,
+        )
+        assert (welcome.wait_hours, welcome.wait_days, welcome.once) == (0, 0, True)
+        assert (second.wait_days, second.once, survey.wait_days, survey.cool_down_days) == (30, True, 7, 90)
+
+    def test_the_ends_of_what_is_permitted(self):
+        for days in (1, 3660):
+            assert TriggerJourney.survey(days).wait_days == TriggerJourney.no_second_purchase(days).wait_days == days
+            trigger(wait_hours=24 * days, wait_days=days, valid_days=days, cool_down_days=days, catch_up_days=days)
+        trigger(wait_hours=0, wait_days=0, cool_down_days=0, catch_up_days=0)
+        for name in ("wait_hours", "wait_days", "valid_days", "cool_down_days", "catch_up_days"):
+            with pytest.raises(InputError, match=name):
+                trigger(**{name: 24 * 3660 + 1 if name == "wait_hours" else 3661})
+        for make in (TriggerJourney.survey, TriggerJourney.no_second_purchase):
+            with pytest.raises(InputError, match="`days`"):
+                make(3661)
+        with pytest.raises(TypeError):
+            TriggerJourney("visit", "visit")
+
+    @pytest.mark.parametrize("wait", [{"wait_hours": 240.0}, {"wait_days": 10}])
+    def test_midnight_belongs_to_the_day_that_it_begins(self, wait):
+        """The oldest message that is looked at was due at midnight `catch_up_days` days ago."""
+        days = [str(day) for day in range(20, 24)]
+        events = visits(*(f"2024-05-{day}T00:00" for day in days))
+        made = plan([trigger(catch_up_days=1, **wait)], one(), events, None, Policy(catch_up="all"), TODAY)
+        assert made.planned.astype(str).tolist() == ["2024-05-30T00:00:00", "2024-05-31T00:00:00"]
+        assert made.expires.astype(str).tolist() == ["2024-06-02T00:00:00", "2024-06-03T00:00:00"]
+        assert made.version.tolist() == [0, 0]  # a kind without versions
+
 
 class TestSeveralCarts:
     """The first purchase ends all carts; without a purchase, the cool-down leaves one reminder."""
@@ -1034,3 +1071,49 @@ class TestRejections:
         with pytest.raises(InputError) as caught:
             Customers(**{"customer": [1, 2], **fields})
         assert caught.value.name == name
+
+
+class TestNamesInAnotherSpelling:
+    """A name that occurs in another spelling only is a slip of the pen; one that occurs in none is ordinary."""
+
+    CARTS = visits("2024-05-31T10:00", name="cart")
+
+    @pytest.mark.parametrize(
+        ("run", "rest"), [(plan, (None, Policy(), TODAY)), (simulate_plan, (Policy(), TODAY, TODAY))]
+    )
+    def test_a_reminder_that_no_purchase_calls_off(self, run, rest):
+        events = self.CARTS + visits("2024-05-31T10:30", "2024-05-31T10:40", name="Purchase")
+        with pytest.warns(DataWarning, match="'purchase', which a journey looks for; .* named 'Purchase'") as caught:
+            made = run([TriggerJourney.abandoned_cart()], one(), events, *rest)
+        assert made.decision.tolist() == ["send"]
+        assert [warning.message.count for warning in caught] == [2]
+        assert caught[0].filename == __file__
+
+    @pytest.mark.parametrize("name", ["First_Purchase", "FIRST PURCHASE", "first-purchase"])
+    def test_no_entry(self, name):
+        journey = Journey("hello", entry="first purchase", steps={"hello": Message()})
+        with pytest.warns(DataWarning, match="'first purchase'") as caught:
+            assert len(journey.runs(one(), visits("2024-05-31", name=name), TODAY)) == 0
+        assert caught[0].filename == __file__
+
+    @pytest.mark.parametrize("where", ["consent", "journey", "step", "history"])
+    def test_a_cap_that_limits_nothing(self, where):
+        hello = Message(channels="E-Mail") if where == "step" else Message()
+        journey = Journey(
+            "hello", entry="cart", steps={"hello": hello}, channels="E-Mail" if where == "journey" else "x"
+        )
+        base = one(consent={"E-Mail" if where == "consent" else "x": [True]})
+        past = MessageHistory.from_log([1], ["old"], ["2024-05-01"], ["E-Mail" if where == "history" else "x"])
+        caps = [FrequencyCap(messages=1, days=1, channel="e-mail"), FrequencyCap(messages=9, days=9, channel="e-mail")]
+        with pytest.warns(DataWarning, match="'e-mail', which a cap limits; there is a channel 'E-Mail'") as caught:
+            plan([journey], base, self.CARTS, past, Policy(caps=caps), TODAY)
+        assert [warning.message.count for warning in caught] == [2]
+        assert caught[0].filename == __file__
+
+    def test_what_nobody_has_is_ordinary(self):
+        """Both spellings may be in use, nobody has bought yet, and no journey of today uses a channel."""
+        caps = [FrequencyCap(messages=1, days=1, channel=channel) for channel in ("sms", "email")]
+        both = self.CARTS + visits("2024-05-01", name="Cart")
+        made = plan([TriggerJourney.abandoned_cart()], one(), both, None, Policy(caps=caps), TODAY)
+        assert made.decision.tolist() == ["send"]
+        assert len(plan([TriggerJourney.welcome()], one(), self.CARTS, None, Policy(), TODAY)) == 0
