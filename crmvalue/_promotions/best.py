@@ -59,7 +59,8 @@ def best_price(
         Choices that are tried after a search that stopped have as much work again. The result is then the best choice
         that was found, with `optimal=False`. On carts of up to 60 lines each promotion is tried by itself, beside those
         of single lines, even where no work is left: the result is not dearer than what a short search finds for any of
-        them. On larger carts those that can take most off are tried first, as long as there is work left.
+        them, nor, as long as there is work left, than what a search of `node_limit` steps finds. On larger carts those
+        that can take most off are tried first, as long as there is work left.
 
     Returns
     -------

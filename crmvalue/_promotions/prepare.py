@@ -41,6 +41,7 @@ __all__ = [
     "can_meet",
     "combine",
     "conditions_of",
+    "finder",
     "fits",
     "least_units",
     "line_limit",
@@ -259,7 +260,7 @@ def prepare(
         cart.minor(cart.delivery_price) * scale,
         caps is None or caps.blocked == "moves",
     )
-    lines_of = _finder(cart)
+    lines_of = finder(cart)
     for promotion in promotions:
         _require_currency(promotion.promotion.currency, cart.currency, "promotions")
         _activate(problem, promotion, lines_of)
@@ -271,7 +272,7 @@ def _require_currency(currency: str | None, expected: str, name: str) -> None:
         raise InputError(name, f"in the currency of the cart, {expected}", currency)
 
 
-def _finder(cart: Cart) -> Callable[[Items], int]:
+def finder(cart: Cart) -> Callable[[Items], int]:
     """Give a function that finds the lines of some items, as bits; it says the same as `fits` for each line."""
     of_words: dict[str, dict[str, int]] = {"products": {}, "brands": {}, "categories": {}}
     for i, line in enumerate(cart.lines):
@@ -577,7 +578,7 @@ def missing_of(
         wanted = [promotion.items] * promotion.buy + [promotion.get_items] * promotion.get
     if not wanted:
         return []
-    lines_of = _finder(cart) if lines_of is None else lines_of
+    lines_of = finder(cart) if lines_of is None else lines_of
     able = lines_of(promotion.items) if promotion.sets else (1 << len(cart.lines)) - 1
     of_items = {items: bits(able & lines_of(items)) for items in {*wanted}}
     lines = [of_items[items] for items in wanted]

@@ -219,16 +219,17 @@ class _Part:
         assert self.winner is not None  # noqa: S101 - the empty set is a choice too
         if give_up:
             return self.winner
-        if not done and self.budget.is_over():
-            self._try_few()
         top = 0 if done else self._bound(0, sum(active.bit for active in self.order))
+        if not done and self.budget.is_over():
+            self._try_few(top)
         self.winner.most = max(top, self.winner.value)
         return self.winner
 
-    def _try_few(self) -> None:
+    def _try_few(self, top: int) -> None:
         """Look at each promotion of the order or of groups by itself, and then at the best ones together.
 
-        So a search that was given up is not dearer than any of them.
+        So a search that was given up is not dearer than any of them. Where a short search of one was given up too, it
+        has as many steps as the whole one in the end. No choice is worth more than `top`.
         """
         assert self.winner is not None  # noqa: S101 - the caller has one
         plain = self._choice(0, []).value
@@ -237,13 +238,15 @@ class _Part:
         most |= {active.bit: groups.most_of[active.bit] for groups, active in in_groups}
         actives = [*self.order, *(active for _, active in in_groups)]
         found: list[tuple[int, Active]] = []
+        too_short: list[Active] = []
         for active in sorted(actives, key=lambda active: (-most[active.bit], active.bit)):
             if plain + most[active.bit] < self.winner.value and len(found) >= _MOST_TOGETHER:
                 break
             if found and self.budget.is_spent() and len(self.lines) > _FEW_LINES:
                 break
-            choice = self._of_few([active])
+            choice, is_all = self._of_few([active])
             found.append((choice.value, active))
+            too_short += [] if is_all else [active]
             self._keep(choice)
         chosen = blocked = 0  # and as many of the order as combine, those that take most off first
         for active in self.order:
@@ -256,26 +259,39 @@ class _Part:
         for _, active in sorted(found, key=lambda pair: (-pair[0], pair[1].bit))[:_MOST_TOGETHER]:
             if together and self.budget.is_spent():
                 break
-            choice = self._of_few([*together, active])
+            choice, _ = self._of_few([*together, active])
             if choice.value > best:
                 best = choice.value
                 together.append(active)
                 self._keep(choice)
+        if self.budget.limit > _STEPS_OF_FEW:
+            self._try_longer([active for active in too_short if plain + most[active.bit] > self.winner.value], top)
         self.pricer.budget = self.budget
 
-    def _of_few(self, actives: list[Active]) -> Choice:
-        """Find a good choice of these promotions of the order or of groups, with all of single lines."""
+    def _try_longer(self, actives: list[Active], top: int) -> None:
+        """Look at each promotion by itself again, as long as there is work left and a better choice may be found."""
+        for active in actives:
+            if self.budget.is_spent() or (self.winner is not None and self.winner.value >= top):
+                break
+            self._keep(self._of_few([active], self.budget.limit)[0])
+
+    def _of_few(self, actives: list[Active], steps: int = _STEPS_OF_FEW) -> tuple[Choice, bool]:
+        """Find a good choice of these promotions of the order or of groups, with all of single lines.
+
+        Say also whether the search was long enough.
+        """
         lines = sum(1 << i for i in self.lines)
         others = [active for active in self.line_members if active not in actives]
-        small = self.budget.small(_STEPS_OF_FEW)
+        small = self.budget.small(steps)
         if len(self.lines) <= _FEW_LINES:
-            return _Part(self.pricer, lines, [*actives, *others], small).run(give_up=True)
+            choice = _Part(self.pricer, lines, [*actives, *others], small).run(give_up=True)
+            return choice, not (small.exceeded or small.is_over())
         lines = 0
         for active in actives:
             lines |= active.lines | active.lines_to_get
         choice = _Part(self.pricer, lines, [*actives, *others], small).run(give_up=True)
         small.work(4 * len(self.lines))
-        return self._choice(choice.order, choice.groupings)
+        return self._choice(choice.order, choice.groupings), not (small.exceeded or small.is_over())
 
     def _keep(self, choice: Choice) -> None:
         if self.winner is None or _is_better(self.pricer, choice, self.winner):

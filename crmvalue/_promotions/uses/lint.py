@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from functools import reduce
+from heapq import merge
+from operator import and_, or_
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import attrs
@@ -14,11 +16,13 @@ from crmvalue._core.money import as_currency
 from crmvalue._core.values import checked_field, of_class, optional, words_field
 from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine, exponent_in
-from crmvalue._promotions.prepare import can_meet, combine, conditions_of, fits, line_limit, not_now, ready
+from crmvalue._promotions.prepare import bits, can_meet, conditions_of, finder, line_limit, not_now, ready
 from crmvalue._promotions.promotion import Items, Promotion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from crmvalue._promotions.prepare import Ready
 
 __all__ = ["Finding", "lint_promotions"]
 
@@ -26,6 +30,9 @@ FindingKind = Literal["never", "beaten", "shadowed", "apart", "floor", "unknown"
 
 _MANY = 10**6
 """Units of a product, so that a percentage of the smallest price is at least one minor unit."""
+
+_WORDS = ("products", "brands", "categories")
+"""Conditions on items that are lists of names, any of which will do."""
 
 
 @attrs.frozen(kw_only=True)
@@ -131,15 +138,20 @@ def lint_promotions(
         products = [of_class(CartLine)("catalogue", line) for line in items]
         lines = tuple(attrs.evolve(line, id=str(i), quantity=1) for i, line in enumerate(products))
         known = Cart(lines=lines, currency=as_currency("currency", currency))
-    ready(given, exponent_in(known) if known else 4)
-    never = [found for promotion in given for found in _never(promotion, known, now)]
-    findings = [*never, *_beaten(given, never), *_shadowed(given, never), *_apart(given), *_groups(given)]
+    made = ready(given, exponent_in(known) if known else 4)
+    of_id = {one.promotion.id: one for one in made}
+    ordered = [of_id[promotion.id] for promotion in given]
+    lines_of = finder(known) if known else None
+    never = [found for promotion in given for found in _never(promotion, lines_of, now)]
+    findings = [*never, *_beaten(ordered, never), *_shadowed(ordered, never), *_apart(given), *_groups(ordered)]
     if known is not None:
         findings += [*_unknown(given, caps, known), *_below_floor(given, caps, known)]
     return tuple(sorted(findings, key=lambda finding: (finding.kind, finding.promotions, finding.text)))
 
 
-def _never(promotion: Promotion, known: Cart | None, now: np.datetime64 | None) -> Iterator[Finding]:
+def _never(
+    promotion: Promotion, lines_of: Callable[[Items], int] | None, now: np.datetime64 | None
+) -> Iterator[Finding]:
     """Say why a promotion can never apply."""
     reasons = []
     if promotion.uses_left == 0 or promotion.uses_left_customer == 0:
@@ -152,7 +164,7 @@ def _never(promotion: Promotion, known: Cart | None, now: np.datetime64 | None) 
     needed = conditions_of(promotion)
     if not all(can_meet(*wanted) for wanted in needed):
         reasons.append("its conditions on items contradict each other")
-    elif known is not None and not all(_is_sold(wanted, known) for wanted in needed):
+    elif lines_of is not None and not all(reduce(and_, map(lines_of, wanted)) for wanted in needed):
         reasons.append("no product of the catalogue is among its items")
     if not _times(promotion, promotion):
         reasons.append("its hours or weekdays are outside its period")
@@ -163,11 +175,6 @@ def _never(promotion: Promotion, known: Cart | None, now: np.datetime64 | None) 
     if reasons:
         text = f"{promotion.id} never applies: {' and '.join(reasons)}"
         yield Finding(kind="never", promotions=(promotion.id,), text=text)
-
-
-def _is_sold(wanted: tuple[Items, ...], known: Cart) -> bool:
-    """Whether a product of the catalogue meets all of some conditions."""
-    return any(all(fits(items, line) for items in wanted) for line in known.lines)
 
 
 def _times(one: Promotion, other: Promotion) -> bool:
@@ -258,43 +265,69 @@ def _takes_as_much(one: Promotion, other: Promotion) -> bool:
     return one.benefit == "free_delivery" or _at_most(other.amount_off, one.amount_off)
 
 
-def _beaten(given: Sequence[Promotion], never: Sequence[Finding]) -> Iterator[Finding]:
+def _beaten(given: Sequence[Ready], never: Sequence[Finding]) -> Iterator[Finding]:
     """Find promotions that another one can replace in each cart."""
     idle = {finding.promotions[0] for finding in never}
-    simple = [promotion for promotion in given if _is_simple(promotion) and promotion.id not in idle]
-    for other in simple:
-        for one in simple:
+    simple = [made for made in given if _is_simple(made.promotion) and made.promotion.id not in idle]
+    of_key: dict[tuple[Any, ...], list[tuple[int, Ready]]] = {}
+    for k, made in enumerate(simple):
+        for key in _keys(made.promotion):
+            of_key.setdefault(key, []).append((k, made))
+    of_place = {made.place: made.promotion for made in given}
+    for made in simple:
+        other = made.promotion
+        for _, candidate in merge(*(of_key.get(key, []) for key in _keys_above(other)), key=lambda item: item[0]):
+            one = candidate.promotion
             if one is other or not _takes_as_much(one, other) or not _wherever(one, other):
                 continue
             equal = _takes_as_much(other, one) and _wherever(other, one)
             if equal and (-one.priority, one.id) > (-other.priority, other.id):
                 continue  # of two equal ones, the one that loses ties
-            if _can_stand_for(one, other, given):
+            if _can_stand_for(candidate, made, of_place):
                 text = f"{other.id} is always beaten by {one.id}"
                 yield Finding(kind="beaten", promotions=(other.id, one.id), text=text)
                 break
 
 
-def _can_stand_for(one: Promotion, other: Promotion, given: Sequence[Promotion]) -> bool:
+def _keys(one: Promotion) -> list[tuple[Any, ...]]:
+    """Give the keys under which a promotion is found: its kind and code, with the first words that bind its items."""
+    kind = (one.benefit, one.on, one.basis, one.code)
+    for word in _WORDS:
+        if getattr(one.items, word):
+            return [(*kind, word, name) for name in getattr(one.items, word)]
+    return [(*kind, "", "")]
+
+
+def _keys_above(other: Promotion) -> list[tuple[Any, ...]]:
+    """Give the keys of all promotions that hold wherever this one does."""
+    kind = (other.benefit, other.on, other.basis)
+    names = [("", ""), *((word, getattr(other.items, word)[0]) for word in _WORDS if getattr(other.items, word))]
+    return [(*kind, code, *name) for code in {None, other.code} for name in names]
+
+
+def _can_stand_for(one: Ready, other: Ready, of_place: dict[int, Promotion]) -> bool:
     """Whether a promotion may stand in the place of another, beside each one that the other may meet."""
-    if combine(one, other) or (one.alone and not other.alone):
+    both, every = 1 << one.place | 1 << other.place, (1 << len(of_place)) - 1
+    if not one.bad >> other.place & 1 or (one.promotion.alone and not other.promotion.alone):
         return False
-    companions = [p for p in given if p is not one and p is not other and combine(p, other)]
-    if not all(combine(p, one) for p in companions):
+    companions = every & ~other.bad & ~both
+    if companions & one.bad:
         return False
-    low, high = sorted((one.id, other.id))
-    return not any(p.benefit == "percent" and low < p.id < high for p in companions)  # rounding is by this order
+    low, high = sorted((one.promotion.id, other.promotion.id))
+    beside = (of_place[place] for place in bits(companions))
+    return not any(p.benefit == "percent" and low < p.id < high for p in beside)  # rounding is by this order
 
 
-def _shadowed(given: Sequence[Promotion], never: Sequence[Finding]) -> Iterator[Finding]:
+def _shadowed(given: Sequence[Ready], never: Sequence[Finding]) -> Iterator[Finding]:
     """Find promotions that one which applies alone is always at least as good as."""
     idle = {finding.promotions[0] for finding in never}
-    others = [p for p in given if not p.alone and p.id not in idle]
+    beside = [made for made in given if not made.promotion.alone and made.promotion.id not in idle]
+    others, together = [made.promotion for made in beside], sum(1 << made.place for made in beside)
     plain = all(p.benefit == "percent" and p.limit_per_order is None for p in others)
-    if not plain or any(combine(a, b) for a, b in combinations(others, 2)):
+    if not plain or any(together & ~made.bad & ~(1 << made.place) for made in beside):
         return
     most = max((p.percent_off for p in others if p.percent_off is not None), default=None)
-    for one in given:
+    for one in (made.promotion for made in given):
         strong = one.alone and one.benefit == "percent" and _is_unlimited(one) and one.id not in idle
         if not strong or most is None or one.percent_off is None or one.percent_off < most or one.items != Items():
             continue
@@ -304,24 +337,39 @@ def _shadowed(given: Sequence[Promotion], never: Sequence[Finding]) -> Iterator[
                 yield Finding(kind="shadowed", promotions=(other.id, one.id), text=text)
 
 
-def _names(one: Promotion, other: Promotion) -> bool:
-    """Whether a promotion allows another by the name of its family."""
-    return other.family != "" and other.family in one.combines_with
+def _named(given: Sequence[Promotion]) -> Iterator[tuple[int, int]]:
+    """Give the places of each promotion and of all that it allows by the name of their family."""
+    of_family: dict[str, list[int]] = {}
+    for place, promotion in enumerate(given):
+        if promotion.family:
+            of_family.setdefault(promotion.family, []).append(place)
+    for place, promotion in enumerate(given):
+        for family in {*promotion.combines_with}:
+            yield from ((place, other) for other in of_family.get(family, []) if other != place)
 
 
 def _apart(given: Sequence[Promotion]) -> Iterator[Finding]:
     """Find promotions that are meant to combine but never hold at the same time."""
-    for one, other in combinations(given, 2):
-        meant = _names(one, other) and _names(other, one)
-        if meant and _times(one, one) and _times(other, other) and not _times(one, other):
+    known: dict[Any, bool] = {}  # by when both hold: str keeps a day and its midnight apart
+    when = [(str(p.starts), str(p.ends), p.weekdays, p.hours) for p in given]
+
+    def meet(a: int, b: int) -> bool:
+        if (when[a], when[b]) not in known:
+            known[when[a], when[b]] = _times(given[a], given[b])
+        return known[when[a], when[b]]
+
+    for a, b in _named(given):
+        one, other = given[a], given[b]
+        if a < b and one.family and one.family in other.combines_with and meet(a, a) and meet(b, b) and not meet(a, b):
             text = f"{one.id} and {other.id} allow each other, but never hold at the same time"
             yield Finding(kind="apart", promotions=(one.id, other.id), text=text)
 
 
-def _groups(given: Sequence[Promotion]) -> Iterator[Finding]:
+def _groups(given: Sequence[Ready]) -> Iterator[Finding]:
     """Find contradictions in what promotions combine with."""
-    families = {promotion.family for promotion in given}
-    for promotion in given:
+    promotions = [one.promotion for one in given]
+    families = {promotion.family for promotion in promotions}
+    for promotion in promotions:
         if promotion.alone and promotion.combines_with:
             text = f"{promotion.id} applies alone, but says what it combines with"
             yield Finding(kind="families", promotions=(promotion.id,), text=text)
@@ -329,10 +377,11 @@ def _groups(given: Sequence[Promotion]) -> Iterator[Finding]:
             if family not in {*families, "*"}:
                 text = f"{promotion.id} combines with family {family}, which no promotion has"
                 yield Finding(kind="families", promotions=(promotion.id,), text=text)
-        for other in given:
-            if other is not promotion and _names(promotion, other) and not combine(promotion, other):
-                text = f"{promotion.id} allows {other.id}, but {other.id} does not allow {promotion.id}"
-                yield Finding(kind="families", promotions=(promotion.id, other.id), text=text)
+    for a, b in _named(promotions):
+        one, other = promotions[a], promotions[b]
+        if given[a].bad >> given[b].place & 1:
+            text = f"{one.id} allows {other.id}, but {other.id} does not allow {one.id}"
+            yield Finding(kind="families", promotions=(one.id, other.id), text=text)
 
 
 def _unknown(given: Sequence[Promotion], caps: Caps | None, known: Cart) -> Iterator[Finding]:
@@ -362,12 +411,14 @@ def _below_floor(given: Sequence[Promotion], caps: Caps | None, known: Cart) -> 
     """Find promotions on whose products caps leave no discount at all."""
     if caps is None:
         return
+    lines_of = finder(known)
+    with_room = sum(1 << i for i, line in enumerate(known.lines) if _room(caps, known, line))
     for promotion in given:
         if promotion.benefit in {"gift", "free_delivery"}:
             continue
         all_items = [promotion.items, *promotion.sets, *([promotion.get_items] if promotion.get_items else [])]
-        lines = [line for line in known.lines if any(fits(items, line) for items in all_items)]
-        if lines and not any(_room(caps, known, line) for line in lines):
+        lines = reduce(or_, map(lines_of, all_items))
+        if lines and not lines & with_room:
             text = f"{promotion.id} takes nothing off: floors and caps leave no discount on any of its products"
             yield Finding(kind="floor", promotions=(promotion.id,), text=text)
 

@@ -96,6 +96,18 @@ class TestManyGroups:
         priced = best_price(Cart(lines=bought, currency="UAH"), [offer], caps=limits, node_limit=1)
         assert (priced.total, priced.optimal) == (4, True)  # each A2 at half its price, beside one A1
 
+    def test_one_promotion_by_itself_has_as_many_steps_as_all_together(self):
+        """One free B of 100 and three free C of 5, with eight others to buy, take 115 off 433; 1,000 steps find 109."""
+        prices = {"A": (2, 50), "B": (3, 100), "C": (5, 5), "D": (4, 2)}
+        lines = [CartLine(id=name, product=name, quantity=n, unit_price=price) for name, (n, price) in prices.items()]
+        offers = [
+            Promotion.amount("p0", 1, on="order", products=["B", "C"], family="f"),
+            Promotion.buy_get("p1", 2, 1, get_items=Items(), max_discount=120),
+            Promotion.bundle("p2", quantity=3, amount_off=1, limit_per_order=2, max_discount=50),
+            Promotion.buy_get("p3", 2, 2, products=["A", "D"], limit_per_order=1, max_discount=120),
+        ]
+        assert best_price(Cart(lines=lines, currency="UAH"), offers, node_limit=2000).total <= 433 - 115
+
     @settings(deadline=None)
     @given(carts(), promotions(), caps(), st.integers(1, 30))
     def test_a_search_that_stops_early(self, bought, offers, limits, steps):

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmvalue._promotions.prepare import not_now
+from crmvalue._promotions.uses import lint
 from crmvalue.errors import InputError
 from crmvalue.promotions import Caps, CartLine, Finding, Items, Promotion, best_price, lint_promotions
 from tests.promotions.carts import BRANDS, CATEGORIES, caps, carts, promotions
@@ -213,6 +214,17 @@ class TestLintPromotions:
         if ("beaten", ("A", "B")) in kinds(offers):
             for time in times.astype("datetime64[us]"):
                 assert not_now(time, offers[0]) is not None or not_now(time, offers[1]) is None
+
+    def test_promotions_that_share_no_items_are_not_compared(self, monkeypatch):
+        """Two of the same items are; 300 pairs each would be 90,000 looks."""
+        looks = []
+        wherever = lint._wherever
+        monkeypatch.setattr(lint, "_wherever", lambda *pair: looks.append(pair) or wherever(*pair))
+        offers = [pct(f"{i:03}", 1 + i % 3, products=[f"p{i // 2}"]) for i in range(300)]
+        pairs = [(i, i + 1) if i % 6 != 2 else (i + 1, i) for i in range(0, 300, 2)]  # the lower percentage first
+        beaten = {(f"{low:03}", f"{high:03}") for low, high in pairs}
+        assert {found.promotions for found in lint_promotions(offers)} == beaten
+        assert len(looks) <= 600
 
     def test_a_finding_reads_back(self):
         (finding,) = lint_promotions([pct("A", uses_left=0)])
