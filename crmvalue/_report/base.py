@@ -119,9 +119,10 @@ def summarise_base(
     they do, and whether the next newcomers are like these, no log can show.
 
     Where the two windows are less than 12 months apart, a season can pass for customers who leave, or hide them. So the
-    money of the same customers is compared, window of four weeks by window. Customers who are known can only leave, and
-    customers who buy again later can only have come. If the first spent more, or the second less, in some window than
-    in an earlier one, by 2.75 standard deviations and a tenth, no value of a newcomer is given.
+    money of the same customers is compared, window of four weeks by window. Customers who are known can only leave. The
+    old customers who are left out, and buy again later, have been there all the time. If the first spent more in some
+    window than in an earlier one, or the second less, by three standard deviations and a tenth, no value of a newcomer
+    is given.
 
     Examples
     --------
@@ -281,7 +282,7 @@ def _last_period(
     paid = bool(money.any())
     n_days = int((as_of - start).astype(int))
     many = len(newcomers.came) >= FEWEST_NEWCOMERS
-    money_kept = kept_money(purchases, day, as_of, start_day, cast("float", typical_gap))
+    money_kept = kept_money(purchases, day, as_of, start_day, cast("float", typical_gap), ignored)
     period = LastPeriod(
         name=name,
         n_months=n_months,

@@ -40,7 +40,7 @@ _APART = (12, 6, 3, 1)  # months between the two windows that show how spending 
 _ROOM = 1.25  # times so many months the log must hold
 _Z = 1.96
 _WEEKS = np.timedelta64(28, "D")  # length of the windows that are compared for a season
-_SURELY = 2.75  # standard deviations: of the comparisons of a steady shop, the largest is seldom above
+_SURELY = 3.0  # standard deviations: of the comparisons of a steady shop, the largest is seldom above
 _MUCH = 1.1  # times as much money; less moves no figure far
 _DAY = np.timedelta64(1, "D")
 
@@ -133,7 +133,12 @@ def first_days(purchases: Purchases, day: Dates) -> Dates:
 
 
 def kept_money(
-    purchases: Purchases, day: Dates, as_of: np.datetime64, start_day: np.datetime64, typical_gap: float
+    purchases: Purchases,
+    day: Dates,
+    as_of: np.datetime64,
+    start_day: np.datetime64,
+    typical_gap: float,
+    ignored_days: int,
 ) -> KeptMoney | None:
     """Compare what known customers spent in the newest days with what they spent some months earlier.
 
@@ -163,7 +168,7 @@ def kept_money(
     if not earlier.sum() > 0.0:
         return None
     share = float(newest.sum() / earlier.sum())
-    uneven = n_months < _APART[0] and _is_uneven(purchases, day, as_of, start_day, typical_gap)
+    uneven = n_months < _APART[0] and _is_uneven(purchases, day, as_of, start_day, typical_gap, ignored_days)
     some = (earlier > 0.0) | (newest > 0.0)
     try:
         low, high = ratio_interval(newest[some], earlier[some], method="fieller")
@@ -175,14 +180,20 @@ def kept_money(
 
 
 def _is_uneven(
-    purchases: Purchases, day: Dates, as_of: np.datetime64, start_day: np.datetime64, typical_gap: float
+    purchases: Purchases,
+    day: Dates,
+    as_of: np.datetime64,
+    start_day: np.datetime64,
+    typical_gap: float,
+    ignored_days: int,
 ) -> bool:
     """Tell whether the same customers spend more in some four weeks than in others, beyond chance: a season, or so.
 
     Customers who are known can only leave, so together they spend less and less. Customers who will buy again can only
-    have come, so until then they spent more and more, their first purchases apart. The contrary of either is looked for. A
-    customer is known, or will buy again, by a purchase that is a typical gap away, so that the time since it, or until
-    it, says nothing about the weeks.
+    have come, so until then they spent more and more, their first purchases apart. The contrary of either is looked
+    for; the latter only among the old customers of the ignored days, because interest fades in those who have just
+    come. A customer is known, or will buy again, by a purchase that is a typical gap away, so that the time since it,
+    or until it, says nothing about the weeks.
     """
     n_windows = int((as_of - start_day + _DAY) // _WEEKS)
     gap = np.timedelta64(math.ceil(typical_gap), "D")
@@ -201,7 +212,9 @@ def _is_uneven(
     known_from = np.searchsorted(ends - _WEEKS, np.maximum(came, start_day + gap) + gap)
     again_until = np.searchsorted(ends, np.minimum(last, as_of - gap) - gap) - 1
     inside, again = window >= 0, day > came[owner]
-    return _rises(money(inside), known_from) or _rises(money(inside & again)[:, ::-1], n_windows - 1 - again_until)
+    old = came < day.min() + np.timedelta64(ignored_days, "D")
+    backwards = money(inside & again)[old, ::-1]
+    return _rises(money(inside), known_from) or _rises(backwards, n_windows - 1 - again_until[old])
 
 
 def _rises(money: Floats, known_from: Integers) -> bool:

@@ -213,14 +213,14 @@ class TestUneven:
         assert BaseSummary.from_json(summary.to_json()) == summary
 
     @staticmethod
-    def is_uneven(spend, n=40, n_weeks=56, which=slice(40, 44)):
+    def is_uneven(spend, n=40, n_weeks=56, which=slice(40, 44), old=0):
         """Ask for customers who buy each week for 10, and in some four weeks for another amount."""
         spends = np.full(n_weeks, 10.0)
         spends[which] = spend
         day = np.datetime64("2023-01-02") + np.arange(7, 7 * n_weeks + 7, 7)
         customer = np.repeat(np.arange(n), n_weeks)
         log = customer, np.tile(day, n), np.tile(spends, n)
-        return summarise_base(*log, as_of=day[-1], ignore_first_days=0).last_period.is_uneven
+        return summarise_base(*log, as_of=day[-1], ignore_first_days=old).last_period.is_uneven
 
     def test_more_than_a_tenth(self):
         assert self.is_uneven(11.1)
@@ -229,17 +229,21 @@ class TestUneven:
 
     def test_more_than_chance(self):
         """If all n customers change alike, the change is the square root of n standard deviations."""
-        assert self.is_uneven(20.0, n=8)
-        assert not self.is_uneven(20.0, n=7)
+        assert self.is_uneven(20.0, n=10)
+        assert not self.is_uneven(20.0, n=8)
 
     def test_at_the_start_of_the_log_and_at_its_end(self):
-        assert self.is_uneven(20.0, which=slice(4, 8))
+        assert self.is_uneven(20.0, which=slice(1, 8), old=1)
         assert self.is_uneven(20.0, which=slice(52, 56))
 
-    def test_a_fall_for_good_is_no_season(self):
-        """Customers who spend less from some week on are what leaving looks like, seen from those known."""
-        assert self.is_uneven(5.0, which=slice(30, None))  # they still buy, so they have not left
+    def test_new_customers_whose_interest_fades_are_no_season(self):
+        assert not self.is_uneven(5.0, which=slice(12, None))
+        assert self.is_uneven(5.0, which=slice(12, None), old=1)  # of old customers it is not expected
         assert not self.is_uneven(0.0, which=slice(52, None))
+        cdnow = load_cdnow()
+        year = cdnow.date <= np.datetime64("1997-12-31")
+        log = cdnow.customer[year], cdnow.date[year], cdnow.amount[year]
+        assert not summarise_base(*log).last_period.is_uneven
 
     def test_from_15_months_on_years_are_compared(self):
         assert not self.is_uneven(20.0, n_weeks=67)
