@@ -312,7 +312,8 @@ def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
         why = (
             f"Their first {period.name} alone brought {brought}. The same customers spent more in some weeks than in "
             "others, by more than chance. A log of less than 15 months cannot tell such a season from customers who "
-            "leave: a longer log gives the figure."
+            "leave: a longer log gives the figure. The values of active customers hold for the season of the last "
+            f"{period.name} alone."
         )
         return [_line("newcomer, in margin", "not known", note="a season may be in it"), *_wrap(why, indent=4)]
     if value.ltv_newcomer is None or period.newcomer_retention_rate is None or period.money_kept is None:

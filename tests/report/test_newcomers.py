@@ -209,6 +209,7 @@ class TestUneven:
         text = " ".join(format_summary(summary).split())
         assert "newcomer, in margin not known a season may be in it" in text
         assert f"first {period.name} alone brought {MARGIN * period.newcomer_revenue:.2f} on average. The same" in text
+        assert f"active customers hold for the season of the last {period.name} alone." in text
         assert "LTV:CAC" not in text
         assert BaseSummary.from_json(summary.to_json()) == summary
 
@@ -229,8 +230,8 @@ class TestUneven:
 
     def test_more_than_chance(self):
         """If all n customers change alike, the change is the square root of n standard deviations."""
-        assert self.is_uneven(20.0, n=10)
-        assert not self.is_uneven(20.0, n=8)
+        assert self.is_uneven(20.0, n=13)
+        assert not self.is_uneven(20.0, n=12)
 
     def test_at_the_start_of_the_log_and_at_its_end(self):
         assert self.is_uneven(20.0, which=slice(1, 8), old=1)
