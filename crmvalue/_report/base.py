@@ -121,7 +121,7 @@ def summarise_base(
     Where the two windows are less than 12 months apart, a season can pass for customers who leave, or hide them. So the
     money of the same customers is compared, window of four weeks by window. Customers who are known can only leave. The
     old customers who are left out, and buy again later, have been there all the time. If the first spent more in some
-    window than in an earlier one, or the second less, by 3.5 standard deviations and a tenth, no value of a newcomer
+    window than in an earlier one, or the second less, by four standard deviations and a tenth, no value of a newcomer
     is given.
 
     Examples

@@ -40,7 +40,7 @@ _APART = (12, 6, 3, 1)  # months between the two windows that show how spending 
 _ROOM = 1.25  # times so many months the log must hold
 _Z = 1.96
 _WEEKS = np.timedelta64(28, "D")  # length of the windows that are compared for a season
-_SURELY = 3.5  # standard deviations: of the comparisons of a steady shop, the largest is seldom above
+_SURELY = 4.0  # standard deviations: of the comparisons of a steady shop, the largest is seldom above
 _MUCH = 1.1  # times as much money; less moves no figure far
 _DAY = np.timedelta64(1, "D")
 

@@ -230,8 +230,8 @@ class TestUneven:
 
     def test_more_than_chance(self):
         """If all n customers change alike, the change is the square root of n standard deviations."""
-        assert self.is_uneven(20.0, n=13)
-        assert not self.is_uneven(20.0, n=12)
+        assert self.is_uneven(20.0, n=17)
+        assert not self.is_uneven(20.0, n=15)
 
     def test_at_the_start_of_the_log_and_at_its_end(self):
         assert self.is_uneven(20.0, which=slice(1, 8), old=1)
