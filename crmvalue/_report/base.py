@@ -118,6 +118,12 @@ def summarise_base(
     half, before them, shows who is known. The repeat purchases of newcomers are taken to shrink at this pace. Whether
     they do, and whether the next newcomers are like these, no log can show.
 
+    Where the two windows are less than 12 months apart, a season can pass for customers who leave, or hide them. So the
+    money of the same customers is compared, window of four weeks by window. Customers who are known can only leave. The
+    old customers who are left out, and buy again later, have been there all the time. If the first spent more in some
+    window than in an earlier one, or the second less, by four standard deviations and a tenth, no value of a newcomer
+    is given.
+
     Examples
     --------
     >>> from crmvalue.datasets import load_cdnow
@@ -276,7 +282,7 @@ def _last_period(
     paid = bool(money.any())
     n_days = int((as_of - start).astype(int))
     many = len(newcomers.came) >= FEWEST_NEWCOMERS
-    money_kept = kept_money(purchases, day, as_of, start_day)
+    money_kept = kept_money(purchases, day, as_of, start_day, cast("float", typical_gap), ignored)
     period = LastPeriod(
         name=name,
         n_months=n_months,
@@ -298,6 +304,7 @@ def _last_period(
         money_kept=None if money_kept is None else money_kept.share,
         months_kept=0 if money_kept is None else money_kept.n_months,
         n_known=0 if money_kept is None else money_kept.n_customers,
+        is_uneven=money_kept is not None and money_kept.is_uneven,
     )
     return period, newcomers if many else None, money_kept
 
@@ -336,7 +343,7 @@ def _base_value(
     if margin is None:
         return BaseValue(ltv_revenue=revenue)
     found = None
-    if newcomers is not None and money_kept is not None:
+    if newcomers is not None and money_kept is not None and not money_kept.is_uneven:
         found = newcomer_value(newcomers, margin, money_kept, period.n_months, rate)
     new, beyond = (None, None) if found is None else found
     ratio = lowest = None

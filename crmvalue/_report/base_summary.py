@@ -7,7 +7,7 @@ import math
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_text
+from crmvalue._core.checks import as_day, as_flag, as_text
 from crmvalue._core.comparisons import decimals
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -118,6 +118,10 @@ class LastPeriod:
         if they spent nothing then.
     months_kept, n_known : int
         Months between the two, and the customers behind the figure; 12 months know no seasons.
+    is_uneven : bool
+        Whether the same customers spent more in some four weeks than in others, beyond chance, in a log too short to
+        compare a year with the year before. A season may then be in the money of newcomers and in `money_kept`, so
+        there is no `BaseValue.ltv_newcomer`.
 
     Examples
     --------
@@ -145,6 +149,7 @@ class LastPeriod:
     money_kept: Estimate | None = checked_field("money_kept", optional(of_class(Estimate)), default=None)
     months_kept: int = count_field("months_kept", default=0)
     n_known: int = count_field("n_known", default=0)
+    is_uneven: bool = checked_field("is_uneven", as_flag, default=False)
 
     def __attrs_post_init__(self) -> None:
         if self.name not in PERIODS or self.n_months != PERIODS[self.name]:
@@ -179,7 +184,8 @@ class BaseValue:
     ltv_newcomer : Estimate or None
         Value of a new customer: the margin of the first two periods, then for each two periods that of the repeat
         purchases of the two before, times what known customers keep spending (`money_kept`). Discounted if there is a
-        discount rate. Basis: margin. None for fewer than 30 newcomers, or if known customers spend no less than before.
+        discount rate. Basis: margin. None for fewer than 30 newcomers, if known customers spend no less than before, or
+        if a season may be in it (`LastPeriod.is_uneven`).
     newcomer_beyond : float or None
         Share of it that lies beyond the first two periods.
     ltv_to_cac : float or None

@@ -5,6 +5,7 @@ A log that begins in the middle of a business's life meets its old customers on 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -38,6 +39,9 @@ _LONG_BEFORE = np.timedelta64(91, "D")
 _APART = (12, 6, 3, 1)  # months between the two windows that show how spending falls; a year knows no seasons
 _ROOM = 1.25  # times so many months the log must hold
 _Z = 1.96
+_WEEKS = np.timedelta64(28, "D")  # length of the windows that are compared for a season
+_SURELY = 4.0  # standard deviations: of the comparisons of a steady shop, the largest is seldom above
+_MUCH = 1.1  # times as much money; less moves no figure far
 _DAY = np.timedelta64(1, "D")
 
 
@@ -59,6 +63,7 @@ class KeptMoney(NamedTuple):
     share: Estimate
     n_months: int
     n_customers: int
+    is_uneven: bool  # a season may be in the share
 
 
 def start_of_log(came: Dates) -> np.datetime64:
@@ -127,11 +132,19 @@ def first_days(purchases: Purchases, day: Dates) -> Dates:
     return day[start]
 
 
-def kept_money(purchases: Purchases, day: Dates, as_of: np.datetime64, start_day: np.datetime64) -> KeptMoney | None:
+def kept_money(
+    purchases: Purchases,
+    day: Dates,
+    as_of: np.datetime64,
+    start_day: np.datetime64,
+    typical_gap: float,
+    ignored_days: int,
+) -> KeptMoney | None:
     """Compare what known customers spent in the newest days with what they spent some months earlier.
 
     The months are 12, or 6, 3 or 1 where the log is shorter than 1.25 times as much. Half of the rest of the log is the
-    length of the two windows, and the other half, before them, shows who is known. None if they spent nothing.
+    length of the two windows, and the other half, before them, shows who is known. None if they spent nothing. Windows
+    that are no year apart may lie in different seasons: then it is said whether the log shows one.
     """
     n_days = int((as_of - start_day + _DAY).astype(np.int64))
     n_months = next(
@@ -155,13 +168,64 @@ def kept_money(purchases: Purchases, day: Dates, as_of: np.datetime64, start_day
     if not earlier.sum() > 0.0:
         return None
     share = float(newest.sum() / earlier.sum())
+    uneven = n_months < _APART[0] and _is_uneven(purchases, day, as_of, start_day, typical_gap, ignored_days)
     some = (earlier > 0.0) | (newest > 0.0)
     try:
         low, high = ratio_interval(newest[some], earlier[some], method="fieller")
     except InputError:  # too few customers to bound the money of before away from 0
-        return KeptMoney(Estimate(share), n_months, int(np.count_nonzero(some)))
+        return KeptMoney(Estimate(share), n_months, int(np.count_nonzero(some)), uneven)
     skewed = _shift_of_skewness(newest - share * earlier) / float(earlier.mean())
-    return KeptMoney(Estimate(share, max(float(low), 0.0), float(high) + skewed), n_months, int(np.count_nonzero(some)))
+    found = Estimate(share, max(float(low), 0.0), float(high) + skewed)
+    return KeptMoney(found, n_months, int(np.count_nonzero(some)), uneven)
+
+
+def _is_uneven(
+    purchases: Purchases,
+    day: Dates,
+    as_of: np.datetime64,
+    start_day: np.datetime64,
+    typical_gap: float,
+    ignored_days: int,
+) -> bool:
+    """Tell whether the same customers spend more in some four weeks than in others, beyond chance: a season, or so.
+
+    Customers who are known can only leave, so together they spend less and less. Customers who will buy again can only
+    have come, so until then they spent more and more, their first purchases apart. The contrary of either is looked
+    for; the latter only among the old customers of the ignored days, because interest fades in those who have just
+    come. A customer is known, or will buy again, by a purchase that is a typical gap away, so that the time since it,
+    or until it, says nothing about the weeks.
+    """
+    n_windows = int((as_of - start_day + _DAY) // _WEEKS)
+    gap = np.timedelta64(math.ceil(typical_gap), "D")
+    some = np.diff(purchases.start) > 0
+    came = first_days(purchases, day)[some]
+    last = day[purchases.start[1:][some] - 1]
+    window = n_windows - 1 - (as_of - day) // _WEEKS
+    owner = np.repeat(np.arange(len(came)), np.diff(purchases.start)[some])
+    ends = as_of - _WEEKS * np.arange(n_windows - 1, -1, -1)
+
+    def money(chosen: npt.NDArray[np.bool_]) -> Floats:
+        place = owner[chosen] * n_windows + window[chosen]
+        spent: Floats = np.bincount(place, purchases.amount[chosen], len(came) * n_windows).astype(np.float64)
+        return spent.reshape(-1, n_windows)
+
+    known_from = np.searchsorted(ends - _WEEKS, np.maximum(came, start_day + gap) + gap)
+    again_until = np.searchsorted(ends, np.minimum(last, as_of - gap) - gap) - 1
+    inside, again = window >= 0, day > came[owner]
+    old = came < day.min() + np.timedelta64(ignored_days, "D")
+    backwards = money(inside & again)[old, ::-1]
+    return _rises(money(inside), known_from) or _rises(backwards, n_windows - 1 - again_until[old])
+
+
+def _rises(money: Floats, known_from: Integers) -> bool:
+    """Tell whether the known customers spend more in some window than in one before it, by far and beyond chance."""
+    for place in range(money.shape[1] - 1):
+        spent = money[known_from <= place, place:]
+        total, squares = spent.sum(axis=0), (spent**2).sum(axis=0)
+        change, spread = total - total[0], np.sqrt(np.maximum(squares + squares[0] - 2.0 * spent.T @ spent[:, 0], 0.0))
+        if np.any((change > _SURELY * spread) & (total > _MUCH * total[0])):
+            return True
+    return False
 
 
 def newcomer_value(

@@ -307,6 +307,15 @@ def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
     value = summary.value
     if summary.margin is None:
         return []
+    if period.is_uneven and period.newcomer_revenue is not None:
+        brought = f"{money(summary.margin * period.newcomer_revenue)} on average{_before_serving(summary)}"
+        why = (
+            f"Their first {period.name} alone brought {brought}. The same customers spent more in some weeks than in "
+            "others, by more than chance. A log of less than 15 months cannot tell such a season from customers who "
+            "leave: a longer log gives the figure. The values of active customers hold for the season of the last "
+            f"{period.name} alone."
+        )
+        return [_line("newcomer, in margin", "not known", note="a season may be in it"), *_wrap(why, indent=4)]
     if value.ltv_newcomer is None or period.newcomer_retention_rate is None or period.money_kept is None:
         if period.n_newcomers < FEWEST_NEWCOMERS:
             number = "is" if period.n_newcomers == 1 else "are"

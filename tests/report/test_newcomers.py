@@ -48,13 +48,14 @@ SHAPES = {
 
 def varied_business(
     seed, n=3000, shape=2.0, rate=1 / 15, stay=300.0, stay_shape=np.inf, spread=0.4, by_rate=0.0, growth=0.0,
-    season=0.0, n_years=2.0,
+    season=0.0, n_years=2.0, peak=1.0, peak_from=304,
 ):  # fmt: skip
     """Simulate the last years of five, and give the log and the true value of a newcomer.
 
     `shape` is that of the gamma distribution of purchase rates, `stay_shape` that of the rates of leaving, `spread`
     that of the logarithm of the customers' mean spends, which also grow with the power `by_rate` of the rate. Newcomers
-    grow by `growth` a year, and purchases rise and fall by the share `season` within each year.
+    grow by `growth` a year, and purchases rise and fall by the share `season` within each year, or are `peak` times as
+    many in 61 days of each year.
     """
     rng = np.random.default_rng(seed)
     uniform = rng.random(n)
@@ -63,18 +64,21 @@ def varied_business(
     leaving = 1.0 if np.isinf(stay_shape) else rng.gamma(stay_shape, 1.0 / (stay_shape - 1.0), n)
     stayed = rng.exponential(stay, n) / leaving
     spend = np.exp(3.0 + spread * rng.normal(size=n)) * pace**by_rate
-    n_repeat = rng.poisson(rate * pace * stayed * (1.0 + season))
+    top = max(1.0 + season, peak)
+    n_repeat = rng.poisson(rate * pace * stayed * top)
     customer = np.repeat(np.arange(n), n_repeat + 1)
     first = np.r_[True, customer[1:] != customer[:-1]]
     day = came[customer] + np.where(first, 0.0, rng.random(len(customer)) * stayed[customer])
-    in_season = rng.random(len(day)) * (1.0 + season) < 1.0 + season * np.sin(2.0 * np.pi * day / 365.0)
+    level = 1.0 + season * np.sin(2.0 * np.pi * day / 365.0) + (peak - 1.0) * ((day - peak_from) % 365 < 61)
+    in_season = rng.random(len(day)) * top < level
     amount = (spend[customer] * np.exp(0.5 * rng.normal(size=len(day)) - 0.125)).round(2)
     seen = (first | in_season) & (day >= 1825 - 365 * n_years) & (day < 1825)
 
     def mean_power(power):
         return np.exp(gammaln(shape + power) - gammaln(shape) - power * np.log(shape))
 
-    true = MARGIN * np.exp(3.0 + spread**2 / 2.0) * (mean_power(by_rate) + rate * stay * mean_power(1.0 + by_rate))
+    a_stay = stay * (1.0 + (peak - 1.0) * 61 / 365)  # newcomers come at all times of the year
+    true = MARGIN * np.exp(3.0 + spread**2 / 2.0) * (mean_power(by_rate) + rate * a_stay * mean_power(1.0 + by_rate))
     return (customer[seen], np.datetime64("2019-01-01") + np.floor(day[seen]).astype(np.int64), amount[seen]), true
 
 
@@ -189,6 +193,78 @@ class TestNewcomerValue:
         value, rate_only = summary.value.ltv_newcomer, summary.value.ltv_margin
         assert value.high - value.low > (rate_only.high - rate_only.low) * 0.5
         assert value.low < value.value < value.high
+
+
+class TestUneven:
+    """In a log of less than 15 months, customers who spend more in some weeks than in others give no figure."""
+
+    def test_says_why_there_is_no_figure(self):
+        """Purchases are doubled in November and December: the figure was 333, and its interval began at 225."""
+        log, true = varied_business(0, n=1000, peak=2.0, n_years=1.1)
+        assert true < 180
+        summary = summarise_base(*log, margin=MARGIN, acquisition_cost=20.0)
+        value, period = summary.value, summary.last_period
+        assert (value.ltv_newcomer, value.ltv_to_cac, value.max_acquisition_cost) == (None, None, None)
+        assert (period.is_uneven, period.months_kept) == (True, 6)
+        text = " ".join(format_summary(summary).split())
+        assert "newcomer, in margin not known a season may be in it" in text
+        assert f"first {period.name} alone brought {MARGIN * period.newcomer_revenue:.2f} on average. The same" in text
+        assert f"active customers hold for the season of the last {period.name} alone." in text
+        assert "LTV:CAC" not in text
+        assert BaseSummary.from_json(summary.to_json()) == summary
+
+    @staticmethod
+    def is_uneven(spend, n=40, n_weeks=56, which=slice(40, 44), old=0):
+        """Ask for customers who buy each week for 10, and in some four weeks for another amount."""
+        spends = np.full(n_weeks, 10.0)
+        spends[which] = spend
+        day = np.datetime64("2023-01-02") + np.arange(7, 7 * n_weeks + 7, 7)
+        customer = np.repeat(np.arange(n), n_weeks)
+        log = customer, np.tile(day, n), np.tile(spends, n)
+        return summarise_base(*log, as_of=day[-1], ignore_first_days=old).last_period.is_uneven
+
+    def test_more_than_a_tenth(self):
+        assert self.is_uneven(11.1)
+        assert not self.is_uneven(10.9)
+        assert not self.is_uneven(10.0)
+
+    def test_more_than_chance(self):
+        """If all n customers change alike, the change is the square root of n standard deviations."""
+        assert self.is_uneven(20.0, n=17)
+        assert not self.is_uneven(20.0, n=15)
+
+    def test_at_the_start_of_the_log_and_at_its_end(self):
+        assert self.is_uneven(20.0, which=slice(1, 8), old=1)
+        assert self.is_uneven(20.0, which=slice(52, 56))
+
+    def test_new_customers_whose_interest_fades_are_no_season(self):
+        assert not self.is_uneven(5.0, which=slice(12, None))
+        assert self.is_uneven(5.0, which=slice(12, None), old=1)  # of old customers it is not expected
+        assert not self.is_uneven(0.0, which=slice(52, None))
+        cdnow = load_cdnow()
+        year = cdnow.date <= np.datetime64("1997-12-31")
+        log = cdnow.customer[year], cdnow.date[year], cdnow.amount[year]
+        assert not summarise_base(*log).last_period.is_uneven
+
+    def test_from_15_months_on_years_are_compared(self):
+        assert not self.is_uneven(20.0, n_weeks=67)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("n_years", [1.02, 1.2])
+    @pytest.mark.parametrize("peak_from", [0, 90, 180, 304])
+    def test_no_wrong_figure_in_36_of_40_runs(self, n_years, peak_from):
+        n_wrong = 0
+        for seed in range(40):
+            log, true = varied_business(seed, peak=2.0, peak_from=peak_from, n_years=n_years)
+            found = summarise_base(*log, margin=MARGIN).value.ltv_newcomer
+            n_wrong += found is not None and not (found.low <= true <= (found.high or np.inf))
+        assert n_wrong <= 4
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", [name for name in SHAPES if "seasons" not in name])
+    def test_a_steady_shop_has_its_figure_in_38_of_40_runs(self, name):
+        logs = (varied_business(seed, **SHAPES[name], n_years=1.1)[0] for seed in range(40))
+        assert sum(summarise_base(*log, margin=MARGIN).last_period.is_uneven for log in logs) <= 2
 
 
 class TestPileOfFirstDays:

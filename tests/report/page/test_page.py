@@ -339,6 +339,15 @@ def test_a_ratio_below_its_limit_is_not_written_as_the_limit(cdnow):
     assert found.value == "2.997"
 
 
+def test_a_season_of_a_short_log_is_named(cdnow):
+    assert not any("such a season" in text for text in cautions(cdnow, None, words_of("en")))
+    period = attrs.evolve(cdnow.base.last_period, is_uneven=True)
+    report = attrs.evolve(cdnow, base=attrs.evolve(cdnow.base, last_period=period))
+    season = {"en": "such a season", "uk": "такого сезону", "ka": "ასეთ სეზონს", "az": "belə mövsümü"}
+    for language in LANGUAGES:
+        assert sum(season[language] in text for text in cautions(report, None, words_of(language))) == 1
+
+
 def test_the_door_loads_neither_matplotlib_nor_jinja2():
     code = "import sys, crmvalue, crmvalue.report; print({'matplotlib', 'jinja2', 'duckdb'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
