@@ -17,7 +17,7 @@ from crmvalue.attribution import Paths
 from crmvalue.cohorts import n_day_retention, retention_triangle, survival_curve
 from crmvalue.errors import InputError
 from crmvalue.experiments import ProportionComparison, sequential_test
-from crmvalue.funnels import FitRule, LeadScore, Signal, fit_lead_score, funnel_from_events
+from crmvalue.funnels import FitRule, LeadScore, Signal, fit_lead_score, follow_up_due, funnel_from_events
 from crmvalue.journeys import (
     Cascade,
     Customers,
@@ -27,10 +27,20 @@ from crmvalue.journeys import (
     ServiceCycle,
     best_last_step,
     campaign_effect,
+    next_service,
     plan,
     steps_that_pay,
 )
-from crmvalue.ltv import CustomerProfits, customer_profits, npv, payback_periods
+from crmvalue.ltv import (
+    CustomerProfits,
+    customer_profits,
+    ltv_retention,
+    ltv_simple,
+    npv,
+    payback_periods,
+    retention_uplift,
+)
+from crmvalue.metrics import churn_rate, growth_rate, proportion_interval
 from crmvalue.models import (
     BgBb,
     BgNbd,
@@ -296,6 +306,45 @@ class TestTables:
         function([labelled([1, 2], "ab"), labelled([3, 4], "ab")])
         with pytest.raises(InputError, match="same index"):
             function([labelled([1, 2], "ab"), labelled([4, 3], "ba")])
+
+
+class TestTableBesideColumn:
+    """What broadcasts stands beside the columns of a table, so a column has their labels, or is refused."""
+
+    TABLE = pd.DataFrame({"a": [1.0, 3.0], "b": [2.0, 4.0]}, index=["x", "y"])
+
+    @pytest.mark.parametrize(
+        "table", [lambda given: given, pl.from_pandas, lambda given: [row for _, row in given.iterrows()]]
+    )
+    def test_a_column_has_the_labels_of_the_columns(self, table):
+        found = ltv_simple(table(self.TABLE), labelled([10, 20], "ab"))
+        assert found.tolist() == [[10, 40], [30, 80]]
+        for other in (labelled([10, 20], "ba"), labelled([10, 20], "xy")):
+            with pytest.raises(InputError, match="`lifetime` must be with the same index as `arpu"):
+                ltv_simple(table(self.TABLE), other)
+
+    @pytest.mark.parametrize(
+        ("function", "numbers"),
+        [
+            (ltv_simple, [10.0, 20.0]),
+            (lambda one, other: churn_rate(other, one * 100), [1, 2]),
+            (lambda one, other: proportion_interval(other, one * 100), [1, 2]),
+            (lambda one, other: growth_rate(one, other, n_periods=1), [1, 2]),
+            (lambda one, other: ltv_retention(one, 0.5, 0.8, 0.1, timing="end", n_periods=other), [1, 2]),
+            (lambda one, other: retention_uplift(one / 10, other / 10), [1, 2]),
+            (next_service, [6, 12]),
+            (follow_up_due, [6, 12]),
+        ],
+    )
+    def test_one_column_of_a_table_beside_a_column(self, function, numbers):
+        """With double brackets, numpy would give each customer beside each other: n times n numbers."""
+        frame = pd.DataFrame({"one": [1.0, 2.0], "other": numbers})
+        if function in (next_service, follow_up_due):
+            frame["one"] = np.array(DAYS, "M8[D]")
+        assert np.shape(function(frame["one"], frame["other"]))[-1] == 2
+        assert np.shape(function(frame[["one"]], frame[["other"]]))[-2:] == (2, 1)
+        with pytest.raises(InputError, match=r"same index as .*\.columns"):
+            function(frame[["one"]], frame["other"])
 
 
 def columns_given(given):

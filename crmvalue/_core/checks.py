@@ -66,10 +66,10 @@ __all__ = [
     "require_choice",
     "require_order",
     "require_same_index",
+    "require_same_labels",
     "require_same_length",
     "to_array",
 ]
-
 
 _LARGEST = 1e100
 LARGEST_AMOUNT = 1e15
@@ -79,18 +79,9 @@ _FIRST_DAY = np.datetime64("0001-01-01", "D")
 _LAST_DAY = np.datetime64("9999-12-31", "D")
 _COARSE_UNITS = frozenset({"Y", "M", "W"})
 _MOST_WHOLE = 2**53
-_NO_NUMBERS = (
-    str,
-    bytes,
-    bool,
-    np.bool_,
-    complex,
-    np.ndarray,
-    list,
-    tuple,
-    np.datetime64,
-    np.timedelta64,
-)  # fmt: skip - what `float` would take, or numpy turn into a number
+_NO_NUMBERS = (  # what `float` would take, or numpy turn into a number
+    str, bytes, bool, np.bool_, complex, np.ndarray, list, tuple, np.datetime64, np.timedelta64
+)  # fmt: skip
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?\s*", re.ASCII)
 RESIDUE = 1e-9
 """An amount of a smaller size is what binary arithmetic leaves of nothing: it counts as 0."""
@@ -104,6 +95,7 @@ _ZONE_HINT = {  # by the unit that is asked for
     "D": "convert to local time first, and drop the zone",
     "us": "convert to UTC first if hours count, to local time if days do, and drop the zone",
 }
+_OUTCOMES = "a column of True and False or of 1 and 0"
 _WITH_COMMA = re.compile(r"-?[\d. ]*,\d+")
 _COMMA_HINT = "name the decimal comma where the file is read, such as pandas.read_csv(file, decimal=',')"
 
@@ -115,7 +107,7 @@ def as_floats(**inputs: ArrayLike) -> tuple[Floats, ...]:
     cannot overflow; what is smaller is too small to matter, and counts as 0. Text, booleans, complex numbers, dates,
     NaN, infinities and masked or missing values raise.
     """
-    require_same_index(**inputs)
+    require_same_labels(inputs)
     arrays = {name: _finite(name, value) for name, value in inputs.items()}
     _require_broadcast(arrays)
     return tuple(arrays.values())
@@ -244,11 +236,7 @@ def as_flag(name: str, value: object) -> bool:
 
 
 def as_outcomes(
-    name: str,
-    value: ArrayLike,
-    *,
-    rule: str = "a column of True and False or of 1 and 0",
-    if_missing: str | None = None,
+    name: str, value: ArrayLike, *, rule: str = _OUTCOMES, if_missing: str | None = None
 ) -> npt.NDArray[np.bool_]:
     """Cast one column of True and False, or of 1 and 0; `if_missing` is the hint for a missing value."""
     array, types = to_array(name, value, rule)
@@ -461,6 +449,20 @@ def require_same_index(**inputs: object) -> None:
                 raise InputError(name, rule, place, hint=f"the columns of `{table}` are matched by their places")
 
 
+def require_same_labels(over_time: Mapping[str, Any], **per_row: Any) -> None:
+    """Check labels of what broadcasts: a column stands beside the columns of a table, `per_row` beside its rows."""
+    tables = {name: value for name, value in over_time.items() if getattr(value, "ndim", 1) > 1 or column_labels(value)}
+    columns = {name: value for name, value in over_time.items() if name not in tables}
+    require_same_index(**tables, **per_row)
+    require_same_index(**columns)
+    for name, column in columns.items():
+        index = index_of(column)
+        for table, value in tables.items():
+            labels = column_labels(value)
+            if index is not None and labels and list(index) != labels:
+                raise other_index(name, f"{table}[0]" if isinstance(value, list | tuple) else f"{table}.columns", index)
+
+
 def require_order(column: str, index: Any, name: str, value: Any) -> None:
     """Refuse a column whose labels are the names or identifiers in `value` in another order; row numbers are none."""
     is_array = hasattr(value, "__array__") and getattr(value, "ndim", 1) == 1 and index_of(value) is None
@@ -557,11 +559,7 @@ def _objects_to_floats(name: str, array: npt.NDArray[Any]) -> Floats:
     return np.array(flat, dtype=np.float64).reshape(array.shape)
 
 
-def _object_to_float(
-    name: str,
-    item: Any,
-    index: int | tuple[int, ...] | None,
-) -> float:
+def _object_to_float(name: str, item: Any, index: int | tuple[int, ...] | None) -> float:
     if item is None or type(item).__name__ == "NAType":
         return math.nan
     if isinstance(item, _NO_NUMBERS):

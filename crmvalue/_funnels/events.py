@@ -458,8 +458,8 @@ def funnel_from_events(
     ------
     InputError
         If columns differ in length or hold missing values, `window` is not in (0, 1,000,000] days, an event is unknown
-        stands in both `steps` and `exclude`, two events tie where `ties` is "error", or `ties` is "later" with an order
-        in which one event may open several stages or steps have no order.
+        or stands in both `steps` and `exclude`, two events tie where `ties` is "error", or `ties` is "later" with an
+        order in which one event may open several stages or steps have no order.
 
     See Also
     --------

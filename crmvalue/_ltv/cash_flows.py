@@ -20,9 +20,10 @@ from crmvalue._core.checks import (
     require,
     require_choice,
     require_same_index,
+    require_same_labels,
 )
 from crmvalue._core.comparisons import just_below
-from crmvalue._ltv.checks import LEAST_AMOUNT, as_per_stream, as_streams, require_not_negative, require_same_labels
+from crmvalue._ltv.checks import LEAST_AMOUNT, as_per_stream, as_streams, require_not_negative
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

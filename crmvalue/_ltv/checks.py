@@ -12,16 +12,11 @@ from crmvalue._core.calendar import pile_of_first_days
 from crmvalue._core.checks import (
     as_counts,
     as_floats,
-    column_labels,
-    index_of,
-    other_index,
     require,
-    require_same_index,
 )
 from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
     import numpy.typing as npt
@@ -38,7 +33,6 @@ __all__ = [
     "require_finite_value",
     "require_fractions",
     "require_not_negative",
-    "require_same_labels",
     "warn_of_old_customers",
     "warn_of_older_refunds",
 ]
@@ -64,24 +58,6 @@ def as_per_stream(name: str, streams: Floats, **inputs: ArrayLike) -> list[Float
     """Cast inputs with one element for each stream: they broadcast with its axes except the last."""
     _, *arrays = as_floats(**{name: np.zeros(streams.shape[:-1])}, **inputs)
     return arrays
-
-
-def require_same_labels(over_time: Mapping[str, ArrayLike], **per_stream: ArrayLike) -> None:
-    """Check that streams stand in one order in all inputs, and periods too, where they have labels.
-
-    A table over time has a stream in each row and a period in each column. A single column over time is one stream, so
-    that its labels are those of periods; a list of them is a table.
-    """
-    tables = {name: value for name, value in over_time.items() if getattr(value, "ndim", 1) > 1 or column_labels(value)}
-    columns = {name: value for name, value in over_time.items() if name not in tables}
-    require_same_index(**tables, **per_stream)
-    require_same_index(**columns)
-    for name, column in columns.items():
-        index = index_of(column)
-        for table, value in tables.items():
-            labels = column_labels(value)
-            if index is not None and labels and list(index) != labels:
-                raise other_index(name, f"{table}[0]" if isinstance(value, list | tuple) else f"{table}.columns", index)
 
 
 def require_fractions(**arrays: Floats) -> None:

@@ -74,7 +74,6 @@ def service_cost(n_contacts: ArrayLike, minutes: ArrayLike, hourly_rate: ArrayLi
     >>> print(service_cost(n_contacts=12, minutes=120, hourly_rate=500))
     12000.0
     """
-    require_same_index(n_contacts=n_contacts, minutes=minutes, hourly_rate=hourly_rate)
     contacts, time, rate = as_floats(n_contacts=n_contacts, minutes=minutes, hourly_rate=hourly_rate)
     require_not_negative(n_contacts=contacts, minutes=time, hourly_rate=rate)
 

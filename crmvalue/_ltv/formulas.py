@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.checks import as_floats, require, require_choice, require_same_index
+from crmvalue._core.checks import as_floats, require, require_choice, require_same_labels
 from crmvalue._ltv.cash_flows import TIMINGS, Timing, present_values, survivor_annuity
 from crmvalue._ltv.checks import (
     as_horizon,
@@ -15,7 +15,6 @@ from crmvalue._ltv.checks import (
     require_finite_value,
     require_fractions,
     require_not_negative,
-    require_same_labels,
 )
 
 if TYPE_CHECKING:
@@ -388,12 +387,9 @@ def ltv_retention(
     >>> print(ltv_retention(100, 0.5, 0.8, 0.1, timing="end", n_periods=2).round(2))
     78.51
     """
-    require_same_index(
-        arpu=arpu, margin=margin, retention_rate=retention_rate, discount_rate=discount_rate, n_periods=n_periods
-    )
-    revenue, margin, retention, rate = as_floats(
-        arpu=arpu, margin=margin, retention_rate=retention_rate, discount_rate=discount_rate
-    )
+    given = {"arpu": arpu, "margin": margin, "retention_rate": retention_rate, "discount_rate": discount_rate}
+    require_same_labels({**given, "n_periods": n_periods})
+    revenue, margin, retention, rate = as_floats(**given)
     require_not_negative(arpu=revenue, discount_rate=rate)
     require_fractions(margin=margin, retention_rate=retention)
     horizon = as_horizon(n_periods, arpu=revenue, margin=margin, retention_rate=retention, discount_rate=rate)

@@ -14,6 +14,7 @@ from crmvalue._core.checks import (
     require_arguments,
     require_choice,
     require_same_index,
+    require_same_labels,
 )
 from crmvalue._ltv.cash_flows import survivor_annuity
 from crmvalue._ltv.checks import as_horizon, require_finite_value, require_fractions, require_not_negative
@@ -137,8 +138,9 @@ def retention_uplift(
     >>> retention_uplift([0.60, 0.80], 0.10).round(3)
     array([0.111, 0.2  ])
     """
-    require_same_index(retention_rate=retention_rate, discount_rate=discount_rate, points=points, n_periods=n_periods)
-    retention, rate, extra = as_floats(retention_rate=retention_rate, discount_rate=discount_rate, points=points)
+    given = {"retention_rate": retention_rate, "discount_rate": discount_rate, "points": points}
+    require_same_labels({**given, "n_periods": n_periods})
+    retention, rate, extra = as_floats(**given)
     require_fractions(retention_rate=retention)
     require_not_negative(discount_rate=rate)
     raised = retention + extra

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.checks import as_floats, require, require_same_index
+from crmvalue._core.checks import as_floats, require
 
 if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, FloatOrArray
@@ -49,7 +49,6 @@ def growth_rate(before: ArrayLike, now: ArrayLike, *, n_periods: ArrayLike = 1) 
     >>> print(growth_rate(100, 121, n_periods=2).round(6))
     0.1
     """
-    require_same_index(before=before, now=now, n_periods=n_periods)
     start, end, n = as_floats(before=before, now=now, n_periods=n_periods)
     require(start > 0, "before", start, "> 0")
     require(end >= 0, "now", end, ">= 0")

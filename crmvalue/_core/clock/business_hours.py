@@ -24,7 +24,7 @@ from crmvalue._core.checks import (
     as_times,
     as_whole_number,
     require,
-    require_same_index,
+    require_same_labels,
 )
 from crmvalue._core.clock.zones import as_zone, offsets_of_years
 from crmvalue._core.json import from_json, to_json
@@ -215,7 +215,7 @@ class BusinessHours:
         InputError
             If a moment is missing or of a wrong kind, or the shapes do not broadcast.
         """
-        require_same_index(start=start, end=end)
+        require_same_labels({"start": start, "end": end})
         first, last = as_times("start", start), as_times("end", end)
         _require_broadcast("end", last.shape, "start", first.shape)
         if self.time_zone is not None:
@@ -244,7 +244,7 @@ class BusinessHours:
             If a moment is missing or of a wrong kind, a number of hours is out of range, or the shapes do not
             broadcast.
         """
-        require_same_index(time=time, hours=hours)
+        require_same_labels({"time": time, "hours": hours})
         start, wait = as_times("time", time), as_hours("hours", hours)
         _require_broadcast("hours", wait.shape, "time", start.shape)
         return self._after(start, wait)[()]

@@ -15,6 +15,7 @@ from crmvalue._core.checks import (
     as_times,
     require,
     require_same_index,
+    require_same_labels,
     require_same_length,
 )
 from crmvalue._core.clock.business_hours import BusinessHours, as_business_hours, as_hours
@@ -227,7 +228,7 @@ def follow_up_due(time: ArrayLike, hours: ArrayLike, *, business_hours: Business
     >>> str(follow_up_due("2024-05-31 17:00", 24))[:16]
     '2024-06-01T17:00'
     """
-    require_same_index(time=time, hours=hours)
+    require_same_labels({"time": time, "hours": hours})
     start = as_times("time", time)
     wait = as_hours("hours", hours)
     opening = optional(as_business_hours)("business_hours", business_hours)

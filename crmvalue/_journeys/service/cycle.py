@@ -16,6 +16,7 @@ from crmvalue._core.checks import (
     as_whole_number,
     require,
     require_same_index,
+    require_same_labels,
 )
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
@@ -105,7 +106,7 @@ def next_service(last_service: ArrayLike, interval_months: ArrayLike) -> Any:
     >>> next_service(["2023-08-31", "2024-02-29"], [6, 12])
     array(['2024-02-29', '2025-02-28'], dtype='datetime64[D]')
     """
-    require_same_index(last_service=last_service, interval_months=interval_months)
+    require_same_labels({"last_service": last_service, "interval_months": interval_months})
     last, months = as_days("last_service", last_service), as_intervals(interval_months)
     try:
         np.broadcast_shapes(last.shape, months.shape)
