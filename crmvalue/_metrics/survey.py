@@ -31,7 +31,6 @@ from crmvalue._core.labels import (
     on_its_side,
     percent,
     span,
-    warn_of_data,
 )
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -49,6 +48,7 @@ from crmvalue._core.values import (
     whole_table,
     words_field,
 )
+from crmvalue._metrics.common import warn_of_codes
 from crmvalue._metrics.feedback import NpsCounts
 from crmvalue._metrics.intervals import proportion_interval
 from crmvalue._metrics.pictures import drivers_parts
@@ -80,7 +80,6 @@ _ROUNDING = 1e-12  # of the largest answer: less is what binary arithmetic leave
 _SLACK = 1e-9  # points; what rounding may add
 _NOT_SUMMED = 1e-3  # of all variance; rounding in the weights of questions of which one nearly repeats the others
 _SAME = 1e-9  # share of the variance of a question that the others leave over, below which it repeats them
-_CODES = (88.0, 98.0, 99.0, 888.0, 998.0, 999.0, 9998.0, 9999.0)  # or below 0, where nobody answered
 _ALIKE = 1e-3  # part of a question in what is nearly 0 of all; less is rounding
 _ADDED, _ADDED_EACH = 3.0, 0.75  # as in the interval of one score (Rocks 2016)
 
@@ -413,9 +412,10 @@ def score_drivers(score: ArrayLike, answers: Mapping[str, ArrayLike], *, level: 
     outcome = as_column("score", score, allow_missing=True)
     names = tuple(as_text("answers", name) for name in answers)
     columns = [as_column(f"answers[{name!r}]", answers[name], allow_missing=True) for name in names]
-    require_same_length(score=outcome, **{f"answers[{n!r}]": c for n, c in zip(names, columns, strict=True)})
     level = as_fraction("level", level)
-    _warn_of_codes({"score": outcome, **{f"answers[{n!r}]": c for n, c in zip(names, columns, strict=True)}})
+    given = {"score": outcome, **{f"answers[{n!r}]": c for n, c in zip(names, columns, strict=True)}}
+    require_same_length(**given)
+    warn_of_codes(given, remedy="give NaN there")
     all_names = names
     names, complete = _varying(names, np.array([outcome, *columns]).T)
     n, k = len(complete), len(names)
@@ -492,26 +492,6 @@ def _left_out_text(names: tuple[str, ...]) -> str:
 
 def _incomplete_text(n: int) -> str:
     return f"{counted(n, 'answer')} left out, because a part of {'it' if n == 1 else 'them'} is missing. " if n else ""
-
-
-def _warn_of_codes(columns: Mapping[str, Floats]) -> None:
-    """Warn of numbers such as 999 far from all other answers: they often stand for no answer."""
-    for name, column in columns.items():
-        answers = column[~np.isnan(column)]
-        is_code = np.isin(np.abs(answers), _CODES)
-        others = answers[~is_code]
-        if not is_code.any() or not others.size:
-            continue
-        low, high = float(others.min()), float(others.max())
-        wide = max(high - low, 1.0)
-        far = answers[is_code & ((answers > high + wide) | (answers < low - wide))]
-        if far.size:
-            codes = listed(as_given(code) for code in np.unique(far).tolist())
-            message = (
-                f"`{name}` has {counted(len(far), 'answer')} of {codes}, and all others from {as_given(low)} to "
-                f"{as_given(high)}: if this stands for no answer, give NaN there"
-            )
-            warn_of_data(message, len(far), stacklevel=3)
 
 
 def _rounding_variance(answers: Floats) -> float:

@@ -185,7 +185,7 @@ class TestScoreDrivers:
     speed, price, care = base + rng.normal(size=(3, 200))
     score = 2 * speed + price + rng.normal(size=200)
 
-    @pytest.mark.parametrize("code", [99, 999, -99])
+    @pytest.mark.parametrize("code", [77, 97, 99, 997, 999, -99])
     def test_a_number_that_stands_for_no_answer_is_told(self, code):
         speed, score = [5, 4, 2, 5, 1, 3, code], [9, 8, 3, 8, 2, 6, 8]
         with pytest.warns(
@@ -193,6 +193,12 @@ class TestScoreDrivers:
         ):
             score_drivers(score, {"speed": speed})
         score_drivers([10 * x for x in score], {"share": [98, 99, 20, 88, 10, 55, 60]})  # answers of 0 to 100
+
+    def test_several_numbers_that_stand_for_no_answer_are_told(self):
+        """97, 98 and 99 are used beside each other: one of them is no answer that makes the others near."""
+        speed, score = [5, 4, 2, 5, 1, 3, 97, 99], [9, 8, 3, 8, 2, 6, 8, 7]
+        with pytest.warns(DataWarning, match="has 2 answers of 97, 99, and all others from 1 to 5.* give NaN there"):
+            score_drivers(score, {"speed": speed})
 
     def test_says_how_many_answers_are_not_complete(self):
         found = score_drivers([9, 8, 3, 8, 2, 6, 8], {"speed": [5, 4, 2, 5, 1, 3, np.nan]})

@@ -37,6 +37,7 @@ from crmvalue._core.values import (
     whole_table,
     words_field,
 )
+from crmvalue._metrics.common import warn_of_codes
 from crmvalue._metrics.intervals import normal_quantile
 from crmvalue._metrics.survival import require_order
 from crmvalue.errors import InputError
@@ -166,6 +167,11 @@ def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> 
     InputError
         If the columns are empty or unequally long, an agent is missing, or an answer is no finite number.
 
+    Warns
+    -----
+    DataWarning
+        If numbers such as 99 and 999 are far from all other answers: they often stand for no answer.
+
     Notes
     -----
     The answers about agent *i* vary around the agent's true mean with a variance :math:`\sigma^2`, that within agents.
@@ -207,6 +213,7 @@ def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> 
     answers = as_column("score", score)
     n_rows, k = require_same_length(agent=code, score=answers), len(names)
     level = as_fraction("level", level)
+    warn_of_codes({"score": answers}, remedy="leave the row out")
     z = normal_quantile(level)
 
     n = np.bincount(code, minlength=k)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from crmvalue._metrics.service.influence import _log_rank
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.metrics import (
     AgentScores,
     BusinessHours,
@@ -313,6 +313,15 @@ class TestAgentScores:
         with pytest.raises(InputError) as caught:
             agent_scores(agent, score)
         assert caught.value.name == name
+
+    def test_a_number_that_stands_for_no_answer_is_told(self):
+        agent = ["ann", "ann", "bob", "bob"]
+        with pytest.warns(
+            DataWarning, match="`score` has 1 answer of 99, .* from 3 to 5: .*, leave the row out"
+        ) as told:
+            agent_scores(agent, [4, 5, 3, 99])
+        assert told[0].filename == __file__
+        agent_scores(agent, [98, 99, 20, 60])  # answers of 0 to 100
 
 
 DAY = dt.timedelta(days=1)
