@@ -334,6 +334,8 @@ class TestTableBesideColumn:
             (lambda one, other: retention_uplift(one / 10, other / 10), [1, 2]),
             (next_service, [6, 12]),
             (follow_up_due, [6, 12]),
+            (lambda one, other: CHURN.survival(one, tenure=other), [1, 2]),
+            (lambda one, other: PLAIN.prob_purchases_new(one, horizon=other), [1, 2]),
         ],
     )
     def test_one_column_of_a_table_beside_a_column(self, function, numbers):

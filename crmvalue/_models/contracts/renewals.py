@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.checks import as_float, as_whole_number, require, require_same_index
+from crmvalue._core.checks import as_float, as_whole_number, require, require_same_labels
 from crmvalue._models.contracts.histories import ContractHistory
 from crmvalue._models.shared.climb import Evaluation
 from crmvalue._models.shared.common import MOST_CUSTOMERS, as_rng
@@ -53,7 +53,7 @@ class Contract(NamedTuple):
     @np.errstate(under="ignore")
     def survival(self, t: ArrayLike, tenure: ArrayLike) -> FloatOrArray:
         """Probability to survive t more renewals."""
-        require_same_index(t=t, tenure=tenure)
+        require_same_labels({"t": t, "tenure": tenure})
         t, tenure = _pair("t", as_periods("t", t), as_periods("tenure", tenure))
         survival: FloatOrArray = np.exp(self.log_survival(t, tenure))[()]
         return survival
@@ -61,7 +61,7 @@ class Contract(NamedTuple):
     @np.errstate(under="ignore")
     def prob_churn(self, t: ArrayLike, tenure: ArrayLike) -> FloatOrArray:
         """Probability to leave exactly at the t-th renewal from now."""
-        require_same_index(t=t, tenure=tenure)
+        require_same_labels({"t": t, "tenure": tenure})
         t, tenure = _pair("t", as_periods("t", t, low=1), as_periods("tenure", tenure))
         leave = -np.expm1(self.log_survival(np.ones(t.shape), tenure + t - 1.0))
         prob: FloatOrArray = (np.exp(self.log_survival(t - 1.0, tenure)) * leave)[()]

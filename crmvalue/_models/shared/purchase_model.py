@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Self, Type
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_positive, require, require_same_index
+from crmvalue._core.checks import as_column, as_positive, require, require_same_index, require_same_labels
 from crmvalue._core.per_customer import beside
 from crmvalue._models.shared.common import as_horizon, as_n, as_rng, check_history, per_customer
 from crmvalue._models.shared.covariates import CovariateEffect, factors, factors_for, read_covariates
@@ -273,7 +273,7 @@ class PurchaseModel(Model, ABC, Generic[History]):
         >>> model.prob_purchases_new([0, 1, 2], horizon=52).round(3)
         array([0.538, 0.205, 0.091])
         """
-        require_same_index(n=n, horizon=horizon)
+        require_same_labels({"n": n, "horizon": horizon})
         count, ahead = as_n(n), self._as_ahead("horizon", horizon)
         try:
             count, ahead = np.broadcast_arrays(count, ahead)
