@@ -270,13 +270,16 @@ def _beaten(given: Sequence[Ready], never: Sequence[Finding]) -> Iterator[Findin
     idle = {finding.promotions[0] for finding in never}
     simple = [made for made in given if _is_simple(made.promotion) and made.promotion.id not in idle]
     of_key: dict[tuple[Any, ...], list[tuple[int, Ready]]] = {}
+    places: dict[tuple[Any, ...], int] = {}  # of the same promotions, as bits
     for k, made in enumerate(simple):
         for key in _keys(made.promotion):
             of_key.setdefault(key, []).append((k, made))
+            places[key] = places.get(key, 0) | 1 << made.place
     of_place = {made.place: made.promotion for made in given}
     for made in simple:
         other = made.promotion
-        for _, candidate in merge(*(of_key.get(key, []) for key in _keys_above(other)), key=lambda item: item[0]):
+        keys = [key for key in _keys_above(other) if places.get(key, 0) & made.bad]  # whoever combines beats nobody
+        for _, candidate in merge(*(of_key[key] for key in keys), key=lambda item: item[0]):
             one = candidate.promotion
             if one is other or not _takes_as_much(one, other) or not _wherever(one, other):
                 continue
