@@ -74,6 +74,7 @@ _FEWEST_DAYS = 5  # of which a pace can be told
 _ROUNDING = 1e-12  # of the largest day: less is what binary arithmetic leaves of nothing
 _DAY = np.timedelta64(1, "D")
 _KEY = 1 << 24  # more than the days from year 1 to 9999, and as many before them
+_MOST_CELLS = 200_000_000  # that take some ten seconds
 _CELLS = 1 << 20  # targets times days in memory at a time
 
 
@@ -386,11 +387,15 @@ def plan_and_actual(
         raise InputError("plan", "periods with a working day", str(start[i]), index=i)
     left = n_days - over
     rows = sales.rows(key_of_plan, start, end)
+    begin = np.maximum(first_day, start - (end - start + _DAY))
+    work = int((rows[1] - rows[0]).sum()) + int(np.maximum((last - begin).astype(np.int64), 0).sum())
+    if work > _MOST_CELLS:
+        rule = f"targets that have at most {_MOST_CELLS:,} days and amounts, counted for each target"
+        raise InputError("plan", rule, work, hint="give it in parts")
     came = np.array([math.fsum(sales.amount[i:j].tolist()) for i, j in np.column_stack(rows).tolist()])
     came = np.where(np.abs(came - target) <= _ROUNDING * target, target, came)  # whole cents met to the cent, as floats
     begun, ended = (np.bincount(edge, minlength=len(date) + 1) for edge in rows)
     unplanned = np.cumsum(begun - ended)[:-1] == 0
-    begin = np.maximum(first_day, start - (end - start + _DAY))
     found = np.vstack([target, came, np.full((4, n), np.nan)])
     for some, days in _daily(sales, key_of_plan, begin, last, working):
         found[2:, some] = _forecast(days, came[some], left[some], target[some], coverage)

@@ -358,3 +358,12 @@ def test_a_sale_on_a_free_day_belongs_to_the_working_day_before():
         for day in ("2024-06-14", "2024-06-15")
     )
     assert friday == saturday
+
+
+@pytest.mark.parametrize(("n", "end", "n_sales"), [(6_000, "2124-01-01", 1), (2_100, "2024-01-01", 100_000)])
+def test_too_much_work_is_refused_before_it(n, end, n_sales):
+    """50,000 targets of a century took more than 30 seconds; amounts count for each target that they belong to."""
+    plan = {"start": ["2024-01-01"] * n, "end": [end] * n, "target": [100] * n}
+    sales = {"date": np.full(n_sales, np.datetime64("2024-01-01")), "amount": np.ones(n_sales)}
+    with pytest.raises(InputError, match="`plan` must be targets that have at most 200,000,000 days and amounts"):
+        plan_and_actual(plan, sales, as_of=end)

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._funnels.pipeline.work import MOST_EXACT, MOST_UNITS
+from crmvalue._funnels.pipeline.work import AT_ONCE, MOST_EXACT, MOST_UNITS
 
 if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
 
 __all__ = ["ends_of_few"]
 
-_FEW = 8  # open deals: 256 totals
 _CELLS = 1 << 18  # totals at a time
 
 
@@ -30,7 +29,7 @@ def ends_of_few(code: Integers, k: int, a: Floats, p: Floats, probs: tuple[float
     by_group = np.nonzero(is_open)[0]
     by_group = by_group[np.argsort(code[by_group], kind="stable")]
     found = np.full((2, k), np.nan)
-    for n in range(_FEW + 1):
+    for n in range(AT_ONCE + 1):
         alike = np.nonzero(n_open == n)[0]
         for start in range(0, len(alike), _CELLS >> n):
             some = alike[start : start + (_CELLS >> n)]

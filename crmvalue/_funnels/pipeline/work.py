@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import Floats, Integers
 
 __all__ = [
+    "AT_ONCE",
     "BLOCK",
     "FEW_DEALS",
     "GRID",
@@ -31,6 +32,7 @@ MOST_EXACT = 1e13  # sum of amounts that are looked at in hundredths
 MOST_UNITS = 2**20  # steps of an exact lattice
 MOST_DEALS = 20_000  # on an exact lattice
 FEW_DEALS = 16  # so few deals have at most 2**16 totals, which are counted one by one
+AT_ONCE = 8  # rows with so few deals have at most 256 totals, which are counted for many rows together
 GRID = 2**16  # steps of the approximate lattice
 LARGE_DEALS = 4096  # deals that stand on it one by one; the others join as one normal amount
 BLOCK = 64  # neighbouring deals that are added one by one before two such sums are convolved
@@ -40,6 +42,7 @@ _MOST_ROWS = 3_000  # with a distribution of many deals
 _MOST_SECONDS = 10.0
 _ROW, _TOTAL, _STEP, _DEAL = 5e-5, 5e-8, 3.5e-8, 4e-6  # seconds, as measured, within a factor of two
 _GRID_ROW, _PAIR = 4e-4, 2e-8
+_ROW_AT_ONCE, _TOTAL_AT_ONCE = 1e-6, 8e-8
 
 
 def n_above_gap(a: Floats) -> int:
@@ -70,6 +73,8 @@ def require_little_work(name: str, code: Integers, a: Floats, p: Floats, method:
 def _seconds(a: Floats, start: Integers, n: Integers, method: str) -> Floats:
     """Seconds that the distribution of each row takes, whose open deals begin at `start` with the largest."""
     seconds, _, on_grid = _without_gaps(a, start, n, method)
+    if method != "grid":
+        seconds = np.where(n <= AT_ONCE, _ROW_AT_ONCE + _TOTAL_AT_ONCE * 2.0 ** np.minimum(n, AT_ONCE), seconds)
     if seconds.sum() <= _MOST_SECONDS:  # so that the rows on the approximate lattice are few
         for row in np.nonzero(on_grid)[0].tolist():
             seconds[row] += _of_gaps(a[start[row] : start[row] + n[row]])[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import reduce
 from heapq import merge
+from itertools import product
 from operator import and_, or_
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -181,6 +182,8 @@ def _times(one: Promotion, other: Promotion) -> bool:
     """Whether there is a time at which both promotions hold."""
     starts = [p.starts for p in (one, other) if p.starts is not None]
     start = max(starts, default=None)
+    if not any(p.weekdays or p.hours for p in (one, other)):
+        return start is None or all(start < _end(p.ends) for p in (one, other) if p.ends is not None)
     if start is None:
         ends = [p.ends.astype("datetime64[D]") for p in (one, other) if p.ends is not None]
         start = (min(ends) - np.timedelta64(9, "D")) if ends else np.datetime64("2026-01-05")
@@ -270,13 +273,16 @@ def _beaten(given: Sequence[Ready], never: Sequence[Finding]) -> Iterator[Findin
     idle = {finding.promotions[0] for finding in never}
     simple = [made for made in given if _is_simple(made.promotion) and made.promotion.id not in idle]
     of_key: dict[tuple[Any, ...], list[tuple[int, Ready]]] = {}
+    places: dict[tuple[Any, ...], int] = {}  # of the same promotions, as bits
     for k, made in enumerate(simple):
         for key in _keys(made.promotion):
             of_key.setdefault(key, []).append((k, made))
+            places[key] = places.get(key, 0) | 1 << made.place
     of_place = {made.place: made.promotion for made in given}
     for made in simple:
         other = made.promotion
-        for _, candidate in merge(*(of_key.get(key, []) for key in _keys_above(other)), key=lambda item: item[0]):
+        keys = [key for key in _keys_above(other) if places.get(key, 0) & made.bad]  # whoever combines beats nobody
+        for _, candidate in merge(*(of_key[key] for key in keys), key=lambda item: item[0]):
             one = candidate.promotion
             if one is other or not _takes_as_much(one, other) or not _wherever(one, other):
                 continue
@@ -337,32 +343,27 @@ def _shadowed(given: Sequence[Ready], never: Sequence[Finding]) -> Iterator[Find
                 yield Finding(kind="shadowed", promotions=(other.id, one.id), text=text)
 
 
-def _named(given: Sequence[Promotion]) -> Iterator[tuple[int, int]]:
-    """Give the places of each promotion and of all that it allows by the name of their family."""
-    of_family: dict[str, list[int]] = {}
-    for place, promotion in enumerate(given):
-        if promotion.family:
-            of_family.setdefault(promotion.family, []).append(place)
-    for place, promotion in enumerate(given):
-        for family in {*promotion.combines_with}:
-            yield from ((place, other) for other in of_family.get(family, []) if other != place)
-
-
 def _apart(given: Sequence[Promotion]) -> Iterator[Finding]:
     """Find promotions that are meant to combine but never hold at the same time."""
-    known: dict[Any, bool] = {}  # by when both hold: str keeps a day and its midnight apart
-    when = [(str(p.starts), str(p.ends), p.weekdays, p.hours) for p in given]
-
-    def meet(a: int, b: int) -> bool:
-        if (when[a], when[b]) not in known:
-            known[when[a], when[b]] = _times(given[a], given[b])
-        return known[when[a], when[b]]
-
-    for a, b in _named(given):
-        one, other = given[a], given[b]
-        if a < b and one.family and one.family in other.combines_with and meet(a, a) and meet(b, b) and not meet(a, b):
-            text = f"{one.id} and {other.id} allow each other, but never hold at the same time"
-            yield Finding(kind="apart", promotions=(one.id, other.id), text=text)
+    alike: dict[tuple[Any, ...], list[int]] = {}  # places of one family, one list of families and one time
+    for place, p in enumerate(given):
+        if p.family and p.combines_with:  # str keeps a day and its midnight apart
+            key = (p.family, p.combines_with, str(p.starts), str(p.ends), p.weekdays, p.hours)
+            alike.setdefault(key, []).append(place)
+    firsts = [(given[places[0]], key[2:], places) for key, places in alike.items()]
+    kinds = [kind for kind in firsts if _times(kind[0], kind[0])]
+    of_family: dict[str, list[int]] = {}
+    for k, (p, _, _) in enumerate(kinds):
+        of_family.setdefault(p.family, []).append(k)
+    for k, (p, when, places) in enumerate(kinds):
+        for other in (n for family in {*p.combines_with} for n in of_family.get(family, []) if n > k):
+            q, other_when, other_places = kinds[other]
+            if p.family not in q.combines_with or when == other_when or _times(p, q):
+                continue
+            for a, b in (sorted(pair) for pair in product(places, other_places)):
+                one, two = given[a].id, given[b].id
+                text = f"{one} and {two} allow each other, but never hold at the same time"
+                yield Finding(kind="apart", promotions=(one, two), text=text)
 
 
 def _groups(given: Sequence[Ready]) -> Iterator[Finding]:
@@ -377,9 +378,14 @@ def _groups(given: Sequence[Ready]) -> Iterator[Finding]:
             if family not in {*families, "*"}:
                 text = f"{promotion.id} combines with family {family}, which no promotion has"
                 yield Finding(kind="families", promotions=(promotion.id,), text=text)
-    for a, b in _named(promotions):
-        one, other = promotions[a], promotions[b]
-        if given[a].bad >> given[b].place & 1:
+    of_family: dict[str, int] = {}  # promotions as bits of their places
+    of_place = {made.place: made.promotion for made in given}
+    for made in given:
+        if made.promotion.family:
+            of_family[made.promotion.family] = of_family.get(made.promotion.family, 0) | 1 << made.place
+    for made in given:
+        one, allowed = made.promotion, reduce(or_, (of_family.get(name, 0) for name in made.promotion.combines_with), 0)
+        for other in (of_place[place] for place in bits(allowed & made.bad)):
             text = f"{one.id} allows {other.id}, but {other.id} does not allow {one.id}"
             yield Finding(kind="families", promotions=(one.id, other.id), text=text)
 

@@ -594,6 +594,13 @@ def test_groups_that_cost_little_are_not_refused(n_deals, prob):
     )
 
 
+@pytest.mark.parametrize(("n_groups", "n_deals"), [(250_000, 1), (210_000, 2)])
+def test_groups_that_are_counted_at_once_are_not_refused(n_groups, n_deals):
+    """A million with a deal each take some 1.5 seconds; they were taken for 54."""
+    code = np.arange(n_groups * n_deals) // n_deals
+    require_little_work("by", code, np.full(len(code), 999.01), np.full(len(code), 0.5), "auto")
+
+
 def test_the_work_of_parts_that_become_one_lattice_after_all_is_limited():
     """Each group needs two lattices for its exact parts before a coarse one for all: a minute for 400 groups."""
     rng, n_groups = np.random.default_rng(3), 400

@@ -226,6 +226,27 @@ class TestLintPromotions:
         assert {found.promotions for found in lint_promotions(offers)} == beaten
         assert len(looks) <= 600
 
+    def test_promotions_that_all_combine_are_not_compared(self, monkeypatch):
+        """None can stand for another: 2,000 took half a minute."""
+        looks = []
+        monkeypatch.setattr(lint, "_takes_as_much", lambda *pair: bool(looks.append(pair)))
+        assert lint_promotions([pct(f"{i:03}", 1 + i % 50, combines_with=["*"]) for i in range(100)]) == ()
+        assert looks == []
+
+    def test_families_of_many_are_looked_at_once(self, monkeypatch):
+        """3 kinds of the same family and days are 6 looks and one pair that meets nowhere; 99 promotions were 4,851."""
+        looks = []
+        times = lint._times
+        monkeypatch.setattr(lint, "_times", lambda *pair: looks.append(pair) or times(*pair))
+        monkeypatch.setattr(lint, "_never", lambda *_: ())
+        days = ({}, {"ends": "2026-03-01"}, {"starts": "2026-03-02"})
+        offers = [pct(f"{i:02}", family="f", combines_with=["f"], **days[i % 3]) for i in range(99)]
+        apart = {(f"{i:02}", f"{j:02}") for i in range(99) for j in range(i) if {i % 3, j % 3} == {1, 2}}
+        found = lint_promotions(offers)
+        assert {one.kind for one in found} == {"apart"}
+        assert {tuple(sorted(one.promotions, reverse=True)) for one in found} == apart
+        assert len(looks) <= 6
+
     def test_a_finding_reads_back(self):
         (finding,) = lint_promotions([pct("A", uses_left=0)])
         assert Finding.from_json(finding.to_json()) == finding
