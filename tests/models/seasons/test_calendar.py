@@ -85,6 +85,13 @@ class TestCalendar:
         with pytest.raises(InputError, match=f"`{field}`"):
             DayEffect(**{"name": "sale", "date": ["2024-01-01", "2024-01-02"], "level": 2.0} | {field: value})
 
+    def test_the_largest_factor_of_a_day(self):
+        """A logarithm of 200, which is taken; a little more is refused."""
+        given = {"name": "heat", "date": ["2024-01-01"], "level": np.e}
+        assert DayEffect(**given, value=[-200.0]).value.tolist() == [-200.0]
+        with pytest.raises(InputError, match=r"within exp\(\+-200\)"):
+            DayEffect(**given, value=[200.01])
+
 
 class TestOperationalHistory:
     """Operational time is the sum of the levels of the days after the first purchase."""

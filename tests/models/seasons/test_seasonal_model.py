@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmvalue._models.clocks.clock import Clock
 from crmvalue._models.regular.erlang import ErlangProcess
 from crmvalue.errors import InputError
 from crmvalue.models import (
@@ -124,6 +125,14 @@ class TestClock:
         operational = december.level(days).sum() / 7.0
         expected = MBG.expected_purchases(december.operational_history(HISTORY), horizon=operational)
         assert found == pytest.approx(expected, rel=2e-5)
+
+    def test_a_day_in_sixty_years_counts_and_the_way_back_is_the_same(self):
+        """Up to 2083-01-02 there are 21,217 days; one of them is as long as 1,001 others."""
+        sale = Calendar(days=[DayEffect(name="sale", date=["2083-01-01"], level=1001.0)])
+        clock = Clock(sale.level, np.datetime64("2024-11-30"), 1.0)
+        assert clock.ahead(np.array([21_217.0]))[0] == 21_217.0 + 1000.0
+        for days in (21_217.0, 80_000.0):
+            assert clock.time_ahead(clock.ahead(np.array([days])), days)[0] == pytest.approx(days, rel=1e-14)
 
 
 class TestDiscounted:
