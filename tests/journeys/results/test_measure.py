@@ -810,6 +810,20 @@ class TestControlGroup:
         assert sizes == [(len(in_control), 200 - len(in_control)), (n, 100 - n)]
         assert found.revenue_effect[0] == 0.0
 
+    def test_customers_of_a_journey_without_a_control_group_are_counted(self):
+        base = Customers(customer=np.arange(60), consent={"email": [True] * 60})
+        carts, policy = TriggerJourney("cart", event="cart"), Policy(control_share=0.5)
+        did = Events(customer=np.arange(60), name=["cart"] * 60, time=["2024-06-10T12:00"] * 60)
+        made = plan([carts], base, did, None, policy, "2024-06-10")
+        treated = made.customer[made.decision == "send"]
+        seen = Events(customer=treated, name=["visit"] * len(treated), time=["2024-06-10T12:00"] * len(treated))
+        both = [carts, TriggerJourney("visit", event="visit")]
+        made = plan(both, base, did + seen, None, policy, "2024-06-10")
+        sold = Orders(customer=[1], time=["2024-06-11"], revenue=[10], margin=1)
+        found = journey_results(made, None, sold, as_of="2024-07-01")
+        assert found.n_treated.tolist() == [len(treated), len(treated)]
+        assert found.n_control.tolist() == [60 - len(treated), 0]
+
     def test_small_money_shows_as_much_as_large(self):
         """In units of 1,000 hryvnias the sums of 800 customers vary by less than one unit."""
         made, sold = campaign(np.random.default_rng(5))
