@@ -14,12 +14,16 @@ from crmvalue._journeys.results.logs import codes_of, places_in
 from crmvalue.metrics import proportion_interval
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from crmvalue._journeys.planning.plan import Plan
     from crmvalue.typing import Dates, Floats, Integers
 
+    Bools = npt.NDArray[np.bool_]
+
 __all__ = ["Increment", "increments"]
 
-_CONTROL = DECISIONS.index("control group")
+_CONTROL, _DUPLICATE = DECISIONS.index("control group"), DECISIONS.index("duplicate")
 _TREATED = tuple(
     DECISIONS.index(word) for word in ("send", "no consent", "cool-down", "outranked", "capped", "over budget")
 )
@@ -57,9 +61,10 @@ def increments(
     in_control = decision == _CONTROL
     # That a message expires while it waits for its hours is checked after the control group, so it leaves out both.
     in_time = made.send_time <= made.expires
-    meant = np.nonzero((in_control | np.isin(decision, _TREATED)) & in_time)[0]
     # The first message of a customer in a group of journeys: what comes later depends on what the first one did.
     group = codes_of(made.group)[1]
+    meant = (in_control | np.isin(decision, _TREATED)) & in_time
+    meant = np.nonzero(meant & _in_both(made, decision, group))[0]
     order = meant[np.lexsort((meant, made.run[meant].astype(np.int64), group[meant], whom[meant]))]
     key = row_keys(whom[order].astype(np.float64), group[order].astype(np.float64))
     first = order[np.r_[True, key[1:] != key[:-1]]] if len(order) else order
@@ -85,6 +90,25 @@ def increments(
         revenue=_means(revenue, of, arm, n_cells, count, level),
         margin=_means(margin, of, arm, n_cells, count, level),
     )
+
+
+def _in_both(made: Plan, decision: Integers, group: Integers) -> Bools:
+    """Tell which messages customers of both groups could be meant to get within the plan.
+
+    Where a plan goes on from an earlier one, messages due before it begins are open in the control group only, and the
+    later steps of a run are due only to those who got the first one.
+    """
+    if not len(made):
+        return np.zeros(0, dtype=bool)
+    begin = made.run.min()
+    early = made.planned < begin
+    sent_before = early & (decision == _DUPLICATE) & (made.run == begin)
+    found: Bools = ~(early & np.isin(group, group[sent_before]))
+    in_control = (decision == _CONTROL) & found
+    words, step = codes_of(made.step)
+    pair = group * len(words) + step
+    found &= np.isin(pair, pair[in_control]) | ~np.isin(group, group[in_control])
+    return found
 
 
 def _sums(

@@ -161,6 +161,10 @@ def journey_results(
     what other journeys sent within these days. Journeys on one date count as one journey, with the message of the
     highest priority.
 
+    A plan may go on from an earlier one, such as that of one month. Then two kinds of messages stand in the plan of one
+    group only, and the comparison leaves them out: those due before its first day, where the earlier plan has sent
+    some of them, and steps that are due to nobody in the control group, such as a reminder of a message.
+
     By channel, a message belongs to the channel on which it was sent, or else to the first one that the customer has
     agreed to (`first_channel` of the plan); who has agreed to none stands in the row "". The comparison is always that
     of the first channel, which is known for the control group too. So each row compares customers with the same first

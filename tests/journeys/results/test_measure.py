@@ -24,14 +24,17 @@ from crmvalue.journeys import (
     Customers,
     Events,
     FrequencyCap,
+    Journey,
     JourneyRank,
     JourneyResults,
+    Message,
     MessageHistory,
     Orders,
     Plan,
     Policy,
     Responses,
     TriggerJourney,
+    Wait,
     journey_results,
     plan,
     simulate_plan,
@@ -767,6 +770,59 @@ class TestControlGroup:
         n = np.count_nonzero(~weekend[in_control])
         assert (found.n_control[0], found.n_treated[0]) == (n, 100 - n)
         assert found.revenue_effect[0] == 0.0
+
+    def test_a_plan_that_goes_on_from_another_one_compares_who_stands_in_both_groups(self):
+        """Those of the first week bought more: their reminder was due to the treated alone, a campaign of nothing."""
+        first_week = np.arange(200) % 2 == 0
+        time = np.where(first_week, np.datetime64("2024-06-03T12:00"), np.datetime64("2024-06-10T12:00"))
+        did = Events(customer=np.arange(200), name=["in"] * 200, time=time)
+        base = Customers(customer=np.arange(200), consent={"email": [True] * 200})
+        steps = {"hello": Message(), "pause": Wait("7 days"), "reminder": Message()}
+        two = Journey("two", entry="in", steps=steps), Policy(control_share=0.5)
+        before = simulate_plan([two[0]], base, did, two[1], "2024-06-03", "2024-06-09")
+        made = simulate_plan([two[0]], base, did, two[1], "2024-06-10", "2024-06-16", history=before.history())
+        sold = Orders(
+            customer=np.arange(200), time=["2024-06-11"] * 200, revenue=np.where(first_week, 100, 10), margin=1
+        )
+        found = journey_results(made, None, sold, as_of="2024-07-01")
+        n = np.count_nonzero(~first_week[np.unique(made.customer[made.decision == "control group"])])
+        assert (found.n_control[0], found.n_treated[0]) == (n, 100 - n)
+        assert found.revenue_effect[0] == 0.0
+        whole = journey_results(before + made, None, sold, as_of="2024-07-01")
+        assert whole.n_control[0] + whole.n_treated[0] == 200
+
+    def test_messages_due_before_a_plan_are_compared_in_a_first_run_alone(self):
+        """In a later run, those of the control group are still open, and all others have got theirs."""
+        early = np.arange(200) % 2 == 0
+        time = np.where(early, np.datetime64("2024-06-08T12:00"), np.datetime64("2024-06-10T12:00"))
+        did = Events(customer=np.arange(200), name=["cart"] * 200, time=time)
+        base = Customers(customer=np.arange(200), consent={"email": [True] * 200})
+        carts, policy = TriggerJourney("cart", event="cart"), Policy(control_share=0.5)
+        sold = Orders(customer=np.arange(200), time=["2024-06-11"] * 200, revenue=np.where(early, 100, 10), margin=1)
+        before = simulate_plan([carts], base, did, policy, "2024-06-08", "2024-06-09")
+        sizes = []
+        for history in (None, before.history()):
+            made = simulate_plan([carts], base, did, policy, "2024-06-10", "2024-06-12", history=history)
+            found = journey_results(made, None, sold, as_of="2024-07-01")
+            in_control = np.unique(made.customer[made.decision == "control group"])
+            sizes.append((found.n_control[0], found.n_treated[0]))
+        n = np.count_nonzero(~early[in_control])
+        assert sizes == [(len(in_control), 200 - len(in_control)), (n, 100 - n)]
+        assert found.revenue_effect[0] == 0.0
+
+    def test_customers_of_a_journey_without_a_control_group_are_counted(self):
+        base = Customers(customer=np.arange(60), consent={"email": [True] * 60})
+        carts, policy = TriggerJourney("cart", event="cart"), Policy(control_share=0.5)
+        did = Events(customer=np.arange(60), name=["cart"] * 60, time=["2024-06-10T12:00"] * 60)
+        made = plan([carts], base, did, None, policy, "2024-06-10")
+        treated = made.customer[made.decision == "send"]
+        seen = Events(customer=treated, name=["visit"] * len(treated), time=["2024-06-10T12:00"] * len(treated))
+        both = [carts, TriggerJourney("visit", event="visit")]
+        made = plan(both, base, did + seen, None, policy, "2024-06-10")
+        sold = Orders(customer=[1], time=["2024-06-11"], revenue=[10], margin=1)
+        found = journey_results(made, None, sold, as_of="2024-07-01")
+        assert found.n_treated.tolist() == [len(treated), len(treated)]
+        assert found.n_control.tolist() == [60 - len(treated), 0]
 
     def test_small_money_shows_as_much_as_large(self):
         """In units of 1,000 hryvnias the sums of 800 customers vary by less than one unit."""
