@@ -79,18 +79,9 @@ _FIRST_DAY = np.datetime64("0001-01-01", "D")
 _LAST_DAY = np.datetime64("9999-12-31", "D")
 _COARSE_UNITS = frozenset({"Y", "M", "W"})
 _MOST_WHOLE = 2**53
-_NO_NUMBERS = (
-    str,
-    bytes,
-    bool,
-    np.bool_,
-    complex,
-    np.ndarray,
-    list,
-    tuple,
-    np.datetime64,
-    np.timedelta64,
-)  # fmt: skip - what `float` would take, or numpy turn into a number
+_NO_NUMBERS = (str, bytes, bool, np.bool_, complex, np.ndarray, list, tuple, np.datetime64, np.timedelta64)
+"""What `float` would take, or numpy turn into a number."""
+_MOST_DIMENSIONS = 32  # that numpy can bring into one shape
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?\s*", re.ASCII)
 RESIDUE = 1e-9
 """An amount of a smaller size is what binary arithmetic leaves of nothing: it counts as 0."""
@@ -392,6 +383,8 @@ def to_array(
             require_same_index(**{f"{name}[{place}]": part for place, part in enumerate(value)})
         hidden = any(issubclass(kind, np.ma.MaskedArray) for kind in types)
         as_objects = as_objects or _is_too_wide(value, types)
+        if isinstance(value, str) or any(issubclass(kind, str) and kind not in {str, np.str_} for kind in types):
+            value = _plain_texts(value)
         array = np.zeros(0) if hidden else np.asarray(value, dtype=object if as_objects else None)
     except InputError:
         raise
@@ -399,6 +392,8 @@ def to_array(
         raise InputError(name, rule, value, hint=hint) from error
     if hidden:
         raise InputError(name, "without masked arrays inside a list", value)
+    if array.ndim > _MOST_DIMENSIONS:
+        raise InputError(name, rule, f"{array.ndim} dimensions", hint=hint)
     if isinstance(value, np.ma.MaskedArray):
         require(~np.ma.getmaskarray(value), name, array, "without masked values")
     return array, types
@@ -412,6 +407,13 @@ def _types_in(value: ArrayLike) -> set[type]:
     if any(issubclass(kind, list | tuple | np.ndarray) for kind in types):
         types.update(*map(_types_in, value), (item.dtype.type for item in value if isinstance(item, np.ndarray)))
     return types
+
+
+def _plain_texts(value: Any) -> Any:
+    """Give texts, in lists in lists, as they are; of a member of an enumeration, numpy would take the name."""
+    if isinstance(value, list | tuple):
+        return [_plain_texts(item) for item in value]
+    return as_text("", value) if isinstance(value, str) else value
 
 
 def _is_too_wide(value: Any, types: set[type]) -> bool:
@@ -434,11 +436,12 @@ def require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -
         raise InputError("inputs", "the arguments of `function`", list(inputs), hint=hint) from error
 
 
-def require_choice(name: str, value: object, choices: Collection[str]) -> None:
-    """Raise :class:`InputError` unless `value` is one of the words `choices`."""
+def require_choice(name: str, value: object, choices: Collection[str]) -> str:
+    """Take one of the words `choices`; of a member of an enumeration that equals one, the word itself."""
     if not isinstance(value, str) or value not in choices:
         words = ", ".join(repr(choice) for choice in choices)
         raise InputError(name, f"one of {words}", value)
+    return as_text(name, value)
 
 
 def require_same_index(**inputs: object) -> None:
@@ -557,11 +560,7 @@ def _objects_to_floats(name: str, array: npt.NDArray[Any]) -> Floats:
     return np.array(flat, dtype=np.float64).reshape(array.shape)
 
 
-def _object_to_float(
-    name: str,
-    item: Any,
-    index: int | tuple[int, ...] | None,
-) -> float:
+def _object_to_float(name: str, item: Any, index: int | tuple[int, ...] | None) -> float:
     if item is None or type(item).__name__ == "NAType":
         return math.nan
     if isinstance(item, _NO_NUMBERS):
