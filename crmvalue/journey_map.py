@@ -385,8 +385,7 @@ def _one_of(words: Any) -> Callable[[str, Any], Any]:
     """Make a check that a value is one of the words of a type."""
 
     def check(name: str, value: Any) -> Any:
-        require_choice(name, value, get_args(words))
-        return value
+        return require_choice(name, value, get_args(words))
 
     return check
 

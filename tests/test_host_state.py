@@ -22,7 +22,7 @@ from crmvalue.attribution import RemovalEffects
 from crmvalue.cohorts import survival_curve
 from crmvalue.errors import ConvergenceError, DataWarning, InputError
 from crmvalue.experiments import sequential_test
-from crmvalue.funnels import LeadScore, Signal
+from crmvalue.funnels import LeadScore, Signal, forecast_pipeline
 from crmvalue.ltv import CustomerProfits, irr, ltv_npv, npv, npv_dated, payback_periods, split_budget
 from crmvalue.metrics import plan_and_actual, resolution_time, response_time, time_to_purchase
 from crmvalue.models import Posterior
@@ -137,6 +137,7 @@ LOOKS = sequential_test([[0, 2000]], [[4000, 4000]])
 SPREAD = Posterior(names=("purchase.x", "r"), draws=[[-800.0, 1.0], [0.0, 1.0]], weight=[0.1, 0.9])
 MONTHS = np.ones(3000)
 VANISHING = {
+    "forecast of deals hardly ever won": lambda: forecast_pipeline([33.333] * 4, [1e-90] * 4, by=["a"] * 4),
     "time_to_purchase": lambda: time_to_purchase(["2024-01-01"] * 2, ["2024-01-01", "2024-01-05"], as_of="2024-02-01"),
     "response_time": lambda: response_time(["2024-01-01"], ["2024-01-01"], as_of="2024-02-01"),
     "resolution_time": lambda: resolution_time(["2024-01-01"], ["2024-01-01"], as_of="2024-02-01"),

@@ -12,8 +12,9 @@ from crmvalue._codes.hashes import as_digest, as_key, code_digest, is_same_text,
 from crmvalue._codes.passwords import find_number, numbers_now, one_time_password
 from crmvalue._codes.policy import CodePolicy
 from crmvalue._codes.rules import CertificateRules, as_minor_units, as_order_amount
-from crmvalue._core.checks import as_name, as_text, as_time, as_whole_number, moment_repr, require_choice
+from crmvalue._core.checks import as_name, as_text, as_time, as_whole_number, require_choice
 from crmvalue._core.json import to_json
+from crmvalue._core.labels import moment_repr
 from crmvalue._core.money import exponent_of, whole_amount
 from crmvalue._core.phones import as_stored_phone, normal_phone
 from crmvalue._core.values import checked_field, count_field, of_class, optional, tuple_of

@@ -12,6 +12,7 @@ import secrets
 from typing import Any
 
 from crmvalue._codes.policy import NOT_SHOWN, CodePolicy, normal_code, optional_policy, plain_form
+from crmvalue._core.checks import as_text
 from crmvalue.errors import InputError
 
 __all__ = ["as_digest", "as_key", "as_pin_hash", "code_digest", "hash_pin", "is_same_text", "pin_matches", "secret_of"]
@@ -105,7 +106,7 @@ def as_digest(name: str, value: Any) -> str:
     """Take what :func:`code_digest` gives."""
     if not isinstance(value, str) or not _DIGEST.fullmatch(value):
         raise InputError(name, "64 hexadecimal digits, from `code_digest`", NOT_SHOWN)
-    return str(value)
+    return as_text(name, value)
 
 
 def as_pin_hash(name: str, value: Any) -> str:
@@ -115,7 +116,7 @@ def as_pin_hash(name: str, value: Any) -> str:
         raise InputError(name, rule, NOT_SHOWN)
     if value and not all(1 <= part <= most for part, most in zip(_parts(value)[0], _LARGEST_COST, strict=True)):
         raise InputError(name, rule, NOT_SHOWN)
-    return str(value)
+    return as_text(name, value)
 
 
 def _parts(stored: str) -> tuple[tuple[int, ...], bytes, bytes]:

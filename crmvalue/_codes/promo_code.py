@@ -13,8 +13,9 @@ from crmvalue._codes.event_log import Outcome, next_time, read_record, require_n
 from crmvalue._codes.hashes import as_digest, as_key, as_pin_hash, code_digest, hash_pin, is_same_text, pin_matches
 from crmvalue._codes.policy import CodePolicy
 from crmvalue._codes.rules import CodeRules, as_order_amount
-from crmvalue._core.checks import as_items, as_name, as_text, as_time, moment_repr, require_choice
+from crmvalue._core.checks import as_items, as_name, as_text, as_time, require_choice
 from crmvalue._core.json import to_json
+from crmvalue._core.labels import moment_repr
 from crmvalue._core.phones import as_stored_phone, normal_phone
 from crmvalue._core.values import checked_field, count_field, of_class, tuple_of
 from crmvalue.errors import InputError

@@ -16,10 +16,9 @@ from crmvalue._core.checks import (
     as_time,
     as_whole_number,
     first_moment_after,
-    moment_repr,
-    moment_text,
     require_choice,
 )
+from crmvalue._core.labels import moment_repr, moment_text
 from crmvalue._core.money import as_currency, as_minor, as_money, exponent_of
 from crmvalue._core.values import checked_field, optional, repr_of_given
 from crmvalue.errors import InputError

@@ -56,13 +56,11 @@ DayLength: TypeAlias = Literal["calendar", "24h"]
 
 
 def _kind(name: str, value: Any) -> Any:
-    require_choice(name, value, get_args(NDayKind))
-    return value
+    return require_choice(name, value, get_args(NDayKind))
 
 
 def _day_length(name: str, value: Any) -> Any:
-    require_choice(name, value, get_args(DayLength))
-    return value
+    return require_choice(name, value, get_args(DayLength))
 
 
 @stay_frozen

@@ -72,13 +72,11 @@ WEEKS = {"week": 3, "week from Sunday": 4}  # days from the start of its week to
 
 
 def cohort_period(name: str, value: object) -> str:
-    require_choice(name, value, get_args(CohortPeriod))
-    return str(value)
+    return require_choice(name, value, get_args(CohortPeriod))
 
 
 def _week_start(name: str, value: object) -> str:
-    require_choice(name, value, get_args(WeekStart))
-    return str(value)
+    return require_choice(name, value, get_args(WeekStart))
 
 
 def _maybe_count(name: str, value: object) -> int | None:
@@ -539,8 +537,7 @@ def require_room(n_cohorts: int, n_periods: int, first: np.int64, period: str) -
 
 def read_period(period: object, week_start: object) -> str:
     """Check a period and the first day of its weeks, and name their calendar."""
-    require_choice("period", period, get_args(CohortPeriod))
-    return calendar_of(str(period), _week_start("week_start", week_start))
+    return calendar_of(cohort_period("period", period), _week_start("week_start", week_start))
 
 
 def calendar_of(period: str, week_start: str) -> str:

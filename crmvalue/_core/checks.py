@@ -58,8 +58,6 @@ __all__ = [
     "first_moment_after",
     "index_of",
     "is_missing_object",
-    "moment_repr",
-    "moment_text",
     "other_index",
     "require",
     "require_arguments",
@@ -82,6 +80,7 @@ _MOST_WHOLE = 2**53
 _NO_NUMBERS = (  # what `float` would take, or numpy turn into a number
     str, bytes, bool, np.bool_, complex, np.ndarray, list, tuple, np.datetime64, np.timedelta64
 )  # fmt: skip
+_MOST_DIMENSIONS = 32  # that numpy can bring into one shape
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?)?\s*", re.ASCII)
 RESIDUE = 1e-9
 """An amount of a smaller size is what binary arithmetic leaves of nothing: it counts as 0."""
@@ -319,18 +318,6 @@ def first_moment_after(end: np.datetime64) -> np.datetime64:
     return first
 
 
-def moment_text(time: np.datetime64) -> str:
-    """Write a day, or a time without the zeros at its end."""
-    text = str(np.datetime_as_string(time, unit="auto"))
-    is_day = np.datetime_data(time.dtype)[0] == "D"
-    return text if is_day or "T" in text else f"{text}T00:00"
-
-
-def moment_repr(time: np.datetime64 | None) -> str:
-    """Write a time in a way that can be given again."""
-    return repr(None if time is None else moment_text(time))
-
-
 def as_day_column(name: str, value: ArrayLike, *, allow_missing: bool = False) -> Dates:
     """Cast one column of dates to a one-dimensional array of `datetime64[D]`."""
     days = as_days(name, value, allow_missing=allow_missing)
@@ -380,6 +367,8 @@ def to_array(
             require_same_index(**{f"{name}[{place}]": part for place, part in enumerate(value)})
         hidden = any(issubclass(kind, np.ma.MaskedArray) for kind in types)
         as_objects = as_objects or _is_too_wide(value, types)
+        if isinstance(value, str) or any(issubclass(kind, str) and kind not in {str, np.str_} for kind in types):
+            value = _plain_texts(value)
         array = np.zeros(0) if hidden else np.asarray(value, dtype=object if as_objects else None)
     except InputError:
         raise
@@ -387,6 +376,8 @@ def to_array(
         raise InputError(name, rule, value, hint=hint) from error
     if hidden:
         raise InputError(name, "without masked arrays inside a list", value)
+    if array.ndim > _MOST_DIMENSIONS:
+        raise InputError(name, rule, f"{array.ndim} dimensions", hint=hint)
     if isinstance(value, np.ma.MaskedArray):
         require(~np.ma.getmaskarray(value), name, array, "without masked values")
     return array, types
@@ -400,6 +391,13 @@ def _types_in(value: ArrayLike) -> set[type]:
     if any(issubclass(kind, list | tuple | np.ndarray) for kind in types):
         types.update(*map(_types_in, value), (item.dtype.type for item in value if isinstance(item, np.ndarray)))
     return types
+
+
+def _plain_texts(value: Any) -> Any:
+    """Give texts, in lists in lists, as they are; of a member of an enumeration, numpy would take the name."""
+    if isinstance(value, list | tuple):
+        return [_plain_texts(item) for item in value]
+    return as_text("", value) if isinstance(value, str) else value
 
 
 def _is_too_wide(value: Any, types: set[type]) -> bool:
@@ -422,11 +420,12 @@ def require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -
         raise InputError("inputs", "the arguments of `function`", list(inputs), hint=hint) from error
 
 
-def require_choice(name: str, value: object, choices: Collection[str]) -> None:
-    """Raise :class:`InputError` unless `value` is one of the words `choices`."""
+def require_choice(name: str, value: object, choices: Collection[str]) -> str:
+    """Take one of the words `choices`; of a member of an enumeration that equals one, the word itself."""
     if not isinstance(value, str) or value not in choices:
         words = ", ".join(repr(choice) for choice in choices)
         raise InputError(name, f"one of {words}", value)
+    return as_text(name, value)
 
 
 def require_same_index(**inputs: object) -> None:

@@ -126,6 +126,8 @@ def _in_words(error: Exception) -> str:
     for kind, words in _WORDS.items():
         if isinstance(error, kind):
             return words
+    if isinstance(error, TypeError | ValueError) and (found := _OF_PYTHON.match(str(error))):
+        return "a list of another length than is needed" if found["length"] else _WORDS[AttributeError]
     if isinstance(error, json.JSONDecodeError):
         return f"it is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
     return str(error) or "a value of another kind than is needed"
@@ -139,6 +141,12 @@ _WORDS: dict[type[Exception], str] = {
     AttributeError: "a value of another kind than is needed",
 }
 """What errors of Python itself mean in a text; the others say it themselves."""
+
+_OF_PYTHON = re.compile(
+    r"(?P<length>(too many|not enough) values to unpack|\w+\.__new__\(\) takes)"
+    r"|unhashable type|cannot unpack|'[\w.]+' object |'\S+' not supported between|\w+\(\) argument"
+)
+"""Words of Python about what it was given: lists of another length, and values of another kind."""
 
 
 def _require_schema(schema: Any) -> None:

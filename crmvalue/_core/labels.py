@@ -44,6 +44,8 @@ __all__ = [
     "in_percent",
     "labelled",
     "listed",
+    "moment_repr",
+    "moment_text",
     "money",
     "name_text",
     "on_its_side",
@@ -95,6 +97,18 @@ def spoken_for() -> Iterator[None]:
         yield
     finally:
         SPOKEN_FOR.reset(before)
+
+
+def moment_text(time: np.datetime64) -> str:
+    """Write a day, or a time without the zeros at its end."""
+    text = str(np.datetime_as_string(time, unit="auto"))
+    is_day = np.datetime_data(time.dtype)[0] == "D"
+    return text if is_day or "T" in text else f"{text}T00:00"
+
+
+def moment_repr(time: np.datetime64 | None) -> str:
+    """Write a time in a way that can be given again."""
+    return repr(None if time is None else moment_text(time))
 
 
 def labelled(name: str, value: object) -> dict[Any, Any] | None:

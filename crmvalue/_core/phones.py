@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from crmvalue._core.checks import as_text
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def as_stored_phone(name: str, value: Any) -> str:
     """Take a phone number in the form of E.164, or an empty text for none."""
     if not isinstance(value, str) or (value and not _STORED.fullmatch(value)):
         raise InputError(name, "a phone number such as +380671234567, or empty", _HIDDEN)
-    return str(value)
+    return as_text(name, value)
 
 
 def normal_phones(values: npt.NDArray[np.str_], region: str | None) -> npt.NDArray[np.str_]:

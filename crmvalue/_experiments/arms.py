@@ -196,8 +196,7 @@ def as_mean_plan(level: Any, effect_scale: Any, min_n: Any) -> tuple[float, floa
 
 def as_correction(value: Any) -> Any:
     """Take the name of a correction."""
-    require_choice("correction", value, get_args(Correction))
-    return value
+    return require_choice("correction", value, get_args(Correction))
 
 
 def variants_of(n_arms: int, control: int) -> Integers:

@@ -127,7 +127,7 @@ def rfm(
     if not isinstance(basis, str) or basis not in {"mean", "total"}:
         raise InputError("spend_basis", '"mean" or "total"', basis, hint="both are common and give different scores")
     bins, kind = 5 if n_bins is None else n_bins, "rank" if method is None else method
-    spend = f"{basis}_spend"
+    spend = f"{require_choice('spend_basis', basis, ('mean', 'total'))}_spend"
     needed = ("days_since_last", "n_purchases", spend)
     opened = open_customers(customers, needed, timed=False)
     lazy = in_engine(opened.frame)

@@ -57,8 +57,7 @@ _SUSPECT = 0.999
 
 
 def _assignment(name: str, value: Any) -> Any:
-    require_choice(name, value, ("random", "observed"))
-    return value
+    return require_choice(name, value, ("random", "observed"))
 
 
 @attrs.frozen(kw_only=True)

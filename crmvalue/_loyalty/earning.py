@@ -30,8 +30,7 @@ _UNITS = {"day": "datetime64[D]", "month": "datetime64[M]", "year": "datetime64[
 
 def _word(choices: Any) -> Any:
     def check(name: str, value: Any) -> str:
-        require_choice(name, value, get_args(choices))
-        return str(value)
+        return require_choice(name, value, get_args(choices))
 
     return check
 

@@ -62,8 +62,7 @@ _MOST_TOGETHER = 2**52
 
 
 def _if_refused(name: str, value: Any) -> str:
-    require_choice(name, value, get_args(IfRefused))
-    return str(value)
+    return require_choice(name, value, get_args(IfRefused))
 
 
 @stay_frozen

@@ -32,8 +32,7 @@ def _months(name: str, value: Any) -> int:
 
 
 def _if_spent(name: str, value: Any) -> str:
-    require_choice(name, value, get_args(IfSpent))
-    return str(value)
+    return require_choice(name, value, get_args(IfSpent))
 
 
 def _month_day(name: str, value: Any) -> str:

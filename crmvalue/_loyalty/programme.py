@@ -61,8 +61,7 @@ _MOST_MONEY = 10**12
 
 def _word(choices: Any) -> Any:
     def check(name: str, value: Any) -> str:
-        require_choice(name, value, choices)
-        return str(value)
+        return require_choice(name, value, choices)
 
     return check
 

@@ -90,8 +90,7 @@ def item_kind_field() -> Any:
     """Field for what an item is."""
 
     def check(name: str, value: Any) -> Any:
-        require_choice(name, value, get_args(ItemKind))
-        return value
+        return require_choice(name, value, get_args(ItemKind))
 
     return checked_field("item_kind", check)
 

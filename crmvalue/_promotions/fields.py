@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmvalue._core.checks import as_text, as_time, as_whole_number, moment_repr
+from crmvalue._core.checks import as_text, as_time, as_whole_number
+from crmvalue._core.labels import moment_repr
 from crmvalue._core.money import as_currency, as_money, as_percent
 from crmvalue._core.values import FixedMapping, checked_field, optional
 from crmvalue.errors import InputError

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import first_moment_after, moment_text
+from crmvalue._core.checks import first_moment_after
+from crmvalue._core.labels import moment_text
 from crmvalue._core.money import as_minor, divide_rounded, money_text, shifted
 from crmvalue._promotions.cart import exponent_in
 from crmvalue._promotions.fields import WEEKDAYS

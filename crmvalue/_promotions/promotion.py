@@ -14,11 +14,10 @@ from crmvalue._core.checks import (
     as_name,
     as_text,
     as_whole_number,
-    moment_repr,
-    moment_text,
     require_choice,
 )
 from crmvalue._core.json import from_json, to_json
+from crmvalue._core.labels import moment_repr, moment_text
 from crmvalue._core.money import Money, as_money, as_percent
 from crmvalue._core.values import checked_field, count_field, of_class, optional, repr_of_given, words_field
 from crmvalue._promotions.fields import (

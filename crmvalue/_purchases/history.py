@@ -215,7 +215,7 @@ class PurchaseHistory(Columns):
     age: Floats = float_column("age")
     mean_repeat_spend: Floats | None = float_column("mean_repeat_spend", missing=True, optional=True)
     total_spend: Floats | None = float_column("total_spend", optional=True)
-    time_unit: TimeUnit = attrs.field()
+    time_unit: TimeUnit = checked_field("time_unit", lambda name, value: require_choice(name, value, DAYS_PER_UNIT))
     grain: Grain | None = None
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
     counts: OrderLogCounts | None = None
@@ -227,7 +227,6 @@ class PurchaseHistory(Columns):
         require_same_index(**columns)
 
     def __attrs_post_init__(self) -> None:
-        require_choice("time_unit", self.time_unit, DAYS_PER_UNIT)
         if self.grain is not None:
             require_choice("grain", self.grain, get_args(Grain))
         if not isinstance(self.counts, OrderLogCounts | None):

@@ -30,8 +30,7 @@ __all__ = ["Regularity", "estimate_regularity"]
 
 
 def _as_unit(name: str, value: object) -> str:
-    require_choice(name, value, DAYS_PER_UNIT)
-    return str(value)
+    return require_choice(name, value, DAYS_PER_UNIT)
 
 
 @attrs.frozen(kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from decimal import Decimal
+from enum import Enum
 from fractions import Fraction
 
 import numpy as np
@@ -19,6 +20,7 @@ from crmvalue._core.checks import (
     as_amounts,
     as_column,
     as_counts,
+    as_day,
     as_days,
     as_flag,
     as_float,
@@ -33,6 +35,7 @@ from crmvalue._core.checks import (
     require,
     require_choice,
     require_same_length,
+    to_array,
 )
 from crmvalue._core.per_customer import as_per_customer, as_segments
 from crmvalue.attribution import Paths, paths_from_touches
@@ -819,11 +822,53 @@ class TestColumnsOfArrow:
         assert make(pa.array(items)) == make(pa.chunked_array([pa.array(items)])) == make(items)
 
 
+WORDS = {"END": "end", "MONTH": "month", "DAY": "2024-02-10", "DOWN": "down"}
+Word = Enum("Word", WORDS, type=str)
+"""Words as a service declares them: `str` of a member gives its name, not its text."""
+
+
+class TestMembersOfAnEnumeration:
+    """A member stands for its text, alone, in a list and in a list of lists."""
+
+    def test_days(self):
+        assert as_day("as_of", Word.DAY) == np.datetime64("2024-02-10")
+        assert as_days("date", [["2024-01-01", Word.DAY]]).tolist() == [[dt.date(2024, 1, 1), dt.date(2024, 2, 10)]]
+
+    def test_labels(self):
+        array, _ = to_array("label", [Word.END, "x"], "labels")
+        assert array.tolist() == ["end", "x"]
+
+    def test_words(self):
+        from crmvalue.loyalty import EarnRule
+        from crmvalue.models import BgNbd
+
+        log = ([1, 1], ["2024-01-01", "2024-02-10"])
+        triangle = retention_triangle(*log, period=Word.MONTH, as_of=Word.DAY)
+        assert triangle == retention_triangle(*log, period="month", as_of="2024-02-10")
+        rule = EarnRule(name="base", points=1, per=100, rounding=Word.DOWN)
+        assert rule == EarnRule(name="base", points=1, per=100, rounding="down")
+        assert repr(BgNbd(0.2, 4.4, 0.8, 2.4, Word.MONTH)) == repr(BgNbd(0.2, 4.4, 0.8, 2.4, "month"))
+
+
+class TestManyDimensions:
+    """Numpy brings arrays of up to 32 dimensions into one shape."""
+
+    @pytest.mark.parametrize("check", [as_floats, as_counts])
+    def test_more_are_refused(self, check):
+        deep = np.ones((1,) * 33).tolist()
+        with pytest.raises(InputError, match="`n` must be a number or a regular array of numbers; got '33 dimensions'"):
+            check(n=deep)
+        assert np.shape(check(n=deep[0])[0]) == (1,) * 32
+
+
 class TestRequireChoice:
     """The value is one of the words."""
 
     def test_takes(self):
         require_choice("timing", "end", ("start", "middle", "end"))
+
+    def test_gives_the_word_of_a_member_of_an_enumeration(self):
+        assert type(require_choice("timing", Word.END, ("start", "end"))) is str
 
     @pytest.mark.parametrize("value", ["END", "", None, 1, ["end"], b"end"])
     def test_rejects(self, value):

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crmvalue import profiles, segmentation
+from crmvalue import profiles, promotions, segmentation
 from crmvalue._core.checks import as_fraction
 from crmvalue._core.json import SCHEMA, from_json, read_json, to_json
 from crmvalue._core.values import (
@@ -566,6 +566,28 @@ class TestReadJson:
         with pytest.raises(InputError) as caught:
             read_json(text, dict)
         assert not re.search("Error|object of type|argument", caught.value.hint)
+
+    @pytest.mark.parametrize(
+        ("caps", "hint"),
+        [
+            ({"brand_percent": [["LUX", "10", "10"]]}, "a list of another length than is needed"),
+            ({"brand_percent": [["LUX"]]}, "a list of another length than is needed"),
+            ({"kind": []}, "a value of another kind than is needed"),
+        ],
+    )
+    def test_lists_of_another_length_and_values_of_another_kind(self, caps, hint):
+        with pytest.raises(InputError) as caught:
+            promotions.Caps.from_json(json.dumps(caps))
+        assert caught.value.hint.rstrip(".") == hint
+
+    def test_an_interval_of_three_ends(self):
+        from crmvalue.journeys import CampaignEffect, campaign_effect
+
+        fields = json.loads(campaign_effect(80, 56, 80, 48, assignment="random").to_json())
+        fields["response_interval"] = [-0.1, 0.1, 0.2]
+        with pytest.raises(InputError) as caught:
+            CampaignEffect.from_json(json.dumps(fields))
+        assert caught.value.hint == "a list of another length than is needed"
 
     def test_a_refusal_of_the_text_stays_as_it_is(self):
         mine = InputError("text", "of my kind", "x")

@@ -60,8 +60,7 @@ _MOST_NAMED = 3  # rows in the conclusion
 
 
 def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
-    require_choice(name, value, choices)
-    return str(value)
+    return require_choice(name, value, choices)
 
 
 def _key_field(name: str) -> Any:

@@ -133,4 +133,4 @@ def positive_field(name: str) -> Any:
 
 def time_unit_field() -> Any:
     """Field for the time unit of a model."""
-    return attrs.field(validator=lambda _, field, value: require_choice(field.name, value, DAYS_PER_UNIT))
+    return attrs.field(converter=lambda value: require_choice("time_unit", value, DAYS_PER_UNIT))
