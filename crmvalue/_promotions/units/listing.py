@@ -29,6 +29,9 @@ _FEW_BUNDLES = _MOST_BUNDLES // 10
 _FEWEST_BUNDLES = 20
 """The same where the work of the search is used up: one from each of 20 lines, spread over the cart."""
 
+_MOST_IN_TURN = 60
+"""Bundles of the dearest units that are left, which are looked at beside these."""
+
 _TRIES_A_BUNDLE = 50
 """Units that are tried for each bundle that is looked for, also where they form none: a bundle has 20 units at most."""
 
@@ -68,6 +71,12 @@ def list_bundles(
     starts = range(0, len(ordered), -(-len(ordered) // few) if is_late else 1)
     for start in starts:
         _list(problem, active, ordered, ranks, start, max(1, few // len(starts)), found, budget)
+    if active.sets:  # and some that use up the units of all lines, so that they can be taken one after the other
+        n_seen = 0
+        for units in _in_turn(problem, ordered, ranks):
+            n_seen += 1
+            _keep(problem, active, units, found)
+        budget.work((25 + 2 * len(ranks)) * n_seen)
     return list(found.values()), False
 
 
@@ -93,11 +102,7 @@ def _list(
     try:
         for units in _members(problem, active, ordered, ranks, start, tried):
             n_seen += 1
-            key = tuple(sorted(units.items()))
-            if key not in found:
-                off = _off_bundle(problem, active, key)
-                if sum(off.values()):
-                    found[key] = Bundle(active, dict(key), off, sum(off.values()), sum(units.values()))
+            _keep(problem, active, units, found)
             if n_seen >= most:
                 return False
     except _TooMany:
@@ -105,6 +110,33 @@ def _list(
     finally:
         budget.work(20 + n_tried + (25 + 2 * len(ranks)) * n_seen)
     return True
+
+
+def _keep(
+    problem: Problem, active: Active, units: dict[int, int], found: dict[tuple[tuple[int, int], ...], Bundle]
+) -> None:
+    """Add a bundle to those that are found, unless it is there or takes nothing off."""
+    key = tuple(sorted(units.items()))
+    if key not in found:
+        off = _off_bundle(problem, active, key)
+        if sum(off.values()):
+            found[key] = Bundle(active, dict(key), off, sum(off.values()), sum(units.values()))
+
+
+def _in_turn(problem: Problem, ordered: list[int], ranks: list[list[int]]) -> Iterator[dict[int, int]]:
+    """Give bundles of the dearest units that are left, each taken as often as it can be; small sets choose first."""
+    left = [problem.quantity[i] for i in ordered]
+    for _ in range(_MOST_IN_TURN):
+        used: dict[int, int] = {}
+        for own in sorted(ranks, key=len):
+            rank = next((rank for rank in own if left[rank] > used.get(rank, 0)), None)
+            if rank is None:
+                return
+            used[rank] = used.get(rank, 0) + 1
+        times = min(left[rank] // n for rank, n in used.items())
+        for rank, n in used.items():
+            left[rank] -= n * times
+        yield {ordered[rank]: n for rank, n in used.items()}
 
 
 def _members(

@@ -108,6 +108,13 @@ class TestManyGroups:
         ]
         assert best_price(Cart(lines=lines, currency="UAH"), offers, node_limit=2000).total <= 433 - 115
 
+    def test_bundles_that_are_looked_at_last_use_up_the_units(self):
+        """Thirty units are 10 sets of three at 1.00, also where bundles before these have taken all of the work."""
+        lines = [CartLine(id=f"{i:02}", product=f"p{i}", unit_price=1000 + i) for i in range(30)]
+        fours = [Promotion.bundle(name, quantity=4, percent_off=1) for name in ("a", "b")]
+        threes = Promotion.bundle("threes", quantity=3, price=100)
+        assert best_price(Cart(lines=lines, currency="UAH"), [*fours, threes], node_limit=1).total == 10 * 100
+
     @settings(deadline=None)
     @given(carts(), promotions(), caps(), st.integers(1, 30))
     def test_a_search_that_stops_early(self, bought, offers, limits, steps):
