@@ -23,6 +23,7 @@ __all__ = ["fit_lines", "format_groups", "format_models", "format_summary"]
 _WIDTH = 120
 _NARROWEST = 16
 _YEAR = 12  # months
+_DAYS_OF_A_YEAR = 365
 _NOTE = 58  # column of the note behind a figure and its interval
 
 
@@ -399,9 +400,11 @@ def _group_table(summary: GroupSummary) -> list[str]:
             row += f" {money(mean):>11}" if n else f"{'-':>12}"
         lines.append(row + "".join(f" {size[name]:>17,}" for size in sizes))
     if compared:
+        season = (summary.window or 0) < _DAYS_OF_A_YEAR
         lines += _wrap(
             f"The last two columns count only those who bought in the {summary.window} days until each day, and group "
-            "them by these purchases alone. So the two can be compared."
+            "them by these purchases alone. So the two can be compared"
+            + (", but a season can be in the difference: that is less than a year." if season else ".")
         )
     return lines
 
