@@ -119,10 +119,11 @@ def summarise_base(
     they do, and whether the next newcomers are like these, no log can show.
 
     Where the two windows are less than 12 months apart, a season can pass for customers who leave, or hide them. So the
-    money of the same customers is compared, window of four weeks by window. Customers who are known can only leave. The
-    old customers who are left out, and buy again later, have been there all the time. If the first spent more in some
-    window than in an earlier one, or the second less, by four standard deviations and a tenth, no value of a newcomer
-    is given.
+    money of the same customers is compared, window by window. Customers who are known can only leave. The old customers
+    who are left out, and buy again later, have been there all the time. If the first spent more in some window than in
+    an earlier one, or the second less, by four standard deviations and a tenth, no value of a newcomer is given.
+    Windows of four weeks have to show it, and those of a month too: if customers pay on one day of the month, only
+    months are alike, and if they come on one day of the week, only four weeks.
 
     Examples
     --------

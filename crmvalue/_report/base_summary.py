@@ -119,9 +119,9 @@ class LastPeriod:
     months_kept, n_known : int
         Months between the two, and the customers behind the figure; 12 months know no seasons.
     is_uneven : bool
-        Whether the same customers spent more in some four weeks than in others, beyond chance, in a log too short to
-        compare a year with the year before. A season may then be in the money of newcomers and in `money_kept`, so
-        there is no `BaseValue.ltv_newcomer`.
+        Whether the same customers spent more in some four weeks and in some month than in others, beyond chance, in a
+        log too short to compare a year with the year before. A season may then be in the money of newcomers and in
+        `money_kept`, so there is no `BaseValue.ltv_newcomer`.
 
     Examples
     --------

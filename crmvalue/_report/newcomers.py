@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.calendar import add_months
+from crmvalue._core.calendar import add_months, months_between
 from crmvalue._report.base_summary import Estimate
 from crmvalue.errors import InputError
 from crmvalue.metrics import mean_interval, ratio_interval
@@ -40,6 +40,7 @@ _APART = (12, 6, 3, 1)  # months between the two windows that show how spending 
 _ROOM = 1.25  # times so many months the log must hold
 _Z = 1.96
 _WEEKS = np.timedelta64(28, "D")  # length of the windows that are compared for a season
+_LATE_IN_MONTH = 28  # the first day of a month that is the last one of some
 _SURELY = 4.0  # standard deviations: of the comparisons of a steady shop, the largest is seldom above
 _MUCH = 1.1  # times as much money; less moves no figure far
 _DAY = np.timedelta64(1, "D")
@@ -187,7 +188,10 @@ def _is_uneven(
     typical_gap: float,
     ignored_days: int,
 ) -> bool:
-    """Tell whether the same customers spend more in some four weeks than in others, beyond chance: a season, or so.
+    """Tell whether the same customers spend more in some weeks than in others, beyond chance: a season, or so.
+
+    Windows of four weeks have to show it, and windows of a month: four weeks can have no first day of a month, on which
+    many shops are paid, and a month four or five Saturdays.
 
     Customers who are known can only leave, so together they spend less and less. Customers who will buy again can only
     have come, so until then they spent more and more, their first purchases apart. The contrary of either is looked
@@ -195,26 +199,44 @@ def _is_uneven(
     come. A customer is known, or will buy again, by a purchase that is a typical gap away, so that the time since it,
     or until it, says nothing about the weeks.
     """
-    n_windows = int((as_of - start_day + _DAY) // _WEEKS)
     gap = np.timedelta64(math.ceil(typical_gap), "D")
     some = np.diff(purchases.start) > 0
     came = first_days(purchases, day)[some]
     last = day[purchases.start[1:][some] - 1]
-    window = n_windows - 1 - (as_of - day) // _WEEKS
     owner = np.repeat(np.arange(len(came)), np.diff(purchases.start)[some])
-    ends = as_of - _WEEKS * np.arange(n_windows - 1, -1, -1)
-
-    def money(chosen: npt.NDArray[np.bool_]) -> Floats:
-        place = owner[chosen] * n_windows + window[chosen]
-        spent: Floats = np.bincount(place, purchases.amount[chosen], len(came) * n_windows).astype(np.float64)
-        return spent.reshape(-1, n_windows)
-
-    known_from = np.searchsorted(ends - _WEEKS, np.maximum(came, start_day + gap) + gap)
-    again_until = np.searchsorted(ends, np.minimum(last, as_of - gap) - gap) - 1
-    inside, again = window >= 0, day > came[owner]
     old = came < day.min() + np.timedelta64(ignored_days, "D")
-    backwards = money(inside & again)[old, ::-1]
-    return _rises(money(inside), known_from) or _rises(backwards, n_windows - 1 - again_until[old])
+
+    def rises(ends: Dates) -> bool:
+        """Tell it for the windows between two ends each; the first is the day before the first window."""
+        n_windows = len(ends) - 1
+        window = np.searchsorted(ends, day) - 1
+        inside, again = window >= 0, day > came[owner]
+
+        def money(chosen: npt.NDArray[np.bool_]) -> Floats:
+            place = owner[chosen] * n_windows + window[chosen]
+            spent: Floats = np.bincount(place, purchases.amount[chosen], len(came) * n_windows).astype(np.float64)
+            return spent.reshape(-1, n_windows)
+
+        known_from = np.searchsorted(ends[:-1], np.maximum(came, start_day + gap) + gap)
+        again_until = np.searchsorted(ends[1:], np.minimum(last, as_of - gap) - gap) - 1
+        backwards = money(inside & again)[old, ::-1]
+        return _rises(money(inside), known_from) or _rises(backwards, n_windows - 1 - again_until[old])
+
+    n_weeks = int((as_of - start_day + _DAY) // _WEEKS)
+    return rises(as_of - _WEEKS * np.arange(n_weeks, -1, -1)) and rises(_ends_of_months(start_day, as_of))
+
+
+def _ends_of_months(start_day: np.datetime64, as_of: np.datetime64) -> Dates:
+    """Give the days on which whole months end, up to the last day, with the day before the first of them.
+
+    From the 28th on they end with the calendar's months, so that each has one last day of a month.
+    """
+    n_months = int(months_between(np.array(start_day - _DAY), np.array(as_of)))
+    ends = add_months(np.array(as_of), -np.arange(n_months, -1, -1))
+    month = ends.astype("datetime64[M]")
+    if (as_of - month[-1].astype("datetime64[D]")).astype(np.int64) + 1 >= _LATE_IN_MONTH:
+        ends[:-1] = (month[:-1] + 1).astype("datetime64[D]") - _DAY
+    return ends
 
 
 def _rises(money: Floats, known_from: Integers) -> bool:

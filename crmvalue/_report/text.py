@@ -23,6 +23,7 @@ __all__ = ["fit_lines", "format_groups", "format_models", "format_summary"]
 _WIDTH = 120
 _NARROWEST = 16
 _YEAR = 12  # months
+_DAYS_OF_A_YEAR = 365
 _NOTE = 58  # column of the note behind a figure and its interval
 
 
@@ -279,7 +280,7 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         a_year = money(summary.service_cost)
         what = "only the value of the forecast, if it is known, takes it off"
         lines += _wrap(f"Serving a customer costs {a_year} a year: {what}.")
-    lines += _ignored_lines(summary)
+    lines += _ignored_lines(summary) + _season_lines(summary, period)
     lines += [
         f"  A customer without a purchase in the last {period.name} counts as lost.",
         f"  Of active customers, {percent(period.prob_silent, digits=0)[:-1]} % would be silent that long by chance.",
@@ -312,8 +313,7 @@ def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
         why = (
             f"Their first {period.name} alone brought {brought}. The same customers spent more in some weeks than in "
             "others, by more than chance. A log of less than 15 months cannot tell such a season from customers who "
-            "leave: a longer log gives the figure. The values of active customers hold for the season of the last "
-            f"{period.name} alone."
+            "leave: a longer log gives the figure."
         )
         return [_line("newcomer, in margin", "not known", note="a season may be in it"), *_wrap(why, indent=4)]
     if value.ltv_newcomer is None or period.newcomer_retention_rate is None or period.money_kept is None:
@@ -342,6 +342,16 @@ def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
         said.append("The log is too short to tell a season from customers who leave.")
     estimate = _estimate("newcomer, in margin", value.ltv_newcomer, note=note)
     return [estimate, *(line for sentence in said for line in _wrap(sentence, indent=4))]
+
+
+def _season_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
+    """Say of the values of active customers that a season is in them; those of newcomers say why."""
+    if not period.is_uneven:
+        return []
+    said = f"The values of active customers hold for the season of the last {period.name} alone."
+    if summary.margin is None or period.newcomer_revenue is None:
+        said += " The same customers spent more in some weeks than in others, by more than chance."
+    return _wrap(said)
 
 
 def _ignored_lines(summary: BaseSummary) -> list[str]:
@@ -390,9 +400,11 @@ def _group_table(summary: GroupSummary) -> list[str]:
             row += f" {money(mean):>11}" if n else f"{'-':>12}"
         lines.append(row + "".join(f" {size[name]:>17,}" for size in sizes))
     if compared:
+        season = (summary.window or 0) < _DAYS_OF_A_YEAR
         lines += _wrap(
             f"The last two columns count only those who bought in the {summary.window} days until each day, and group "
-            "them by these purchases alone. So the two can be compared."
+            "them by these purchases alone. So the two can be compared"
+            + (", but a season can be in the difference: that is less than a year." if season else ".")
         )
     return lines
 

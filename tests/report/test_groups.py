@@ -86,7 +86,11 @@ class TestSummariseGroups:
     def test_the_longest_window_that_the_log_covers(self, n_days, window):
         """From 30 January to 30 April 2024 there are 91 days."""
         day = np.datetime64("2024-04-30") - np.arange(n_days)
-        assert summarise_groups(np.arange(n_days) % 40, day, np.ones(n_days)).window == window
+        summary = summarise_groups(np.arange(n_days) % 40, day, np.ones(n_days))
+        assert summary.window == window
+        said = " ".join(format_groups(summary).split())
+        assert ("but a season can be in the difference" in said) == (window == 180)
+        assert ("So the two can be compared." in said) == (window == 365)
 
     def test_ranks_in_a_short_log_are_no_silence(self):
         """A month of a grocer: whoever did not come for 26 days is the longest silent of all, and not lost."""

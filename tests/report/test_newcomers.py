@@ -211,6 +211,8 @@ class TestUneven:
         assert f"first {period.name} alone brought {MARGIN * period.newcomer_revenue:.2f} on average. The same" in text
         assert f"active customers hold for the season of the last {period.name} alone." in text
         assert "LTV:CAC" not in text
+        in_revenue = " ".join(format_summary(summarise_base(*log)).split())
+        assert f"hold for the season of the last {period.name} alone. The same customers spent more" in in_revenue
         assert BaseSummary.from_json(summary.to_json()) == summary
 
     @staticmethod
@@ -245,6 +247,18 @@ class TestUneven:
         year = cdnow.date <= np.datetime64("1997-12-31")
         log = cdnow.customer[year], cdnow.date[year], cdnow.amount[year]
         assert not summarise_base(*log).last_period.is_uneven
+
+    @pytest.mark.parametrize("day", [1, 15, 28, 31])
+    @pytest.mark.parametrize("end", ["2023-12-20", "2023-11-30", "2023-10-15"])
+    def test_customers_who_pay_on_one_day_of_the_month_are_even(self, day, end):
+        """Four weeks can have no first day of a month: 100 customers paid 0 in them and 10 in others."""
+        month = np.arange("2022-09", "2024-01", dtype="datetime64[M]")
+        month_end = (month + 1).astype("datetime64[D]") - 1
+        paid = np.minimum(month.astype("datetime64[D]") + day - 1, month_end)
+        paid = paid[paid <= np.datetime64(end)][-13:]
+        log = np.repeat(np.arange(100), len(paid)), np.tile(paid, 100), np.full(100 * len(paid), 10.0)
+        period = summarise_base(*log, as_of=end, ignore_first_days=0).last_period
+        assert (period.months_kept, period.is_uneven) == (6, False)
 
     def test_from_15_months_on_years_are_compared(self):
         assert not self.is_uneven(20.0, n_weeks=67)

@@ -129,11 +129,12 @@ def _of_value(report: Report, _: Words) -> Iterator[str]:
         n = _.count(report.n_unprofitable)
         yield _("Customers who are expected to cost more than they bring: %(n)s.", n=n)
     yield from _of_churn(base, _)
-    if base.margin is not None and base.last_period is not None and base.last_period.is_uneven:
+    if base.revenue is not None and base.last_period is not None and base.last_period.is_uneven:
         yield _(
             "The same customers spent more in some weeks than in others, by more than chance. A log of less than 15 "
             "months cannot tell such a season from customers who leave: what a new customer is worth is not known."
         )
+        yield _("Lifetime values of active customers hold for the season of the newest period alone.")
 
 
 def _of_churn(base: BaseSummary, _: Words) -> Iterator[str]:

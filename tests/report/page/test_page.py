@@ -346,6 +346,9 @@ def test_a_season_of_a_short_log_is_named(cdnow):
     season = {"en": "such a season", "uk": "такого сезону", "ka": "ასეთ სეზონს", "az": "belə mövsümü"}
     for language in LANGUAGES:
         assert sum(season[language] in text for text in cautions(report, None, words_of(language))) == 1
+    without_margin = attrs.evolve(report.base, margin=None, discount_rate=None, acquisition_cost=None)
+    said = " ".join(cautions(attrs.evolve(report, base=without_margin), None, words_of("en")))
+    assert "hold for the season of the newest period alone" in said  # a value in revenue has the season in it too
 
 
 def test_the_door_loads_neither_matplotlib_nor_jinja2():
