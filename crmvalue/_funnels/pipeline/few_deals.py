@@ -21,6 +21,7 @@ _FEW = 8  # open deals: 256 totals
 _CELLS = 1 << 18  # totals at a time
 
 
+@np.errstate(under="ignore")  # as in `distribution_of_total`
 def ends_of_few(code: Integers, k: int, a: Floats, p: Floats, probs: tuple[float, float]) -> Any:
     """Give two quantiles of the total of each of k groups, shape (2, k); NaN for groups with many open deals."""
     sure: Floats = np.bincount(code, weights=np.where(p == 1, a, 0.0), minlength=k).astype(np.float64)
