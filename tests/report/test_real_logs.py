@@ -157,3 +157,10 @@ class TestFellSilent:
         date = np.concatenate([days[:12], days[:15], days[:15], [days[0] + np.timedelta64(500, "D")]])
         summary = summarise_base(customer, date)
         assert (summary.n_fell_silent, summary.fell_silent) == (3, "1")
+
+
+def test_a_last_day_before_the_first_order_is_refused_in_one_sentence(tmp_path, capsys):
+    path = tmp_path / "orders.csv"
+    path.write_text("customer,date,amount\na,2024-01-05,10\nb,2024-02-05,10\n", encoding="utf-8")
+    assert main([str(path), "--as-of", "2023-12-31"]) == 2
+    assert "--as-of must be on or after the first date of the log (2024-01-05)" in capsys.readouterr().err

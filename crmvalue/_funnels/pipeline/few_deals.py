@@ -20,7 +20,7 @@ __all__ = ["ends_of_few"]
 _CELLS = 1 << 18  # totals at a time
 
 
-@np.errstate(under="ignore")
+@np.errstate(under="ignore")  # as in `distribution_of_total`
 def ends_of_few(code: Integers, k: int, a: Floats, p: Floats, probs: tuple[float, float]) -> Any:
     """Give two quantiles of the total of each of k groups, shape (2, k); NaN for groups with many open deals."""
     sure: Floats = np.bincount(code, weights=np.where(p == 1, a, 0.0), minlength=k).astype(np.float64)

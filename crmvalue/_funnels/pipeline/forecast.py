@@ -462,7 +462,7 @@ def _table(name: str, labels: Any, code: Any, a: Floats, p: Floats, level: float
     )
 
 
-@np.errstate(under="ignore")
+@np.errstate(under="ignore")  # the chance that nearly all deals are won is below all floats
 def distribution_of_total(a: Floats, p: Floats, method: str) -> Distribution:
     """Distribution of the total; deals that are sure to be won are added to each total."""
     sure = float(a[p == 1].sum())

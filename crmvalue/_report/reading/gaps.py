@@ -74,11 +74,15 @@ def describe_gap(orders: OrderFile, as_of: Any) -> list[str]:
 
 def find_silence(orders: OrderFile, as_of: np.datetime64 | None) -> Silence | None:
     """Find weeks of which rows may be lost, as :func:`crmvalue._core.calendar.find_silence`, with the rows before."""
+    if as_of is not None and orders.date.min() > as_of:  # no row counts: the measures say so
+        return None
     return _in_rows(orders, calendar.find_silence(*_by_day(orders, as_of), as_of))
 
 
 def find_late(orders: OrderFile, as_of: np.datetime64 | None) -> Silence | None:
     """Find a few purchases long after all others, as :func:`crmvalue._core.calendar.find_late`."""
+    if as_of is not None and orders.date.min() > as_of:  # no row counts: the measures say so
+        return None
     return _in_rows(orders, calendar.find_late(*_by_day(orders, as_of), as_of))
 
 

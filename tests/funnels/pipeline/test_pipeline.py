@@ -256,6 +256,18 @@ class TestForecastPipeline:
         with pytest.raises(InputError):
             forecast_pipeline([1], [0.5]).quantile(prob)
 
+    @pytest.mark.parametrize("chance", [[1.3e-80] * 5, np.geomspace(1e-3, 1e-17, 50)])
+    def test_tiny_chances_under_an_error_state_that_raises(self, chance):
+        """The chance that all are won is below all floats; nearly always nobody is."""
+        n = len(chance)
+        amount = np.full(n, 100.0)
+        with np.errstate(all="raise"):
+            low, high = forecast_pipeline(amount, chance).interval
+            groups = forecast_pipeline(amount, chance, by=["a"] * n).by_group
+            past = forecast_calibration(chance, np.zeros(n), amount=amount)
+        assert [low, high, *groups.low, *groups.high] == [0, 0, 0, 0]
+        assert past.p_value_amount == pytest.approx(1)
+
 
 class TestStageProbabilities:
     """Won over reached, of closed deals; who reached a stage reached those before it."""
