@@ -147,9 +147,9 @@ class TestLimits:
     def test_offers(self, monkeypatch):
         lines = OrderLines(customer=[*range(50)] * 2, date=[DAY] * 50 + [DAY + 40] * 50, product=[*range(50)] * 2)
         monkeypatch.setattr("crmvalue._products.offers.candidates._MOST_ROWS", 1000)
-        for function, end in ((next_products, DAY + 60), (check_next_products, DAY + 61)):
+        for function, end, days in ((next_products, DAY + 60, 30), (check_next_products, DAY + 42, 10)):
             with pytest.raises(InputError, match=r"at most 1,000 products.*Hint: 20 fits; or choose") as caught:
-                function(lines, as_of=end, horizon_days=30, n=2**53)
+                function(lines, as_of=end, horizon_days=days, n=2**53)
             assert caught.value.name == "n"
 
 

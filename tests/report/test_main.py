@@ -1608,7 +1608,7 @@ class TestTermsOfEachCustomer:
             (["--terms", "WORDS"], "column 'margin' of the terms has 'much'"),
             (["--terms", "STRANGERS", "--margin", "0.3"], "--terms must be a file with customers of the orders"),
             (["--terms", "COLUMNS"], "'COLUMNS' has the column 'margin' more than once"),
-            (["--margin", "0.3", "--acquisition-cost", "1e-100"], "the LTV:CAC must be of a magnitude up to 1e100"),
+            (["--margin", "0.3", "--acquisition-cost", "1e-100"], "--acquisition-cost must be > 0; got 1e-100"),
             (["--margin", "0.3", "--service-cost", "inf"], "--service-cost must be at most 1e+15; got inf"),
             (["--margin", "0.3", "--service-cost", "1e300"], "--service-cost must be at most 1e+15; got 1e+300"),
         ],

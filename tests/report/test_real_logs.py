@@ -106,8 +106,9 @@ class TestOddRows:
         customer, day, amount = made_up_log()
         early = day.min() - np.timedelta64(4 * 365, "D") + np.arange(500)
         log = [np.append(column, more) for column, more in ((customer, np.full(500, 9001)), (day, early))]
-        plain = summarise_base(customer, day, amount, margin=0.3)
-        odd = summarise_base(*log, np.append(amount, np.full(500, 5.0)), margin=0.3)
+        terms = {"margin": 0.3, "as_of": day.max()}
+        plain = summarise_base(customer, day, amount, **terms)
+        odd = summarise_base(*log, np.append(amount, np.full(500, 5.0)), **terms)
         for name in ("name", "n_before", "n_active", "retention_rate", "arpu", "n_ignored"):
             assert getattr(odd.last_period, name) == getattr(plain.last_period, name)
         assert odd.value.ltv_margin == plain.value.ltv_margin
@@ -119,8 +120,9 @@ class TestOddRows:
         day = np.array(day)
         customer, day = np.array(customer)[day < 430], day[day < 430]
         lapsed = np.append(customer, np.full(500, 999)), np.append(day, np.arange(500) - 800)
+        first = np.datetime64("2024-01-01")
         plain, odd = (
-            summarise_base(who, np.datetime64("2024-01-01") + when, np.full(len(who), 5.0), margin=0.3)
+            summarise_base(who, first + when, np.full(len(who), 5.0), margin=0.3, as_of=first + day.max())
             for who, when in ((customer, day), lapsed)
         )
         assert odd.time_between_purchases.value < 45.5 < plain.time_between_purchases.value
@@ -146,8 +148,8 @@ class TestFellSilent:
     )
     def test_its_edges(self, n_purchases, gap, silence, counts):
         days = np.datetime64("2023-01-01") + gap * np.arange(n_purchases)
-        log = (["ann"] * n_purchases + ["bob"], np.append(days, days[-1] + np.timedelta64(silence, "D")))
-        summary = summarise_base(*log)
+        end = days[-1] + np.timedelta64(silence, "D")
+        summary = summarise_base(["ann"] * n_purchases + ["bob"], np.append(days, end), as_of=end)
         assert (summary.n_fell_silent, summary.fell_silent) == ((1, "ann") if counts else (0, None))
         assert ("this is customer 'ann'" in format_summary(summary)) == counts
 
@@ -155,7 +157,7 @@ class TestFellSilent:
         days = np.datetime64("2023-01-01") + np.arange(40)
         customer = np.concatenate([np.full(12, 3), np.full(15, 1), np.full(15, 2), [4]])
         date = np.concatenate([days[:12], days[:15], days[:15], [days[0] + np.timedelta64(500, "D")]])
-        summary = summarise_base(customer, date)
+        summary = summarise_base(customer, date, as_of=date.max())
         assert (summary.n_fell_silent, summary.fell_silent) == (3, "1")
 
 
