@@ -8,12 +8,13 @@ import attrs
 import numpy as np
 
 from crmvalue._cohorts.pictures import payback_parts
-from crmvalue._cohorts.retention import RetentionTriangle, cohort_period
+from crmvalue._cohorts.retention import RetentionTriangle, calendar_of, cohort_period, first_day, period_of
+from crmvalue._core.calendar import pile_of_first_days
 from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_positive, require, to_array
 from crmvalue._core.comparisons import just_below
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import labelled, listed, money
+from crmvalue._core.labels import counted, labelled, listed, money, warn_at_user
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["CohortLtv", "cohort_ltv"]
 
 _LARGEST = 1e150  # of a value, so that its ratio to a cost stays a float
+_ENOUGH = 1_000_000  # customers that show whether first purchases pile up
+_FEW_OLD = 30
 
 
 def _ltv_table(value: Any) -> Floats:
@@ -217,6 +220,12 @@ def cohort_ltv(
     InputError
         If the triangle has no revenue, or a number is out of its range.
 
+    Warns
+    -----
+    DataWarning
+        If first purchases pile up at the start of the log. A log that begins later than the business meets its old
+        customers first. What they bring in their first periods of the log pays back no acquisition.
+
     Notes
     -----
     .. math:: \mathrm{LTV}_c(k) = \sum_{j \le k} \frac{m \cdot \mathrm{revenue}_{cj}}{n_c \, (1 + d)^j}
@@ -239,6 +248,8 @@ def cohort_ltv(
         raise InputError("triangle", "one with revenue", "no amounts", hint="give `amount` to `retention_triangle`")
     share = as_fraction("margin", margin, closed=True)
     rate = as_positive("discount_rate", discount_rate, zero=True)
+    if not triangle.by_start:
+        _warn_of_old_customers(triangle)
     with np.errstate(under="ignore"):  # at a huge rate, what comes late is worth 0
         discount = (1.0 + rate) ** -triangle.age.astype(np.float64)
         flow = share * triangle.revenue / triangle.size[:, np.newaxis] * discount
@@ -257,6 +268,30 @@ def cohort_ltv(
         acquisition_cost=None if cost is None else hand_over(cost),
         payback=None if payback is None else hand_over(payback),
     )
+
+
+def _warn_of_old_customers(triangle: RetentionTriangle) -> None:
+    """Warn if first purchases pile up in the first cohorts; within a cohort they are taken to come evenly.
+
+    Fewer than 30 customers there are no pile.
+    """
+    calendar = calendar_of(triangle.period, triangle.week_start)
+    after = np.minimum(first_day(period_of(triangle.cohort, calendar) + 1, calendar), triangle.as_of + 1)
+    size = triangle.size // max(1, round(float(triangle.size.sum(dtype=np.float64)) / _ENOUGH))
+    if not size.any():
+        return
+    place = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+    length = np.repeat((after - triangle.cohort).astype(np.int64), size)
+    days = pile_of_first_days(np.repeat(triangle.cohort, size) + place * length // np.repeat(size, size))
+    old = triangle.cohort < triangle.cohort[0] + days
+    n, k = int(triangle.size[old].sum()), int(old.sum())
+    if n >= _FEW_OLD:
+        message = (
+            f"first purchases pile up in the first {'cohort' if k == 1 else counted(k, 'cohort')}: {n:,} of "
+            f"{int(triangle.size.sum()):,} customers may be older than the log, and their first periods are none. "
+            "Leave them out, or give `start` to `retention_triangle`"
+        )
+        warn_at_user(message, n)
 
 
 def _cost_of_each(acquisition_cost: ArrayLike, cohort: Dates) -> Floats:

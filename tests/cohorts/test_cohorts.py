@@ -29,7 +29,7 @@ from crmvalue.cohorts import (
     survival_curve,
 )
 from crmvalue.datasets import load_cdnow
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from tests.cohorts.references import (
     first_day,
     holm,
@@ -1123,6 +1123,26 @@ class TestCohortLtv:
     def test_refuses_a_triangle_without_revenue(self):
         with pytest.raises(InputError, match="one with revenue"):
             cohort_ltv(subscriptions([(1, 3)]), margin=0.5)
+
+    @pytest.mark.parametrize("period", ["week", "month"])
+    def test_old_customers_are_warned_of(self, period):
+        """200 old customers are first seen in January, and one newcomer comes on each day from then on."""
+        customer = np.arange(530)
+        day = np.datetime64("2024-01-01") + np.where(customer < 200, customer % 28, customer - 200)
+        columns = {"customer": customer, "date": day, "amount": np.ones(530)}
+        triangle = retention_triangle(**columns, period=period, as_of="2024-11-30")
+        with pytest.warns(DataWarning, match="first purchases pile up in the first .* cohorts?") as caught:
+            cohort_ltv(triangle, margin=0.3)
+        assert 228 <= caught[0].message.count <= 260
+        starts = (customer, day)
+        cohort_ltv(retention_triangle(**columns, period=period, as_of="2024-11-30", start=starts), margin=0.3)
+        new = {name: column[200:] for name, column in columns.items()}
+        cohort_ltv(retention_triangle(**new, period=period, as_of="2024-11-30"), margin=0.3)
+
+    def test_a_base_of_any_size_is_looked_at_in_little_room(self):
+        triangle = retention_triangle([1, 1], ["2024-01-05", "2024-03-09"], [1, 1], period="month", as_of="2024-03-30")
+        large = attrs.evolve(triangle, size=[10**15], active=[[10**15, 0, 1]])
+        assert cohort_ltv(large, margin=1).ltv[0, 0] == pytest.approx(1e-15)
 
 
 class TestValues:
