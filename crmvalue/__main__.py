@@ -10,7 +10,7 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
@@ -111,12 +111,23 @@ def _complain(sentence: str) -> None:
 
 def _say(text: str, stream: TextIO | None) -> None:
     """Print a text; escape control characters, and replace what the console cannot show."""
-    shown = "".join(
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    print(_shown(text).encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+
+
+def _shown(text: str) -> str:
+    """Escape control characters, which would steer the console."""
+    return "".join(
         letter if letter.isprintable() or letter in _SPACES else letter.encode("unicode_escape").decode("ascii")
         for letter in text
     )
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    print(shown.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors show what was given as the rest of the command does."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(_shown(message))
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -129,7 +140,7 @@ def _abandon(stream: TextIO) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m crmvalue",
         description="Measure what the customers in a log of orders are worth.",
         epilog=_EPILOG,

@@ -13,6 +13,7 @@ from crmvalue._core.checks import (
     as_fraction,
     as_ordered_items,
     as_positive,
+    as_text,
     as_whole_number,
     require,
     require_choice,
@@ -348,6 +349,7 @@ def rows_by_arm(arm: ArrayLike, control: Any, n_rows: int) -> ArmRows:
     """Code the arm of each row; all arms, with the control, are in ascending order of their labels."""
     if isinstance(control, np.generic):
         control = control.item()
+    control = as_text("control", control) if isinstance(control, str) else control
     labels, code = encode_customers("arm", arm)
     if len(code) != n_rows:
         raise InputError("arm", f"one for each of the {n_rows} rows", len(code))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
-from crmvalue._core.checks import require_choice
+from crmvalue._core.checks import as_text, require_choice
 from crmvalue._core.values import FixedMapping
 from crmvalue._frames.columns import require_present
 from crmvalue._frames.engines import as_frame
@@ -32,6 +32,11 @@ _NO_MONEY = "the orders had no amount: name its column with `amount` of summaris
 
 def _fixed(columns: Mapping[str, str]) -> FixedMapping[str, str]:
     return FixedMapping(columns)
+
+
+def _word(value: Any) -> Any:
+    """Take a word itself, and not a member of an enumeration that equals it."""
+    return as_text("", value) if isinstance(value, str) else value
 
 
 def _kind(frame: object) -> str:
@@ -92,8 +97,8 @@ class CustomerFrame:
     frame: Any
     columns: Mapping[str, str] = attrs.field(converter=_fixed)
     guessed: tuple[str, ...] = ()
-    time_unit: TimeUnit | None = None
-    grain: str | None = None
+    time_unit: TimeUnit | None = attrs.field(default=None, converter=_word)
+    grain: str | None = attrs.field(default=None, converter=_word)
     as_of: np.datetime64 | None = None
     holdout_length: float | None = None
     counts: OrderLogCounts | None = None

@@ -127,15 +127,15 @@ class RfmBreaks:
     days_since_last: Floats = _breaks("days_since_last", math.inf)
     n_purchases: Floats = _breaks("n_purchases", -math.inf)
     spend: Floats = _breaks("spend", -math.inf)
-    spend_basis: SpendBasis = attrs.field()
-    method: RfmMethod
+    spend_basis: SpendBasis = checked_field(
+        "spend_basis", lambda name, value: require_choice(name, value, get_args(SpendBasis))
+    )
+    method: RfmMethod = checked_field("method", lambda name, value: require_choice(name, value, get_args(RfmMethod)))
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
     window: float | None = checked_field("window", optional(as_positive), default=None)
     n_customers: int = count_field("n_customers", default=0)
 
     def __attrs_post_init__(self) -> None:
-        require_choice("spend_basis", self.spend_basis, get_args(SpendBasis))
-        require_choice("method", self.method, get_args(RfmMethod))
         require_same_length(days_since_last=self.days_since_last, n_purchases=self.n_purchases, spend=self.spend)
         if not 1 <= len(self.spend) < _MOST_BINS:
             raise InputError("spend", f"1 to {_MOST_BINS - 1} break points", len(self.spend))

@@ -825,6 +825,7 @@ class TestColumnsOfArrow:
 WORDS = {"END": "end", "MONTH": "month", "DAY": "2024-02-10", "DOWN": "down"}
 Word = Enum("Word", WORDS, type=str)
 """Words as a service declares them: `str` of a member gives its name, not its text."""
+Basis = Enum("Basis", {"TOTAL": "total"}, type=str)
 
 
 class TestMembersOfAnEnumeration:
@@ -848,6 +849,18 @@ class TestMembersOfAnEnumeration:
         rule = EarnRule(name="base", points=1, per=100, rounding=Word.DOWN)
         assert rule == EarnRule(name="base", points=1, per=100, rounding="down")
         assert repr(BgNbd(0.2, 4.4, 0.8, 2.4, Word.MONTH)) == repr(BgNbd(0.2, 4.4, 0.8, 2.4, "month"))
+
+    def test_texts_that_are_kept(self):
+        from crmvalue.codes import CodePolicy, codes_for_messages
+        from crmvalue.experiments import compare_means
+        from crmvalue.segmentation import fit_rfm
+
+        assert codes_for_messages([Word.END, "x"], CodePolicy()).key.tolist() == ["end", "x"]
+        arms = [Word.END, Word.END, Word.DOWN, Word.DOWN]
+        means = compare_means([1.0, 2.0, 3.0, 5.0], arms, control=Word.END)
+        assert (means.names, means.control) == (("down", "end"), 1)
+        breaks = fit_rfm([1, 2, 3], [1, 2, 3], [1, 2, 3], spend_basis=Basis.TOTAL, n_bins=3)
+        assert type(breaks.spend_basis) is str
 
 
 class TestManyDimensions:

@@ -1344,6 +1344,15 @@ class TestMain:
         assert caught.value.code == 2
         assert f"number: {number!r}" in capsys.readouterr().err
 
+    @pytest.mark.parametrize("argument", ["--no\x1b[31m", "--m\x9b=3", "-\x07"])
+    def test_an_unknown_option_does_not_steer_the_console(self, capsys, argument):
+        with pytest.raises(SystemExit) as caught:
+            main([argument])
+        assert caught.value.code == 2
+        said = capsys.readouterr().err
+        assert "unrecognized arguments: " + argument.encode("unicode_escape").decode() in said
+        assert all(letter.isprintable() or letter == "\n" for letter in said)
+
     @pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("Query interrupted")])
     def test_stopped_by_the_user(self, capsys, monkeypatch, error):
         """The second is what DuckDB raises while it reads."""

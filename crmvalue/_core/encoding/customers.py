@@ -138,6 +138,7 @@ def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
 
 def text_array(texts: Sequence[str]) -> npt.NDArray[Any]:
     """Make an array of texts; those stay objects that numpy would cut off at null characters, or pad too widely."""
+    texts = [str.__str__(text) for text in texts]  # the text itself, not a subclass such as a member of an enumeration
     as_objects = any(text.endswith("\0") for text in texts) or too_wide(len(texts), max(map(len, texts), default=0))
     return np.array(texts, dtype=object if as_objects else np.str_)
 
@@ -227,7 +228,7 @@ def _to_array(distinct: list[Any], *, text: bool) -> npt.NDArray[Any]:
     if not distinct:
         return np.array([], dtype=np.int64)
     if text:
-        return text_array([str.__str__(item) for item in distinct])  # the text itself, not a subclass
+        return text_array(distinct)
     fits = distinct[0] >= -(2**63) and distinct[-1] < 2**63
     return np.array(distinct, dtype=np.int64 if fits else object)
 
