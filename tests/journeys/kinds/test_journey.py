@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-import time
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 from unittest import mock
@@ -782,20 +782,35 @@ class TestFirstRunOfACascade:
         assert plan([Cascade()], both, None, kept, Policy(), "2024-09-30").customer.tolist() == [2]
 
 
+def n_calls(work):
+    """Count the functions that a piece of work calls, which no slow machine changes; give its result too."""
+    n = 0
+
+    def count(*what):
+        nonlocal n
+        n += what[1] in ("call", "c_call")
+
+    sys.setprofile(count)
+    try:
+        result = work()
+    finally:
+        sys.setprofile(None)
+    return n, result
+
+
 class TestManySteps:
     """The work for each message of a day does not grow with the square of the steps."""
 
     @pytest.mark.parametrize("if_unsent", ["stop", "go on"])
     @pytest.mark.parametrize("channel", ["email", "sms"])  # without consent to the second
-    def test_a_hundred_messages_without_waits(self, if_unsent, channel):
-        n = 100
+    def test_fifty_messages_without_waits(self, if_unsent, channel):
+        n = 50
         steps = {f"m{i}": Message(channels=channel, if_unsent=if_unsent) for i in range(n)}
         journey = Journey("j", entry="came", steps=steps)
         customers = Customers(customer=[1], consent={"email": [True], "sms": [False]})
         came = Events(customer=[1], name=["came"], time=["2024-05-01T10:00"])
-        start = time.process_time()
-        made = plan([journey], customers, came, None, Policy(), "2024-05-01")
-        assert time.process_time() - start < 3.0  # took 6 to 14 seconds
+        n_done, made = n_calls(lambda: plan([journey], customers, came, None, Policy(), "2024-05-01"))
+        assert n_done < 2_000_000  # were more than 10,000,000
         if channel == "email":
             assert made.decision.tolist() == ["send"] * n
             assert made.step.tolist() == [*steps]
@@ -804,12 +819,12 @@ class TestManySteps:
 
     def test_many_branches(self):
         steps = {}
-        for i in range(100):
-            steps[f"b{i}"] = Branch("vip", then=f"m{i}", otherwise=f"b{i + 1}" if i < 99 else "end")
-            steps[f"m{i}"] = Message(then=f"b{i + 1}" if i < 99 else "end")
+        for i in range(50):
+            steps[f"b{i}"] = Branch("vip", then=f"m{i}", otherwise=f"b{i + 1}" if i < 49 else "end")
+            steps[f"m{i}"] = Message(then=f"b{i + 1}" if i < 49 else "end")
         customers = Customers(customer=[1], consent={"email": [True]}, segments={"vip": [True]})
         came = Events(customer=[1], name=["came"], time=["2024-05-01T10:00"])
-        start = time.process_time()
-        made = plan([Journey("j", entry="came", steps=steps)], customers, came, None, Policy(), "2024-05-01")
-        assert time.process_time() - start < 3.0
-        assert made.decision.tolist() == ["send"] * 100
+        journey = Journey("j", entry="came", steps=steps)
+        n_done, made = n_calls(lambda: plan([journey], customers, came, None, Policy(), "2024-05-01"))
+        assert n_done < 2_000_000  # were 35,000,000
+        assert made.decision.tolist() == ["send"] * 50
