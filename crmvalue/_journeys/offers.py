@@ -100,11 +100,9 @@ def as_offers(value: Any) -> tuple[Offer, ...]:
 
 
 def require_rising(offers: tuple[Offer, ...]) -> None:
-    """Raise where an offer of a list of one kind is no better than the one before it."""
-    kinds = [{name for name in ("percent", "amount") if getattr(offer, name) is not None} for offer in offers]
-    of_one_kind = all(kind == kinds[0] for kind in kinds)
+    """Raise where an offer is no better than the one before it; offers of two kinds cannot be compared."""
     for earlier, later in pairwise(offers):
-        if of_one_kind and not _is_less(_size(earlier), _size(later)):
+        if _kind(earlier) == _kind(later) and not _is_less(_size(earlier), _size(later)):
             rule = f"rising: {later.label!r} is no better than {earlier.label!r} before it"
             hint = "allow_equal=True makes the same offer twice"
             raise InputError("offers", rule, later.label, hint=hint)
@@ -116,6 +114,11 @@ def _is_less(one: Any, other: Any) -> bool:
         return bool(one != other)
     less: bool = one < (just_below(other) if isinstance(other, float) else other)
     return less
+
+
+def _kind(offer: Offer) -> set[str]:
+    """Tell whether an offer has a percentage, an amount, or a name alone."""
+    return {name for name in ("percent", "amount") if getattr(offer, name) is not None}
 
 
 def _size(offer: Offer) -> float | Decimal | str:

@@ -208,10 +208,9 @@ class Cascade:
     end_month : int, optional
         Months of silence after which the customer counts as churned, > `first_month`.
     offers : sequence, optional
-        One for each step, in order: :class:`Offer` objects or texts. The benefit of a cascade grows: if all offers are
-        percentages, or all are amounts, each must be above the one before. Among other offers, percentages and amounts
-        must not fall. Texts such as "5 %" are names, whose size nobody knows; only the same name twice in a row is
-        refused.
+        One for each step, in order: :class:`Offer` objects or texts. The benefit of a cascade grows: a percentage after
+        a percentage, or an amount after an amount, must be above it. With other offers between them they must not fall.
+        Texts such as "5 %" are names, whose size nobody knows; only the same name twice in a row is refused.
     repeat_last : bool, optional
         Whether the last offer stands for all later steps. Without it, a list shorter than the steps is refused.
     allow_equal : bool, optional
