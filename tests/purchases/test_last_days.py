@@ -66,7 +66,7 @@ SLOW_DOORS = {
     "estimate_regularity": estimate_regularity,
     "summarise_models": summarise_models,
     "summarise_report": summarise_report,
-    "fit_calendar": lambda who, day, **options: fit_calendar(who, day, "nbd", effects=("weekday",), **options),
+    "fit_calendar": lambda who, day, **options: fit_calendar(who, day, model="nbd", by="weekday", **options),
     "choose_model": lambda who, day, **options: choose_model(who, day, models=["nbd"], **options),
 }
 
@@ -76,10 +76,11 @@ def log(days):
     return days % 9, START + days
 
 
-def said(door, days, **options):
+def said(door, days, *, who=None, **options):
+    customer, date = log(days)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        door(*log(days), **options)
+        door(customer if who is None else who, date, **options)
     return [(str(one.message), one.message.count, one.filename) for one in caught if one.category is DataWarning]
 
 
@@ -114,8 +115,10 @@ class TestLastDay:
     @pytest.mark.parametrize("door", SLOW_DOORS)
     @pytest.mark.parametrize("days", [LATE, LOST])
     def test_of_models(self, door, days):
-        days = np.concatenate([days, np.random.default_rng(1).integers(0, 29, 200)])
-        count = Counter(message for message, *_ in said(SLOW_DOORS[door], days))
+        rng = np.random.default_rng(1)
+        days = np.concatenate([days, rng.choice(days[:-1], 200)])
+        who = rng.choice(60, len(days), p=rng.dirichlet(np.full(60, 0.5)))
+        count = Counter(message for message, *_ in said(SLOW_DOORS[door], days, who=who))
         found = [message for message in count if "later than 2024-01-30" in message or "for 30 days" in message]
         assert len(found) == 1
         assert count[found[0]] == 1
