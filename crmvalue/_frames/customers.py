@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
-from crmvalue._core.checks import as_text, require_choice
+from crmvalue._core.checks import require_choice
 from crmvalue._core.values import FixedMapping
 from crmvalue._frames.columns import require_present
 from crmvalue._frames.engines import as_frame
@@ -36,7 +36,7 @@ def _fixed(columns: Mapping[str, str]) -> FixedMapping[str, str]:
 
 def _word(value: Any) -> Any:
     """Take a word itself, and not a member of an enumeration that equals it."""
-    return as_text("", value) if isinstance(value, str) else value
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def _kind(frame: object) -> str:
