@@ -442,7 +442,7 @@ class TestRegularity:
         pace = mean * rng.gamma(4.0, 0.25, (n_customers, 1))
         time = np.cumsum(rng.gamma(shape, 1.0 / shape, (n_customers, number + 20)) * pace, axis=1)[:, 20:]
         day = np.datetime64("1970-01-01") + np.floor(time).astype(int).ravel()
-        return estimate_regularity(np.repeat(np.arange(n_customers), number), day, **options)
+        return estimate_regularity(np.repeat(np.arange(n_customers), number), day, as_of=day.max(), **options)
 
     @pytest.mark.parametrize(("shape", "mean"), [(1, 3), (1, 14), (2, 7), (3, 7), (8, 14)])
     def test_whole_days_do_not_make_customers_look_regular(self, shape, mean):
