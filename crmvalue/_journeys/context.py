@@ -8,7 +8,7 @@ import numpy as np
 
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.encoding.keys import distinct_days
-from crmvalue._core.labels import warn_of_data
+from crmvalue._core.labels import warn_at_user
 from crmvalue._journeys.data import rows_among
 from crmvalue._journeys.fields import SEND_HOUR
 from crmvalue._journeys.moments import NEVER, at_hour, moment
@@ -129,12 +129,12 @@ class EventLog:
         self._asked.add(name)
         return self._by_name.get(name, empty)
 
-    def warn_of_misspelt(self, *, stacklevel: int) -> None:
+    def warn_of_misspelt(self) -> None:
         """Warn of names that journeys ask for and no event has, where events have the same name in another spelling."""
         for name in sorted(self._asked - self._by_name.keys()):
             for other in like(name, self._by_name):
                 message = f"no event is named {name!r}, which a journey looks for; there are events named {other!r}"
-                warn_of_data(message, len(self._by_name[other][0]), stacklevel=stacklevel + 1)
+                warn_at_user(message, len(self._by_name[other][0]))
 
     def instants_of(self, name: str) -> Dates:
         """Give the instants of the same events, in UTC."""

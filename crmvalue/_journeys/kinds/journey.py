@@ -306,7 +306,7 @@ class Journey:
         goal, other = (_until(context, names, row, entered) for names in (self.goals, self.exits))
         over = np.fmin(goal, other)
         walk = self._walk(context, past, row, entered, context.clocks.to_utc(row, over), as_due=as_due)
-        context.log.warn_of_misspelt(stacklevel=2)
+        context.log.warn_of_misspelt()
         finished, stopped = ~np.isnat(walk.finished), ~np.isnat(walk.stopped)
         since, through, cut = (context.clocks.to_local(row, time) for time in (walk.since, walk.finished, walk.stopped))
         outcome = np.where(np.isnat(over), "running", np.where(goal <= over, "goal", "exit"))

@@ -10,7 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day, as_flag, as_whole_number, require
 from crmvalue._core.encoding.customers import encode_customers, is_among, text_array
-from crmvalue._core.labels import warn_of_data
+from crmvalue._core.labels import warn_at_user
 from crmvalue._core.values import hand_over
 from crmvalue._journeys.context import Candidates, Context, EventLog, JourneyKind, like
 from crmvalue._journeys.data import Coded, Customers, Events, MessageHistory, rows_among
@@ -119,7 +119,39 @@ def plan(
     bob vip birthday send
     bob birthday outranked
     """
-    return _plan_days(journeys, customers, events, history, policy, as_of, days)
+    chosen = _read_journeys(journeys)
+    for name, value, kind in (("customers", customers, Customers), ("policy", policy, Policy)):
+        if not isinstance(value, kind):
+            raise InputError(name, f"a {kind.__name__}", type(value).__name__)
+    spare: tuple[tuple[str, object, type], ...] = (("events", events, Events), ("history", history, MessageHistory))
+    for name, given, wanted in spare:
+        if given is not None and not isinstance(given, wanted):
+            raise InputError(name, f"{wanted.__name__} or None", type(given).__name__)
+    _check_suppressed(policy, customers)
+    past = MessageHistory.empty() if history is None else history
+    first = as_day("as_of", as_of)
+    n_days = as_whole_number("days", days, low=1, high=_MOST_DAYS)
+    require((first >= _FIRST_DAY) & (first + n_days <= _LAST_DAY), "as_of", first, "in the years 1000 to 9997")
+    if policy.unknown_customers == "raise":
+        if events is not None:
+            _require_known("events", customers, events.customer, events.time < first)
+        senders = Coded(*encode_customers("history", past.customer))
+        _require_known("history", customers, senders, past.sent_at < first + np.timedelta64(1, "D"))
+    parts: list[Plan] = []
+    n_rows = 0
+    memory: Memory = {}
+    log = EventLog(customers, events)
+    for day in range(n_days):
+        room = _Room(_MOST_ROWS - n_rows, n_days)
+        made = _plan_day(chosen, customers, log, past, policy, first + np.timedelta64(day, "D"), memory, room)
+        parts.append(made)
+        n_rows += len(made)
+        _require_room(room, len(made), customers)
+        past = past + made.history() if day < n_days - 1 else past
+    log.warn_of_misspelt()
+    _warn_of_channels(chosen, customers, past, policy)
+    del past  # its memory is needed for the whole plan
+    return parts[0] if n_days == 1 else concatenate(parts)
 
 
 def simulate_plan(
@@ -170,7 +202,7 @@ def simulate_plan(
     days = int((last - first).astype(np.int64)) + 1
     if days > _MOST_DAYS:
         raise InputError("end", f"at most {_MOST_DAYS} days from start on", str(last))
-    return _plan_days(journeys, customers, events, history, policy, first, days)
+    return plan(journeys, customers, events, history, policy, first, days=days)
 
 
 def explain(made: Plan, customer: object) -> str:
@@ -217,51 +249,6 @@ def explain(made: Plan, customer: object) -> str:
     return "\n".join(lines)
 
 
-def _plan_days(
-    journeys: Sequence[JourneyKind],
-    customers: Customers,
-    events: Events | None,
-    history: MessageHistory | None,
-    policy: Policy,
-    as_of: ArrayLike,
-    days: int,
-) -> Plan:
-    """Check all that is given, and plan one day after the other."""
-    chosen = _read_journeys(journeys)
-    for name, value, kind in (("customers", customers, Customers), ("policy", policy, Policy)):
-        if not isinstance(value, kind):
-            raise InputError(name, f"a {kind.__name__}", type(value).__name__)
-    spare: tuple[tuple[str, object, type], ...] = (("events", events, Events), ("history", history, MessageHistory))
-    for name, given, wanted in spare:
-        if given is not None and not isinstance(given, wanted):
-            raise InputError(name, f"{wanted.__name__} or None", type(given).__name__)
-    _check_suppressed(policy, customers)
-    past = MessageHistory.empty() if history is None else history
-    first = as_day("as_of", as_of)
-    n_days = as_whole_number("days", days, low=1, high=_MOST_DAYS)
-    require((first >= _FIRST_DAY) & (first + n_days <= _LAST_DAY), "as_of", first, "in the years 1000 to 9997")
-    if policy.unknown_customers == "raise":
-        if events is not None:
-            _require_known("events", customers, events.customer, events.time < first)
-        senders = Coded(*encode_customers("history", past.customer))
-        _require_known("history", customers, senders, past.sent_at < first + np.timedelta64(1, "D"))
-    parts: list[Plan] = []
-    n_rows = 0
-    memory: Memory = {}
-    log = EventLog(customers, events)
-    for day in range(n_days):
-        room = _Room(_MOST_ROWS - n_rows, n_days)
-        made = _plan_day(chosen, customers, log, past, policy, first + np.timedelta64(day, "D"), memory, room)
-        parts.append(made)
-        n_rows += len(made)
-        _require_room(room, len(made), customers)
-        past = past + made.history() if day < n_days - 1 else past
-    log.warn_of_misspelt(stacklevel=3)
-    _warn_of_channels(chosen, customers, past, policy)
-    del past  # its memory is needed for the whole plan
-    return parts[0] if n_days == 1 else concatenate(parts)
-
-
 def _warn_of_channels(
     journeys: tuple[JourneyKind, ...], customers: Customers, history: MessageHistory, policy: Policy
 ) -> None:
@@ -281,7 +268,7 @@ def _warn_of_channels(
     for channel in sorted(limited - known):
         for other in like(channel, known):
             message = f"no message has the channel {channel!r}, which a cap limits; there is a channel {other!r}"
-            warn_of_data(message, sum(cap.channel == channel for cap in policy.caps), stacklevel=4)
+            warn_at_user(message, sum(cap.channel == channel for cap in policy.caps))
 
 
 def _read_journeys(journeys: Sequence[JourneyKind]) -> tuple[JourneyKind, ...]:
