@@ -174,7 +174,7 @@ def kept_money(
     try:
         low, high = ratio_interval(newest[some], earlier[some], method="fieller")
     except InputError:  # too few customers to bound the money of before away from 0
-        return KeptMoney(Estimate(share), n_months, int(np.count_nonzero(some)), uneven)
+        return KeptMoney(Estimate(share, low=0.0), n_months, int(np.count_nonzero(some)), uneven)
     skewed = _shift_of_skewness(newest - share * earlier) / float(earlier.mean())
     found = Estimate(share, max(float(low), 0.0), float(high) + skewed)
     return KeptMoney(found, n_months, int(np.count_nonzero(some)), uneven)

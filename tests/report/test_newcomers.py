@@ -194,6 +194,20 @@ class TestNewcomerValue:
         assert value.high - value.low > (rate_only.high - rate_only.low) * 0.5
         assert value.low < value.value < value.high
 
+    def test_one_customer_with_most_of_the_money_leaves_a_lower_end(self):
+        """What customers keep spending may then be anything from nothing on; the value had no interval at all."""
+        month = np.arange("2022-01", "2024-01", dtype="datetime64[M]")
+        day = np.tile(month.astype("datetime64[D]") + 14, 40)
+        amount = np.tile(np.repeat([10.0, 5.0], 12), 40)
+        amount[:24] = np.repeat([10_000.0, 0.0], 12)
+        given = {"margin": 0.5, "acquisition_cost": 1_500.0, "as_of": "2024-01-14", "ignore_first_days": 0}
+        summary = summarise_base(np.repeat(np.arange(40), 24), day, amount, **given)
+        value = summary.value
+        assert value.ltv_newcomer.high is None
+        assert 0.0 <= value.ltv_newcomer.low < 0.5 * 180.0
+        assert (value.band.name, value.lowest_band.name) == ("break-even", "loss")
+        assert "But at the lower end: loss." in " ".join(format_summary(summary).split())
+
 
 class TestUneven:
     """In a log of less than 15 months, customers who spend more in some weeks than in others give no figure."""
