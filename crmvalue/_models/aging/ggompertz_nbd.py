@@ -119,7 +119,7 @@ class _Process(ContinuousProcess):
         """Draw how long customers stay; infinite for those who never leave."""
         leaving = rng.standard_gamma(self.s, len(p))
         patience = rng.standard_exponential(len(p)) * p
-        spent = np.divide(patience, leaving, out=np.full(len(p), np.inf), where=leaving * 1e300 > patience)
+        spent = np.divide(patience, leaving, out=np.full(len(p), np.inf), where=leaving > patience * 1e-300)
         found: Floats = np.log1p(self.b * spent) / self.b
         return found
 

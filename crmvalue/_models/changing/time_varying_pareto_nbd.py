@@ -344,7 +344,7 @@ class TimeVaryingParetoNbd(Model):
         past = cut(history, np.zeros(n), history.age)
         level, owner = past.levels(np.zeros(n), left), past.owner
         patience = random.standard_exponential(n)
-        life = np.divide(patience, leaving, out=np.full(n, np.inf), where=leaving * 1e300 > patience)
+        life = np.divide(patience, leaving, out=np.full(n, np.inf), where=leaving > patience * 1e-300)
         stay = np.clip((life[owner] - level) / left[past.period], 0.0, past.length)
         mean = rate[owner] * bought[past.period] * stay
         count = random.poisson(np.minimum(mean, _MOST_EXPECTED)).astype(np.float64)

@@ -372,3 +372,8 @@ class TestSimulate:
         assert abs(future.n_before.mean() - expected) < 4 * future.n_before.std() / math.sqrt(n)
         stay = model.prob_alive(one, at=26.0)[0] / alive
         assert abs((future.stay == 26.0).mean() - stay) < 4 * math.sqrt(stay * (1 - stay) / n)
+
+    def test_customers_who_leave_at_once_overflow_nothing(self):
+        """A rate of leaving above 1.8e8 overflowed with a warning."""
+        model = GgompertzNbd(0.6, 8.0, 0.02, 1e9, 0.5, "week")
+        assert model.simulate([40.0] * 50, rng=np.random.default_rng(1)).frequency.sum() == 0

@@ -232,6 +232,16 @@ class TestSpecialCases:
             found, same = (getattr(model, method)(of, **arguments) for of in (one, other))
             assert found == pytest.approx(same, rel=1e-12)
 
+    def test_customers_who_leave_at_once_overflow_nothing(self):
+        """A rate of leaving above 1.8e8 overflowed with a warning."""
+        nothing = TimeVaryingHistory(
+            customer=range(50), frequency=[0] * 50, recency=[0] * 50, age=[26] * 50, n_periods=[1] * 50,
+            period_end=[26] * 50, covariate_names=["z"], covariate_values=[[1.0]] * 50, purchase_totals=[[0.0]] * 50,
+            time_unit="week",
+        )  # fmt: skip
+        model = TimeVaryingParetoNbd(0.6, 8.0, 0.7, 1e-9, "week", purchase_effects=[CovariateEffect("z", 1.0)])
+        assert model.simulate(nothing, rng=np.random.default_rng(1)).frequency.sum() == 0
+
 
 class TestFit:
     """`fit_time_varying_pareto_nbd`: maximum likelihood with coefficients."""
