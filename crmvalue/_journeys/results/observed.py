@@ -81,8 +81,8 @@ class ObservedEffect(Columns, Pictured):
     names : tuple of str
         Names of the columns that were looked at.
     balance_before, balance_after : ndarray
-        Difference of the means of each column in standard deviations, treated minus others: as they are, and weighted.
-        Groups alike have 0.1 or less.
+        Difference of the means of each column in standard deviations, treated minus others: as they are, and those who
+        are compared, weighted. Groups alike have 0.1 or less.
     overlap_treated, overlap_control : ndarray of int
         Customers of each group by their probability to be chosen, in tenths: from 0 to 0.1, and so on.
     effect, interval : float, Interval
@@ -349,7 +349,7 @@ def observed_effect(
     odds = chance[~given] / (1 - chance[~given])
     odds = odds / odds.sum()
     effect, ways = _weighted_difference(outcome, z, given, inside, odds)
-    flat = _ROUNDING * float(np.abs(outcome).max())
+    flat = _ROUNDING * float(np.abs(outcome[inside | ~given]).max())  # of those who are compared
     half = float(half_width(ways, level)) if ways and ways[0].of_difference > flat else math.inf
     effect = effect if abs(effect) > flat else 0.0
     trend = None
@@ -362,8 +362,7 @@ def observed_effect(
     did = _difference(change[given], change[~given], level)
     tenths = np.minimum((chance * _BINS).astype(np.int64), _BINS - 1)
     z = standardise(x).z
-    spread = np.sqrt((z[given].var(axis=0, ddof=1) + z[~given].var(axis=0, ddof=1)) / 2)
-    spread = np.where(spread > 0, spread, 1.0)
+    spread, compared = (_spread(z[rows], z[~given]) for rows in (given, inside))
     return ObservedEffect(
         n_treated=int(given.sum()),
         n_control=int((~given).sum()),
@@ -371,7 +370,7 @@ def observed_effect(
         n_effective=float(1 / np.sum(odds**2)),
         names=tuple(table),
         balance_before=hand_over((z[given].mean(axis=0) - z[~given].mean(axis=0)) / spread),
-        balance_after=hand_over((z[inside].mean(axis=0) - odds @ z[~given]) / spread),
+        balance_after=hand_over((z[inside].mean(axis=0) - odds @ z[~given]) / compared),
         overlap_treated=hand_over(np.bincount(tenths[given], minlength=_BINS)),
         overlap_control=hand_over(np.bincount(tenths[~given], minlength=_BINS)),
         effect=effect,
@@ -412,13 +411,14 @@ def _named(traits: Any) -> dict[str, Any]:
 def _features(x: Floats, n_periods: int) -> Floats:
     """Add logarithms of what is skewed: spend is, and chances to be chosen follow its ratios.
 
-    A column >= 0 is taken in units of its mean, and so is the mean of the periods, because many a choice looks at the
-    sum.
+    A column >= 0 is taken in units of its usual amount, and so is the mean of the periods, because many a choice looks
+    at the sum. The usual amount is the median of those above 0: beside one huge amount nobody is far from the mean.
     """
     wide = np.column_stack([x, x[:, :n_periods].mean(axis=1)]) if n_periods > 1 else x
     mean = wide.mean(axis=0)
     skewed = (wide.min(axis=0) >= 0) & (wide.max(axis=0) > 2 * mean) & (mean > 0)
-    return np.column_stack([x, np.log1p(wide[:, skewed] / mean[skewed])])
+    usual = [np.median(column[column > 0]) for column in wide.T[skewed]]
+    return np.column_stack([x, np.log1p(wide[:, skewed] / np.array(usual))])
 
 
 def _weighted_difference(
@@ -459,6 +459,12 @@ def _difference(one: Floats, other: Floats, level: float) -> tuple[float, Interv
     e1, e0 = (error if error > flat else 0.0 for error in errors)
     half = float(half_width(errors_of_means(e1, len(one), e0, len(other)), level))
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))
+
+
+def _spread(one: Floats, other: Floats) -> Floats:
+    """Give the standard deviation of each column in two groups, 1 where it is 0."""
+    spread = np.sqrt((one.var(axis=0, ddof=1) + other.var(axis=0, ddof=1)) / 2)
+    return np.where(spread > 0, spread, 1.0)
 
 
 def _sign(interval: Interval) -> int:

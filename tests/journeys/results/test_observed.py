@@ -106,6 +106,20 @@ class TestObservedEffect:
         assert found.n_outside >= 20
         assert "had nobody like them" in found.conclusion
 
+    def test_one_huge_amount_hides_nothing(self):
+        """Beside 1e12 nothing of the choice was taken off (+6.25, 0.2 to 12.3), and the groups passed for alike."""
+        treated, after, (*_, last) = campaign(np.random.default_rng(5), 300, chosen_by="last")
+        without = observed_effect(treated, after, past=[last])
+        one = np.flatnonzero(treated)[0]
+        for amount in (1e3, 1e6, 1e9, 1e12):
+            last[one] = after[one] = amount
+            found = observed_effect(treated, after, past=[last])
+            assert found.n_outside == without.n_outside + 1
+            assert abs(found.effect - without.effect) < 0.15 * (without.interval.high - without.interval.low)
+            assert found.interval.low < 0 < found.interval.high
+            assert not found.is_balanced
+            assert "do not differ" not in found.conclusion
+
     def test_does_not_depend_on_the_unit_of_money_nor_on_the_order(self):
         treated, after, past = campaign(np.random.default_rng(7))
         found = observed_effect(treated, after, past=past)
