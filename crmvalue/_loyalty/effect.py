@@ -418,11 +418,11 @@ def _compared(
     with np.errstate(under="ignore"):
         value = value / unit  # squares of sums of money in any currency stay finite
         effect, ways = _matched(value, past, joins, cell, used)
-        flat = _ROUNDING * float(np.abs(value).max())
-        enough = max(error for error, _ in ways) > flat and min(n_in[used].sum(), n_out[used].sum()) >= _FEWEST
+        flat, flat_matched = (_ROUNDING * float(np.abs(part).max()) for part in (value, value[used[cell]]))
+        enough = max(error for error, _ in ways) > flat_matched and min(n_in[used].sum(), n_out[used].sum()) >= _FEWEST
         tail = 0.5 + confidence / 2
         half = np.float64(max(stats.t.ppf(tail, degrees) * error for error, degrees in ways) if enough else np.inf)
-        effect = effect if abs(effect) > flat else 0.0
+        effect = effect if abs(effect) > flat_matched else 0.0
         naive = value[joins].mean() - value[~joins].mean()
         groups_of_two = (value[joins], value[~joins])
         n1, n0 = (len(part) for part in groups_of_two)

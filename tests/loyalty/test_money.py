@@ -492,6 +492,17 @@ class TestMemberEffect:
             member_effect(**{**columns, **change})
         assert caught.value.name == name
 
+    def test_the_money_of_one_who_is_left_out_hides_no_effect(self):
+        """Beside 1e12 an effect of 0.50 was taken for rounding: 0, and nothing showed how far chance reaches."""
+        member = np.arange(300) < 100
+        before = np.r_[np.arange(100.0), np.arange(200.0) % 80]
+        after = before + 0.5 * member + np.random.default_rng(1).normal(0.0, 0.1, 300)
+        found = member_effect(member, after, before={"spend": before})
+        after[99] = 1e12
+        huge = member_effect(member, after, before={"spend": before})
+        assert huge.n_matched == found.n_matched == 80
+        assert (huge.effect, *huge.interval) == pytest.approx((found.effect, *found.interval), rel=1e-6)
+
 
 def newcomers(rng, n=1500, gain=0.0):
     """Referrals come late, and late customers had less time to buy; a referral itself adds `gain`."""
