@@ -58,10 +58,10 @@ def best_price(
         done for the cart: lines that are priced, units moved, bundles listed, amounts that lines share.
         Choices that are tried after a search that stopped have as much work again. The result is then the best choice
         that was found, with `optimal=False`. Promotions that may be better by themselves are then looked at as if there
-        were no other one, with as many steps each, those that can take most off first, for as long as twice all this
-        work, or some seconds: the result is not dearer than any of them by itself. On carts of up to 60 lines each
+        were no other one, with as many steps each, those that can take most off first, for as much work as all this,
+        and some seconds at least: the result is not dearer than any of them by itself. On carts of up to 60 lines each
         promotion is tried, beside those of single lines, even where no work is left. Only where this work ends before
-        all were looked at, as with hundreds of promotions on hundreds of lines, may one of the others be better.
+        all were looked at, as with a dozen bundles on hundreds of lines, may one of the others be better.
 
     Returns
     -------

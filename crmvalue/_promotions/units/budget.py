@@ -24,8 +24,8 @@ _LEAST_SMALL = 2_000
 """The same for each small search, where all other work is done."""
 
 
-_LEAST_FOR_SINGLES = 6_000_000
-"""The same for promotions that are then looked at as if there were no other one; twice the work of all else."""
+_LEAST_FOR_SINGLES = 4_000_000
+"""The same for promotions that are then looked at as if there were no other one; they have as much as all else."""
 
 
 class OutOfSteps(Exception):  # noqa: N818 - it ends a search and is no error
@@ -92,7 +92,7 @@ class Budget:
     def is_for_single(self) -> bool:
         """Whether there is work left for a promotion by itself."""
         is_of_cart = self.whole is None and not self.of_one
-        return is_of_cart and self.of_singles < max(_LEAST_FOR_SINGLES, 4 * self._most)
+        return is_of_cart and self.of_singles < max(_LEAST_FOR_SINGLES, 2 * self._most)
 
     def count_single(self, single: Budget) -> None:
         """Count the work for a promotion by itself."""
