@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any, Self
 
 import attrs
 import numpy as np
 
-from crmvalue._codes.event_log import Outcome, find_event, next_time, read_record, require_numbered
+from crmvalue._codes.event_log import Outcome, next_time, read_record, require_numbered
 from crmvalue._codes.hashes import as_digest, as_key, code_digest, is_same_text, secret_of
 from crmvalue._codes.passwords import find_number, numbers_now, one_time_password
 from crmvalue._codes.policy import CodePolicy
@@ -127,6 +128,13 @@ class CertificateState:
         self.spent: dict[str, int] = {}
         self.n_reissued = self.n_failed = self.next_number = 0
         self.history = [(sold.time, self.balance, self.until)]
+        self.events = {sold.event_id: sold}
+
+    def copy(self) -> CertificateState:
+        """Give a state that can go on by itself."""
+        other = copy(self)
+        other.spent, other.history, other.events = {**self.spent}, [*self.history], {**self.events}
+        return other
 
     def is_over(self, time: np.datetime64) -> bool:
         """Whether the certificate has expired."""
@@ -178,6 +186,7 @@ class CertificateState:
         else:
             self.n_failed = 0
         self.history.append((event.time, self.balance, self.until))
+        self.events[event.event_id] = event
 
     def _refuse_attempt(self, event: CertificateEvent) -> str:
         if self.is_over(event.time):
@@ -283,9 +292,11 @@ class GiftCertificate:
     rules: CertificateRules = checked_field("rules", of_class(CertificateRules))
     events: tuple[CertificateEvent, ...] = checked_field("events", tuple_of(CertificateEvent), repr=_short)
 
+    _now: CertificateState = attrs.field(init=False, repr=False, eq=False)
+
     def __attrs_post_init__(self) -> None:
         require_numbered(self.events)
-        self._replay()
+        object.__setattr__(self, "_now", replay(self.rules, self.events))
 
     @classmethod
     def sell(
@@ -354,27 +365,27 @@ class GiftCertificate:
     @property
     def digest(self) -> str:
         """Digest of its code of today: the shop finds the certificate by it."""
-        return next(event.digest for event in reversed(self.events) if event.kind in _CARRIERS)
+        return self._now.digest
 
     @property
     def phone(self) -> str:
         """Phone number of today, to which passwords are sent."""
-        return next(event.phone for event in reversed(self.events) if event.kind in _CARRIERS)
+        return self._now.phone
 
     @property
     def valid_until(self) -> np.datetime64 | None:
         """Moment at which it expires, after all events so far; None for no end."""
-        return self._replay().until
+        return self._now.until
 
     def state(self, as_of: Any) -> str:
         """Name the state at a time: "active", "spent", "expired" or "void"; later events do not count."""
         time = self._moment(as_of)
-        return self._replay(time).word(time)
+        return self._at(time).word(time)
 
     def balance(self, as_of: Any) -> int:
         """Give what can be spent at a time [minor units]: nothing once it has expired; later events do not count."""
         time = self._moment(as_of)
-        state = self._replay(time)
+        state = self._at(time)
         return 0 if state.is_over(time) else state.balance
 
     def password(self, *, time: Any, key: bytes) -> str:
@@ -382,7 +393,7 @@ class GiftCertificate:
 
         It needs the extra `otp`. Passwords by time need a new step after each payment; before it, `time` is refused.
         """
-        state, secret = self._replay(), as_key(key)
+        state, secret = self._now, as_key(key)
         moment = next_time(self.events, as_time("time", time))
         numbers = numbers_now(state.next_number, moment, self.rules.step_seconds)
         if not numbers:
@@ -439,12 +450,12 @@ class GiftCertificate:
         event = self._next(
             "spent", event_id, time, amount=paid, order=as_name("order", order), password_number=_ANY_PASSWORD
         )
-        known = find_event(self.events, event.event_id)
+        known = self._now.events.get(event.event_id)
         if known is not None:
             if known.kind == "failed" and known.order == event.order:
                 return Outcome(value=self, refusal="wrong credentials", is_duplicate=True)
             return self._again(known, event)
-        state = self._replay()
+        state = self._now
         refusal = state.refusal(event)
         if refusal and refusal != "not enough":
             return Outcome(value=self, refusal=refusal)
@@ -499,8 +510,9 @@ class GiftCertificate:
         """Read what :meth:`to_json` wrote; other text raises :class:`~crmvalue.errors.InputError`."""
         return read_record(cls, text, CertificateRules, CodePolicy, CertificateEvent)
 
-    def _replay(self, until: np.datetime64 | None = None) -> CertificateState:
-        return replay(self.rules, self.events, until)
+    def _at(self, time: np.datetime64) -> CertificateState:
+        """Give the state after the events up to a time."""
+        return self._now if time >= self.events[-1].time else replay(self.rules, self.events, time)
 
     def _moment(self, as_of: Any) -> np.datetime64:
         time = as_time("as_of", as_of)
@@ -519,19 +531,19 @@ class GiftCertificate:
         )
 
     def _ask(self, event: CertificateEvent) -> Outcome[Self]:
-        known = find_event(self.events, event.event_id)
+        known = self._now.events.get(event.event_id)
         if known is not None:
             return self._again(known, event)
-        refusal = self._replay().refusal(event)
+        refusal = self._now.refusal(event)
         return Outcome(value=self if refusal else self._with(event), refusal=refusal)
 
     def _ask_for_all(self, kind: str, event_id: str, time: Any, order: str = "") -> Outcome[Self]:
         """Ask for an event that moves all the money there is."""
-        known = find_event(self.events, as_name("event_id", event_id))
+        known = self._now.events.get(as_name("event_id", event_id))
         if known is not None and known.kind == kind:
             as_time("time", time)
             return Outcome(value=self, is_duplicate=True)
-        event = self._next(kind, event_id, time, amount=self._replay().balance or 1, order=order)
+        event = self._next(kind, event_id, time, amount=self._now.balance or 1, order=order)
         return self._ask(event)
 
     def _again(self, known: CertificateEvent, event: CertificateEvent) -> Outcome[Self]:
@@ -542,7 +554,13 @@ class GiftCertificate:
         return Outcome(value=self, refusal="event id taken")
 
     def _with(self, event: CertificateEvent) -> Self:
-        return attrs.evolve(self, events=(*self.events, event))
+        """Add an event that was found to be possible, without following the whole log again."""
+        state = self._now.copy()
+        state.follow(event)
+        new = copy(self)
+        object.__setattr__(new, "events", (*self.events, event))  # new, and nobody else has it yet
+        object.__setattr__(new, "_now", state)
+        return new
 
     def _secret(self, state: CertificateState, key: bytes) -> bytes:
         return secret_of(key, self.certificate, state.n_reissued)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["REFUSALS", "Outcome", "find_event", "next_time", "read_record", "require_numbered"]
+__all__ = ["REFUSALS", "Outcome", "next_time", "read_record", "require_numbered"]
 
 REFUSALS: FixedMapping[str, str] = FixedMapping(
     {
@@ -113,9 +113,6 @@ class _Event(Protocol):
     def time(self) -> np.datetime64: ...
 
 
-_E = TypeVar("_E", bound=_Event)
-
-
 def require_numbered(events: Sequence[_Event]) -> None:
     """Check that events count from 1, that their times do not run back, and that each id occurs once."""
     seen: set[str] = set()
@@ -129,11 +126,6 @@ def require_numbered(events: Sequence[_Event]) -> None:
             raise InputError("events", "in the order of their times", str(event.time), index=index)
         seen.add(event.event_id)
         last = event.time
-
-
-def find_event(events: Sequence[_E], event_id: str) -> _E | None:
-    """Give the event with an id, or None."""
-    return next((event for event in events if event.event_id == event_id), None)
 
 
 def next_time(events: Sequence[_Event], time: np.datetime64) -> np.datetime64:

@@ -57,10 +57,11 @@ def best_price(
         Steps after which the search stops, >= 1. Each step also allows 12 small parts of work, which count all that is
         done for the cart: lines that are priced, units moved, bundles listed, amounts that lines share.
         Choices that are tried after a search that stopped have as much work again. The result is then the best choice
-        that was found, with `optimal=False`. On carts of up to 60 lines each promotion is tried by itself, beside those
-        of single lines, even where no work is left: the result is not dearer than what a short search finds for any of
-        them, nor, as long as there is work left, than what a search of `node_limit` steps finds. On larger carts those
-        that can take most off are tried first, as long as there is work left.
+        that was found, with `optimal=False`. Promotions that may be better by themselves are then looked at as if there
+        were no other one, with as many steps each, those that can take most off first, for as much work as all this,
+        and some seconds at least: the result is not dearer than any of them by itself. On carts of up to 60 lines each
+        promotion is tried, beside those of single lines, even where no work is left. Only where this work ends before
+        all were looked at, as with a dozen bundles on hundreds of lines, may one of the others be better.
 
     Returns
     -------

@@ -71,15 +71,31 @@ def cheapest(pricer: Pricer, budget: Budget) -> Choice:
     for active in sorted(alone, key=lambda active: -most_of[active.bit]):
         if most_of[active.bit] < best.value:
             break
-        if budget.is_spent() and len(pricer.problem.quantity) > _FEW_LINES:
+        if budget.is_spent() and len(pricer.problem.quantity) > _FEW_LINES and not budget.is_for_single():
             best.most = max(best.most, most_of[active.bit])  # which is the most of those that follow too
             break
         choice = together(pricer, [active], budget)
+        if choice.most > max(choice.value, best.value):
+            single = _by_itself(pricer, active, budget)
+            choice = single if single is not None and single.value > choice.value else choice
         most = max(best.most, choice.most)
         if _is_better(pricer, choice, best):
             best = choice
         best.most = most
     return best
+
+
+def _by_itself(pricer: Pricer, active: Active, budget: Budget) -> Choice | None:
+    """Find what a cart costs that has no other promotion, with as many steps; None where no work is left for this."""
+    if not budget.is_for_single():
+        return None
+    single = Budget(budget.limit, of_one=True)
+    known, active.bundles = active.bundles, None  # of which fewer are listed where there are others
+    before, pricer.budget = pricer.budget, single
+    choice = together(pricer, [active], single)
+    budget.count_single(single)
+    active.bundles, pricer.budget = known, before
+    return choice
 
 
 def _most_alone(pricer: Pricer, active: Active) -> int:
@@ -222,6 +238,7 @@ class _Part:
         top = 0 if done else self._bound(0, sum(active.bit for active in self.order))
         if not done and self.budget.is_over():
             self._try_few(top)
+            self._try_by_itself()
         self.winner.most = max(top, self.winner.value)
         return self.winner
 
@@ -274,6 +291,23 @@ class _Part:
             if self.budget.is_spent() or (self.winner is not None and self.winner.value >= top):
                 break
             self._keep(self._of_few([active], self.budget.limit)[0])
+
+    def _try_by_itself(self) -> None:
+        """Look at each promotion as if there were no other one, where it may be better; add those of lines."""
+        assert self.winner is not None  # noqa: S101 - the caller has one
+        actives = [*self.order, *(active for groups in self.groups for active in groups.actives)]
+        if not self.budget.is_for_single() or len(self.pricer.problem.active) == 1:
+            return
+        most = {active.bit: _most_alone(self.pricer, active) for active in actives}
+        for active in sorted(actives, key=lambda active: (-most[active.bit], active.bit)):
+            if most[active.bit] <= self.winner.value:
+                break
+            found = _by_itself(self.pricer, active, self.budget)
+            if found is None:
+                break
+            lines = {i: found.lines[i] for i in self.lines}
+            self._keep(Choice(found.value, found.order, found.groupings, lines))
+            self._keep(self._choice(found.order, found.groupings))
 
     def _of_few(self, actives: list[Active], steps: int = _STEPS_OF_FEW) -> tuple[Choice, bool]:
         """Find a good choice of these promotions of the order or of groups, with all of single lines.

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from crmvalue._codes import certificate
 from crmvalue._codes.hashes import secret_of
 from crmvalue._codes.passwords import numbers_now, one_time_password
 from crmvalue._codes.rules import as_minor_units
@@ -286,6 +287,18 @@ class TestOtherEvents:
         if not refusal:
             assert outcome.value.expire("x", time="2026-03-03T12:00").is_duplicate
             assert outcome.value.expire("y", time="2026-03-03T12:00").refusal == "spent"
+
+    def test_a_request_does_not_follow_the_whole_log_again(self, monkeypatch):
+        """2,000 payments of 0.01 took 20 seconds."""
+        gift = make_gift(amount=1000)
+        monkeypatch.setattr(certificate, "replay", lambda *_: pytest.fail("the log was followed again"))
+        for i in range(30):
+            gift = pay(gift, f"p{i}", amount=3, order=f"o-{i}").value
+            gift = gift.refund(f"r{i}", time="2026-03-02T12:00", amount=2, order=f"o-{i}").value
+        assert (gift.balance("2026-03-03"), gift.state("2026-03-03"), len(gift.events)) == (970, "active", 61)
+        monkeypatch.undo()
+        assert gift == GiftCertificate.from_json(gift.to_json())
+        assert gift.balance("2026-03-01T12:00") == 1000
 
     def test_nothing_exists_before_the_sale(self):
         with pytest.raises(InputError, match="before the certificate was paid"):

@@ -24,6 +24,10 @@ _LEAST_SMALL = 2_000
 """The same for each small search, where all other work is done."""
 
 
+_LEAST_FOR_SINGLES = 4_000_000
+"""The same for promotions that are then looked at as if there were no other one; they have as much as all else."""
+
+
 class OutOfSteps(Exception):  # noqa: N818 - it ends a search and is no error
     """The search has reached its limit."""
 
@@ -39,6 +43,8 @@ class Budget:
     used: int = 0
     exceeded: bool = False  # whether a result is the best so far only
     parts: int = 0
+    of_singles: int = 0  # parts of work for promotions that are looked at as if there were no other one
+    of_one: bool = False  # whether it is for one promotion by itself
     whole: Budget | None = None  # of the search that this one is a small part of
     _most: int = attrs.field(init=False)  # parts of work
 
@@ -82,3 +88,12 @@ class Budget:
         if self.whole is not None:
             return self.whole.is_spent()
         return self.parts > self._most + max(_LEAST_AFTER, self._most)
+
+    def is_for_single(self) -> bool:
+        """Whether there is work left for a promotion by itself."""
+        is_of_cart = self.whole is None and not self.of_one
+        return is_of_cart and self.of_singles < max(_LEAST_FOR_SINGLES, 2 * self._most)
+
+    def count_single(self, single: Budget) -> None:
+        """Count the work for a promotion by itself."""
+        self.of_singles += single.parts

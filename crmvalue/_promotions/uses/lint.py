@@ -272,6 +272,7 @@ def _beaten(given: Sequence[Ready], never: Sequence[Finding]) -> Iterator[Findin
     """Find promotions that another one can replace in each cart."""
     idle = {finding.promotions[0] for finding in never}
     simple = [made for made in given if _is_simple(made.promotion) and made.promotion.id not in idle]
+    simple.sort(key=lambda made: -_strength(made.promotion))  # what takes most off is asked first, and beats most
     of_key: dict[tuple[Any, ...], list[tuple[int, Ready]]] = {}
     places: dict[tuple[Any, ...], int] = {}  # of the same promotions, as bits
     for k, made in enumerate(simple):
@@ -293,6 +294,11 @@ def _beaten(given: Sequence[Ready], never: Sequence[Finding]) -> Iterator[Findin
                 text = f"{other.id} is always beaten by {one.id}"
                 yield Finding(kind="beaten", promotions=(other.id, one.id), text=text)
                 break
+
+
+def _strength(one: Promotion) -> float:
+    """Give a number that grows with what a simple promotion takes off, among those of its kind."""
+    return float(one.percent_off or one.amount_off or 0) - float(one.price or 0)
 
 
 def _keys(one: Promotion) -> list[tuple[Any, ...]]:

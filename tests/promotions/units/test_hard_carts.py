@@ -124,6 +124,16 @@ class TestManyGroups:
         assert few.optimal == (few.possible_saving == 0)
         assert value(few) <= min(value(best_price(bought, [offer], caps=limits)) for offer in offers)
 
+    @pytest.mark.slow
+    @pytest.mark.parametrize("steps", [1, 50])
+    def test_bundles_of_a_total_beside_others_of_many_lines(self, steps):
+        """One of four alone had 116,290, and all of them 119,239: each had a quarter of the bundles to choose from."""
+        lines = [CartLine(id=f"{i:02}", product=f"p{i}", unit_price=1000 + i, quantity=2) for i in range(66)]
+        offers = [Promotion.bundle(f"t{k}", total=3500 + k, amount_off=1000 + k, limit_per_order=20) for k in range(4)]
+        bought = Cart(lines=lines, currency="UAH")
+        alone = [best_price(bought, [offer], node_limit=steps).total for offer in offers]
+        assert best_price(bought, offers, node_limit=steps).total <= min(alone)
+
 
 class TestManyUnits:
     """The time does not grow with the units of a line."""

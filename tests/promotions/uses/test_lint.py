@@ -233,6 +233,18 @@ class TestLintPromotions:
         assert lint_promotions([pct(f"{i:03}", 1 + i % 50, combines_with=["*"]) for i in range(100)]) == ()
         assert looks == []
 
+    def test_what_takes_most_off_is_asked_first(self, monkeypatch):
+        """Each is beaten by the last one, or for a price by the lowest; 10,000 rising percentages took 19 seconds."""
+        looks = []
+        as_much = lint._takes_as_much
+        monkeypatch.setattr(lint, "_takes_as_much", lambda *pair: looks.append(pair) or as_much(*pair))
+        offers = [pct(f"p{i:02}", 1 + i) for i in range(60)]
+        offers += [Promotion.amount(f"a{i:02}", 1 + i) for i in range(60)]
+        offers += [Promotion.fixed_price(f"f{i:02}", 100 - i) for i in range(60)]
+        beaten = {(f"{kind}{i:02}", f"{kind}59") for kind in "paf" for i in range(59)}
+        assert {found.promotions for found in lint_promotions(offers)} == beaten
+        assert len(looks) <= 3 * (2 * 59 + 60)
+
     def test_families_of_many_are_looked_at_once(self, monkeypatch):
         """3 kinds of the same family and days are 6 looks and one pair that meets nowhere; 99 promotions were 4,851."""
         looks = []
