@@ -62,8 +62,11 @@ def warn_of_old_customers(first: Dates, function: str) -> None:
 
 
 def warn_of_pile(where: str, n_old: int, n_customers: int, function: str) -> None:
-    """Warn of customers who may be older than the log; fewer than 30 are no pile. `function` takes other starts."""
-    if n_old >= _FEW_OLD:
+    """Warn of customers who may be older than the log; `function` takes other starts.
+
+    Fewer than 30 are no pile. Where all customers came at once, they may be one cohort: nobody came later to compare.
+    """
+    if _FEW_OLD <= n_old < n_customers:
         message = (
             f"first purchases pile up in the first {where}: {n_old:,} of {n_customers:,} customers may be older than "
             f"the log, and their first periods are none. Leave them out, or give `start` to `{function}`"

@@ -472,6 +472,7 @@ class TestStarts:
             count(customer, day, start=(customer, day))
             is_new = customer >= 300
             count(customer[is_new], day[is_new])
+            count(np.arange(60), np.full(60, "2024-01-01"))  # one cohort
 
     @pytest.mark.parametrize("make", [pl.DataFrame, pl.LazyFrame])
     def test_old_customers_in_a_frame(self, make):
