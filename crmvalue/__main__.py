@@ -294,8 +294,6 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     """Give what to print, and the reason if no table could be written."""
     from crmvalue import report  # `--help` needs none of it
     from crmvalue._purchases.order_log import Log, Policy, read_log
-    from crmvalue._report.groups import summarise_groups_log
-    from crmvalue._report.models import summarise_models_log
     from crmvalue._report.output import check_output, write_table
     from crmvalue._report.page.contents import assemble
 
@@ -328,8 +326,7 @@ def _overview(options: argparse.Namespace) -> tuple[str, str | None]:
     money = {"margin": means["margin"], "discount_rate": means["discount_rate"], "as_of": as_of}
     summary = _measure(log, policy, options, means, as_of)
     money["as_of"] = summary.as_of
-    groups, group_columns = summarise_groups_log(log, policy, as_of=summary.as_of, spend_basis=options.spend)
-    outlook = summarise_models_log(log, policy, **money, terms=terms)
+    (groups, group_columns), outlook = _foretell(log, policy, options, terms, money)
     ahead, columns = outlook.summary, outlook.columns
     parts = [*heading, "", report.format_summary(summary), "", report.format_groups(groups), ""]
     parts += [report.format_models(ahead), *_describe_costs(terms, columns), *_describe_unmatched(options, terms)]
@@ -453,6 +450,17 @@ def _describe_unmatched(options: argparse.Namespace, terms: CustomerTerms | None
             f"  Left out of the file of --terms, because the customer is missing: {terms.n_nameless:,} of the rows."
         )
     return lines
+
+
+def _foretell(log: Log, policy: Policy, options: argparse.Namespace, terms: Any, money: dict[str, Any]) -> Any:
+    """Sum up the groups and what is to come; the heading has said already what is odd about the dates."""
+    from crmvalue._core.labels import spoken_for
+    from crmvalue._report.groups import summarise_groups_log
+    from crmvalue._report.models import summarise_models_log
+
+    with spoken_for():
+        groups = summarise_groups_log(log, policy, as_of=money["as_of"], spend_basis=options.spend)
+        return groups, summarise_models_log(log, policy, **money, terms=terms)
 
 
 def _measure(log: Log, policy: Policy, options: argparse.Namespace, means: Mapping[str, Any], as_of: Any) -> Any:

@@ -58,6 +58,7 @@ ACROSS = {
     ("frames", "_models.spend.any_model"): "a spend model or its fit, as everywhere",
     ("frames", "_segmentation.membership"): "segments are checked once, for arrays and frames",
     ("frames", "_cohorts.retention"): "calendar periods by number, for arrays and frames",
+    ("frames", "_cohorts.starts"): "one rule and one warning of old customers, for arrays and frames",
     ("frames", "_funnels.counts"): "the table of the stages, for arrays and frames",
     ("frames", "_funnels.steps"): "steps and window are checked once, for arrays and frames",
     ("frames", "_segmentation.migration"): "the order of the groups, for arrays and frames",

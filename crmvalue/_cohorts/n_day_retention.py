@@ -9,7 +9,7 @@ import numpy as np
 
 from crmvalue._cohorts.pictures import days_parts
 from crmvalue._cohorts.retention import rate
-from crmvalue._cohorts.starts import NEVER, read_starts
+from crmvalue._cohorts.starts import NEVER, read_starts, warn_of_old_customers
 from crmvalue._core.checks import (
     as_counts,
     as_day,
@@ -224,6 +224,11 @@ def n_day_retention(
         If the columns differ in length or are empty, a value is missing or of a wrong kind, a bracket ends before it
         begins, or no row (or start) lies at or before `as_of`.
 
+    Warns
+    -----
+    DataWarning
+        If first purchases pile up at the start of the log, without `start`: these customers may be older than the log.
+
     Notes
     -----
     Usual definitions. The day of the first purchase is day 0. The denominator holds the customers whose last day that
@@ -277,6 +282,8 @@ def n_day_retention(
     if start is None:
         first = np.full(len(ids), NEVER)
         np.minimum.at(first, code, number)
+        came = first[first < NEVER].astype(day.dtype).astype("datetime64[D]")
+        warn_of_old_customers(came, "n_day_retention")
     else:
         code, first = read_starts(ids, code, start, read)
         if first.min() >= end:

@@ -9,12 +9,13 @@ import numpy as np
 
 from crmvalue._cohorts.pictures import payback_parts
 from crmvalue._cohorts.retention import RetentionTriangle, calendar_of, cohort_period, first_day, period_of
+from crmvalue._cohorts.starts import warn_of_pile
 from crmvalue._core.calendar import pile_of_first_days
 from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_positive, require, to_array
 from crmvalue._core.comparisons import just_below
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted, labelled, listed, money, warn_at_user
+from crmvalue._core.labels import counted, labelled, listed, money
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
@@ -39,7 +40,6 @@ __all__ = ["CohortLtv", "cohort_ltv"]
 
 _LARGEST = 1e150  # of a value, so that its ratio to a cost stays a float
 _ENOUGH = 1_000_000  # customers that show whether first purchases pile up
-_FEW_OLD = 30
 
 
 def _ltv_table(value: Any) -> Floats:
@@ -285,13 +285,8 @@ def _warn_of_old_customers(triangle: RetentionTriangle) -> None:
     days = pile_of_first_days(np.repeat(triangle.cohort, size) + place * length // np.repeat(size, size))
     old = triangle.cohort < triangle.cohort[0] + days
     n, k = int(triangle.size[old].sum()), int(old.sum())
-    if n >= _FEW_OLD:
-        message = (
-            f"first purchases pile up in the first {'cohort' if k == 1 else counted(k, 'cohort')}: {n:,} of "
-            f"{int(triangle.size.sum()):,} customers may be older than the log, and their first periods are none. "
-            "Leave them out, or give `start` to `retention_triangle`"
-        )
-        warn_at_user(message, n)
+    where = "cohort" if k == 1 else counted(k, "cohort")
+    warn_of_pile(where, n, int(triangle.size.sum()), "retention_triangle")
 
 
 def _cost_of_each(acquisition_cost: ArrayLike, cohort: Dates) -> Floats:

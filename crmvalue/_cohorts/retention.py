@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._cohorts.pictures import triangle_parts
-from crmvalue._cohorts.starts import NEVER, read_starts
+from crmvalue._cohorts.starts import NEVER, read_starts, warn_of_old_customers
 from crmvalue._core.checks import (
     as_column,
     as_counts,
@@ -331,7 +331,8 @@ def retention_triangle(
     customer : array_like
         Identifier of each row of the log, whole numbers or text, shape (rows,).
     date : array_like
-        Day of each row. Without `start`, the log must contain the first purchase of each customer.
+        Day of each row. Without `start`, the log must contain the first purchase of each customer: in a log that begins
+        later than the business, old customers look new, and they come back more often than new ones.
     amount : array_like, optional
         Amount of each row [money], shape (rows,). A negative amount is a return: it lowers the revenue of its period
         and does not count as a purchase. One smaller than 1e-9 counts as 0, as in an order log.
@@ -361,6 +362,11 @@ def retention_triangle(
         If the columns differ in length or are empty, a value is missing or of a wrong kind, there is no purchase (or
         start) up to `as_of`, `week_start` is "sunday" for another period than weeks, or there are more than ten million
         cells.
+
+    Warns
+    -----
+    DataWarning
+        If first purchases pile up at the start of the log, without `start`: these customers may be older than the log.
 
     Notes
     -----
@@ -444,11 +450,10 @@ def count_retention(
     column = _period_table(day, calendar)
     if start is None:
         _require_purchase(bought, columns["date"], day, today)
-        began, first = None, np.full(len(ids), NEVER)
-        np.minimum.at(first, *((code, column) if bought is None else (code[bought], column[bought])))
+        came = _first_purchases(code, day, bought, len(ids))
     else:
-        code, began = read_starts(ids, code, start, as_day_column)
-        first = _periods_of_starts(began, today, calendar)
+        code, came = read_starts(ids, code, start, as_day_column)
+    first = _periods_of_starts(came, today, calendar)
     entered = first < NEVER
     cohort, row_of_first, size = np.unique(first[entered], return_inverse=True, return_counts=True)
     row = np.zeros(len(first), dtype=np.int64)
@@ -458,8 +463,8 @@ def count_retention(
 
     age = column - first[code]
     inside = entered[code] & (column >= first[code])
-    if began is not None:
-        inside &= day.astype(np.int64) >= began[code]
+    if start is not None:
+        inside &= day.astype(np.int64) >= came[code]
     purchase = inside if bought is None else bought & inside
     shape = (len(cohort), n_columns)
     n_outside, n_bought = np.count_nonzero(~inside), len(day) if bought is None else np.count_nonzero(bought)
@@ -467,7 +472,7 @@ def count_retention(
     found: dict[str, Any] = {
         "active": _count_customers(code, row, age, purchase, shape),
         "revenue": None,
-        "by_start": began is not None,
+        "by_start": start is not None,
         "n_purchases_outside": int(n_purchases_outside),
         "n_returns_outside": int(n_outside - n_purchases_outside),
     }
@@ -501,6 +506,14 @@ def _require_purchase(bought: Bools | None, log: Dates, known: Dates, today: np.
         raise InputError("amount", "of at least one purchase by `as_of`", "returns only")
     if len(known) == 0:
         raise InputError("as_of", f"on or after the first purchase of the log ({log.min()})", today)
+
+
+def _first_purchases(code: Integers, day: Dates, bought: Bools | None, n_customers: int) -> Integers:
+    """Give the day of each customer's first purchase; NEVER without one."""
+    came, number = np.full(n_customers, NEVER), day.astype(np.int64)
+    np.minimum.at(came, *((code, number) if bought is None else (code[bought], number[bought])))
+    warn_of_old_customers(came[came < NEVER].astype("datetime64[D]"), "retention_triangle")
+    return came
 
 
 def _periods_of_starts(began: Integers, today: np.datetime64, period: str) -> Integers:

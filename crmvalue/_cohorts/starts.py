@@ -1,4 +1,4 @@
-"""Starts of customers that the user gives, such as sign-ups, beside the rows that are counted."""
+"""Starts of customers: days that the user gives, such as sign-ups, and first purchases in a log."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from crmvalue._core.calendar import pile_of_first_days
 from crmvalue._core.checks import require_same_index
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.labels import warn_at_user
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,10 +21,12 @@ if TYPE_CHECKING:
 
     Starts: TypeAlias = tuple[ArrayLike, ArrayLike]
 
-__all__ = ["NEVER", "read_starts"]
+__all__ = ["NEVER", "read_starts", "warn_of_old_customers", "warn_of_pile"]
 
 NEVER = np.iinfo(np.int64).max
 """The start of a customer without one."""
+
+_FEW_OLD = 30
 
 
 def read_starts(
@@ -47,3 +51,24 @@ def read_starts(
     first = np.full(len(everybody), NEVER)
     np.minimum.at(first, np.searchsorted(everybody, known)[who], when.astype(np.int64))
     return np.searchsorted(everybody, ids)[code], first
+
+
+def warn_of_old_customers(first: Dates, function: str) -> None:
+    """Warn if first purchases pile up at the start of a log; `first` has the day of each customer's first purchase."""
+    days = pile_of_first_days(first)
+    if days:
+        n_old = int(np.count_nonzero(first < first.min() + np.timedelta64(days, "D")))
+        warn_of_pile(f"{days:,} days of the log", n_old, len(first), function)
+
+
+def warn_of_pile(where: str, n_old: int, n_customers: int, function: str) -> None:
+    """Warn of customers who may be older than the log; `function` takes other starts.
+
+    Fewer than 30 are no pile. Where all customers came at once, they may be one cohort: nobody came later to compare.
+    """
+    if _FEW_OLD <= n_old < n_customers:
+        message = (
+            f"first purchases pile up in the first {where}: {n_old:,} of {n_customers:,} customers may be older than "
+            f"the log, and their first periods are none. Leave them out, or give `start` to `{function}`"
+        )
+        warn_at_user(message, n_old)

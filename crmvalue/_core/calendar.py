@@ -67,6 +67,7 @@ _LONGER = 1.5  # old customers who buy rarely come after the pile
 _FEW = 200  # one of so many customers may stand before the log by a wrong date
 _DAYS_OF_A_GAP, _ROWS_OF_A_GAP = 7, 20.0
 _DAYS_OF_SILENCE, _PURCHASES_BEFORE, _TIMES_AS_LONG = 14, 20, 4
+_FEW_TIMES = 3  # that show a rhythm
 _FEW_LATE = 4  # purchases at the end of a log
 _NOT_THE_END = 0.25  # times as many purchases a day after weeks without any as before them
 _DAY = np.timedelta64(1, "D")
@@ -253,8 +254,12 @@ def main_span(day: Dates, n_rows: Integers | None = None) -> tuple[np.datetime64
 
 
 def warn_of_early_rows(day: Dates, n_rows: Integers | None = None) -> None:
-    """Warn of rows far before all others, such as those of 1900-01-01, the first day that spreadsheets know."""
-    begin, _ = main_span(day, n_rows)
+    """Warn of rows far before all others, such as those of 1900-01-01, the first day that spreadsheets know.
+
+    So it does of a log that has years without any row, as :func:`years_without` finds them, with 20 rows or more before
+    them, too many for odd ones.
+    """
+    begin, end = main_span(day, n_rows)
     is_early = day < begin  # a missing date is no early one
     if is_early.any():
         n = int(np.count_nonzero(is_early) if n_rows is None else n_rows[is_early].sum())
@@ -262,6 +267,14 @@ def warn_of_early_rows(day: Dates, n_rows: Integers | None = None) -> None:
         first = day[is_early].min()
         message = f"{rows} more than {FAR_YEARS} years before all others, the first of {first}: correct a wrong date"
         warn_at_user(message, n)
+    if (end - begin).astype(np.int64) > _FAR_DAYS:
+        used = (day >= begin) & (day <= end)
+        number = np.bincount((day[used] - begin).astype(np.int64), None if n_rows is None else n_rows[used])
+        if gap := years_without(begin + np.flatnonzero(number)):
+            n = int(number[: int((gap[0] - begin).astype(np.int64)) + 1].sum())
+            if n >= _PURCHASES_BEFORE:
+                message = f"no purchase between {gap[0]} and {gap[1]}: {n:,} rows lie before, and count"
+                warn_at_user(f"{message}. If a date stands for none, leave it out", n)
 
 
 class Silence(NamedTuple):
@@ -307,6 +320,10 @@ def find_silence(days: Dates, n_purchases: Integers, end: np.datetime64 | None =
     many days before it there are 20 purchases. At the end of a log that fades away, purchases just become rare: after a
     time that may be lost they come at least a quarter as often as before it. Years without a purchase, which
     :func:`years_without` finds, are something else. `days` and `n_purchases` are those of :func:`purchases_by_day`.
+
+    What is the rhythm of the shop is not lost: the day in the middle of the time lies in a time without a purchase, at
+    least half as long and shorter than a year, in every other year in which the log covers this day, at least one; or
+    there are three such times or more, half to twice as long, which fill half of the log.
     """
     return _longest(days, n_purchases, end, goes_on=True)
 
@@ -328,10 +345,30 @@ def _longest(days: Dates, purchases: Integers, end: np.datetime64 | None, *, goe
     n_days = np.minimum(length, days[-1] - after + _DAY)
     often = (after > days[-1]) | (n_later * (length / _DAY) >= _NOT_THE_END * n_before * (n_days / _DAY))
     found = np.flatnonzero(long & (often if goes_on else ~often & (seen[-1] - known <= _FEW_LATE)))
-    if not len(found):
+    found = found[np.argsort(-length[found], kind="stable")]
+    begin = (first + _DAY - days[0]).astype(np.int64)
+    k = next((k for k in found.tolist() if not _is_rhythm(begin, length.astype(np.int64), k)), None)
+    if k is None:
         return None
-    k = found[length[found].argmax()]
     return Silence(first[k], None if after[k] > days[-1] else after[k], int(length[k] / _DAY), int(n_before[k]))
+
+
+def _is_rhythm(begin: Integers, n_days: Integers, k: int) -> bool:
+    """Tell whether a time without a purchase is one of a shop's rhythm, as :func:`find_silence` says.
+
+    `begin` and `n_days` are the first day of each such time, counted from the first day of the log, and its length.
+    """
+    log, middle = int(begin[-1] + n_days[-1]), int(begin[k] + n_days[k] // 2)
+    alike = n_days[(2 * n_days >= n_days[k]) & (n_days <= 2 * n_days[k])]
+    if len(alike) >= _FEW_TIMES and 2 * alike.sum() >= log:
+        return True
+    used = (2 * n_days >= n_days[k]) & (n_days < 365)  # no season lasts for a year
+    begin, n_days = begin[used], n_days[used]
+    year = np.arange(-(log // 365) - 1, log // 365 + 2)
+    day = middle + np.rint(365.25 * year[year != 0]).astype(np.int64)
+    day = day[(day >= 0) & (day < log)]
+    i = np.searchsorted(begin, day, side="right") - 1  # the last time that begins by this day
+    return bool(len(begin) and len(day) and ((i >= 0) & (day < (begin + n_days)[i])).all())
 
 
 def _long_times(

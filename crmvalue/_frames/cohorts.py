@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._cohorts.retention import MONTHS, WEEKS, count_retention, first_day, period_of, read_period, require_room
+from crmvalue._cohorts.starts import warn_of_old_customers
 from crmvalue._core.checks import AMOUNT_RULE, LARGEST_AMOUNT, RESIDUE, as_day, require_choice
 from crmvalue._frames.columns import find_roles
 from crmvalue._frames.customers import FrameResult
@@ -70,6 +71,11 @@ def retention(
     ------
     InputError
         As :func:`crmvalue.cohorts.retention_triangle`, or if a column is missing or cannot be guessed.
+
+    Warns
+    -----
+    DataWarning
+        As :func:`crmvalue.cohorts.retention_triangle`.
 
     Notes
     -----
@@ -165,6 +171,8 @@ def _triangle(
     )
     first = cells.filter(nw.col("_bought") > 0).group_by("_who").agg(nw.col("_period").min().alias("_cohort"))
     inside = cells.join(first, on="_who", how="left")
+    came = rows.filter(~late & bought).group_by("_who").agg(day.min().alias("_first"))
+    _warn_of_old(collect(came.group_by("_first").agg(nw.len().alias("n"))))
     seen = flag(nw.col("_bought") > 0).alias("_active")
     known = nw.when(~nw.col("_cohort").is_null()).then(nw.col("_cohort")).otherwise(nw.lit(_NO_COHORT))
     inside = inside.with_columns(known.cast(nw.Float64).alias("_cohort"), seen)
@@ -184,6 +192,13 @@ def _triangle(
         n_duplicates_kept=None if duplicates == "keep" else 0,
         **counted,
     )
+
+
+def _warn_of_old(found: Arrays) -> None:
+    """Warn of old customers, from the number of customers who came on each day."""
+    first = np.asarray(found["_first"], dtype=np.float64).astype(np.int64).astype("datetime64[D]")
+    if len(first):
+        warn_of_old_customers(np.repeat(first, np.asarray(found["n"], dtype=np.int64)), "retention_triangle")
 
 
 def _count_copies(rows: nw.LazyFrame[Any], today: np.datetime64) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_column, as_day, as_flag, require_choice
 from crmvalue._core.clock.zones import as_zone
+from crmvalue._core.labels import spoken_for
 from crmvalue._frames.columns import (
     Roles,
     find_named,
@@ -256,7 +257,8 @@ def split(
     else:
         _check_words(time_unit, grain, policy)
         log = survey(read_rows(lazy, roles.columns, policy), policy, has_money="amount" in roles.columns)
-        end = _last_day(log, "calibration_end", as_day("calibration_end", calibration_end))
+        with spoken_for():  # the other end warns of the log
+            end = _last_day(log, "calibration_end", as_day("calibration_end", calibration_end))
         last = _last_day(log, "holdout_end", holdout_end)
         require_holdout(end, last, holdout_end)
         customers, counts = customers_of(log, policy, None, end, grain, logs=kept)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from crmvalue._core.checks import as_day, as_flag, require
 from crmvalue._core.frames import Columns
+from crmvalue._core.labels import spoken_for
 from crmvalue._core.values import (
     checked_field,
     float_column,
@@ -189,7 +190,8 @@ def split_log(
     keep_amounts: bool = False,
 ) -> PurchaseSplit:
     """Do what :func:`split_purchases` does, for a log that has been read."""
-    cut = last_day(log, "calibration_end", as_day("calibration_end", calibration_end))
+    with spoken_for():  # the other end warns of the log
+        cut = last_day(log, "calibration_end", as_day("calibration_end", calibration_end))
     end = last_day(log, "holdout_end", holdout_end)
     require_holdout(cut, end, holdout_end)
     past = aggregate(log, policy, None, cut, grain)

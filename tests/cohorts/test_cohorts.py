@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from crmvalue import frames
 from crmvalue.cohorts import (
     CohortComparison,
     RetentionTriangle,
@@ -218,6 +219,7 @@ class TestRetentionTriangle:
         np.testing.assert_allclose(np.where(found.observed, found.revenue, np.nan), revenue.to_numpy(), rtol=1e-12)
         assert found.observed.sum(axis=1).tolist() == [18, 17, 16]
 
+    @pytest.mark.filterwarnings("ignore:first purchases pile up")
     def test_large_logs_and_sparse_ones_count_alike(self):
         rng = np.random.default_rng(3)
         customer, day = rng.integers(0, 3000, 20_000), np.datetime64("2020-01-01") + rng.integers(0, 700, 20_000)
@@ -400,6 +402,7 @@ class TestStarts:
             everybody = len(set(customer) | set(start[0]))
             assert found.n_customers_later == everybody - counts[0] - counts[2]
 
+    @pytest.mark.filterwarnings("ignore:first purchases pile up")
     @pytest.mark.parametrize("kind", ["day", "unbounded"])
     def test_many_days_take_little_more_time_than_few(self, kind):
         """With the whole log looked through for each day, 2,000 days took fifty times as long as 40: 8 s."""
@@ -447,6 +450,39 @@ class TestStarts:
             retention_triangle(**log, period="month")
         with pytest.raises(InputError, match="start"):
             n_day_retention(**log, days=1, kind="day")
+
+    def test_old_customers_are_warned_of(self):
+        """Of a log that begins in the middle, the first purchases are no first ones; starts that are given are.
+
+        300 old customers buy each fifth day or so, and one newcomer comes on each day.
+        """
+        customer = np.concatenate([np.repeat(np.arange(300), 20), np.arange(300, 500)])
+        day = np.datetime64("2024-01-01") + np.concatenate([np.tile(np.arange(20) * 10, 300) % 197, np.arange(200)])
+        end = {"as_of": "2024-07-31"}
+        for count in (
+            lambda *log, **options: retention_triangle(*log, **end, **options, period="month"),
+            lambda *log, **options: n_day_retention(*log, 28, **end, **options, kind="unbounded"),
+            lambda *log, **options: n_day_retention(*log, 28, **end, **options, kind="day", day_length="24h"),
+        ):
+            with pytest.warns(DataWarning, match="first purchases pile up in the first .* 500 customers") as caught:
+                count(customer, day)
+            assert len(caught) == 1
+            assert caught[0].filename == __file__
+            assert 300 <= caught[0].message.count <= 350
+            count(customer, day, start=(customer, day))
+            is_new = customer >= 300
+            count(customer[is_new], day[is_new])
+            count(np.arange(60), np.full(60, "2024-01-01"))  # one cohort
+
+    @pytest.mark.parametrize("make", [pl.DataFrame, pl.LazyFrame])
+    def test_old_customers_in_a_frame(self, make):
+        day = np.datetime64("2024-01-01") + np.append(np.zeros(100, dtype=np.int64), np.arange(200))
+        frame = make({"customer": np.arange(300), "date": day, "amount": np.ones(300)})
+        with pytest.warns(
+            DataWarning, match="first purchases pile up in the first 10 days of the log: 110 of 300"
+        ) as caught:
+            frames.retention(frame, period="month", as_of="2024-07-31")
+        assert [warning.filename for warning in caught] == [__file__]
 
 
 class TestDaysOf24Hours:
@@ -815,7 +851,8 @@ class TestCompareRetention:
         bought = rng.random((2000, 8)) < often[:, np.newaxis]
         customer, month = np.nonzero(bought)
         log = customer, (np.datetime64("2024-01", "M") + month).astype("datetime64[D]")
-        triangle = retention_triangle(*log, period="month", as_of="2024-08-31")
+        with pytest.warns(DataWarning, match="first purchases pile up"):
+            triangle = retention_triangle(*log, period="month", as_of="2024-08-31")
         found = compare_retention(triangle, 1)
         assert found.p_value < 0.001
         said = " The log begins with 2024-01-01. If the business is older, this cohort holds old customers"
@@ -823,7 +860,8 @@ class TestCompareRetention:
         assert said in found.conclusion
         assert CohortComparison.from_json(found.to_json()) == found
         odd = np.append(customer, 5_000), np.append(log[1], np.datetime64("2023-11-08"))
-        with_odd = compare_retention(retention_triangle(*odd, period="month", as_of="2024-08-31"), 1)
+        with pytest.warns(DataWarning, match="first purchases pile up"):
+            with_odd = compare_retention(retention_triangle(*odd, period="month", as_of="2024-08-31"), 1)
         assert said in with_odd.conclusion
         start = np.arange(2000), np.full(2000, np.datetime64("2024-01-01"))
         start[1][1000:] = np.datetime64("2024-02-01")
@@ -934,6 +972,7 @@ class TestProjectRetention:
         said = f"On 2 held-out periods, nobody was active; the model expected {found.holdout_predicted.sum():.4g}."
         assert found.conclusion.endswith(said)
 
+    @pytest.mark.filterwarnings("ignore:first purchases pile up")
     def test_cohorts_of_a_triangle(self):
         starts = [(1, 12)] * 20 + [(1, 1)] * 6 + [(1, 3)] * 4 + [(3, 9)] * 11 + [(3, 2)] * 7 + [(6, 1)] * 3
         triangle = subscriptions(starts)
@@ -950,12 +989,14 @@ class TestProjectRetention:
         assert np.isnan(found.holdout_actual[2]).all()
         assert found.fit.n_customers == 48  # the youngest cohort has had no renewal
 
+    @pytest.mark.filterwarnings("ignore:first purchases pile up")
     def test_a_cohort_of_one_period_before_the_held_out_ones_is_checked(self):
         starts = [(1, 12)] * 20 + [(1, 1)] * 6 + [(1, 3)] * 4 + [(4, 9)] * 11 + [(4, 2)] * 7
         found = project_retention(subscriptions(starts), 2, n_holdout=2)
         assert found.n_observed.tolist() == [6, 3]
         assert found.holdout_actual.tolist() == [[20, 20], [18, 11]]
 
+    @pytest.mark.filterwarnings("ignore:first purchases pile up")
     def test_a_running_period_is_projected(self):
         starts = [(1, 12)] * 20 + [(1, 1)] * 6 + [(1, 3)] * 4 + [(6, 1)] * 3
         found = project_retention(subscriptions(starts, as_of="2024-06-20"), 1)
@@ -1075,6 +1116,7 @@ class TestCohortLtv:
         every = cohort_ltv(triangle_of(rows[:3], "month", "2024-03-31"), margin=1)._parts().title
         assert every == "On average, a customer has brought 300 in 3 months"
 
+    @pytest.mark.filterwarnings("ignore:first purchases pile up")
     @pytest.mark.parametrize(
         ("end", "title"),
         [
@@ -1130,7 +1172,8 @@ class TestCohortLtv:
         customer = np.arange(530)
         day = np.datetime64("2024-01-01") + np.where(customer < 200, customer % 28, customer - 200)
         columns = {"customer": customer, "date": day, "amount": np.ones(530)}
-        triangle = retention_triangle(**columns, period=period, as_of="2024-11-30")
+        with pytest.warns(DataWarning, match="first purchases pile up in the first .* days"):
+            triangle = retention_triangle(**columns, period=period, as_of="2024-11-30")
         with pytest.warns(DataWarning, match="first purchases pile up in the first .* cohorts?") as caught:
             cohort_ltv(triangle, margin=0.3)
         assert 228 <= caught[0].message.count <= 260

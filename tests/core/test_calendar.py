@@ -15,6 +15,8 @@ from crmvalue._core.calendar import (
     YEAR_FRACTION_CONVENTIONS,
     add_months,
     anniversary,
+    find_late,
+    find_silence,
     local_to_utc,
     months_between,
     next_day_at,
@@ -389,3 +391,51 @@ class TestLocalToUtc:
 
     def test_empty(self):
         assert local_to_utc(np.array([], dtype="datetime64[s]"), KYIV).shape == (0,)
+
+
+class TestFindSilence:
+    """Weeks without a purchase are the shop's rhythm where they come at the same season of each year, or mostly."""
+
+    def kept(self, is_open, n_days=1200, start="2021-01-10", end=None):
+        day = np.datetime64(start) + np.arange(n_days)
+        day = day[[bool(is_open(one)) for one in day.tolist()]]
+        number = np.full(len(day), 3)
+        return find_silence(day, number, end), find_late(day, number, end)
+
+    @pytest.mark.parametrize(
+        "is_open",
+        [
+            lambda day: day.month in {6, 7, 8},
+            lambda day: day.month in {12, 1, 2},
+            lambda day: day.month != 8,
+            lambda day: not (day.month == 8 and 2 + day.year % 4 <= day.day < 20 + day.year % 3),
+            lambda day: day.toordinal() % 56 < 5,
+        ],
+        ids=["summer", "winter", "August", "other days of August", "a week in eight"],
+    )
+    def test_a_rhythm_is_none(self, is_open):
+        assert self.kept(is_open) == (None, None)
+
+    def test_the_last_season_may_still_last(self):
+        assert self.kept(lambda day: day.month in {6, 7, 8}, end=np.datetime64("2024-05-01")) == (None, None)
+        found, _ = self.kept(lambda day: day.month != 8, end=np.datetime64("2024-06-30"))
+        assert (found.before, found.after, found.n_days) == (np.datetime64("2024-04-23"), None, 68)
+
+    @pytest.mark.parametrize(
+        ("is_open", "before"),
+        [
+            (lambda day: not (day.year == 2022 and day.month == 3), "2022-02-28"),
+            (lambda day: day.month != 8 and not (day.year == 2022 and day.month == 3), "2022-02-28"),
+            (lambda day: day.month != 8 and not (day.year == 2022 and day.month in {9, 10}), "2022-07-31"),
+            (lambda day: day.month != 8 or day.year == 2022, "2021-07-31"),
+            (lambda day: (day.year, day.month) not in {(2021, 5), (2022, 3), (2023, 10)}, "2021-04-30"),
+        ],
+        ids=["once", "beside August", "August and more", "not each year", "three times"],
+    )
+    def test_lost_weeks_are_found(self, is_open, before):
+        found, _ = self.kept(is_open)
+        assert found.before == np.datetime64(before)
+
+    def test_one_year_shows_no_rhythm(self):
+        found, _ = self.kept(lambda day: day.month != 8, n_days=500)
+        assert found.n_days == 31

@@ -85,6 +85,8 @@ def said(door, days, *, who=None, **options):
 
 
 LATE = [*np.repeat(np.arange(30), 2), 395]
+KNOW_THE_END = {"find_streaks", "member_levels", "next_purchases", "TimeVaryingHistory.from_log"}
+YEARS = [*range(30), *range(2396, 2426)]
 LOST = [day for day in range(120) if not 30 <= day < 60]
 
 
@@ -110,6 +112,13 @@ class TestLastDay:
     def test_nothing_with_a_given_end(self, door):
         for days in (LATE, LOST):
             assert said(DOORS[door], days, as_of=str(START + 100)) == []
+
+    @pytest.mark.parametrize("door", sorted(DOORS.keys() - KNOW_THE_END))
+    def test_years_without_a_purchase(self, door):
+        ((message, count, file),) = said(DOORS[door], YEARS)
+        assert message.startswith("no purchase between 2024-01-30 and 2030-07-24: 30 rows lie before, and count. ")
+        assert count == 30
+        assert file == __file__
 
     @pytest.mark.slow
     @pytest.mark.parametrize("door", SLOW_DOORS)

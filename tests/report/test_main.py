@@ -20,6 +20,8 @@ import pytest
 from crmvalue import frames
 from crmvalue.__main__ import main
 from crmvalue._report import base
+from crmvalue._report.page.cautions import _of_dates
+from crmvalue._report.page.words import words_of
 from crmvalue._report.reading.orders import read_orders
 from crmvalue._report.reading.terms import read_terms_file
 from crmvalue.datasets import load_cdnow
@@ -1017,6 +1019,15 @@ class TestMain:
         assert (f"Only {said}" in printed) if said else ("Only" not in printed)
         assert ("give --as-of 2024-01-30.\n" in printed) == (said is not None)
         assert options or "Days without an order after" in page.read_text("utf-8")
+
+    def test_the_page_says_lost_weeks_and_late_rows(self, tmp_path):
+        path = tmp_path / "orders.csv"
+        days = [*range(30), *range(60, 100), 500]
+        rows = [f"c{day % 9},{np.datetime64('2024-01-01') + day},5" for day in days]
+        path.write_text("\n".join(["customer,date,amount", *rows]))
+        said = list(_of_dates(read_orders(str(path)), np.datetime64("2025-05-15"), words_of("en")))
+        for text, gap in zip(said, ("2024-01-30: 30;", "2024-04-09: 400;"), strict=True):
+            assert text.startswith(f"Days without an order after {gap}")
 
     def test_files_with_one_day_a_month_have_no_lost_weeks(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"

@@ -288,7 +288,7 @@ def _of_dates(orders: OrderFile, as_of: np.datetime64, _: Words) -> Iterator[str
             after=_.day(gap.after),
             n=_.count(gap.n_before),
         )
-    if silence := find_silence(orders, as_of) or find_late(orders, as_of):
+    for silence in filter(None, (find_silence(orders, as_of), find_late(orders, as_of))):
         yield _(
             "Days without an order after %(day)s: %(n)s; rows of as many days before: %(rows)s. If rows are missing in "
             "the file, retention, spend and value are wrong.",
