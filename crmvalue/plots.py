@@ -36,13 +36,13 @@ from crmvalue._core.checks import (
     as_ordered_items,
     as_positive,
     as_text,
-    index_of,
     require,
     require_arguments,
     require_same_index,
     require_same_length,
 )
 from crmvalue._core.comparisons import leaders
+from crmvalue._core.encoding.indexes import index_of
 from crmvalue._core.labels import as_given, by_name
 from crmvalue._core.pictures.parts import (
     Axis,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from crmvalue._core.checks import as_ordered_items, as_text
+from crmvalue._core.checks import as_ordered_items, as_text, plain_text
 from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
     first = next(name for name, labels in found.items() if labels is not None)
     order = list(found[first] or ())
     if names is not None:
-        names = as_ordered_items("names", names, "a list of names")
+        names = [plain_text(name) for name in as_ordered_items("names", names, "a list of names")]
         texts = {str(label): label for label in order}
         order = [texts.get(str(name), str(name)) for name in names]
     for name, labels in found.items():

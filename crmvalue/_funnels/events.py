@@ -31,6 +31,7 @@ from crmvalue._core.values import (
     hand_over,
     label_column,
     optional,
+    plain_label,
     require_at_most,
     require_columns,
     short_repr,
@@ -79,7 +80,7 @@ def _labels(name: str, value: Any) -> tuple[Any, ...]:
     """Take the labels of groups: plain numbers and texts."""
     if not isinstance(value, list | tuple) or not all(isinstance(label, Hashable) for label in value):
         raise InputError(name, "a tuple of labels", value)
-    return tuple(value)
+    return tuple(map(plain_label, value))
 
 
 @stay_frozen

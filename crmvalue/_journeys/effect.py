@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_floats, column_labels, index_of, require, require_same_index
+from crmvalue._core.checks import as_floats, require, require_same_index
+from crmvalue._core.encoding.indexes import column_labels, index_of
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import hand_over, number_table, stay_frozen

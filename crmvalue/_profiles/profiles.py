@@ -28,6 +28,7 @@ from crmvalue._core.values import (
     FixedMapping,
     array_columns,
     checked_field,
+    choice_field,
     count_column,
     count_field,
     hand_over,
@@ -300,8 +301,8 @@ class Profiles(Columns):
     rules: tuple[MatchRule, ...] = checked_field("rules", rules_of)
     kinds: FixedMapping[str, str] = checked_field("kinds", texts_of)
     region: str = checked_field("region", as_text, default="")
-    sub_address: str = checked_field("sub_address", as_text, default="keep")
-    email_case: str = checked_field("email_case", as_text, default="fold")
+    sub_address: str = choice_field("sub_address", ("keep", "drop"), default="keep")
+    email_case: str = choice_field("email_case", ("fold", "keep"), default="fold")
     most_sharing: int = count_field("most_sharing", low=2, default=20)
     most_records: int = count_field("most_records", low=2, default=50)
     never: FixedMapping[str, tuple[str, ...]] = checked_field("never", _lists, factory=FixedMapping)
@@ -316,8 +317,6 @@ class Profiles(Columns):
     _fates: tuple[npt.NDArray[np.int8], ...] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        require_choice("sub_address", self.sub_address, ("keep", "drop"))
-        require_choice("email_case", self.email_case, ("fold", "keep"))
         n = require_same_length(record=self.record)
         distinct, _ = encode_customers("record", self.record)
         if len(distinct) != n:

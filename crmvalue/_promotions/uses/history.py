@@ -14,6 +14,7 @@ from crmvalue._core.checks import (
     as_text,
     as_time_column,
     is_missing_object,
+    plain_text,
     require_same_length,
     to_array,
 )
@@ -60,7 +61,7 @@ def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
         if array.dtype.kind == "O":
             cells = array.tolist()
             _require_cells(name, cells)
-            if Decimal in map(type, cells):
+            if not set(map(type, cells)) <= {str, type(None)}:
                 array = np.array([*(_plain_cell(cell, money=money) for cell in cells), None], dtype=object)[:-1]
         if money and array.dtype.kind == "f":
             hint = "a float is not exact; give whole minor units, such as numpy.rint(100 * price).astype(int)"
@@ -98,9 +99,12 @@ def _require_cells(name: str, cells: list[Any]) -> None:
 
 
 def _plain_cell(cell: Any, *, money: bool) -> Any:
-    """Write a Decimal as JSON can give it back: money as the text of the same amount, other whole numbers as such."""
+    """Write a Decimal as JSON can give it back: money as the text of the same amount, other whole numbers as such.
+
+    Of a member of an enumeration, the text itself.
+    """
     if not isinstance(cell, Decimal) or not cell.is_finite() or abs(cell.adjusted()) > _MOST_DIGITS:
-        return cell
+        return plain_text(cell)
     if money:
         return f"{cell:f}"
     return int(cell) if cell == cell.to_integral_value() else float(cell)
@@ -117,7 +121,7 @@ def _words_of(name: str) -> Any:
         if not hasattr(value, "items"):
             raise InputError(name, "a mapping to lists of texts", value)
         pairs = ((key, as_ordered_items(name, words, "lists of texts")) for key, words in value.items())
-        return FixedMapping({key: tuple(as_text(name, word) for word in words) for key, words in pairs})
+        return FixedMapping({plain_text(key): tuple(as_text(name, word) for word in words) for key, words in pairs})
 
     return attrs.field(converter=convert, factory=FixedMapping)
 
