@@ -25,6 +25,7 @@ import numpy as np
 
 from crmvalue._core.calendar import add_months
 from crmvalue._core.checks import as_day, as_float, as_text, plain_text, require_choice
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, evenly, fitted, nothing, of_all
@@ -600,7 +601,7 @@ def compare_maps(current: JourneyMap, future: JourneyMap) -> JourneyMapDifferenc
     given: dict[str, object] = {"current": current, "future": future}
     for (name, journey), state in zip(given.items(), _STATES, strict=True):
         if not isinstance(journey, JourneyMap) or journey.type != state:
-            raise InputError(name, f"a JourneyMap of the type {state!r}", getattr(journey, "type", journey))
+            raise InputError(name, f"a JourneyMap of the type {state!r}", part_of(journey, "type", journey))
     if future.persona.name != current.persona.name:
         raise InputError("future", f"of the persona of `current`, {current.persona.name!r}", future.persona.name)
     before = {stage.name: stage for stage in current.stages}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.encoding.indexes import require_same_index, require_same_labels
+from crmvalue._core.encoding.indexes import part_of, require_same_index, require_same_labels
 from crmvalue._core.encoding.texts import too_wide
 from crmvalue.errors import InputError
 
@@ -57,6 +57,7 @@ __all__ = [
     "as_whole_number",
     "first_moment_after",
     "is_missing_object",
+    "is_numeric",
     "plain_text",
     "require",
     "require_arguments",
@@ -363,7 +364,7 @@ def to_array(
 ) -> tuple[npt.NDArray[Any], set[type]]:
     """Make an array, and give the types in a list; numpy would drop masks and read True as 1."""
     try:
-        if hasattr(value, "combine_chunks") and "dictionary" in str(getattr(value, "type", "")):
+        if part_of(value, "combine_chunks") is not None and "dictionary" in str(part_of(value, "type", "")):
             value = value.combine_chunks()  # numpy would find a text in place of each null of the chunks
         types = _types_in(value)
         if any(hasattr(kind, "to_numpy") and hasattr(kind, "index") for kind in types):
@@ -407,7 +408,14 @@ def _is_too_wide(value: Any, types: set[type]) -> bool:
     """Whether a list or a Polars column of texts has one so long that all would take too much memory padded to it."""
     if types == {str}:
         return too_wide(len(value), max(map(len, value)))
-    return str(getattr(value, "dtype", "")) == "String" and too_wide(len(value), value.str.len_chars().max() or 0)
+    return str(part_of(value, "dtype", "")) == "String" and too_wide(len(value), value.str.len_chars().max() or 0)
+
+
+def is_numeric(value: Any) -> bool:
+    """Whether a value is a number or numbers; what numpy cannot read is not."""
+    with suppress(Exception):  # of a ragged list, or of the value's own code
+        return not isinstance(value, bool) and np.asarray(value).dtype.kind in "fiu"
+    return False
 
 
 def require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -> None:
@@ -527,9 +535,9 @@ def _only(name: str, dates: Dates) -> np.datetime64:
 
 
 def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"], *, allow_missing: bool) -> Dates:
-    kept_by = getattr(value, "dtype", getattr(value, "type", None))  # numpy would drop the zone of Polars and Arrow
-    kept_by = getattr(kept_by, "value_type", kept_by)  # of Arrow's dictionary columns
-    if getattr(kept_by, "time_zone", getattr(kept_by, "tz", None)) and not np.isscalar(value):
+    kept_by = part_of(value, "dtype", part_of(value, "type"))  # numpy would drop the zone of Polars and Arrow
+    kept_by = part_of(kept_by, "value_type", kept_by)  # of Arrow's dictionary columns
+    if part_of(kept_by, "time_zone", part_of(kept_by, "tz")) and not np.isscalar(value):
         raise InputError(name, "without time zone", str(kept_by), hint=_ZONE_HINT[unit])
     gaps = allow_missing and isinstance(value, list | tuple)
     array, _ = to_array(name, value, "a date or a regular array of dates", hint=DATE_HINT, as_objects=gaps)
@@ -582,7 +590,7 @@ def _objects_to_datetimes(name: str, array: npt.NDArray[Any], unit: str) -> Date
             text = True
             continue
         index = _place(array, position)
-        if getattr(item, "tzinfo", None) is not None:
+        if part_of(item, "tzinfo") is not None:
             raise InputError(name, "without time zone", item, index=index, hint=_ZONE_HINT[unit])
         if is_missing_object(item):
             raise InputError(name, "a date, not missing", _plain(item), index=index)

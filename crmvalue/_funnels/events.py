@@ -20,6 +20,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.encoding.copies import find_copies
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.frames import Columns
 from crmvalue._core.labels import also_equal, counted, first_lines, percent
 from crmvalue._core.pictures.pictured import Pictured
@@ -673,7 +674,7 @@ def _overall_share(reached: Integers) -> FloatOrArray:
 
 def _encode_groups(by: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
     """Give distinct groups, and the place of each row's group among them; dates of numpy become text."""
-    column, _ = to_array("by", by, "text or whole numbers", as_objects=not hasattr(by, "dtype"))
+    column, _ = to_array("by", by, "text or whole numbers", as_objects=part_of(by, "dtype") is None)
     if column.ndim != 1:
         raise InputError("by", "one-dimensional, one element a row", f"{column.ndim} dimensions")
     if column.dtype.kind == "M":

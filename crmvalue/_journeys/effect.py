@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_floats, require, require_same_index
-from crmvalue._core.encoding.indexes import column_labels, index_of
+from crmvalue._core.encoding.indexes import column_labels, index_of, part_of
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import hand_over, number_table, stay_frozen
@@ -311,7 +311,7 @@ def _by_step(given: dict[str, ArrayLike]) -> dict[str, ArrayLike]:
     """Bring columns with an index of steps into the order of the columns of the tables, or of the first such column."""
     named: dict[str, dict[Any, Any]] = {}
     for name, column in given.items():
-        index = index_of(column) if getattr(column, "ndim", 0) == 1 else None
+        index = index_of(column) if part_of(column, "ndim", 0) == 1 else None
         if index is not None and not any(map(np.ndim, column)):  # elements that are lists are rows of customers
             named[name] = dict(zip(index, column, strict=True))
             if len(named[name]) != len(index):
@@ -331,7 +331,7 @@ def _step_inputs(
     """Check the columns of customers and steps; give the value an axis of steps and the others their full shape."""
     given = {"prob_return_with": with_offer, "prob_return_without": without, "benefit": benefit, "contact_cost": cost}
     # A column among them has an element for each step, not for each customer.
-    tables = {name: table for name, table in given.items() if getattr(table, "ndim", 0) == 2}
+    tables = {name: table for name, table in given.items() if part_of(table, "ndim", 0) == 2}
     require_same_index(value=value, **tables)
     (worth,) = as_floats(value=value)
     arrays = as_floats(**_by_step(given))

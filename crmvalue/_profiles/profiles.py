@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.encoding.customers import are_texts, encode_customers, is_among, text_array
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of, on_its_side
@@ -59,7 +60,7 @@ _REASONS = {TOO_LARGE: "too many records in one profile", KEPT_APART: "would joi
 
 def _words_of(value: Any, name: str = "keys", take: Callable[..., list[Any]] = as_items) -> npt.NDArray[np.str_]:
     rule = "a column of texts"
-    if getattr(getattr(value, "dtype", None), "kind", "") == "U":
+    if part_of(part_of(value, "dtype"), "kind", "") == "U":
         column, _ = to_array(name, value, rule)
         if column.ndim != 1:
             raise InputError(name, rule, f"the shape {column.shape}")

@@ -16,6 +16,7 @@ from crmvalue._core.checks import (
     as_whole_number,
     require_choice,
 )
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import moment_repr, moment_text
 from crmvalue._core.money import Money, as_money, as_percent
@@ -112,7 +113,7 @@ def _sets(value: Any) -> tuple[Items, ...]:
 def _steps(value: Any) -> tuple[tuple[Any, Any], ...]:
     """Take steps as a mapping or pairs from the amount to what is off; the class checks what is off."""
     rule = "pairs of an amount to reach and what is taken off from there"
-    pairs = list(value.items()) if hasattr(value, "items") else value
+    pairs = list(value.items()) if part_of(value, "items") is not None else value
     if not isinstance(pairs, list | tuple) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs):
         raise InputError("steps", rule, value)
     return tuple((as_money("steps", start), off) for start, off in pairs)

@@ -58,7 +58,7 @@ def require_same_index(**inputs: object) -> None:
 
 def require_same_labels(over_time: Mapping[str, Any], **per_row: Any) -> None:
     """Check labels of what broadcasts: a column stands beside the columns of a table, `per_row` beside its rows."""
-    tables = {name: value for name, value in over_time.items() if getattr(value, "ndim", 1) > 1 or column_labels(value)}
+    tables = {name: value for name, value in over_time.items() if part_of(value, "ndim", 1) > 1 or column_labels(value)}
     columns = {name: value for name, value in over_time.items() if name not in tables}
     require_same_index(**tables, **per_row)
     require_same_index(**columns)
@@ -72,8 +72,8 @@ def require_same_labels(over_time: Mapping[str, Any], **per_row: Any) -> None:
 
 def require_order(column: str, index: Any, name: str, value: Any) -> None:
     """Refuse a column whose labels are the names or identifiers in `value` in another order; row numbers are none."""
-    is_array = hasattr(value, "__array__") and getattr(value, "ndim", 1) == 1 and index_of(value) is None
-    is_plain = (is_array or isinstance(value, list | tuple)) and getattr(index, "step", 0) != 1  # 1 numbers the rows
+    is_array = hasattr(type(value), "__array__") and part_of(value, "ndim", 1) == 1 and index_of(value) is None
+    is_plain = (is_array or isinstance(value, list | tuple)) and part_of(index, "step", 0) != 1  # 1 numbers the rows
     first = np.asarray(value[:1], dtype=object) if is_plain and 0 < len(value) == len(index) else np.zeros(0)
     if first.shape != (1,) or not isinstance(first[0], str | int | np.integer):
         return
@@ -88,9 +88,10 @@ def require_order(column: str, index: Any, name: str, value: Any) -> None:
 def column_labels(value: object) -> list[Any]:
     """Give the labels of the columns of a dataframe of any kind, or of a list of rows of pandas; none for others."""
     if isinstance(value, list | tuple) and value:
-        index = None if hasattr(value[0], "columns") else index_of(value[0])
+        index = None if part_of(value[0], "columns") is not None else index_of(value[0])
         return [] if index is None else list(index)
-    labels = getattr(value, "column_names", getattr(value, "columns", ())) if hasattr(value, "shape") else ()
+    is_table = part_of(value, "shape") is not None
+    labels = part_of(value, "column_names", part_of(value, "columns", ())) if is_table else ()
     return [] if callable(labels) else list(labels)
 
 
@@ -103,7 +104,7 @@ def other_index(name: str, first: str, index: Any) -> InputError:
 def index_of(*columns: Any) -> Any:
     """Give the index of the first column of pandas, the only dataframes whose columns carry labels; None without."""
     for column in columns:
-        index = getattr(column, "index", None)
-        if callable(getattr(index, "equals", None)) and hasattr(column, "to_numpy"):
+        index = part_of(column, "index")
+        if callable(part_of(index, "equals")) and part_of(column, "to_numpy") is not None:
             return index
     return None

@@ -19,6 +19,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import as_currency, exponent_of
@@ -77,9 +78,9 @@ def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
 
 def _with_none(value: Any, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Put None in the place of missing cells of any kind, which also make floats of a column of whole numbers."""
-    whole = "int" in str(getattr(value, "dtype", getattr(value, "type", ""))).lower()
+    whole = "int" in str(part_of(value, "dtype", part_of(value, "type", ""))).lower()
     if array.dtype.kind == "f" and whole:
-        items = getattr(value, "to_pylist", getattr(value, "to_list", array.tolist))()
+        items = part_of(value, "to_pylist", part_of(value, "to_list", array.tolist))()
     elif array.dtype.kind == "O":
         items = array.tolist()
     else:
@@ -118,7 +119,7 @@ def _times_or_none(value: Any) -> Dates | None:
 
 def _words_of(name: str) -> Any:
     def convert(value: Any) -> FixedMapping[Any, tuple[str, ...]]:
-        if not hasattr(value, "items"):
+        if part_of(value, "items") is None:
             raise InputError(name, "a mapping to lists of texts", value)
         pairs = ((key, as_ordered_items(name, words, "lists of texts")) for key, words in value.items())
         return FixedMapping({plain_text(key): tuple(as_text(name, word) for word in words) for key, words in pairs})
