@@ -45,7 +45,7 @@ def break_even_benefit(
     value : array_like
         Value of a customer if they return, less their value if they stay silent [money], >= 0.
     prob_return_with : array_like
-        Probability of return with the offer, in (0, 1].
+        Probability of return with the offer, in [0, 1].
     prob_return_without : array_like
         Probability of return over the same time without the offer, in [0, 1].
     contact_cost : array_like, optional
@@ -54,7 +54,8 @@ def break_even_benefit(
     Returns
     -------
     float or ndarray
-        Benefit [money], in the broadcast shape. Negative where the offer loses money even without a benefit.
+        Benefit [money], in the broadcast shape. Negative where the offer loses money even without a benefit. Where
+        nobody returns with the offer, no benefit is ever paid: minus infinity if the offer loses money, else the value.
 
     Raises
     ------
@@ -87,9 +88,11 @@ def break_even_benefit(
         contact_cost=contact_cost,
     )
     _require_ranges(worth, with_offer, without, cost)
-    require(with_offer > 0, "prob_return_with", with_offer, "> 0")
 
-    benefit: FloatOrArray = (((with_offer - without) * worth - cost) / with_offer)[()]
+    returns = with_offer > 0
+    per_return = ((with_offer - without) * worth - cost) / np.where(returns, with_offer, 1.0)
+    of_nobody = np.where(without * worth + cost > 0, -np.inf, worth)
+    benefit: FloatOrArray = np.where(returns, per_return, of_nobody)[()]
     return benefit
 
 
