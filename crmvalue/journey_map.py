@@ -24,16 +24,17 @@ import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months
-from crmvalue._core.checks import as_day, as_float, as_text, require_choice
+from crmvalue._core.checks import as_day, as_float, as_text, plain_text, require_choice
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, evenly, fitted, nothing, of_all
 from crmvalue._core.pictures.pictured import Pictured
-from crmvalue._core.values import checked_field, of_class, optional, tuple_of, words_field
+from crmvalue._core.values import checked_field, choice_field, of_class, optional, tuple_of, words_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from crmvalue.typing import ArrayLike
 
@@ -115,7 +116,7 @@ def _sequence(name: str, value: object, kind: type[_T]) -> tuple[_T, ...]:
     rule = f"a list of {'text' if kind is str else kind.__name__}"
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise InputError(name, rule, value)
-    items = tuple(value)
+    items = tuple(map(plain_text, value))
     for i, item in enumerate(items):
         if not isinstance(item, kind):
             raise InputError(name, rule, item, index=i)
@@ -179,11 +180,8 @@ class Evidence:
     Evidence(type='interview', source='12 students, May 2024')
     """
 
-    type: EvidenceType
+    type: EvidenceType = choice_field("type", EvidenceType)
     source: str = _text_field("source")
-
-    def __attrs_post_init__(self) -> None:
-        require_choice("type", self.type, get_args(EvidenceType))
 
 
 @attrs.frozen
@@ -312,14 +310,13 @@ class JourneyMap(Pictured):
     """
 
     persona: Persona = attrs.field(converter=_persona)
-    type: MapType
+    type: MapType = choice_field("type", MapType)
     goal: str = _text_field("goal", default="")
     stages: tuple[Stage, ...] = _sequence_field("stages", Stage)
     reviewed_on: np.datetime64 | None = checked_field("reviewed_on", optional(as_day), default=None, eq=str)
     teams: tuple[str, ...] = _sequence_field("teams", str)
 
     def __attrs_post_init__(self) -> None:
-        require_choice("type", self.type, get_args(MapType))
         _require_different("stages", [stage.name for stage in self.stages], "of different names")
 
     def _parts(self) -> Parts:
@@ -381,15 +378,6 @@ class JourneyMap(Pictured):
         return from_json(cls, text, Stage, Touchpoint, Persona, Evidence)
 
 
-def _one_of(words: Any) -> Callable[[str, Any], Any]:
-    """Make a check that a value is one of the words of a type."""
-
-    def check(name: str, value: Any) -> Any:
-        return require_choice(name, value, get_args(words))
-
-    return check
-
-
 @attrs.frozen
 class LintFinding:
     """One gap in a map, and what to do about it.
@@ -415,9 +403,9 @@ class LintFinding:
     """
 
     persona: str = checked_field("persona", as_text)
-    type: MapType = checked_field("type", _one_of(MapType))
+    type: MapType = choice_field("type", MapType)
     stage: str | None = checked_field("stage", optional(as_text))
-    rule: LintRule = checked_field("rule", _one_of(LintRule))
+    rule: LintRule = choice_field("rule", LintRule)
     message: str = checked_field("message", as_text)
     action: str = checked_field("action", as_text)
 
@@ -613,7 +601,7 @@ def compare_maps(current: JourneyMap, future: JourneyMap) -> JourneyMapDifferenc
     given: dict[str, object] = {"current": current, "future": future}
     for (name, journey), state in zip(given.items(), _STATES, strict=True):
         if not isinstance(journey, JourneyMap) or journey.type != state:
-            raise InputError(name, f"a JourneyMap of the type {state!r}", getattr(journey, "type", journey))
+            raise InputError(name, f"a JourneyMap of the type {state!r}", part_of(journey, "type", journey))
     if future.persona.name != current.persona.name:
         raise InputError("future", f"of the persona of `current`, {current.persona.name!r}", future.persona.name)
     before = {stage.name: stage for stage in current.stages}

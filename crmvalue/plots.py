@@ -36,13 +36,14 @@ from crmvalue._core.checks import (
     as_ordered_items,
     as_positive,
     as_text,
-    index_of,
+    is_numeric,
     require,
     require_arguments,
     require_same_index,
     require_same_length,
 )
 from crmvalue._core.comparisons import leaders
+from crmvalue._core.encoding.indexes import index_of
 from crmvalue._core.labels import as_given, by_name
 from crmvalue._core.pictures.parts import (
     Axis,
@@ -536,7 +537,7 @@ def sensitivity(
         given = dict(inputs)
     except Exception as error:  # whatever the value's own code raises
         raise InputError("inputs", "a mapping of names to values", inputs) from error
-    numbers = [name for name, value in given.items() if _is_number(value)]
+    numbers = [name for name, value in given.items() if is_numeric(value)]
     for name in given:
         as_text("inputs", name)
     require_arguments(function, given)
@@ -605,13 +606,6 @@ def sensitivity(
 def _around(base: float, low: Floats, high: Floats) -> dict[str, Any]:
     """Fix the ends of an axis on which nothing differs."""
     return {} if np.any(low < high) else {"low": base - 1.0, "high": base + 1.0}
-
-
-def _is_number(value: Any) -> bool:
-    try:
-        return not isinstance(value, bool) and np.asarray(value).dtype.kind in "fiu"
-    except ValueError:  # a ragged list, which the formula refuses
-        return False
 
 
 @np.errstate(over="ignore", under="ignore")

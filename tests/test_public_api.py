@@ -8,6 +8,8 @@ import importlib
 import inspect
 import pkgutil
 import re
+from collections import UserList
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +156,20 @@ def refusal(call, **changes):
     return caught.value
 
 
+class Locked:
+    """An object of which each attribute raises, such as one whose connection is closed."""
+
+    def __getattr__(self, name):
+        raise RuntimeError(f"no {name}")
+
+
+class LockedList(UserList):
+    """A list of which each other attribute raises."""
+
+    def __getattr__(self, name):
+        raise AttributeError(name) if name.startswith("__") else RuntimeError(f"no {name}")
+
+
 class TestCalls:
     """Every public function has one valid call, and every number and date in it is tried with wrong values."""
 
@@ -228,6 +244,19 @@ class TestCalls:
     def test_refuses_ragged_lists_and_nonsense(self, call, name):
         for wrong in ([[1.0, 2.0], [3.0]], {"a": 1}, object()):
             assert refusal(call, **{name: wrong}).name == name
+
+    @pytest.mark.parametrize("call", each_call())
+    def test_what_raises_by_its_own_code_is_refused(self, call):
+        """An object that answers each question for an attribute with another error than AttributeError."""
+        for name, given in call.given.items():
+            for hostile in (
+                Locked(),
+                [Locked()],
+                {"a": Locked()},
+                LockedList(given if isinstance(given, list) else []),
+            ):
+                with suppress(InputError, ConvergenceError):
+                    call.function(**{**call.arguments, name: hostile})
 
 
 ROWS_OF_ANOTHER_KIND = {

@@ -19,7 +19,7 @@ from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted, money, percent
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
-    checked_field,
+    choice_field,
     count_field,
     hand_over,
     number_column,
@@ -84,7 +84,7 @@ class Attribution(Columns, Pictured):
     'Of 4 conversions, search gets 2.4 (60.0%), mail 1.6 (40.0%).'
     """
 
-    model: AttributionModel = checked_field("model", lambda name, value: require_choice(name, value, _MODELS))
+    model: AttributionModel = choice_field("model", _MODELS)
     channels: tuple[str, ...] = names_field()
     conversion_credit: Floats = number_column("conversion_credit")
     value_credit: Floats | None = number_column("value_credit", default=None)

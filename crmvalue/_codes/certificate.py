@@ -13,12 +13,12 @@ from crmvalue._codes.hashes import as_digest, as_key, code_digest, is_same_text,
 from crmvalue._codes.passwords import find_number, numbers_now, one_time_password
 from crmvalue._codes.policy import CodePolicy
 from crmvalue._codes.rules import CertificateRules, as_minor_units, as_order_amount
-from crmvalue._core.checks import as_name, as_text, as_time, as_whole_number, require_choice
+from crmvalue._core.checks import as_name, as_text, as_time, as_whole_number
 from crmvalue._core.json import to_json
 from crmvalue._core.labels import moment_repr
 from crmvalue._core.money import exponent_of, whole_amount
 from crmvalue._core.phones import as_stored_phone, normal_phone
-from crmvalue._core.values import checked_field, count_field, of_class, optional, tuple_of
+from crmvalue._core.values import checked_field, choice_field, count_field, of_class, optional, tuple_of
 from crmvalue.errors import InputError
 
 __all__ = ["CertificateEvent", "CertificateState", "GiftCertificate", "replay"]
@@ -32,11 +32,6 @@ _AMOUNTS = frozenset({"sold", "spent", "refunded", "cancelled", "expired"})
 
 _ANY_PASSWORD = 2**53
 """Largest number of a password; that of a payment whose password was not looked at yet."""
-
-
-def _kind(name: str, value: Any) -> str:
-    require_choice(name, value, _KINDS)
-    return as_text(name, value)
 
 
 def _optional_digest(name: str, value: Any) -> str:
@@ -98,7 +93,7 @@ class CertificateEvent:
     certificate: str = checked_field("certificate", as_name)
     event_id: str = checked_field("event_id", as_name)
     sequence: int = count_field("sequence", low=1)
-    kind: str = checked_field("kind", _kind)
+    kind: str = choice_field("kind", _KINDS)
     time: np.datetime64 = checked_field("time", as_time, repr=moment_repr)
     amount: int = checked_field("amount", _amount, default=0)
     order: str = checked_field("order", as_text, default="")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import attrs
 
 from crmvalue._codes.policy import NOT_SHOWN
-from crmvalue._core.checks import as_flag, as_text, require_choice
+from crmvalue._core.checks import as_flag
 from crmvalue._core.json import from_json
-from crmvalue._core.values import FixedMapping, checked_field
+from crmvalue._core.values import FixedMapping, checked_field, choice_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -57,11 +57,6 @@ REFUSALS: FixedMapping[str, str] = FixedMapping(
 _T = TypeVar("_T")
 
 
-def _refusal(name: str, value: Any) -> str:
-    require_choice(name, value, ("", *REFUSALS))
-    return as_text(name, value)
-
-
 def _code_value(name: str, value: Any) -> Any:
     if value is not None and not attrs.has(type(value)):
         raise InputError(name, "a code, a certificate or a ledger", value)
@@ -90,7 +85,7 @@ class Outcome(Generic[_T]):
     """
 
     value: _T = checked_field("value", _code_value)
-    refusal: str = checked_field("refusal", _refusal, default="")
+    refusal: str = choice_field("refusal", ("", *REFUSALS), default="")
     is_duplicate: bool = checked_field("is_duplicate", as_flag, default=False)
 
     @property

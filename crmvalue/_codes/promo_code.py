@@ -13,11 +13,11 @@ from crmvalue._codes.event_log import Outcome, next_time, read_record, require_n
 from crmvalue._codes.hashes import as_digest, as_key, as_pin_hash, code_digest, hash_pin, is_same_text, pin_matches
 from crmvalue._codes.policy import CodePolicy
 from crmvalue._codes.rules import CodeRules, as_order_amount
-from crmvalue._core.checks import as_items, as_name, as_text, as_time, require_choice
+from crmvalue._core.checks import as_items, as_name, as_text, as_time
 from crmvalue._core.json import to_json
 from crmvalue._core.labels import moment_repr
 from crmvalue._core.phones import as_stored_phone, normal_phone
-from crmvalue._core.values import checked_field, count_field, of_class, tuple_of
+from crmvalue._core.values import checked_field, choice_field, count_field, of_class, tuple_of
 from crmvalue.errors import InputError
 
 __all__ = ["CODE_STATES", "CodeEvent", "PromoCode"]
@@ -35,11 +35,6 @@ _ALLOWED = {
     "voided": {"issued", "active", "reserved", "released", "expired"},
 }
 """States in which each event may happen, after the first one, "issued"."""
-
-
-def _kind(name: str, value: Any) -> str:
-    require_choice(name, value, ("issued", *_ALLOWED))
-    return as_text(name, value)
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +65,7 @@ class CodeEvent:
     code_id: str = checked_field("code_id", as_name)
     event_id: str = checked_field("event_id", as_name)
     sequence: int = count_field("sequence", low=1)
-    kind: str = checked_field("kind", _kind)
+    kind: str = choice_field("kind", ("issued", *_ALLOWED))
     time: np.datetime64 = checked_field("time", as_time, repr=moment_repr)
     order: str = checked_field("order", as_text, default="")
     customer: str = checked_field("customer", as_text, default="")

@@ -16,11 +16,10 @@ from crmvalue._core.checks import (
     as_time,
     as_whole_number,
     first_moment_after,
-    require_choice,
 )
 from crmvalue._core.labels import moment_repr, moment_text
 from crmvalue._core.money import as_currency, as_minor, as_money, exponent_of
-from crmvalue._core.values import checked_field, optional, repr_of_given
+from crmvalue._core.values import checked_field, choice_field, optional, repr_of_given
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ class CertificateRules:
     refund_days: int = _whole("refund_days", 0, _LONGEST_DAYS, default=30)
     cancel_days: int = _whole("cancel_days", 0, _LONGEST_DAYS, default=14)
     max_reissues: int = _whole("max_reissues", 0, 100, default=3)
-    one_time_by: Literal["time", "counter"] = "time"
+    one_time_by: Literal["time", "counter"] = choice_field("one_time_by", ("time", "counter"), default="time")
     password_digits: int = _whole("password_digits", 6, 8, default=6)
     password_seconds: int = _whole("password_seconds", 30, 3600, default=120)
     max_attempts: int = _whole("max_attempts", 1, 100, default=5)
@@ -195,9 +194,6 @@ class CertificateRules:
     region: str = checked_field("region", _region, default="")
 
     __repr__ = repr_of_given
-
-    def __attrs_post_init__(self) -> None:
-        require_choice("one_time_by", self.one_time_by, ("time", "counter"))
 
     @property
     def step_seconds(self) -> int | None:

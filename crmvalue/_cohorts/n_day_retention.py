@@ -27,6 +27,7 @@ from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
+    choice_field,
     count_column,
     count_field,
     hand_over,
@@ -53,14 +54,6 @@ _MICROSECONDS = 86_400_000_000  # of a day
 
 NDayKind: TypeAlias = Literal["day", "bracket", "unbounded"]
 DayLength: TypeAlias = Literal["calendar", "24h"]
-
-
-def _kind(name: str, value: Any) -> Any:
-    return require_choice(name, value, get_args(NDayKind))
-
-
-def _day_length(name: str, value: Any) -> Any:
-    return require_choice(name, value, get_args(DayLength))
 
 
 @stay_frozen
@@ -100,7 +93,7 @@ class NDayRetention(Columns, Pictured):
     (array([0.5]), array([1]))
     """
 
-    kind: str = checked_field("kind", _kind)
+    kind: str = choice_field("kind", NDayKind)
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     first_day: Floats = number_column("first_day", low=0.0)
     last_day: Floats = number_column("last_day", infinite=True)
@@ -109,7 +102,7 @@ class NDayRetention(Columns, Pictured):
     n_too_young: Integers = count_column("n_too_young")
     n_rows_later: int = count_field("n_rows_later", default=0)
     n_customers_later: int = count_field("n_customers_later", default=0)
-    day_length: str = checked_field("day_length", _day_length, default="calendar")
+    day_length: str = choice_field("day_length", DayLength, default="calendar")
     n_rows_outside: int = count_field("n_rows_outside", default=0)
 
     def __attrs_post_init__(self) -> None:
@@ -266,9 +259,8 @@ def n_day_retention(
     require_same_index(customer=customer, date=date)
     require_choice("kind", kind, get_args(NDayKind))
     low, high = _read_days(days, kind)
-    read, unit = (
-        (as_time_column, _MICROSECONDS) if _day_length("day_length", day_length) == "24h" else (as_day_column, 1)
-    )
+    in_hours = require_choice("day_length", day_length, get_args(DayLength)) == "24h"
+    read, unit = (as_time_column, _MICROSECONDS) if in_hours else (as_day_column, 1)
     ids, code = encode_customers("customer", customer)
     day = read("date", date)
     require_same_length(customer=code, date=day)

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._cohorts.pictures import payback_parts
-from crmvalue._cohorts.retention import RetentionTriangle, calendar_of, cohort_period, first_day, period_of
+from crmvalue._cohorts.retention import CohortPeriod, RetentionTriangle, calendar_of, first_day, period_of
 from crmvalue._cohorts.starts import warn_of_pile
 from crmvalue._core.calendar import pile_of_first_days
 from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_positive, require, to_array
@@ -20,7 +20,7 @@ from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     Given,
     array_field,
-    checked_field,
+    choice_field,
     count_column,
     float_column,
     hand_over,
@@ -89,7 +89,7 @@ class CohortLtv(Columns, Pictured):
     '1 of 2 cohorts has paid back its acquisition, in 2 months; not yet: 2024-02-01.'
     """
 
-    period: str = checked_field("period", cohort_period)
+    period: str = choice_field("period", CohortPeriod)
     cohort: Dates = array_field(lambda value: read_only(as_day_column("cohort", value)))
     size: Integers = count_column("size")
     ltv: Floats = array_field(_ltv_table)

@@ -31,7 +31,15 @@ from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
-from crmvalue._core.values import array_field, checked_field, count_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import (
+    array_field,
+    checked_field,
+    choice_field,
+    count_field,
+    hand_over,
+    read_only,
+    stay_frozen,
+)
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -51,7 +59,6 @@ __all__ = [
     "WEEKS",
     "RetentionTriangle",
     "calendar_of",
-    "cohort_period",
     "count_retention",
     "first_day",
     "period_of",
@@ -69,14 +76,6 @@ _CELLS_A_ROW = 64  # a table with so many flags for each row is cheaper than sor
 MONTHS = {"month": 1, "quarter": 3, "year": 12}
 _DAY = np.timedelta64(1, "D")
 WEEKS = {"week": 3, "week from Sunday": 4}  # days from the start of its week to Thursday 1 January 1970, day number 0
-
-
-def cohort_period(name: str, value: object) -> str:
-    return require_choice(name, value, get_args(CohortPeriod))
-
-
-def _week_start(name: str, value: object) -> str:
-    return require_choice(name, value, get_args(WeekStart))
 
 
 def _maybe_count(name: str, value: object) -> int | None:
@@ -156,7 +155,7 @@ class RetentionTriangle(Columns, Pictured):
            [1. , nan, nan]])
     """
 
-    period: str = checked_field("period", cohort_period)
+    period: str = choice_field("period", CohortPeriod)
     as_of: np.datetime64 = checked_field("as_of", as_day, eq=str)
     cohort: Dates = array_field(lambda value: read_only(as_day_column("cohort", value)))
     size: Integers = _counts("size")
@@ -168,7 +167,7 @@ class RetentionTriangle(Columns, Pictured):
     revenue_outside: float = checked_field("revenue_outside", as_float, default=0.0)
     by_start: bool = checked_field("by_start", as_flag, default=False)
     n_purchases_outside: int = count_field("n_purchases_outside", default=0)
-    week_start: str = checked_field("week_start", _week_start, default="monday")
+    week_start: str = choice_field("week_start", WeekStart, default="monday")
     n_duplicates: int = count_field("n_duplicates", default=0)
     n_duplicates_kept: int | None = checked_field("n_duplicates_kept", _maybe_count, default=0)
 
@@ -550,7 +549,8 @@ def require_room(n_cohorts: int, n_periods: int, first: np.int64, period: str) -
 
 def read_period(period: object, week_start: object) -> str:
     """Check a period and the first day of its weeks, and name their calendar."""
-    return calendar_of(cohort_period("period", period), _week_start("week_start", week_start))
+    period = require_choice("period", period, get_args(CohortPeriod))
+    return calendar_of(period, require_choice("week_start", week_start, get_args(WeekStart)))
 
 
 def calendar_of(period: str, week_start: str) -> str:

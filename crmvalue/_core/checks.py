@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from crmvalue._core.encoding.indexes import part_of, require_same_index, require_same_labels
 from crmvalue._core.encoding.texts import too_wide
 from crmvalue.errors import InputError
 
@@ -54,15 +55,13 @@ __all__ = [
     "as_time_column",
     "as_times",
     "as_whole_number",
-    "column_labels",
     "first_moment_after",
-    "index_of",
     "is_missing_object",
-    "other_index",
+    "is_numeric",
+    "plain_text",
     "require",
     "require_arguments",
     "require_choice",
-    "require_order",
     "require_same_index",
     "require_same_labels",
     "require_same_length",
@@ -204,7 +203,12 @@ def as_text(name: str, value: object) -> str:
     """Take a text."""
     if not isinstance(value, str):
         raise InputError(name, "text", value)
-    return str.__str__(value)  # the text itself, not a subclass such as a member of an enumeration
+    return str.__str__(value)
+
+
+def plain_text(value: Any) -> Any:
+    """Give a text itself, and not a member of an enumeration that equals it; other values are left as they are."""
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def as_items(name: str, value: object, rule: str, *, index: int | None = None, hint: str | None = None) -> list[Any]:
@@ -360,7 +364,7 @@ def to_array(
 ) -> tuple[npt.NDArray[Any], set[type]]:
     """Make an array, and give the types in a list; numpy would drop masks and read True as 1."""
     try:
-        if hasattr(value, "combine_chunks") and "dictionary" in str(getattr(value, "type", "")):
+        if part_of(value, "combine_chunks") is not None and "dictionary" in str(part_of(value, "type", "")):
             value = value.combine_chunks()  # numpy would find a text in place of each null of the chunks
         types = _types_in(value)
         if any(hasattr(kind, "to_numpy") and hasattr(kind, "index") for kind in types):
@@ -397,14 +401,21 @@ def _plain_texts(value: Any) -> Any:
     """Give texts, in lists in lists, as they are; of a member of an enumeration, numpy would take the name."""
     if isinstance(value, list | tuple):
         return [_plain_texts(item) for item in value]
-    return as_text("", value) if isinstance(value, str) else value
+    return plain_text(value)
 
 
 def _is_too_wide(value: Any, types: set[type]) -> bool:
     """Whether a list or a Polars column of texts has one so long that all would take too much memory padded to it."""
     if types == {str}:
         return too_wide(len(value), max(map(len, value)))
-    return str(getattr(value, "dtype", "")) == "String" and too_wide(len(value), value.str.len_chars().max() or 0)
+    return str(part_of(value, "dtype", "")) == "String" and too_wide(len(value), value.str.len_chars().max() or 0)
+
+
+def is_numeric(value: Any) -> bool:
+    """Whether a value is a number or numbers; what numpy cannot read is not."""
+    with suppress(Exception):  # of a ragged list, or of the value's own code
+        return not isinstance(value, bool) and np.asarray(value).dtype.kind in "fiu"
+    return False
 
 
 def require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -> None:
@@ -426,79 +437,6 @@ def require_choice(name: str, value: object, choices: Collection[str]) -> str:
         words = ", ".join(repr(choice) for choice in choices)
         raise InputError(name, f"one of {words}", value)
     return as_text(name, value)
-
-
-def require_same_index(**inputs: object) -> None:
-    """Check that columns with an index have the same one, and that tables have no column at different places.
-
-    Both are matched by position, never by name in silence.
-    """
-    indexed = [(name, index) for name, value in inputs.items() if (index := index_of(value)) is not None]
-    for name, index in indexed[1:]:
-        if not indexed[0][1].equals(index):
-            raise other_index(name, indexed[0][0], index)
-    for name, value in inputs.items() if indexed else ():
-        require_order(*indexed[0], name, value)
-    first: dict[object, tuple[int, str]] = {}  # place of a column and its table
-    for name, value in inputs.items():
-        for place, label in enumerate(column_labels(value)):
-            other, table = first.setdefault(label, (place, name))
-            if other != place and table != name:
-                rule = f"with the column {label!r} at the same place as in `{table}`"
-                raise InputError(name, rule, place, hint=f"the columns of `{table}` are matched by their places")
-
-
-def require_same_labels(over_time: Mapping[str, Any], **per_row: Any) -> None:
-    """Check labels of what broadcasts: a column stands beside the columns of a table, `per_row` beside its rows."""
-    tables = {name: value for name, value in over_time.items() if getattr(value, "ndim", 1) > 1 or column_labels(value)}
-    columns = {name: value for name, value in over_time.items() if name not in tables}
-    require_same_index(**tables, **per_row)
-    require_same_index(**columns)
-    for name, column in columns.items():
-        index = index_of(column)
-        for table, value in tables.items():
-            labels = column_labels(value)
-            if index is not None and labels and list(index) != labels:
-                raise other_index(name, f"{table}[0]" if isinstance(value, list | tuple) else f"{table}.columns", index)
-
-
-def require_order(column: str, index: Any, name: str, value: Any) -> None:
-    """Refuse a column whose labels are the names or identifiers in `value` in another order; row numbers are none."""
-    is_array = hasattr(value, "__array__") and getattr(value, "ndim", 1) == 1 and index_of(value) is None
-    is_plain = (is_array or isinstance(value, list | tuple)) and getattr(index, "step", 0) != 1  # 1 numbers the rows
-    first = np.asarray(value[:1], dtype=object) if is_plain and 0 < len(value) == len(index) else np.zeros(0)
-    if first.shape != (1,) or not isinstance(first[0], str | int | np.integer):
-        return
-    labels, names = list(index), np.asarray(value, dtype=object).tolist()
-    kinds, distinct = {type(item) for item in (*labels, *names)}, set(labels)
-    whole = kinds <= {int, np.int64} and (min(labels), max(labels)) != (0, len(labels) - 1)
-    if (whole or kinds <= {str, np.str_}) and labels != names and len(labels) == len(distinct & set(names)):
-        hint = "bring it into their order by its labels, or give a plain array"
-        raise InputError(column, f"in the order of `{name}`", labels[:3], hint=hint)
-
-
-def column_labels(value: object) -> list[Any]:
-    """Give the labels of the columns of a dataframe of any kind, or of a list of rows of pandas; none for others."""
-    if isinstance(value, list | tuple) and value:
-        index = None if hasattr(value[0], "columns") else index_of(value[0])
-        return [] if index is None else list(index)
-    labels = getattr(value, "column_names", getattr(value, "columns", ())) if hasattr(value, "shape") else ()
-    return [] if callable(labels) else list(labels)
-
-
-def other_index(name: str, first: str, index: Any) -> InputError:
-    """Give the error of a column whose index is not that of the first one."""
-    hint = "bring them into one order by their labels, or give plain arrays"
-    return InputError(name, f"with the same index as `{first}`", list(index[:3]), hint=hint)
-
-
-def index_of(*columns: Any) -> Any:
-    """Give the index of the first column of pandas, the only dataframes whose columns carry labels; None without."""
-    for column in columns:
-        index = getattr(column, "index", None)
-        if callable(getattr(index, "equals", None)) and hasattr(column, "to_numpy"):
-            return index
-    return None
 
 
 def require_same_length(**columns: npt.NDArray[Any]) -> int:
@@ -597,9 +535,9 @@ def _only(name: str, dates: Dates) -> np.datetime64:
 
 
 def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"], *, allow_missing: bool) -> Dates:
-    kept_by = getattr(value, "dtype", getattr(value, "type", None))  # numpy would drop the zone of Polars and Arrow
-    kept_by = getattr(kept_by, "value_type", kept_by)  # of Arrow's dictionary columns
-    if getattr(kept_by, "time_zone", getattr(kept_by, "tz", None)) and not np.isscalar(value):
+    kept_by = part_of(value, "dtype", part_of(value, "type"))  # numpy would drop the zone of Polars and Arrow
+    kept_by = part_of(kept_by, "value_type", kept_by)  # of Arrow's dictionary columns
+    if part_of(kept_by, "time_zone", part_of(kept_by, "tz")) and not np.isscalar(value):
         raise InputError(name, "without time zone", str(kept_by), hint=_ZONE_HINT[unit])
     gaps = allow_missing and isinstance(value, list | tuple)
     array, _ = to_array(name, value, "a date or a regular array of dates", hint=DATE_HINT, as_objects=gaps)
@@ -652,7 +590,7 @@ def _objects_to_datetimes(name: str, array: npt.NDArray[Any], unit: str) -> Date
             text = True
             continue
         index = _place(array, position)
-        if getattr(item, "tzinfo", None) is not None:
+        if part_of(item, "tzinfo") is not None:
             raise InputError(name, "without time zone", item, index=index, hint=_ZONE_HINT[unit])
         if is_missing_object(item):
             raise InputError(name, "a date, not missing", _plain(item), index=index)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from crmvalue._core.checks import as_ordered_items, as_text
+from crmvalue._core.checks import as_ordered_items, as_text, plain_text
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
@@ -128,7 +129,7 @@ def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
     first = next(name for name, labels in found.items() if labels is not None)
     order = list(found[first] or ())
     if names is not None:
-        names = as_ordered_items("names", names, "a list of names")
+        names = [plain_text(name) for name in as_ordered_items("names", names, "a list of names")]
         texts = {str(label): label for label in order}
         order = [texts.get(str(name), str(name)) for name in names]
     for name, labels in found.items():
@@ -139,18 +140,23 @@ def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
         if unlike:
             raise InputError(name, f"of the names {listed(order)}", min(map(str, unlike)))
     columns = tuple([labels[label] for label in order] for labels in found.values() if labels is not None)
-    return order, columns
+    return [str(label) if _is_flag(label) else label for label in order], columns
 
 
 def _numbers_rows(labels: Mapping[Any, Any]) -> bool:
-    return all(label == place for place, label in enumerate(labels))
+    return all(label == place and not _is_flag(label) for place, label in enumerate(labels))
+
+
+def _is_flag(label: object) -> bool:
+    """Whether a label is True or False: a name, although it equals the number of a row."""
+    return isinstance(label, bool | np.bool_)
 
 
 def _pairs(name: str, value: object) -> dict[Any, Any] | None:
     if isinstance(value, Mapping):
         return dict(value)
-    index, items = getattr(value, "index", None), getattr(value, "items", None)
-    if index is None or callable(index) or not callable(items) or hasattr(value, "columns"):
+    index, items = part_of(value, "index"), part_of(value, "items")
+    if index is None or callable(index) or not callable(items) or part_of(value, "columns") is not None:
         return None
     pairs = list(items())
     found = dict(pairs)
@@ -165,9 +171,9 @@ def columns_of(name: str, value: Any) -> Mapping[str, Any]:
     if isinstance(value, Mapping):
         return value
     rule = "a mapping from names to columns, or a dataframe"
-    if callable(getattr(value, "collect", None)):
+    if callable(part_of(value, "collect")):
         raise InputError(name, rule, type(value).__name__, hint="collect the lazy frame first")
-    columns: Any = getattr(value, "column_names", getattr(value, "columns", None))
+    columns: Any = part_of(value, "column_names", part_of(value, "columns"))
     try:
         return {column: value[column] for column in columns}
     except Exception as error:  # whatever the value's own code raises
@@ -176,7 +182,7 @@ def columns_of(name: str, value: Any) -> Mapping[str, Any]:
 
 def refuse_category(name: str, value: object) -> None:
     """Refuse a category of pandas with more than two values in no order: numbers there are mere names."""
-    kind: Any = getattr(value, "dtype", None)
+    kind: Any = part_of(value, "dtype")
     if getattr(kind, "name", "") == "category" and not kind.ordered and len(kind.categories) > 2:
         raise InputError(name, "numeric", f"a category of {len(kind.categories)} values", hint=HINT_OF_CATEGORIES)
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_column, as_float, index_of, is_missing_object, other_index, require, to_array
+from crmvalue._core.checks import as_column, as_float, is_missing_object, require, to_array
+from crmvalue._core.encoding.indexes import index_of, other_index
 from crmvalue._core.labels import counted, labelled
 from crmvalue._core.values import Given, hand_over, read_only
 from crmvalue.errors import InputError

@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from functools import wraps
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeVar, get_args
 
 import attrs
 import numpy as np
@@ -19,13 +19,13 @@ from crmvalue._core.checks import (
     as_text,
     as_times,
     as_whole_number,
-    index_of,
-    other_index,
+    plain_text,
     require,
-    require_order,
+    require_choice,
     to_array,
 )
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.indexes import index_of, other_index, require_order
 from crmvalue._core.labels import as_given
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
@@ -39,6 +39,7 @@ __all__ = [
     "array_columns",
     "array_field",
     "checked_field",
+    "choice_field",
     "count_column",
     "count_field",
     "date_table",
@@ -55,6 +56,7 @@ __all__ = [
     "of_class",
     "optional",
     "plain_array",
+    "plain_label",
     "read_only",
     "require_at_most",
     "require_columns",
@@ -225,6 +227,17 @@ def count_field(name: str, *, low: int = 0, **options: Any) -> Any:
 def checked_field(name: str, check: Callable[[str, Any], Any], **options: Any) -> Any:
     """Field with a check, which gets the name of the field and the value; a long tuple is shown short."""
     return attrs.field(converter=lambda value: check(name, value), **{"repr": _shown, **options})
+
+
+def choice_field(name: str, choices: Any, **options: Any) -> Any:
+    """Field for one of some words, or of those of a Literal; None passes where it is the default."""
+    words = get_args(choices) or tuple(choices)
+    can_lack = options.get("default", attrs.NOTHING) is None
+
+    def check(name: str, value: Any) -> str | None:
+        return None if value is None and can_lack else require_choice(name, value, words)
+
+    return checked_field(name, check, **options)
 
 
 def _shown(value: Any) -> str:
@@ -430,23 +443,23 @@ def _labels(name: str, value: Any) -> npt.NDArray[Any]:
         array, _ = to_array(name, value, "a column of labels", as_objects=True)
     if array.dtype == object:
         labels = np.empty(array.size, dtype=object)
-        labels[:] = [_label(label) for label in array.ravel().tolist()]
+        labels[:] = [plain_label(label) for label in array.ravel().tolist()]
         array = labels.reshape(array.shape)
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
-def _label(label: Any) -> Any:
-    """Give a label of numpy as one of Python, which JSON can say."""
+def plain_label(label: Any) -> Any:
+    """Give a label of numpy as one of Python, which JSON can say, and a member of an enumeration as its text."""
     if isinstance(label, np.datetime64):
         return label.astype("datetime64[D]" if np.datetime_data(label)[0] == "D" else "datetime64[us]").item()
     if isinstance(label, np.floating):
         return float(label)
-    return label.item() if isinstance(label, np.integer | np.bool_) else label
+    return label.item() if isinstance(label, np.integer | np.bool_) else plain_text(label)
 
 
 def is_label(label: Any) -> bool:
     """Whether something can be a label as it is: a text, a finite number but no Decimal, True or False, a day."""
-    return _is_label(_label(label))
+    return _is_label(plain_label(label))
 
 
 def _is_label(label: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 
-from crmvalue._core.checks import require_choice
+from crmvalue._core.checks import plain_text, require_choice
 from crmvalue._core.values import FixedMapping
 from crmvalue._frames.columns import require_present
 from crmvalue._frames.engines import as_frame
@@ -31,12 +31,11 @@ _NO_MONEY = "the orders had no amount: name its column with `amount` of summaris
 
 
 def _fixed(columns: Mapping[str, str]) -> FixedMapping[str, str]:
-    return FixedMapping(columns)
+    return FixedMapping({plain_text(role): plain_text(column) for role, column in columns.items()})
 
 
-def _word(value: Any) -> Any:
-    """Take a word itself, and not a member of an enumeration that equals it."""
-    return str.__str__(value) if isinstance(value, str) else value
+def _texts(words: Any) -> tuple[str, ...]:
+    return tuple(map(plain_text, words))
 
 
 def _kind(frame: object) -> str:
@@ -96,9 +95,9 @@ class CustomerFrame:
 
     frame: Any
     columns: Mapping[str, str] = attrs.field(converter=_fixed)
-    guessed: tuple[str, ...] = ()
-    time_unit: TimeUnit | None = attrs.field(default=None, converter=_word)
-    grain: str | None = attrs.field(default=None, converter=_word)
+    guessed: tuple[str, ...] = attrs.field(default=(), converter=_texts)
+    time_unit: TimeUnit | None = attrs.field(default=None, converter=plain_text)
+    grain: str | None = attrs.field(default=None, converter=plain_text)
     as_of: np.datetime64 | None = None
     holdout_length: float | None = None
     counts: OrderLogCounts | None = None
@@ -145,7 +144,7 @@ class FrameResult:
     frame: Any
     result: Any
     columns: Mapping[str, str] = attrs.field(converter=_fixed)
-    guessed: tuple[str, ...] = ()
+    guessed: tuple[str, ...] = attrs.field(default=(), converter=_texts)
 
     @property
     def conclusion(self) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.frames import make_frame
 from crmvalue.errors import InputError
 
@@ -64,7 +65,7 @@ def as_frame(name: str, value: Any) -> nw.DataFrame[Any] | nw.LazyFrame[Any]:
     try:
         frame = nw.from_native(value)
     except (TypeError, ValueError) as error:  # narwhals refuses what is no frame, and pandas' names that come twice
-        if getattr(getattr(value, "columns", None), "is_unique", True):
+        if part_of(part_of(value, "columns"), "is_unique", True):
             raise InputError(name, _KINDS, type(value).__name__) from error
         twice = value.columns[value.columns.duplicated()]
         raise InputError(name, "a frame whose columns have different names", twice[0]) from error

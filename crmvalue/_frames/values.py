@@ -267,7 +267,7 @@ def _require_terms(given: Mapping[str, Any], segment: object, columns: Sequence[
             raise InputError(name, "a number or a column", dict(term), hint="a mapping needs `segment`, a column")
         if isinstance(term, str) and term not in columns:
             raise InputError(name, f"a number, a mapping or a column of the frame ({listed(columns)})", term)
-        if hasattr(term, "__len__") and not isinstance(term, str | Mapping):
+        if hasattr(type(term), "__len__") and not isinstance(term, str | Mapping):
             raise InputError(name, "a number, a mapping or the name of a column", term)
 
 

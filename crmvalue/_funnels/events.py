@@ -20,6 +20,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.encoding.copies import find_copies
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.frames import Columns
 from crmvalue._core.labels import also_equal, counted, first_lines, percent
 from crmvalue._core.pictures.pictured import Pictured
@@ -31,6 +32,7 @@ from crmvalue._core.values import (
     hand_over,
     label_column,
     optional,
+    plain_label,
     require_at_most,
     require_columns,
     short_repr,
@@ -79,7 +81,7 @@ def _labels(name: str, value: Any) -> tuple[Any, ...]:
     """Take the labels of groups: plain numbers and texts."""
     if not isinstance(value, list | tuple) or not all(isinstance(label, Hashable) for label in value):
         raise InputError(name, "a tuple of labels", value)
-    return tuple(value)
+    return tuple(map(plain_label, value))
 
 
 @stay_frozen
@@ -672,7 +674,7 @@ def _overall_share(reached: Integers) -> FloatOrArray:
 
 def _encode_groups(by: ArrayLike) -> tuple[npt.NDArray[Any], Integers]:
     """Give distinct groups, and the place of each row's group among them; dates of numpy become text."""
-    column, _ = to_array("by", by, "text or whole numbers", as_objects=not hasattr(by, "dtype"))
+    column, _ = to_array("by", by, "text or whole numbers", as_objects=part_of(by, "dtype") is None)
     if column.ndim != 1:
         raise InputError("by", "one-dimensional, one element a row", f"{column.ndim} dimensions")
     if column.dtype.kind == "M":

@@ -31,7 +31,7 @@ from crmvalue._core.comparisons import (
 )
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import in_percent, money, on_its_side, percents, points, span
-from crmvalue._core.values import checked_field, count_field, interval_field, number_field, require_inside
+from crmvalue._core.values import checked_field, choice_field, count_field, interval_field, number_field, require_inside
 from crmvalue.errors import InputError
 from crmvalue.metrics import proportion_interval
 from crmvalue.typing import Interval
@@ -54,10 +54,6 @@ _NO_ROOM = 1e-9  # leverage so near to 1 is that of a customer whom a line goes 
 _LARGEST = 1e250  # of a difference for each customer, which is multiplied by their number
 _SUSPECT = 0.999
 """Level of the interval that a fair draw leaves out once in a thousand campaigns."""
-
-
-def _assignment(name: str, value: Any) -> Any:
-    return require_choice(name, value, ("random", "observed"))
 
 
 @attrs.frozen(kw_only=True)
@@ -107,7 +103,7 @@ class CampaignEffect:
     (0.1, 8.0)
     """
 
-    assignment: Literal["random", "observed"] = checked_field("assignment", _assignment)
+    assignment: Literal["random", "observed"] = choice_field("assignment", ("random", "observed"))
     n_treated: int = count_field("n_treated", low=1)
     n_treated_responded: int = count_field("n_treated_responded")
     n_control: int = count_field("n_control", low=1)

@@ -13,10 +13,12 @@ from crmvalue._core.checks import (
     as_column,
     as_count_column,
     as_day_column,
+    as_ordered_items,
     as_outcomes,
     as_text,
     as_time_column,
     is_missing_object,
+    plain_text,
     require,
     require_same_index,
     to_array,
@@ -131,7 +133,7 @@ def _attribute(name: str, value: ArrayLike) -> Coded:
     array, _ = to_array(of, value, "a column of texts", as_objects=True)
     if array.ndim != 1:
         raise InputError(of, "one-dimensional, one element a customer", f"{array.ndim} dimensions")
-    items = array.tolist()
+    items = list(map(plain_text, array.tolist()))
     try:
         distinct = dict.fromkeys(items)
     except TypeError as error:
@@ -161,8 +163,10 @@ def _utc() -> Any:
 
 
 def _zones(value: ArrayLike) -> tuple[tuple[str, ...], Integers]:
-    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], np.ndarray):
-        return value
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], np.ndarray):  # from another value
+        names, code = as_ordered_items("time_zone", value[0], "names of time zones"), value[1]
+        require((code >= 0) & (code < len(names)), "time_zone", code, "the place of one of the zones")
+        return tuple(as_zone("time_zone", name) for name in names), _locked(as_count_column("time_zone", code))
     if isinstance(value, str):
         return (as_zone("time_zone", value),), _locked(np.zeros(0, dtype=np.int64))
     names, code = as_words("time_zone", value)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_floats, column_labels, index_of, require, require_same_index
+from crmvalue._core.checks import as_floats, require, require_same_index
+from crmvalue._core.encoding.indexes import column_labels, index_of, part_of
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import hand_over, number_table, stay_frozen
@@ -44,7 +45,7 @@ def break_even_benefit(
     value : array_like
         Value of a customer if they return, less their value if they stay silent [money], >= 0.
     prob_return_with : array_like
-        Probability of return with the offer, in (0, 1].
+        Probability of return with the offer, in [0, 1].
     prob_return_without : array_like
         Probability of return over the same time without the offer, in [0, 1].
     contact_cost : array_like, optional
@@ -53,7 +54,8 @@ def break_even_benefit(
     Returns
     -------
     float or ndarray
-        Benefit [money], in the broadcast shape. Negative where the offer loses money even without a benefit.
+        Benefit [money], in the broadcast shape. Negative where the offer loses money even without a benefit. Where
+        nobody returns with the offer, no benefit is ever paid: minus infinity if the offer loses money, else the value.
 
     Raises
     ------
@@ -86,9 +88,11 @@ def break_even_benefit(
         contact_cost=contact_cost,
     )
     _require_ranges(worth, with_offer, without, cost)
-    require(with_offer > 0, "prob_return_with", with_offer, "> 0")
 
-    benefit: FloatOrArray = (((with_offer - without) * worth - cost) / with_offer)[()]
+    returns = with_offer > 0
+    per_return = ((with_offer - without) * worth - cost) / np.where(returns, with_offer, 1.0)
+    of_nobody = np.where(without * worth + cost > 0, -np.inf, worth)
+    benefit: FloatOrArray = np.where(returns, per_return, of_nobody)[()]
     return benefit
 
 
@@ -310,7 +314,7 @@ def _by_step(given: dict[str, ArrayLike]) -> dict[str, ArrayLike]:
     """Bring columns with an index of steps into the order of the columns of the tables, or of the first such column."""
     named: dict[str, dict[Any, Any]] = {}
     for name, column in given.items():
-        index = index_of(column) if getattr(column, "ndim", 0) == 1 else None
+        index = index_of(column) if part_of(column, "ndim", 0) == 1 else None
         if index is not None and not any(map(np.ndim, column)):  # elements that are lists are rows of customers
             named[name] = dict(zip(index, column, strict=True))
             if len(named[name]) != len(index):
@@ -330,7 +334,7 @@ def _step_inputs(
     """Check the columns of customers and steps; give the value an axis of steps and the others their full shape."""
     given = {"prob_return_with": with_offer, "prob_return_without": without, "benefit": benefit, "contact_cost": cost}
     # A column among them has an element for each step, not for each customer.
-    tables = {name: table for name, table in given.items() if getattr(table, "ndim", 0) == 2}
+    tables = {name: table for name, table in given.items() if part_of(table, "ndim", 0) == 2}
     require_same_index(value=value, **tables)
     (worth,) = as_floats(value=value)
     arrays = as_floats(**_by_step(given))

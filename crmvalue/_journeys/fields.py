@@ -104,7 +104,7 @@ def send_hour(name: str, value: Any, *words: str) -> int | str:
         if value not in ("best", *words):
             named = " or ".join(map(repr, ("best", *words)))
             raise InputError(name, f"an hour from 0 to 23, or {named}", value)
-        return value
+        return as_text(name, value)
     return as_whole_number(name, value, low=0, high=23)
 
 

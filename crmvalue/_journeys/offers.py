@@ -60,12 +60,11 @@ class Offer:
     ('10 %', '9.90 off', 'a gift')
     """
 
-    label: str = ""
+    label: str = checked_field("label", as_text, default="")
     percent: float | None = checked_field("percent", optional(_percent), default=None)
     amount: Decimal | None = checked_field("amount", optional(_amount), default=None)
 
     def __attrs_post_init__(self) -> None:
-        as_text("label", self.label)
         if self.percent is not None and self.amount is not None:
             raise InputError("amount", "left out where there is a percentage", self.amount)
         if not self.label:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import as_ordered_items, as_text, as_whole_number, require_choice
+from crmvalue._core.checks import as_ordered_items, as_text, as_whole_number
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import FixedMapping, checked_field, optional
+from crmvalue._core.values import FixedMapping, checked_field, choice_field, optional, plain_label
 from crmvalue._loyalty.shares import divide_product, share_out_groups
 from crmvalue.errors import InputError
 
@@ -26,13 +26,6 @@ EarnRounding: TypeAlias = Literal["down", "half_up"]
 
 _MOST_POINTS = 10**15  # of an order and a rule: floats hold them exactly
 _UNITS = {"day": "datetime64[D]", "month": "datetime64[M]", "year": "datetime64[Y]"}
-
-
-def _word(choices: Any) -> Any:
-    def check(name: str, value: Any) -> str:
-        return require_choice(name, value, get_args(choices))
-
-    return check
 
 
 def _named(name: str, value: Any) -> str:
@@ -50,7 +43,8 @@ def _values_by_column(name: str, value: Any) -> FixedMapping[str, tuple[Any, ...
     rule = "a mapping of columns to lists of values, such as {'brand': ['Ajax']}"
     if not isinstance(value, Mapping):
         raise InputError(name, rule, value)
-    found = {as_text(name, key): tuple(as_ordered_items(name, items, rule)) for key, items in value.items()}
+    pairs = ((as_text(name, key), as_ordered_items(name, items, rule)) for key, items in value.items())
+    found = {key: tuple(map(plain_label, items)) for key, items in pairs}
     for items in found.values():
         for item in items:
             if not isinstance(item, str | int | float | np.generic | None) or item != item:  # noqa: PLR0124 - NaN
@@ -105,16 +99,16 @@ class EarnRule:
 
     name: str = checked_field("name", _named)
     points: int = checked_field("points", _whole)
-    basis: str = checked_field("basis", _word(Basis), default="spend")
+    basis: str = choice_field("basis", Basis, default="spend")
     per: int = checked_field("per", _whole, default=1)
     event: str | None = checked_field("event", optional(as_text), default=None)
-    rounding: str = checked_field("rounding", _word(EarnRounding), default="down")
+    rounding: str = choice_field("rounding", EarnRounding, default="down")
     only: FixedMapping[str, tuple[Any, ...]] = checked_field("only", _values_by_column, factory=dict)
     excluded: FixedMapping[str, tuple[Any, ...]] = checked_field("excluded", _values_by_column, factory=dict)
     level_percent: FixedMapping[str, int] = checked_field("level_percent", _percents, factory=dict)
     most_per_order: int | None = checked_field("most_per_order", optional(_whole), default=None)
     most_per_period: int | None = checked_field("most_per_period", optional(_whole), default=None)
-    period: str = checked_field("period", _word(CapPeriod), default="month")
+    period: str = choice_field("period", CapPeriod, default="month")
 
     def __attrs_post_init__(self) -> None:
         if (self.basis == "event") != (self.event is not None):

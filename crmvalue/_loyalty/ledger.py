@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 import numpy as np
@@ -16,14 +16,13 @@ from crmvalue._core.checks import (
     as_day_column,
     as_time_column,
     require,
-    require_choice,
     require_same_index,
     require_same_length,
 )
 from crmvalue._core.encoding.customers import are_texts, as_words, encode_customers, fill_missing
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, checked_field, hand_over, of_class, read_only, stay_frozen
+from crmvalue._core.values import array_field, checked_field, choice_field, hand_over, of_class, read_only, stay_frozen
 from crmvalue._loyalty.booking.addition import (
     concerned_members,
     join_bookings,
@@ -59,10 +58,6 @@ __all__ = ["PointsLedger", "balances_of_entries"]
 IfRefused: TypeAlias = Literal["raise", "count"]
 _MOST_POINTS = 10**12
 _MOST_TOGETHER = 2**52
-
-
-def _if_refused(name: str, value: Any) -> str:
-    return require_choice(name, value, get_args(IfRefused))
 
 
 @stay_frozen
@@ -132,7 +127,7 @@ class PointsLedger(Columns):
     refers_to: npt.NDArray[Any] | None = array_field(lambda value: value, default=None)
     to_member: npt.NDArray[Any] | None = array_field(lambda value: value, default=None)
     last_day: Dates | None = array_field(lambda value: value, default=None)
-    if_refused: str = checked_field("if_refused", _if_refused, default="raise")
+    if_refused: str = choice_field("if_refused", IfRefused, default="raise")
     members: npt.NDArray[Any] = array_field(init=False)
     _links: Links = attrs.field(init=False, repr=False, eq=False)
     _booked: Booked = attrs.field(init=False, repr=False, eq=False)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months, anniversary
-from crmvalue._core.checks import as_days, as_whole_number, require_choice
+from crmvalue._core.checks import as_days, as_whole_number
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, count_field, optional
+from crmvalue._core.values import checked_field, choice_field, count_field, optional
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ _MONTH_DAY = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])", re.ASCII)
 
 def _months(name: str, value: Any) -> int:
     return as_whole_number(name, value, low=1, high=1200)
-
-
-def _if_spent(name: str, value: Any) -> str:
-    return require_choice(name, value, get_args(IfSpent))
 
 
 def _month_day(name: str, value: Any) -> str:
@@ -79,7 +75,7 @@ class PointsPolicy:
     array(['2025-02-28', '2025-05-31'], dtype='datetime64[D]')
     """
 
-    if_spent: str = checked_field("if_spent", _if_spent)
+    if_spent: str = choice_field("if_spent", IfSpent)
     pending_days: int = count_field("pending_days", default=0)
     expire_months: int | None = checked_field("expire_months", optional(_months), default=None)
     inactive_months: int | None = checked_field("inactive_months", optional(_months), default=None)

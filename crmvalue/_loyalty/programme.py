@@ -31,6 +31,7 @@ from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
     checked_field,
+    choice_field,
     date_table,
     hand_over,
     label_column,
@@ -57,13 +58,6 @@ __all__ = ["EarnedPoints", "LoyaltyProgramme"]
 LevelWindow: TypeAlias = Literal["year", "anniversary", "rolling"]
 LevelBasis: TypeAlias = Literal["spend", "points", "orders"]
 _MOST_MONEY = 10**12
-
-
-def _word(choices: Any) -> Any:
-    def check(name: str, value: Any) -> str:
-        return require_choice(name, value, choices)
-
-    return check
 
 
 def _tuple(kind: type[Any]) -> Any:
@@ -205,19 +199,19 @@ class LoyaltyProgramme:
 
     rules: tuple[EarnRule, ...] = checked_field("rules", _tuple(EarnRule), default=())
     levels: tuple[Level, ...] = checked_field("levels", _tuple(Level), default=())
-    window: str | None = attrs.field(default=None)
-    level_basis: str = checked_field("level_basis", _word(get_args(LevelBasis)), default="spend")
+    window: str | None = choice_field("window", LevelWindow, default=None)
+    level_basis: str = choice_field("level_basis", LevelBasis, default="spend")
     rolling_months: int = checked_field(
         "rolling_months", lambda name, value: as_whole_number(name, value, low=1, high=120), default=12
     )
     soft_landing: bool = checked_field("soft_landing", as_flag, default=False)
-    leap_day: LeapDayPolicy = checked_field("leap_day", _word(LEAP_DAY_POLICIES[:2]), default="backward")
+    leap_day: LeapDayPolicy = choice_field("leap_day", LEAP_DAY_POLICIES[:2], default="backward")
 
     def __attrs_post_init__(self) -> None:
         names = [rule.name for rule in self.rules]
         if len(set(names)) != len(names):
             raise InputError("rules", "of different names", names)
-        if self.levels or self.window is not None:
+        if self.levels:
             require_choice("window", self.window, get_args(LevelWindow))
         names = [level.name for level in self.levels]
         needs = [level.at_least for level in self.levels]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_floats, as_ordered_items, index_of, require_same_index
+from crmvalue._core.checks import as_day, as_floats, as_ordered_items, require_same_index
+from crmvalue._core.encoding.indexes import index_of
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import name_text
 from crmvalue._core.values import checked_field, float_column, optional, short_repr, stay_frozen

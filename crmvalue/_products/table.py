@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import require, require_choice
+from crmvalue._core.checks import require
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
-from crmvalue._core.values import checked_field, frame_column, hand_over, label_column, read_only
+from crmvalue._core.values import choice_field, frame_column, hand_over, label_column, read_only
 from crmvalue._products.lines import ItemKind, Labels, encode
 from crmvalue.errors import InputError
 from crmvalue.typing import Interval
@@ -88,11 +88,7 @@ def lines_left_out(n_later: int) -> str:
 
 def item_kind_field() -> Any:
     """Field for what an item is."""
-
-    def check(name: str, value: Any) -> Any:
-        return require_choice(name, value, get_args(ItemKind))
-
-    return checked_field("item_kind", check)
+    return choice_field("item_kind", ItemKind)
 
 
 def require_quotient(value: Any, name: str, part: str, whole: str) -> None:

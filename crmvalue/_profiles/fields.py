@@ -17,6 +17,7 @@ from crmvalue._core.checks import (
     as_text,
     as_time_column,
     as_whole_number,
+    plain_text,
     require,
     require_choice,
     require_same_index,
@@ -109,7 +110,7 @@ class ProfileField(Columns):
 
 
 def _listed(name: str, value: Any) -> tuple[Any, ...]:
-    items = tuple(as_ordered_items(name, value, "a list of identifiers"))
+    items = tuple(map(plain_text, as_ordered_items(name, value, "a list of identifiers")))
     for index, item in enumerate(items):
         if not isinstance(item, int | str):
             raise InputError(name, "identifiers: whole numbers or text", item, index=index)
@@ -119,7 +120,7 @@ def _listed(name: str, value: Any) -> tuple[Any, ...]:
 
 
 def _mapped(name: str, value: Any) -> FixedMapping[str, Any]:
-    fields = {as_text(name, key): part for key, part in columns_of(name, value).items()}
+    fields = {as_text(name, key): plain_text(part) for key, part in columns_of(name, value).items()}
     for key, part in fields.items():
         if not (part is None or isinstance(part, str | int | dt.date) or (isinstance(part, float) and isfinite(part))):
             raise InputError(f"{name}[{key!r}]", "a text, a number, a day, True, False or None", part)

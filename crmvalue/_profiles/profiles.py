@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.encoding.customers import are_texts, encode_customers, is_among, text_array
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of, on_its_side
@@ -28,6 +29,7 @@ from crmvalue._core.values import (
     FixedMapping,
     array_columns,
     checked_field,
+    choice_field,
     count_column,
     count_field,
     hand_over,
@@ -58,7 +60,7 @@ _REASONS = {TOO_LARGE: "too many records in one profile", KEPT_APART: "would joi
 
 def _words_of(value: Any, name: str = "keys", take: Callable[..., list[Any]] = as_items) -> npt.NDArray[np.str_]:
     rule = "a column of texts"
-    if getattr(getattr(value, "dtype", None), "kind", "") == "U":
+    if part_of(part_of(value, "dtype"), "kind", "") == "U":
         column, _ = to_array(name, value, rule)
         if column.ndim != 1:
             raise InputError(name, rule, f"the shape {column.shape}")
@@ -300,8 +302,8 @@ class Profiles(Columns):
     rules: tuple[MatchRule, ...] = checked_field("rules", rules_of)
     kinds: FixedMapping[str, str] = checked_field("kinds", texts_of)
     region: str = checked_field("region", as_text, default="")
-    sub_address: str = checked_field("sub_address", as_text, default="keep")
-    email_case: str = checked_field("email_case", as_text, default="fold")
+    sub_address: str = choice_field("sub_address", ("keep", "drop"), default="keep")
+    email_case: str = choice_field("email_case", ("fold", "keep"), default="fold")
     most_sharing: int = count_field("most_sharing", low=2, default=20)
     most_records: int = count_field("most_records", low=2, default=50)
     never: FixedMapping[str, tuple[str, ...]] = checked_field("never", _lists, factory=FixedMapping)
@@ -316,8 +318,6 @@ class Profiles(Columns):
     _fates: tuple[npt.NDArray[np.int8], ...] = attrs.field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        require_choice("sub_address", self.sub_address, ("keep", "drop"))
-        require_choice("email_case", self.email_case, ("fold", "keep"))
         n = require_same_length(record=self.record)
         distinct, _ = encode_customers("record", self.record)
         if len(distinct) != n:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 import attrs
 
-from crmvalue._core.checks import require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import as_money, as_percent
-from crmvalue._core.values import checked_field, optional, repr_of_given
+from crmvalue._core.values import checked_field, choice_field, optional, repr_of_given
 from crmvalue._promotions.fields import currency_or_none, mapping_field, money_or_none
 
 if TYPE_CHECKING:
@@ -72,13 +71,10 @@ class Caps:
     margin_percent: Decimal | None = checked_field("margin_percent", optional(_percent), default=None)
     order_percent: Decimal | None = checked_field("order_percent", optional(_percent), default=None)
     order_amount: int | Decimal | None = money_or_none("order_amount")
-    blocked: Blocked = "moves"
+    blocked: Blocked = choice_field("blocked", Blocked, default="moves")
     currency: str | None = currency_or_none("currency")
 
     __repr__ = repr_of_given
-
-    def __attrs_post_init__(self) -> None:
-        require_choice("blocked", self.blocked, get_args(Blocked))
 
     def to_json(self) -> str:
         """Write the caps as JSON."""

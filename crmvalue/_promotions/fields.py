@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from crmvalue._core.checks import as_text, as_time, as_whole_number
+from crmvalue._core.checks import as_text, as_time, as_whole_number, plain_text
 from crmvalue._core.labels import moment_repr
 from crmvalue._core.money import as_currency, as_money, as_percent
 from crmvalue._core.values import FixedMapping, checked_field, optional
@@ -93,7 +93,7 @@ def as_hours(name: str, value: Any) -> tuple[str, str]:
             raise InputError(name, rule, value)
     if value[0] == value[1] or list(value) == ["24:00", "00:00"]:
         raise InputError(name, rule, value)
-    return (value[0], value[1])
+    return (plain_text(value[0]), plain_text(value[1]))
 
 
 def mapping_field(name: str, check: Callable[[str, Any], Any]) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -16,10 +16,19 @@ from crmvalue._core.checks import (
     as_whole_number,
     require_choice,
 )
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import moment_repr, moment_text
 from crmvalue._core.money import Money, as_money, as_percent
-from crmvalue._core.values import checked_field, count_field, of_class, optional, repr_of_given, words_field
+from crmvalue._core.values import (
+    checked_field,
+    choice_field,
+    count_field,
+    of_class,
+    optional,
+    repr_of_given,
+    words_field,
+)
 from crmvalue._promotions.fields import (
     WEEKDAYS,
     as_hours,
@@ -104,7 +113,7 @@ def _sets(value: Any) -> tuple[Items, ...]:
 def _steps(value: Any) -> tuple[tuple[Any, Any], ...]:
     """Take steps as a mapping or pairs from the amount to what is off; the class checks what is off."""
     rule = "pairs of an amount to reach and what is taken off from there"
-    pairs = list(value.items()) if hasattr(value, "items") else value
+    pairs = list(value.items()) if part_of(value, "items") is not None else value
     if not isinstance(pairs, list | tuple) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs):
         raise InputError("steps", rule, value)
     return tuple((as_money("steps", start), off) for start, off in pairs)
@@ -200,20 +209,20 @@ class Promotion:
     """
 
     id: str = checked_field("id", as_name)
-    benefit: Benefit
-    on: Target = "line"
+    benefit: Benefit = choice_field("benefit", Benefit)
+    on: Target = choice_field("on", Target, default="line")
     items: Items = checked_field("items", of_class(Items), factory=Items)
     percent_off: Decimal | None = percent_or_none("percent_off")
     amount_off: int | Decimal | None = money_or_none("amount_off")
     price: int | Decimal | None = money_or_none("price")
-    basis: Basis = "discounted"
+    basis: Basis = choice_field("basis", Basis, default="discounted")
     buy: int = count_field("buy", default=0)
     get: int = count_field("get", default=0)
     get_items: Items | None = _items_field("get_items")
     sets: tuple[Items, ...] = attrs.field(converter=_sets, default=())
     bundle_total: int | Decimal | None = money_or_none("bundle_total")
     steps: tuple[tuple[Any, Any], ...] = attrs.field(converter=_steps, eq=as_written, default=())
-    steps_in: Literal["percent", "amount"] = "percent"
+    steps_in: Literal["percent", "amount"] = choice_field("steps_in", ("percent", "amount"), default="percent")
     gift_product: str = checked_field("gift_product", as_text, default="")
     gift_value: int | Decimal | None = money_or_none("gift_value")
     gift_quantity: int = count_field("gift_quantity", low=1, default=1)
@@ -242,10 +251,6 @@ class Promotion:
     __repr__ = repr_of_given
 
     def __attrs_post_init__(self) -> None:
-        require_choice("benefit", self.benefit, get_args(Benefit))
-        require_choice("on", self.on, get_args(Target))
-        require_choice("basis", self.basis, get_args(Basis))
-        require_choice("steps_in", self.steps_in, ("percent", "amount"))
         for day in self.weekdays:
             require_choice("weekdays", day, WEEKDAYS)
         if self.starts is not None and self.ends is not None and self.ends < self.starts:

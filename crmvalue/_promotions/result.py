@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import attrs
 
-from crmvalue._core.checks import as_flag, as_text, require_choice
+from crmvalue._core.checks import as_flag, as_text
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import Rounding, money_text, whole_amount
 from crmvalue._core.values import (
     checked_field,
+    choice_field,
     count_field,
     of_class,
     optional,
@@ -225,7 +226,7 @@ class Rejected:
     """
 
     promotion: str = checked_field("promotion", as_text)
-    kind: RejectedKind
+    kind: RejectedKind = choice_field("kind", RejectedKind)
     reason: str = checked_field("reason", as_text)
     missing_quantity: int | None = checked_field("missing_quantity", optional(_whole), default=None)
     missing_amount: int | None = checked_field("missing_amount", optional(_whole), default=None)
@@ -233,9 +234,6 @@ class Rejected:
     difference: int | None = checked_field("difference", optional(_whole), default=None)
 
     __repr__ = repr_of_given
-
-    def __attrs_post_init__(self) -> None:
-        require_choice("kind", self.kind, get_args(RejectedKind))
 
 
 @attrs.frozen(kw_only=True, repr=False)
@@ -288,8 +286,8 @@ class PricedCart:
     cart: Cart = checked_field("cart", of_class(Cart))
     promotions: tuple[Promotion, ...] = checked_field("promotions", tuple_of(Promotion))
     caps: Caps | None = checked_field("caps", optional(of_class(Caps)), default=None)
-    rounding: Rounding = "half_up"
-    rounded_per: RoundedPer = "line"
+    rounding: Rounding = choice_field("rounding", Rounding, default="half_up")
+    rounded_per: RoundedPer = choice_field("rounded_per", RoundedPer, default="line")
     lines: tuple[PricedLine, ...] = checked_field("lines", tuple_of(PricedLine))
     applied: tuple[Applied, ...] = checked_field("applied", tuple_of(Applied))
     rejected: tuple[Rejected, ...] = checked_field("rejected", tuple_of(Rejected))
@@ -300,8 +298,6 @@ class PricedCart:
     n_nodes: int = count_field("n_nodes")
 
     def __attrs_post_init__(self) -> None:
-        require_choice("rounding", self.rounding, get_args(Rounding))
-        require_choice("rounded_per", self.rounded_per, get_args(RoundedPer))
         if [(line.id, line.quantity) for line in self.lines] != [(line.id, line.quantity) for line in self.cart.lines]:
             raise InputError("lines", "those of the cart, in its order", [line.id for line in self.lines])
         most = self.cart.minor(self.cart.delivery_price)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
@@ -15,7 +15,6 @@ from crmvalue._core.checks import (
     as_ordered_items,
     as_text,
     require,
-    require_choice,
     require_same_index,
     to_array,
 )
@@ -27,6 +26,7 @@ from crmvalue._core.values import (
     Given,
     array_field,
     checked_field,
+    choice_field,
     float_column,
     hand_over,
     of_class,
@@ -140,10 +140,9 @@ class UniquePurchases(Columns):
     age: Floats = float_column("age")
     weight: Integers = whole_table("weight")
     inverse: Integers | None = whole_table("inverse", default=None)
-    time_unit: str = checked_field("time_unit", as_text)
+    time_unit: str = choice_field("time_unit", DAYS_PER_UNIT)
 
     def __attrs_post_init__(self) -> None:
-        require_choice("time_unit", self.time_unit, DAYS_PER_UNIT)
         k = len(self.frequency)
         for name in ("recency", "age", "weight"):
             if getattr(self, name).shape != (k,):
@@ -215,8 +214,8 @@ class PurchaseHistory(Columns):
     age: Floats = float_column("age")
     mean_repeat_spend: Floats | None = float_column("mean_repeat_spend", missing=True, optional=True)
     total_spend: Floats | None = float_column("total_spend", optional=True)
-    time_unit: TimeUnit = checked_field("time_unit", lambda name, value: require_choice(name, value, DAYS_PER_UNIT))
-    grain: Grain | None = None
+    time_unit: TimeUnit = choice_field("time_unit", DAYS_PER_UNIT)
+    grain: Grain | None = choice_field("grain", Grain, default=None)
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
     counts: OrderLogCounts | None = None
     amounts: PurchaseAmounts | None = checked_field("amounts", optional(of_class(PurchaseAmounts)), default=None)
@@ -227,8 +226,6 @@ class PurchaseHistory(Columns):
         require_same_index(**columns)
 
     def __attrs_post_init__(self) -> None:
-        if self.grain is not None:
-            require_choice("grain", self.grain, get_args(Grain))
         if not isinstance(self.counts, OrderLogCounts | None):
             raise InputError("counts", "an OrderLogCounts or None", self.counts)
         n = len(self.frequency)

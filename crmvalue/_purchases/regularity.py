@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import require_choice
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.pictures.pictured import Pictured
-from crmvalue._core.values import checked_field, count_field, number_field
+from crmvalue._core.values import choice_field, count_field, number_field
 from crmvalue._purchases.history import DAYS_PER_UNIT
 from crmvalue._purchases.order_log import Policy, find_purchases, last_day, read_log
 from crmvalue._purchases.pictures import regularity_parts
@@ -27,10 +26,6 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike
 
 __all__ = ["Regularity", "estimate_regularity"]
-
-
-def _as_unit(name: str, value: object) -> str:
-    return require_choice(name, value, DAYS_PER_UNIT)
 
 
 @attrs.frozen(kw_only=True)
@@ -73,7 +68,7 @@ class Regularity(Columns, Pictured):
     n_customers: int = count_field("n_customers")
     n_intervals: int = count_field("n_intervals")
     sum_log_intervals: float = number_field("sum_log_intervals")
-    time_unit: str = checked_field("time_unit", _as_unit)
+    time_unit: str = choice_field("time_unit", DAYS_PER_UNIT)
 
     def __attrs_post_init__(self) -> None:
         if self.n_intervals < 2 * self.n_customers:

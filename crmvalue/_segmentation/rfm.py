@@ -31,6 +31,7 @@ from crmvalue._core.values import (
     array_columns,
     array_field,
     checked_field,
+    choice_field,
     count_field,
     hand_over,
     optional,
@@ -127,10 +128,8 @@ class RfmBreaks:
     days_since_last: Floats = _breaks("days_since_last", math.inf)
     n_purchases: Floats = _breaks("n_purchases", -math.inf)
     spend: Floats = _breaks("spend", -math.inf)
-    spend_basis: SpendBasis = checked_field(
-        "spend_basis", lambda name, value: require_choice(name, value, get_args(SpendBasis))
-    )
-    method: RfmMethod = checked_field("method", lambda name, value: require_choice(name, value, get_args(RfmMethod)))
+    spend_basis: SpendBasis = choice_field("spend_basis", SpendBasis)
+    method: RfmMethod = choice_field("method", RfmMethod)
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
     window: float | None = checked_field("window", optional(as_positive), default=None)
     n_customers: int = count_field("n_customers", default=0)

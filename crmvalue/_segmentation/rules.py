@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeAlias, get_args
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day, as_float, as_items, as_ordered_items, as_text, require_choice
+from crmvalue._core.checks import as_day, as_float, as_items, as_ordered_items, as_text, plain_text, require_choice
+from crmvalue._core.values import checked_field, choice_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -105,10 +106,6 @@ def _require_shallow(self: Rule) -> None:
         raise InputError("rule", f"at most {_DEEPEST} rules inside each other", depth, hint="put them side by side")
 
 
-def _column_name(value: object) -> str:
-    return as_text("column", value)
-
-
 @attrs.frozen
 class Condition:
     """One comparison of one column; the operators of :class:`Column` make it.
@@ -135,18 +132,16 @@ class Condition:
     Condition(column='age', type='number', operator='>=', value=18.0, measure='value')
     """
 
-    column: str = attrs.field(converter=_column_name)
-    type: ColumnType
-    operator: str
+    column: str = checked_field("column", as_text)
+    type: ColumnType = choice_field("type", ColumnType)
+    operator: str = checked_field("operator", lambda _, value: plain_text(value))
     value: Any = None
-    measure: Measure = "value"
+    measure: Measure = choice_field("measure", Measure, default="value")
 
     __and__, __or__, __invert__, __bool__ = _and, _or, _not, _no_truth
     __rand__, __ror__ = _and, _or  # of 5 & rule, where parentheses are missing
 
     def __attrs_post_init__(self) -> None:
-        require_choice("type", self.type, get_args(ColumnType))
-        require_choice("measure", self.measure, get_args(Measure))
         if self.measure != "value" and self.type != "date":
             raise InputError("measure", "'value' for a column that is no date", self.measure)
         require_choice(f"operator on {self.column}", self.operator, _OPERATORS[self.type])
@@ -345,8 +340,8 @@ def _read_types(value: object) -> tuple[tuple[str, ColumnType], ...]:
         if not isinstance(pair, tuple) or len(pair) != 2:
             raise InputError("types", "pairs of a column and its type", pair)
         name, kind = pair
-        require_choice(f"types[{name!r}]", kind, get_args(ColumnType))
-        read.append((as_text("types", name), kind))
+        word: Any = require_choice(f"types[{name!r}]", kind, get_args(ColumnType))
+        read.append((as_text("types", name), word))
     if not read or len(dict(read)) != len(read):
         raise InputError("types", "at least one column, each once", value)
     return tuple(read)

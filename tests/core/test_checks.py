@@ -862,6 +862,25 @@ class TestMembersOfAnEnumeration:
         breaks = fit_rfm([1, 2, 3], [1, 2, 3], [1, 2, 3], spend_basis=Basis.TOTAL, n_bins=3)
         assert type(breaks.spend_basis) is str
 
+    def test_columns_of_objects(self):
+        from crmvalue.journeys import Customers
+
+        made = Customers(customer=[1, 2, 3], attributes={"kind": np.array([Word.END, "end", None], dtype=object)})
+        assert repr(made.attributes["kind"]) == "Coded(distinct=['end'], code=[ 0,  0, -1])"
+
+    def test_words_of_a_frame(self):
+        from crmvalue.frames import CustomerFrame
+
+        made = CustomerFrame(frame=None, columns={Word.END: Word.DOWN}, guessed=[Word.END], grain=Word.DAY)
+        assert (made.columns, made.guessed, made.grain) == ({"end": "down"}, ("end",), "2024-02-10")
+        assert "Word" not in repr((made.columns, made.guessed, made.grain))
+
+    def test_names_of_what_is_given_by_name(self):
+        from crmvalue.experiments import compare_proportions
+
+        made = compare_proportions({"down": 5, "end": 3}, {"down": 10, "end": 10}, names=[Word.END, Word.DOWN])
+        assert (made.names, made.successes.tolist()) == (("end", "down"), [3, 5])
+
 
 class TestManyDimensions:
     """Numpy brings arrays of up to 32 dimensions into one shape."""

@@ -11,6 +11,8 @@ import pkgutil
 import re
 from contextlib import suppress
 from datetime import date, datetime
+from enum import Enum
+from typing import Literal
 
 import attrs
 import numpy as np
@@ -39,6 +41,7 @@ from crmvalue._core.checks import as_fraction, as_items, as_ordered_items
 from crmvalue._core.values import (
     array_field,
     checked_field,
+    choice_field,
     count_column,
     count_field,
     float_column,
@@ -370,6 +373,25 @@ class TestCheckedField:
             terms(n=2)
 
 
+class TestChoiceField:
+    """One of some words, or of those of a Literal."""
+
+    @pytest.mark.parametrize("choices", [("day", "week"), {"day": 1, "week": 7}, Literal["day", "week"]])
+    def test_takes_and_refuses(self, choices):
+        made = attrs.make_class("Made", {"unit": choice_field("unit", choices)})
+        assert made("week").unit == "week"
+        assert type(made(Enum("Unit", {"A": "week"}, type=str).A).unit) is str
+        for wrong in ("year", None, 1, ["day"]):
+            with pytest.raises(InputError, match=r"`unit` must be one of 'day', 'week'; got"):
+                made(wrong)
+
+    def test_none_where_it_is_the_default(self):
+        made = attrs.make_class("Made", {"unit": choice_field("unit", ("day", "week"), default=None)})
+        assert (made().unit, made("day").unit) == (None, "day")
+        with pytest.raises(InputError, match="`unit`"):
+            made("year")
+
+
 class TestArrayField:
     """`array_field`: equality compares all elements, NaN equal to NaN."""
 
@@ -486,6 +508,33 @@ def arrays_of(value):
     return [part for part in parts if isinstance(part, np.ndarray)] + inner
 
 
+def with_members(own):
+    """Give a field with members of an enumeration in place of its texts; an array as one of objects."""
+    if isinstance(own, str):
+        return Enum("Word", {"MEMBER": own}, type=str).MEMBER
+    if isinstance(own, dict):
+        return {with_members(key): with_members(part) for key, part in own.items()}
+    if type(own) is tuple:
+        return tuple(map(with_members, own))
+    if isinstance(own, np.ndarray) and own.dtype.kind in "OU":
+        words = np.empty(own.size, dtype=object)
+        words[:] = list(map(with_members, own.ravel().tolist()))
+        return words.reshape(own.shape)
+    return own
+
+
+def kinds_of_text(own):
+    """Give the types of the texts of a field, at any depth."""
+    if isinstance(own, str):
+        return {type(own)}
+    parts = (*own, *own.values()) if isinstance(own, dict) else own.ravel().tolist() if own_array(own) else own
+    return set().union(*map(kinds_of_text, parts)) if isinstance(parts, tuple | list) else set()
+
+
+def own_array(own):
+    return isinstance(own, np.ndarray) and own.dtype.kind in "OU"
+
+
 class TestPublicValues:
     """Every public value equals its copies, and they are as frozen as it is."""
 
@@ -534,6 +583,17 @@ class TestPublicValues:
                     hash(value)
             else:
                 assert hash(copy.deepcopy(value)) == hash(value)
+
+    @pytest.mark.parametrize("cls", each_class())
+    def test_members_of_an_enumeration_become_texts(self, cls):
+        """A member of a (str, Enum) class equals its text, so a field takes it; it keeps the text alone."""
+        for value, field in itertools.product(values_of(cls), attrs.fields(cls)):
+            own = getattr(value, field.name)
+            if field.init and kinds_of_text(own):
+                made = attrs.evolve(value, **{field.alias: with_members(own)})
+                assert made == value
+                for part in attrs.fields(cls):
+                    assert kinds_of_text(getattr(made, part.name)) <= {str}, part.name
 
     def test_the_arrays_given_are_not_kept(self):
         """An array that its owner locked and unlocks again is no way into a value."""

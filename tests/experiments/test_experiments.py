@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mpmath
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,6 +78,15 @@ class TestIceScore:
 
 class TestCompareProportions:
     """`compare_proportions`: Newcombe, Katz, pooled z or Fisher, flat priors."""
+
+    def test_true_and_false_are_names_of_arms(self):
+        """They equal 0 and 1, but number no rows."""
+        successes = pd.Series([10, 20], index=[False, True])
+        found = compare_proportions(successes, pd.Series([110, 100], index=[True, False]))
+        assert (found.names, found.trials.tolist()) == (("False", "True"), [100, 110])
+        assert compare_proportions(successes, {False: 100, True: 110}, names=["True", "False"]).control == 0
+        with pytest.raises(InputError, match="`successes` must be given in order, as `trials` is, or both by name"):
+            compare_proportions(successes, [100, 110])
 
     @pytest.mark.parametrize(
         ("x", "n", "low", "high"),

@@ -188,7 +188,7 @@ CALLS += [
     Call(
         journeys.break_even_benefit,
         {"value": [50.0, 90.0], "prob_return_with": [0.1, 0.2], "prob_return_without": [0.05, 0.1]},
-        {"value": -1.0, "prob_return_with": 0.0, "prob_return_without": 1.5, "contact_cost": -1.0},
+        {"value": -1.0, "prob_return_with": 1.5, "prob_return_without": 1.5, "contact_cost": -1.0},
     ),
     Call(
         journeys.journey_results,

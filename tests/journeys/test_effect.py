@@ -549,6 +549,11 @@ class TestBreakEvenBenefit:
         assert np.all(np.diff(break_even_benefit(np.arange(1, 9), 0.2, 0.1)) > 0)
         assert np.all(np.diff(break_even_benefit(50, 0.2, 0.1, np.arange(1, 9))) < 0)
 
+    def test_where_nobody_returns(self):
+        """A chance too small to matter counts as 0, beside others: the limits of V - (p0 V + c) / p1."""
+        assert break_even_benefit(10.0, [0.5, 5e-283, 0], [0.2, 0, 0]).tolist() == [6.0, 10.0, 10.0]
+        assert break_even_benefit(10.0, [0.0, 0.0], [0.2, 0], [0, 0.4]).tolist() == [-np.inf, -np.inf]
+
     def test_is_negative_where_the_offer_drives_away(self):
         assert break_even_benefit(100, 0.1, 0.2) == pytest.approx(-100)
 

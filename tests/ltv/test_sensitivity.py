@@ -6,6 +6,7 @@ import math
 
 import mpmath
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
@@ -61,6 +62,15 @@ class TestLtvSensitivity:
         assert set(found) == set(expected)
         for name, elasticity in expected.items():
             np.testing.assert_allclose(found[name], elasticity, rtol=1e-9, atol=1e-9)
+
+    def test_a_column_beside_a_table_as_the_formula_takes_it(self):
+        table = pd.DataFrame({"a": [10.0, 20.0], "b": [30.0, 40.0]})
+        rates = pd.Series([0.1, 0.2], index=["a", "b"])
+        found = ltv.ltv_sensitivity(ltv.ltv_margin_churn, {"arpu": table, "margin": 0.5, "churn_rate": rates})
+        np.testing.assert_allclose(found["churn_rate"], np.full((2, 2), -1.0), rtol=1e-9)
+        for wrong in (rates[::-1], pd.Series([0.1, 0.2], index=["x", "y"])):
+            with pytest.raises(InputError, match=r"`churn_rate` must be with the same index as `arpu\.columns`"):
+                ltv.ltv_sensitivity(ltv.ltv_margin_churn, {"arpu": table, "margin": 0.5, "churn_rate": wrong})
 
     @given(st.floats(0, 1 - 1e-8))
     @example(1 - 1e-8)

@@ -23,6 +23,7 @@ from crmvalue._core.checks import (
     as_text,
     as_times,
     as_whole_number,
+    plain_text,
     require,
     require_same_labels,
 )
@@ -75,7 +76,7 @@ def as_business_hours(name: str, value: object) -> BusinessHours:
 
 
 def _days(value: object) -> tuple[str, ...]:
-    days = as_items("days", value, f"some of {', '.join(_WEEK)}")
+    days = [plain_text(day) for day in as_items("days", value, f"some of {', '.join(_WEEK)}")]
     for index, day in enumerate(days):
         if not isinstance(day, str) or day not in _WEEK or day in days[:index]:
             raise InputError("days", f"some of {', '.join(_WEEK)}, each once", day, index=index)

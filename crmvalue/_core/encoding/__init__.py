@@ -1,4 +1,5 @@
 """Columns and rows become codes: identifiers and texts (`customers`, `texts`), rows of numbers (`keys`).
 
-`threads` has the second core that long columns use. Import the modules themselves: this file holds nothing.
+`indexes` has the labels that columns carry, `threads` the second core that long columns use. Import the modules
+themselves: this file holds nothing.
 """

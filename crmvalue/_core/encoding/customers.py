@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import is_missing_object, require, to_array
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.encoding.texts import Encoded, encode_column, encode_items, encode_matrix, too_wide
 from crmvalue.errors import InputError
 
@@ -86,7 +87,7 @@ def fill_missing(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDA
     if array.ndim != 1:
         raise InputError(name, "one-dimensional, one element a row", f"{array.ndim} dimensions")
     if array.dtype.kind == "f" and _lost_digits(column, array):
-        to_items = getattr(column, "to_pylist", getattr(column, "to_list", lambda: column))
+        to_items = part_of(column, "to_pylist", part_of(column, "to_list", lambda: column))
         items = to_items()
         array = np.array([*items, None], dtype=object)[:-1]
     if array.dtype.kind in "fc":
@@ -109,7 +110,7 @@ def fill_missing(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], npt.NDA
 
 def _lost_digits(column: Any, array: npt.NDArray[Any]) -> bool:
     """Whether whole numbers became floats, because some are missing, and are too large for that."""
-    kind = str(getattr(column, "dtype", getattr(column, "type", ""))).lower()
+    kind = str(part_of(column, "dtype", part_of(column, "type", ""))).lower()
     whole = "int" in kind or isinstance(column, list | tuple)
     return whole and bool(np.nanmax(np.abs(array), initial=0.0) >= _FLOAT)
 
@@ -171,13 +172,13 @@ def _encode_texts(value: ArrayLike) -> Encoded | None:
         return encode_items(value)
     if isinstance(value, np.ma.MaskedArray):
         return None
-    if hasattr(value, "dtype") or hasattr(value, "type"):
+    if part_of(value, "dtype") is not None or part_of(value, "type") is not None:
         found = encode_column(value)
         if found is not None:
             return found
     array: Any = value
-    if not isinstance(value, np.ndarray) and isinstance(getattr(value, "dtype", None), np.dtype):
-        array = getattr(value, "values", None)  # of other types of pandas, such as periods, it warns
+    if not isinstance(value, np.ndarray) and isinstance(part_of(value, "dtype"), np.dtype):
+        array = part_of(value, "values")  # of other types of pandas, such as periods, it warns
     if not isinstance(array, np.ndarray) or array.ndim != 1:
         return None
     if array.dtype.kind == "U":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.encoding.keys import in_order
 from crmvalue._core.encoding.threads import in_halves, side_by_side
 
@@ -78,7 +79,7 @@ def too_wide(n: int, longest: int) -> bool:
 
 def encode_column(value: Any) -> Encoded | None:
     """Encode a text column of Arrow, Polars or pandas; None for any other column, and for one with missing values."""
-    kind = str(getattr(value, "dtype", "")).lower()
+    kind = str(part_of(value, "dtype", "")).lower()
     try:
         if kind == "category" and hasattr(value, "array"):  # of pandas
             return _encode_categories(value.array.categories, np.asarray(value.array.codes))
@@ -88,13 +89,13 @@ def encode_column(value: Any) -> Encoded | None:
             value = value.array.__arrow_array__()
     except ImportError:  # pyarrow is not there
         return None
-    if not hasattr(value, "type") or not hasattr(value, "null_count") or value.null_count:
+    if part_of(value, "type") is None or part_of(value, "null_count") is None or value.null_count:
         return None
     if hasattr(value, "combine_chunks"):
         value = value.chunk(0) if getattr(value, "num_chunks", 0) == 1 else value.combine_chunks()
     if hasattr(value, "dictionary"):
         return _encode_categories(value.dictionary, np.asarray(value.indices))
-    if str(getattr(value, "type", "")) == "string_view":
+    if str(part_of(value, "type", "")) == "string_view":
         value = value.cast("large_string")
     return _encode_arrow(value)
 
@@ -138,7 +139,7 @@ def encode_matrix(array: npt.NDArray[np.str_]) -> Encoded | None:
 
 
 def _encode_arrow(value: Any) -> Encoded | None:
-    kind = _OFFSETS.get(str(getattr(value, "type", "")))
+    kind = _OFFSETS.get(str(part_of(value, "type", "")))
     if kind is None or not len(value):
         return None
     _, offsets, buffer = value.buffers()

@@ -15,7 +15,6 @@ from crmvalue._core.checks import (
     as_day_column,
     as_floats,
     as_fraction,
-    as_text,
     require,
     require_choice,
     require_same_index,
@@ -28,6 +27,7 @@ from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted, figure, in_percent
 from crmvalue._core.values import (
     checked_field,
+    choice_field,
     count_field,
     hand_over,
     label_column,
@@ -194,7 +194,7 @@ class PipelineForecast:
     expected: float = number_field("expected", low=0.0)
     standard_deviation: float = number_field("standard_deviation", low=0.0)
     level: float = checked_field("level", as_fraction)
-    method: str = checked_field("method", as_text)
+    method: str = choice_field("method", _METHODS)
     total: Floats = number_column("total", low=0.0)
     prob_total: Floats = number_column("prob_total", low=0.0, high=1.0)
     by_month: PipelineTable | None = checked_field("by_month", optional(_with_months), default=None)
@@ -202,7 +202,6 @@ class PipelineForecast:
 
     def __attrs_post_init__(self) -> None:
         require_columns(self, len(self.total), ("prob_total",), "totals", least=1)
-        require_choice("method", self.method, _METHODS)
         require_at_most(self, "expected", "amount")
         require_at_most(self, "standard_deviation", "amount")
         require(self.total <= self.amount * (1 + _SLACK), "total", self.total, "at most `amount`")

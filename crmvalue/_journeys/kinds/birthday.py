@@ -8,9 +8,9 @@ import attrs
 import numpy as np
 
 from crmvalue._core.calendar import LEAP_DAY_POLICIES, LeapDayPolicy, anniversary
-from crmvalue._core.checks import as_days, as_whole_number, require_choice
+from crmvalue._core.checks import as_days, as_whole_number
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, of_class
+from crmvalue._core.values import checked_field, choice_field, of_class
 from crmvalue._journeys.context import Candidates, Context
 from crmvalue._journeys.fields import (
     CATCH_UP_DAYS,
@@ -92,7 +92,7 @@ class BirthdayJourney:
     day_itself: bool = flag_field("day_itself", default=False)
     days_before: int = whole_field("days_before", 0, 180, default=7)
     valid_days_after: int = whole_field("valid_days_after", 0, 180, default=7)
-    leap_day: LeapDayPolicy = attrs.field(default="backward", kw_only=True)
+    leap_day: LeapDayPolicy = choice_field("leap_day", LEAP_DAY_POLICIES, default="backward", kw_only=True)
     offer: Offer | None = offer_field()
     segment: str | None = segment_field()
     priority: int = priority_field()
@@ -106,9 +106,6 @@ class BirthdayJourney:
     shares_group: ClassVar[bool] = True
     cool_down_days: ClassVar[int] = 0
     once: ClassVar[bool] = False
-
-    def __attrs_post_init__(self) -> None:
-        require_choice("leap_day", self.leap_day, LEAP_DAY_POLICIES)
 
     @property
     def group(self) -> str:

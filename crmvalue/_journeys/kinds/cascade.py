@@ -79,7 +79,7 @@ def _ending(name: str, value: Any) -> str | tuple[str, ...]:
     for word in words:
         if word != "purchase":
             require_choice(name, word.split(" ", maxsplit=1)[0], _REACTIONS)
-    return value if isinstance(value, str) else words
+    return words[0] if isinstance(value, str) else words
 
 
 @stay_frozen

@@ -13,8 +13,8 @@ import attrs
 import numpy as np
 
 from crmvalue._core.calendar import add_months, next_day_at
-from crmvalue._core.checks import as_float, as_text, require_choice
-from crmvalue._core.values import FixedMapping, checked_field, optional
+from crmvalue._core.checks import as_float, as_text
+from crmvalue._core.values import FixedMapping, checked_field, choice_field, optional
 from crmvalue._journeys.fields import channels_of, hour_field, name_of, offer_field, whole_field
 from crmvalue.errors import InputError
 
@@ -191,12 +191,9 @@ class Message:
     offer: Offer | None = offer_field()
     channels: tuple[str, ...] | None = checked_field("channels", optional(channels_of), default=None, kw_only=True)
     valid_days: int = whole_field("valid_days", 1, 3660, default=3)
-    if_unsent: Literal["stop", "go on"] = attrs.field(default="stop", kw_only=True)
+    if_unsent: Literal["stop", "go on"] = choice_field("if_unsent", ("stop", "go on"), default="stop", kw_only=True)
     send_hour: int | str | None = hour_field("any")
     then: str | None = _next_step("then")
-
-    def __attrs_post_init__(self) -> None:
-        require_choice("if_unsent", self.if_unsent, ("stop", "go on"))
 
     @property
     def targets(self) -> tuple[str | None, ...]:

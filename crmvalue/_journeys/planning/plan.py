@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day_column, as_time_column, index_of, require_choice, require_same_index
+from crmvalue._core.checks import as_day_column, as_time_column, require_choice, require_same_index
 from crmvalue._core.encoding.customers import is_among, text_array
+from crmvalue._core.encoding.indexes import index_of
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import labelled

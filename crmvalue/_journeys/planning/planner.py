@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day, as_flag, as_whole_number, require
 from crmvalue._core.encoding.customers import encode_customers, is_among, text_array
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.labels import warn_at_user
 from crmvalue._core.values import hand_over
 from crmvalue._journeys.context import Candidates, Context, EventLog, JourneyKind, like
@@ -276,7 +277,7 @@ def _read_journeys(journeys: Sequence[JourneyKind]) -> tuple[JourneyKind, ...]:
     if isinstance(given, str) or not isinstance(given, Sequence) or not given:
         raise InputError("journeys", "a sequence of at least one journey", given)
     for journey in given:
-        lacks = [name for name in _MEMBERS if isinstance(journey, type) or not hasattr(journey, name)]
+        lacks = [name for name in _MEMBERS if isinstance(journey, type) or part_of(journey, name, ...) is ...]
         if lacks:
             rule = "journeys of the kinds that crmvalue.journeys offers, or of a kind with the same members"
             raise InputError("journeys", rule, journey, hint=f"it has no {', '.join(lacks)}")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
-from crmvalue._core.checks import as_fraction, as_items, as_ordered_items, as_text, as_whole_number, require_choice
+from crmvalue._core.checks import as_fraction, as_items, as_ordered_items, as_text, as_whole_number
 from crmvalue._core.clock.business_hours import BusinessHours, as_business_hours
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import array_field, checked_field, hand_over, optional, read_only, stay_frozen
+from crmvalue._core.values import array_field, checked_field, choice_field, hand_over, optional, read_only, stay_frozen
 from crmvalue._journeys.fields import name_of, send_hour
 from crmvalue.errors import InputError
 
@@ -61,19 +61,13 @@ class FrequencyCap:
 
     messages: int = checked_field("messages", lambda name, value: as_whole_number(name, value, low=1))
     days: int | None = checked_field("days", optional(_days), default=None)
-    per: Literal["day", "week", "month"] | None = None
-    channel: str | None = None
-    purpose: str | None = None
+    per: Literal["day", "week", "month"] | None = choice_field("per", ("day", "week", "month"), default=None)
+    channel: str | None = checked_field("channel", optional(name_of), default=None)
+    purpose: str | None = checked_field("purpose", optional(name_of), default=None)
 
     def __attrs_post_init__(self) -> None:
         if (self.days is None) == (self.per is None):
             raise InputError("days", "given, or else `per`, and not both", self.days)
-        if self.per is not None:
-            require_choice("per", self.per, ("day", "week", "month"))
-        if self.channel is not None:
-            name_of("channel", self.channel)
-        if self.purpose is not None:
-            name_of("purpose", self.purpose)
 
 
 def _caps(value: Iterable[FrequencyCap]) -> tuple[FrequencyCap, ...]:
@@ -173,14 +167,14 @@ class Policy:
     salt: str = checked_field("salt", as_text, default="crmvalue")
     suppressed: npt.NDArray[Any] = array_field(_suppressed, default=())
     budget: int | None = checked_field("budget", optional(_count), default=None)
-    catch_up: Literal["latest", "all", "skip"] = "latest"
-    unknown_customers: Literal["raise", "count"] = "raise"
+    catch_up: Literal["latest", "all", "skip"] = choice_field("catch_up", ("latest", "all", "skip"), default="latest")
+    unknown_customers: Literal["raise", "count"] = choice_field(
+        "unknown_customers", ("raise", "count"), default="raise"
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.contact_hours is not None and self.quiet_hours is not None:
             raise InputError("contact_hours", "given in place of `quiet_hours`, not beside them", "both")
-        require_choice("catch_up", self.catch_up, ("latest", "all", "skip"))
-        require_choice("unknown_customers", self.unknown_customers, ("raise", "count"))
 
     def to_json(self) -> str:
         """Write the policy as JSON text."""

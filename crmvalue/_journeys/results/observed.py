@@ -22,6 +22,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.comparisons import MeanErrors, errors_of_means, half_width, welch_degrees
 from crmvalue._core.encoding.customers import text_array
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted, figure, money, span
@@ -314,7 +315,7 @@ def observed_effect(
     (True, False, True)
     """
     periods, named = _periods(past), _named(traits)
-    columns = {"past": getattr(past, "T", past)}  # the customers of a dataframe are its columns
+    columns = {"past": part_of(past, "T", past)}  # the customers of a dataframe are its columns
     if isinstance(past, list | tuple):
         columns = {f"past[{i}]": period for i, period in enumerate(past)}
     prefixed = {f"traits[{name!r}]": column for name, column in named.items()}

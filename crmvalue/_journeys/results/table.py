@@ -15,6 +15,7 @@ from crmvalue._core.labels import counted, money
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
     checked_field,
+    choice_field,
     count_field,
     label_column,
     number_column,
@@ -57,10 +58,6 @@ _PARTS_OF = {
 _SEND = DECISIONS.index("send")
 _LARGEST = 1e250  # of an effect for each customer, which is multiplied by their number
 _MOST_NAMED = 3  # rows in the conclusion
-
-
-def _one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
-    return require_choice(name, value, choices)
 
 
 def _key_field(name: str) -> Any:
@@ -157,7 +154,7 @@ class JourneyResults(Columns, Pictured):
     channel: npt.NDArray[np.str_] | None = _key_field("channel")
     segment: npt.NDArray[np.str_] | None = _key_field("segment")
     period: npt.NDArray[np.str_] | None = _key_field("period")
-    credit: str = checked_field("credit", lambda name, value: _one_of(name, value, CREDITS))
+    credit: str = choice_field("credit", CREDITS)
     within_days: int = count_field("within_days")
     level: float = checked_field("level", as_fraction)
     n_by_decision: Integers = whole_table("n_by_decision", 2)

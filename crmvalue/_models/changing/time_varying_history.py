@@ -37,6 +37,7 @@ from crmvalue._core.values import (
     whole_table,
     words_field,
 )
+from crmvalue._models.shared.common import time_unit_field
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory
 
@@ -109,7 +110,7 @@ class TimeVaryingHistory(Columns):
     covariate_names: tuple[str, ...] = words_field("covariate_names", distinct=True)
     covariate_values: Floats = number_table("covariate_values", 2)
     purchase_totals: Floats = number_table("purchase_totals", 2)
-    time_unit: TimeUnit = attrs.field()
+    time_unit: TimeUnit = time_unit_field()
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
     n_later: int = count_field("n_later", default=0)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_counts, as_floats, as_items, as_positive, as_text, require, require_choice
+from crmvalue._core.checks import as_counts, as_floats, as_items, as_positive, as_text, require
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
-from crmvalue._core.values import hand_over
+from crmvalue._core.values import choice_field, hand_over
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory
 
@@ -133,4 +133,4 @@ def positive_field(name: str) -> Any:
 
 def time_unit_field() -> Any:
     """Field for the time unit of a model."""
-    return attrs.field(converter=lambda value: require_choice("time_unit", value, DAYS_PER_UNIT))
+    return choice_field("time_unit", DAYS_PER_UNIT)

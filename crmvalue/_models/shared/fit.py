@@ -22,6 +22,7 @@ from crmvalue._core.values import (
     Given,
     array_field,
     checked_field,
+    choice_field,
     count_field,
     number_column,
     number_field,
@@ -146,16 +147,13 @@ class Diagnosis:
     n_starts: int = count_field("n_starts")
     n_evaluations: int = count_field("n_evaluations")
     messages: tuple[str, ...] = checked_field("messages", as_names)
-    grade: Grade = attrs.field()
-
-    @grade.default
-    def _grade_by_messages(self) -> Grade:
-        return "not usable" if self.messages else "good"
+    grade: Grade = choice_field(
+        "grade", Grade, default=attrs.Factory(lambda own: "not usable" if own.messages else "good", takes_self=True)
+    )
 
     def __attrs_post_init__(self) -> None:
         allowed = ("usable", "not usable") if self.messages else ("good",)
-        grade: object = self.grade
-        if not isinstance(grade, str) or grade not in allowed:
+        if self.grade not in allowed:
             rule = f"{' or '.join(map(repr, allowed))} {'with' if self.messages else 'without'} messages"
             raise InputError("grade", rule, self.grade)
         if (self.boundary or self.flat) and not self.messages:

@@ -12,7 +12,15 @@ from crmvalue._core.calendar import main_span
 from crmvalue._core.checks import as_day, as_fraction, as_text, require_choice, require_same_index
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import decimals_apart
-from crmvalue._core.values import checked_field, number_column, number_field, of_class, stay_frozen, words_field
+from crmvalue._core.values import (
+    checked_field,
+    choice_field,
+    number_column,
+    number_field,
+    of_class,
+    stay_frozen,
+    words_field,
+)
 from crmvalue._models.shared.fit import Fit, read_fit
 from crmvalue._models.validation.candidates import MODELS, options_of, require_log
 from crmvalue._models.validation.comparison import naive_counts, naive_forecasts
@@ -87,7 +95,7 @@ class ModelChoice:
 
     name: str = checked_field("name", as_text)
     fit: Fit[Any] = checked_field("fit", of_class(Fit))
-    criterion: str = checked_field("criterion", as_text)
+    criterion: str = choice_field("criterion", Criterion)
     holdout_begin: np.datetime64 = checked_field("holdout_begin", as_day, eq=str)
     candidates: tuple[str, ...] = words_field("candidates", distinct=True)
     scores: Floats = number_column("scores", low=0.0, missing=True, infinite=True)
@@ -96,7 +104,6 @@ class ModelChoice:
     conclusion: str = checked_field("conclusion", as_text)
 
     def __attrs_post_init__(self) -> None:
-        require_choice("criterion", self.criterion, get_args(Criterion))
         require_choice("name", self.name, self.candidates)
         if self.scores.shape != (len(self.candidates),):
             raise InputError("scores", f"one for each of {len(self.candidates)} candidates", self.scores.shape)

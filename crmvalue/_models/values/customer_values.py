@@ -7,7 +7,7 @@ They follow from a purchase model, a spend model and a horizon. For values of av
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import numpy as np
@@ -31,6 +31,7 @@ from crmvalue._core.values import (
     Given,
     array_field,
     checked_field,
+    choice_field,
     hand_over,
     number_column,
     optional,
@@ -84,11 +85,6 @@ def _as_intervals(name: str, value: object) -> ValueIntervals:
     if not isinstance(value, ValueIntervals):
         raise InputError(name, "a ValueIntervals", value)
     return value
-
-
-def _as_grade(name: str, value: object) -> Grade:
-    require_choice(name, value, _GRADES)
-    return cast("Grade", value)
 
 
 @stay_frozen
@@ -162,7 +158,7 @@ class CustomerValues(Columns, Pictured):
     time_unit: TimeUnit = time_unit_field()
     as_of: np.datetime64 | None = checked_field("as_of", optional(as_day), default=None, eq=str)
     intervals: ValueIntervals | None = checked_field("intervals", optional(_as_intervals), default=None)
-    grade: Grade | None = checked_field("grade", optional(_as_grade), default=None)
+    grade: Grade | None = choice_field("grade", _GRADES, default=None)
 
     def __len__(self) -> int:
         return len(self.clv)

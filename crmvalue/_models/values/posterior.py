@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_whole_number, require
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.frames import Columns
 from crmvalue._core.labels import as_given
 from crmvalue._core.pictures.pictured import Pictured
@@ -192,7 +193,7 @@ def total_of_spend(fit: Fit[Any], history: PurchaseHistory) -> Callable[[Floats]
 
 def total_of_rows(fit: Fit[Any], history: Any) -> Callable[[Floats], float]:
     """Log-likelihood of all rows of a history, as a function of the parameters."""
-    weight = getattr(history, "weight", 1.0)
+    weight = part_of(history, "weight", 1.0)
 
     def total(values: Floats) -> float:
         model = with_estimates(fit.model, fit.names, values.tolist())

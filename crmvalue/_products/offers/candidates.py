@@ -10,6 +10,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day, as_float, as_items, as_whole_number, require, require_choice
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.labels import counted, labelled
 from crmvalue._core.pictures.pictured import Pictured
 from crmvalue._core.values import (
@@ -376,7 +377,7 @@ def _margins(margin: Any, products: npt.NDArray[Any]) -> Floats | None:
     """Take one margin, or one for each product."""
     if margin is None:
         return None
-    pairs = labelled("margin", margin) if hasattr(margin, "items") else None
+    pairs = labelled("margin", margin) if part_of(margin, "items") is not None else None
     pairs = dict(margin) if isinstance(margin, Mapping) else pairs
     if pairs is None:
         share = as_float("margin", margin)

@@ -14,10 +14,12 @@ from crmvalue._core.checks import (
     as_text,
     as_time_column,
     is_missing_object,
+    plain_text,
     require_same_length,
     to_array,
 )
 from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import as_currency, exponent_of
@@ -60,7 +62,7 @@ def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
         if array.dtype.kind == "O":
             cells = array.tolist()
             _require_cells(name, cells)
-            if Decimal in map(type, cells):
+            if not set(map(type, cells)) <= {str, type(None)}:
                 array = np.array([*(_plain_cell(cell, money=money) for cell in cells), None], dtype=object)[:-1]
         if money and array.dtype.kind == "f":
             hint = "a float is not exact; give whole minor units, such as numpy.rint(100 * price).astype(int)"
@@ -76,9 +78,9 @@ def _column(name: str, *, money: bool = False, optional: bool = True) -> Any:
 
 def _with_none(value: Any, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Put None in the place of missing cells of any kind, which also make floats of a column of whole numbers."""
-    whole = "int" in str(getattr(value, "dtype", getattr(value, "type", ""))).lower()
+    whole = "int" in str(part_of(value, "dtype", part_of(value, "type", ""))).lower()
     if array.dtype.kind == "f" and whole:
-        items = getattr(value, "to_pylist", getattr(value, "to_list", array.tolist))()
+        items = part_of(value, "to_pylist", part_of(value, "to_list", array.tolist))()
     elif array.dtype.kind == "O":
         items = array.tolist()
     else:
@@ -98,9 +100,12 @@ def _require_cells(name: str, cells: list[Any]) -> None:
 
 
 def _plain_cell(cell: Any, *, money: bool) -> Any:
-    """Write a Decimal as JSON can give it back: money as the text of the same amount, other whole numbers as such."""
+    """Write a Decimal as JSON can give it back: money as the text of the same amount, other whole numbers as such.
+
+    Of a member of an enumeration, the text itself.
+    """
     if not isinstance(cell, Decimal) or not cell.is_finite() or abs(cell.adjusted()) > _MOST_DIGITS:
-        return cell
+        return plain_text(cell)
     if money:
         return f"{cell:f}"
     return int(cell) if cell == cell.to_integral_value() else float(cell)
@@ -114,10 +119,10 @@ def _times_or_none(value: Any) -> Dates | None:
 
 def _words_of(name: str) -> Any:
     def convert(value: Any) -> FixedMapping[Any, tuple[str, ...]]:
-        if not hasattr(value, "items"):
+        if part_of(value, "items") is None:
             raise InputError(name, "a mapping to lists of texts", value)
         pairs = ((key, as_ordered_items(name, words, "lists of texts")) for key, words in value.items())
-        return FixedMapping({key: tuple(as_text(name, word) for word in words) for key, words in pairs})
+        return FixedMapping({plain_text(key): tuple(as_text(name, word) for word in words) for key, words in pairs})
 
     return attrs.field(converter=convert, factory=FixedMapping)
 

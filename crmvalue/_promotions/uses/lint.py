@@ -6,15 +6,15 @@ from functools import reduce
 from heapq import merge
 from itertools import product
 from operator import and_, or_
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_ordered_items, as_text, as_time, require_choice
+from crmvalue._core.checks import as_ordered_items, as_text, as_time
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import as_currency
-from crmvalue._core.values import checked_field, of_class, optional, words_field
+from crmvalue._core.values import checked_field, choice_field, of_class, optional, words_field
 from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine, exponent_in
 from crmvalue._promotions.prepare import bits, can_meet, conditions_of, finder, line_limit, not_now, ready
@@ -58,12 +58,9 @@ class Finding:
     ('spring',)
     """
 
-    kind: FindingKind
+    kind: FindingKind = choice_field("kind", FindingKind)
     promotions: tuple[str, ...] = words_field("promotions")
     text: str = checked_field("text", as_text)
-
-    def __attrs_post_init__(self) -> None:
-        require_choice("kind", self.kind, get_args(FindingKind))
 
     def to_json(self) -> str:
         """Write the finding as JSON."""

@@ -10,7 +10,15 @@ import attrs
 from crmvalue._core.checks import as_text, as_whole_number, require_choice
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import split_amount, whole_amount
-from crmvalue._core.values import FixedMapping, checked_field, count_field, of_class, require_at_most, tuple_of
+from crmvalue._core.values import (
+    FixedMapping,
+    checked_field,
+    choice_field,
+    count_field,
+    of_class,
+    require_at_most,
+    tuple_of,
+)
 from crmvalue._promotions.best import best_price
 from crmvalue._promotions.caps import Caps
 from crmvalue._promotions.cart import Cart, CartLine
@@ -97,8 +105,8 @@ class Refund:
     """
 
     priced: PricedCart = checked_field("priced", of_class(PricedCart))
-    policy: ReturnPolicy
-    delivery: Delivery
+    policy: ReturnPolicy = choice_field("policy", ReturnPolicy)
+    delivery: Delivery = choice_field("delivery", Delivery)
     returned: Mapping[str, int] = checked_field("returned", _quantities)
     lines: tuple[RefundedLine, ...] = checked_field("lines", tuple_of(RefundedLine))
     amount: int = checked_field("amount", _whole)
@@ -109,8 +117,6 @@ class Refund:
     lost_gifts: tuple[Gift, ...] = checked_field("lost_gifts", tuple_of(Gift))
 
     def __attrs_post_init__(self) -> None:
-        require_choice("policy", self.policy, get_args(ReturnPolicy))
-        require_choice("delivery", self.delivery, get_args(Delivery))
         bought = {line.id: line.quantity for line in self.priced.lines}
         for line, n in self.returned.items():
             if n > bought.get(line, 0):

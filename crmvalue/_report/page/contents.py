@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
+from crmvalue._core.checks import plain_text
 from crmvalue._core.labels import also_equal, spoken_for
 from crmvalue._core.pictures.parts import Axis, Layer, Parts
 from crmvalue._core.pictures.pictured import Picture, picture_of
@@ -54,7 +55,7 @@ def _as_pictures(name: str, value: object) -> Mapping[str, Picture]:
     if not isinstance(value, Mapping):
         raise InputError(name, "a mapping of names to pictures", value)
     check = of_class(Picture)
-    return FixedMapping((str(key), check(f"{name}[{key!r}]", picture)) for key, picture in value.items())
+    return FixedMapping((str(plain_text(key)), check(f"{name}[{key!r}]", picture)) for key, picture in value.items())
 
 
 @stay_frozen

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import require, require_choice
+from crmvalue._core.checks import require
 from crmvalue._core.frames import Columns
 from crmvalue._core.values import (
     array_columns,
-    checked_field,
+    choice_field,
     count_column,
     count_field,
     date_table,
@@ -42,12 +42,6 @@ _LISTED = 12
 _WEEKS_AHEAD = 4
 _EVEN = 0.5  # more likely active than gone
 _SILENT_GROUPS = ("Can't Lose Them", "At Risk")
-
-
-def _as_basis(name: str, value: Any) -> ListBasis:
-    require_choice(name, value, ("cascade", "model", "groups"))
-    found: ListBasis = value
-    return found
 
 
 @stay_frozen
@@ -95,7 +89,7 @@ class CustomerList(Columns):
     (1, 3)
     """
 
-    basis: ListBasis = checked_field("basis", _as_basis)
+    basis: ListBasis = choice_field("basis", ListBasis)
     n_all: int = count_field("n_all")
     customer: npt.NDArray[Any] = label_column("customer")
     segment: npt.NDArray[np.str_] = label_column("segment", texts=True)

@@ -13,6 +13,7 @@ import gzip
 import io
 import itertools
 import re
+import shutil
 import unicodedata
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
@@ -57,6 +58,7 @@ _SIGNS = {"Zs", "Sc", "Pd", "Pi", "Pf"}  # kinds of signs that a heading or a na
 _WORD = re.compile(r"[^\W\d_]+")
 _SIGN_INSIDE = re.compile(r"[^\W\d_][№°\u2013\u2014\xab\xbb\u201c\u201d\u2039\u203a\xa2-\xa5\u20ac][^\W\d_]")
 _ENDS = re.compile(rb'[\r\n,;\t|"]')
+_NO_ROW = re.compile(rb"[\r\n][ \x00\x1a]+[\r\n]*\Z")
 _NAMED_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?\r?\n', re.IGNORECASE)  # a line before the header, which Excel reads
 
 
@@ -142,10 +144,26 @@ def as_utf8(
                 else:
                     files[-1] = folder / f"utf8-{len(files)}.csv"
                     _write_whole(place, files[-1], own, name, guessed=name in guessed)
+                files[-1] = _without_end(files[-1], folder / f"cut-{len(files)}.csv")
             except InputError as error:
                 problems.append(error)
     raise_all(problems)
     return places._replace(files=files, notes=[*places.notes, *_say_utf8(as_they_are, encoding)]), guessed
+
+
+def _without_end(place: Path, target: Path) -> Path:
+    """Write a file again without a last line that holds nothing but blanks, nulls or the end of file of DOS."""
+    if is_packed(place):
+        return place
+    with place.open("rb") as file:
+        n_before = file.seek(max(place.stat().st_size - _BLOCK, 0))
+        end = _NO_ROW.search(file.read())
+    if end is None:
+        return place
+    shutil.copyfile(place, target)
+    with target.open("r+b") as file:
+        file.truncate(n_before + end.start())
+    return target
 
 
 def _say_utf8(names: list[str], encoding: str | None) -> list[str]:

@@ -606,6 +606,16 @@ class TestCustomersAndEvents:
 
     @pytest.mark.parametrize(
         "given",
+        [(("nonsense",), [0, 0]), (("UTC",), [0, 5]), (("UTC",), [-1, 0]), (("UTC",), [0.5, 0.0]), ((1,), [0, 0])],
+    )
+    def test_zones_with_places_are_checked(self, given):
+        made = Customers(customer=[1, 2], time_zone=["UTC", "Europe/Kyiv"])
+        assert attrs.evolve(made) == made == Customers(customer=[1, 2], time_zone=made.time_zone)
+        with pytest.raises(InputError, match="`time_zone` must be"):
+            Customers(customer=[1, 2], time_zone=(given[0], np.array(given[1])))
+
+    @pytest.mark.parametrize(
+        "given",
         [
             [True, False, True],
             [1, 0, 1],

@@ -185,3 +185,16 @@ def test_a_file_of_another_kind_is_called_so(tmp_path, capsys, first, said):
     (tmp_path / "orders.xlsx").write_bytes(first + bytes(range(256)))
     assert main([str(tmp_path / "orders.xlsx"), "--encoding", "cp1252"]) == 2
     assert capsys.readouterr().err == f"crmvalue: '{tmp_path / 'orders.xlsx'}' {said}\n"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("end", ["   ", "\x1a", "\x1a\r\n", "\0\0\0"])
+def test_a_last_line_of_nothing_is_no_row(tmp_path, end, encoding):
+    """DOS ends a text with 0x1A, and a file that was cut short may be filled up with nulls."""
+    rows = "customer,date,amount\r\nann,2024-01-01,5\r\nbob,2024-02-01,6\r\n"
+    place, folder = tmp_path / "orders.csv", tmp_path / "made"
+    folder.mkdir()
+    place.write_bytes((rows + end).encode(encoding))
+    (found,) = as_utf8(find_files([str(place)]), folder, None, len)[0].files
+    assert found.read_text("utf-8").split() == rows.split()
+    assert place.read_bytes().decode(encoding) == rows + end

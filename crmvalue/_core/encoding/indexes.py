@@ -1,0 +1,110 @@
+"""Labels that columns carry: the index of a column of pandas, and the names of the columns of a table.
+
+Columns are matched by position, so those with labels must have the same ones, in one order.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crmvalue.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "column_labels",
+    "index_of",
+    "other_index",
+    "part_of",
+    "require_order",
+    "require_same_index",
+    "require_same_labels",
+]
+
+
+def part_of(value: object, name: str, default: Any = None) -> Any:
+    """Give an attribute of what a user gave.
+
+    One whose own code raises counts as not there: the check that reads the value itself refuses it by its argument.
+    """
+    with suppress(Exception):
+        return getattr(value, name, default)
+    return default
+
+
+def require_same_index(**inputs: object) -> None:
+    """Check that columns with an index have the same one, and that tables have no column at different places.
+
+    Both are matched by position, never by name in silence.
+    """
+    indexed = [(name, index) for name, value in inputs.items() if (index := index_of(value)) is not None]
+    for name, index in indexed[1:]:
+        if not indexed[0][1].equals(index):
+            raise other_index(name, indexed[0][0], index)
+    for name, value in inputs.items() if indexed else ():
+        require_order(*indexed[0], name, value)
+    first: dict[object, tuple[int, str]] = {}  # place of a column and its table
+    for name, value in inputs.items():
+        for place, label in enumerate(column_labels(value)):
+            other, table = first.setdefault(label, (place, name))
+            if other != place and table != name:
+                rule = f"with the column {label!r} at the same place as in `{table}`"
+                raise InputError(name, rule, place, hint=f"the columns of `{table}` are matched by their places")
+
+
+def require_same_labels(over_time: Mapping[str, Any], **per_row: Any) -> None:
+    """Check labels of what broadcasts: a column stands beside the columns of a table, `per_row` beside its rows."""
+    tables = {name: value for name, value in over_time.items() if part_of(value, "ndim", 1) > 1 or column_labels(value)}
+    columns = {name: value for name, value in over_time.items() if name not in tables}
+    require_same_index(**tables, **per_row)
+    require_same_index(**columns)
+    for name, column in columns.items():
+        index = index_of(column)
+        for table, value in tables.items():
+            labels = column_labels(value)
+            if index is not None and labels and list(index) != labels:
+                raise other_index(name, f"{table}[0]" if isinstance(value, list | tuple) else f"{table}.columns", index)
+
+
+def require_order(column: str, index: Any, name: str, value: Any) -> None:
+    """Refuse a column whose labels are the names or identifiers in `value` in another order; row numbers are none."""
+    is_array = hasattr(type(value), "__array__") and part_of(value, "ndim", 1) == 1 and index_of(value) is None
+    is_plain = (is_array or isinstance(value, list | tuple)) and part_of(index, "step", 0) != 1  # 1 numbers the rows
+    first = np.asarray(value[:1], dtype=object) if is_plain and 0 < len(value) == len(index) else np.zeros(0)
+    if first.shape != (1,) or not isinstance(first[0], str | int | np.integer):
+        return
+    labels, names = list(index), np.asarray(value, dtype=object).tolist()
+    kinds, distinct = {type(item) for item in (*labels, *names)}, set(labels)
+    whole = kinds <= {int, np.int64} and (min(labels), max(labels)) != (0, len(labels) - 1)
+    if (whole or kinds <= {str, np.str_}) and labels != names and len(labels) == len(distinct & set(names)):
+        hint = "bring it into their order by its labels, or give a plain array"
+        raise InputError(column, f"in the order of `{name}`", labels[:3], hint=hint)
+
+
+def column_labels(value: object) -> list[Any]:
+    """Give the labels of the columns of a dataframe of any kind, or of a list of rows of pandas; none for others."""
+    if isinstance(value, list | tuple) and value:
+        index = None if part_of(value[0], "columns") is not None else index_of(value[0])
+        return [] if index is None else list(index)
+    is_table = part_of(value, "shape") is not None
+    labels = part_of(value, "column_names", part_of(value, "columns", ())) if is_table else ()
+    return [] if callable(labels) else list(labels)
+
+
+def other_index(name: str, first: str, index: Any) -> InputError:
+    """Give the error of a column whose index is not that of the first one."""
+    hint = "bring them into one order by their labels, or give plain arrays"
+    return InputError(name, f"with the same index as `{first}`", list(index[:3]), hint=hint)
+
+
+def index_of(*columns: Any) -> Any:
+    """Give the index of the first column of pandas, the only dataframes whose columns carry labels; None without."""
+    for column in columns:
+        index = part_of(column, "index")
+        if callable(part_of(index, "equals")) and part_of(column, "to_numpy") is not None:
+            return index
+    return None
