@@ -415,6 +415,18 @@ class TestCheckNextProducts:
     def test_a_log_that_is_too_short(self):
         with pytest.raises(InputError, match="horizon_days"):
             check_next_products(as_lines(FIRST), as_of=DAY + 60, horizon_days=31)
+        assert check_next_products(as_lines(FIRST), as_of=DAY + 60, horizon_days=30).n_customers == 1
+
+    @pytest.mark.parametrize(
+        "ends", [{"lead_low": [0, 0, 0.1]}, {"lead_low": [0, -0.1, 0.1], "lead_high": [0, 0, 0.2]}]
+    )
+    def test_an_interval_that_ends_at_0_shows_no_lead(self, ends):
+        log = [(c, day, 1) for c in range(40) for day in (0, 30, 60)]
+        found = check_next_products(as_lines(log), as_of=DAY + 70, horizon_days=30, n=1)
+        lead = [0, ends["lead_low"][1], 0.1]
+        changed = attrs.evolve(found, **{"lead": lead, "lead_high": [0, 0.2, 0.2], **ends})
+        rule = found.rule[1]
+        assert changed.conclusion.endswith(f"next_products is not shown to be ahead of {rule}.")
 
 
 @pytest.mark.parametrize("product", ["", 1.5, None])
