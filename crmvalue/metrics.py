@@ -40,7 +40,7 @@ Feedback
 :func:`customer_satisfaction_from_scores`             CSAT from single answers: your cut, top-two-box or mean
 :func:`customer_effort_score`                         CES from single answers
 :func:`nps_change`                                    change of NPS between two waves, with a test
-:func:`score_drivers`                                 which questions move the score
+:func:`score_drivers`                                 which questions go with the score
 :func:`response_by_segment`                           who did not answer, and weights for those who did
 ====================================================  =================================================================
 

@@ -50,15 +50,17 @@ def returns_parts(channels: tuple[str, ...], cost: Floats, value: Floats) -> Par
     best = cut(channels[order[0]]) if channels else ""
     more = f"{shown(net.max(initial=0.0), 'money')} more than its cost"
     n_best = len(leaders(net, size=float(max(cost.max(initial=0.0), value.max(initial=0.0)))))
-    title = f"{best} earns most: {more}" if n_best == 1 else f"{n_best:,} channels earn the same, the most: each {more}"
+    title = f"By credit, {best} earns most: {more}"
+    if n_best > 1:
+        title = f"By credit, {n_best:,} channels earn the same, the most: each {more}"
     if len(channels) == 1:
-        title = f"{best} earns {more}"
+        title = f"By credit, {best} earns {more}"
     if not n_losing and net.max(initial=0.0) <= 0:
-        title = "No channel brings more than its cost"
+        title = "By credit, no channel brings more than its cost"
     if n_losing:
         name = cut(channels[int(net.argmin())])
         others = "" if n_losing == 1 else f", as {n_losing - 1} more do" if n_losing > 2 else ", as one more does"
-        title = f"{name} costs {shown(-net.min(), 'money')} more than it brings{others}"
+        title = f"By credit, {name} costs {shown(-net.min(), 'money')} more than it brings{others}"
     return Parts(
         title=title,
         x=Axis(title=f"Credited money, and cost [money]{rest}", form="money", low=0),

@@ -96,13 +96,13 @@ def groups_parts(
         first = np.lexsort((np.where(np.isnan(flat[kept]), np.inf, flat[kept]), others))[:_MOST_ROWS]
         kept = kept[np.sort(first)]
     rest = of_all(len(kept), len(steps), "steps, the weakest")
-    title = f"{cut(groups[best[0]])} brings the largest share of its prospects to {cut(stages[-1])}"
+    title = f"{cut(groups[best[0]])} has the largest share of prospects who reach {cut(stages[-1])}"
     if overall.max() == 0:
         title = f"Nobody reached {cut(stages[-1])}"
     elif len(groups) == 1:
         title = f"{shown(overall[0], 'share')} of the prospects reach {cut(stages[-1])}"
     elif len(best) > 1:
-        title = f"{len(best):,} groups bring the same share of their prospects to {cut(stages[-1])}, the largest"
+        title = f"{len(best):,} groups have the same share of prospects who reach {cut(stages[-1])}, the largest"
     return Parts(
         title=title,
         x=Axis(title=f"Share that goes on to the stage{rest}", form="share", low=0, high=1),

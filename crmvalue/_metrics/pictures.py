@@ -37,19 +37,18 @@ def drivers_parts(
     low, high = ends
     order = np.argsort(-importance, kind="stable")
     clear = order[is_shown[order]].tolist()
-    title = "No question is shown to move the score"
+    title = "No question is shown to go with the score"
     if clear:
         first = clear[0]
         name, step = cut(question[first]), f"one point more goes with {_step(effect[first])}"
-        title = f"{name} moves the score most: {step}"
+        title = f"{name} goes with the score most closely: {step}"
         best = leaders(importance)
         if first not in best:
-            title = f"Most important is {cut(strongest)}, but it is {name} that is shown to move the score: {step}"
+            title = f"Most important is {cut(strongest)}, but it is {name} that is shown to go with the score: {step}"
         elif len(best) > 1:
-            title = f"{name} is shown to move the score: {step}"
+            title = f"{name} is shown to go with the score: {step}"
         if len(best) > 1 and is_shown[best].all():
-            title = f"{len(best):,} questions move the score the same, the most"
-        title += ", not yet a cause"
+            title = f"{len(best):,} questions go with the score equally closely, the most"
     kept = order[:_MOST_ROWS]
     said = [f"{shown(part, 'share')} of the variance" for part in importance[kept]]
     names, rest = [question[k] for k in kept], of_all(len(kept), len(order), "questions")

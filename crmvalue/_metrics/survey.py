@@ -1,4 +1,4 @@
-"""Surveys: the change of NPS, what moves the score, and who did not answer."""
+"""Surveys: the change of NPS, what goes with the score, and who did not answer."""
 
 from __future__ import annotations
 
@@ -304,7 +304,7 @@ class ScoreDrivers(Columns, Pictured):
 
     @property
     def conclusion(self) -> str:
-        """Name the most important of the questions that are shown to move the score, and say what all explain."""
+        """Name the most important of the questions that are shown to go with the score, and say what all explain."""
         order = np.argsort(-self.importance, kind="stable")
         clear = order[self.is_shown[order]]
         at = int(clear[0] if len(clear) else order[0])
@@ -314,20 +314,24 @@ class ScoreDrivers(Columns, Pictured):
         name = self.question[at]
         if self.n_answers - len(self.question) - 1 < _LEFT_OVER:
             answers = f"{counted(self.n_answers, 'answer')} to {counted(len(self.question), 'question')}"
-            said = f"{answers} are too few to show what moves the score. Most important in them is {name}: {numbers}."
+            said = (
+                f"{answers} are too few to show what goes with the score. Most important in them is {name}: {numbers}."
+            )
         elif not len(clear):
-            said = f"No question is shown to move the score. Most important in these answers is {name}: {numbers}."
+            said = f"No question is shown to go with the score. Most important in these answers is {name}: {numbers}."
             if self.low[at] * self.high[at] > 0:
                 chance = f"among {len(self.question)} it may be chance ({p_text(self.p_value[at], 1 - self.level)})"
                 said += f" That is the interval of one question by itself; {chance}."
         elif at in (best := leaders(self.importance)) and len(best) > 1 and self.is_shown[best].all():
             equals = listed(self.question[k] for k in best)
-            said = f"{equals} move the score the same, the most. For {name}, {numbers}."
+            said = f"{equals} go with the score equally closely, the most. For {name}, {numbers}."
         elif at in best:
-            most = "moves the score most" if len(best) == 1 else "is shown to move the score"
+            most = "goes with the score most closely" if len(best) == 1 else "is shown to go with the score"
             said = f"{name} {most}: {numbers}."
         else:
-            said = f"Most important is {self.strongest}, but it is {name} that is shown to move the score: {numbers}."
+            said = (
+                f"Most important is {self.strongest}, but it is {name} that is shown to go with the score: {numbers}."
+            )
         by_chance = len(self.question) / (self.n_answers - 1)
         asked = "The question explains" if len(self.question) == 1 else "All questions explain"
         return (

@@ -29,7 +29,10 @@ def offers_parts(
     product: Labels, of_kind: Sequence[npt.NDArray[np.bool_]], prob: Floats, margin: Floats, kinds: Sequence[str],
     horizon_days: int,
 ) -> Parts:  # fmt: skip
-    """Draw what the offers of each product may bring, by their kind: margin where it is known, or purchases."""
+    """Draw what is expected of each product, by the kind of its offers: margin where it is known, or purchases.
+
+    The customers may buy without an offer too, so no title says that an offer brings something.
+    """
     if not len(product):
         return nothing("There is no product to offer")
     has_margin = bool(np.isfinite(margin).all())
@@ -41,16 +44,17 @@ def offers_parts(
     labels = [str(names[k]) for k in order[:_MOST_ROWS].tolist()]
     best = int(order[0])
     what: Form = "money" if has_margin else "number"
-    unit = "margin" if has_margin else "purchases"
-    title = f"Offers of {cut(str(names[best]))} may bring most"
+    unit, is_or_are = ("margin", "is") if has_margin else ("purchases", "are")
+    title = f"The most {unit} {is_or_are} expected of {cut(str(names[best]))}"
     if total.min() >= 0 and total[best] > 0:
-        title += f", {shown(total[best] / total.sum(), 'share')} of the expected {unit}"
+        title += f": {shown(total[best] / total.sum(), 'share')} of all"
     title += also_equal(len(leaders(total)))
     if len(names) == 1:
         amount = f"{shown(total[best], 'money')} of margin" if has_margin else shown_things(total[best], "purchase")
-        title = f"Offers of {cut(str(names[best]))} may bring {amount}"
+        is_or_are = "is" if has_margin or amount == shown_things(1.0, "purchase") else "are"
+        title = f"{amount[:1].upper()}{amount[1:]} {is_or_are} expected of {cut(str(names[best]))}"
     if total[best] <= 0:
-        title = f"No offer is expected to bring any {'margin' if has_margin else 'purchase'}"
+        title = f"No {'margin' if has_margin else 'purchase'} is expected of any product"
     rows = [column[order] for column in by_kind]
     counts = n_offers[order]
     if len(order) > _MOST_ROWS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import warnings
 from datetime import date, timedelta
 
@@ -17,6 +16,7 @@ from crmvalue._ltv.group_economics import _FIGURES
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.ltv import GroupEconomics, cash_flows_by_age, group_economics
 from crmvalue.metrics import mean_interval
+from tests.work import n_calls, times_longer
 
 CHANNEL = ["ads", "mail", "ads", "mail", "ads"]
 REGION = ["north", "north", "south", "south", "south"]
@@ -233,29 +233,32 @@ class TestGroupEconomics:
 
     def test_many_groups_take_time_in_proportion_to_their_number(self):
         """The ends were counted again for each row, and all advice for each of them: hours for so many."""
-        n = 20_000
-        low = np.r_[2.0, np.tile([4.0, 1.0], n // 2)]
-        columns = {name: np.ones(n + 1) for name in _FIGURES}
-        ends = {"low": low - 0.1, "high": low + 0.2}
-        for name in ("ltv", "ratio"):
-            columns |= {
-                name: low + 0.1 * np.arange(n + 1) / n,
-                f"{name}_low": ends["low"],
-                f"{name}_high": ends["high"],
-            }
-        size = np.r_[n - 2, np.ones(n - 2), [n // 2 - 1] * 2]  # both dimensions add up to all customers
-        columns |= {"value": size, "total_acquisition_cost": size}
-        found = GroupEconomics(
-            by=("all", *["g"] * (n - 2), "h", "h"),
-            group=("all", *map(str, range(n))),
-            n_customers=10_000 * size,
-            **columns,
-            level=0.95,
-            target_ratio=3,
-        )
-        start = time.process_time()
-        moves = found.moves
-        assert time.process_time() - start < 2
+
+        def of_groups(n):
+            low = np.r_[2.0, np.tile([4.0, 1.0], n // 2)]
+            columns = {name: np.ones(n + 1) for name in _FIGURES}
+            ends = {"low": low - 0.1, "high": low + 0.2}
+            for name in ("ltv", "ratio"):
+                columns |= {
+                    name: low + 0.1 * np.arange(n + 1) / n,
+                    f"{name}_low": ends["low"],
+                    f"{name}_high": ends["high"],
+                }
+            size = np.r_[n - 2, np.ones(n - 2), [n // 2 - 1] * 2]  # both dimensions add up to all customers
+            columns |= {"value": size, "total_acquisition_cost": size}
+            return GroupEconomics(
+                by=("all", *["g"] * (n - 2), "h", "h"),
+                group=("all", *map(str, range(n))),
+                n_customers=10_000 * size,
+                **columns,
+                level=0.95,
+                target_ratio=3,
+            )
+
+        found = {n: of_groups(n) for n in (300, 3_000)}
+        n = 3_000
+        ratio, moves = times_longer(lambda n: found[n].moves, 300, n)
+        assert ratio < 30
         assert moves[0].startswith("g: move money from 1 (1.00, at most 1.20), 3 (1.00, at most 1.20), 5 ")
         assert f"to {n - 4} (4.10, at least 3.90), {n - 6} (4.10, at least 3.90), " in moves[0]
         assert moves[1] == f"h: move money from {n - 1} (1.10, at most 1.20) to {n - 2} (4.10, at least 3.90)."
@@ -388,9 +391,10 @@ class TestGroupEconomics:
     def test_many_groups_with_cash_flows_take_little_time(self):
         by = {"group": np.arange(20_000) % 10_000}
         flows = np.random.default_rng(1).gamma(1.0, 10.0, (20_000, 6))
-        start = time.process_time()
-        found = group_economics(by, flows.sum(axis=1), acquisition_cost=50.0, cash_flows=flows)
-        assert time.process_time() - start < 1.0  # took 2.4 seconds
+        total = flows.sum(axis=1)
+        group_economics({"group": [1, 2]}, [1, 2], acquisition_cost=50.0, cash_flows=flows[:2])  # imports what it needs
+        n_done, found = n_calls(lambda: group_economics(by, total, acquisition_cost=50.0, cash_flows=flows))
+        assert n_done < 500_000  # were 1,600,000
         sums = flows[:10_000].cumsum(axis=1) + flows[10_000:].cumsum(axis=1)
         reached = sums >= 100.0
         paid = np.where(reached.any(axis=1), reached.argmax(axis=1) + 1.0, np.nan)

@@ -125,7 +125,7 @@ class TestConclusionAndHint:
     def test_drivers(self):
         found = score_drivers([9, 8, 3, 8, 2, 6, 8, 3, 9, 2], {"speed": self.speed, "price": self.price})
         assert found.conclusion.startswith(
-            f"speed moves the score most: one point more goes with {found.effect[0]:+.2f}"
+            f"speed goes with the score most closely: one point more goes with {found.effect[0]:+.2f}"
         )
         assert "by chance alone it would be about 22%" in found.conclusion  # 2 questions, 10 answers
         assert found.conclusion.endswith("A driver is not yet a cause.")
@@ -139,7 +139,7 @@ class TestConclusionAndHint:
     def test_drivers_of_nothing(self):
         found = score_drivers([5, 3, 5, 3, 5, 3, 5, 3, 4, 4], {"speed": self.speed, "price": self.price})
         assert not found.is_shown.any()
-        assert found.conclusion.startswith("No question is shown to move the score. Most important in these answers")
+        assert found.conclusion.startswith("No question is shown to go with the score. Most important in these answers")
 
     def test_drivers_that_are_none_among_so_many(self):
         """The interval of one question leaves 0 out, and its corrected p-value is that of chance: a word says why."""
@@ -154,7 +154,7 @@ class TestConclusionAndHint:
     def test_too_few_answers_show_no_driver(self):
         found = score_drivers([9, 7, 3, 8, 2, 6], {"speed": self.speed[:6], "price": self.price[:6]})
         assert not found.is_shown.any()
-        assert found.conclusion.startswith("6 answers to 2 questions are too few to show what moves the score.")
+        assert found.conclusion.startswith("6 answers to 2 questions are too few to show what goes with the score.")
 
     def test_a_driver_that_is_not_the_most_important(self):
         numbers = {"effect": [3.0, 1.0], "low": [-1.0, 0.5], "high": [7.0, 1.5], "p_value": [0.2, 0.01]}
@@ -168,7 +168,7 @@ class TestConclusionAndHint:
             level=0.95,
             **numbers,
         )
-        assert found.conclusion.startswith("Most important is a, but it is b that is shown to move the score")
+        assert found.conclusion.startswith("Most important is a, but it is b that is shown to go with the score")
 
     def test_single_answers(self):
         with pytest.raises(InputError, match="nps_counts counts single answers"):
@@ -412,8 +412,8 @@ def test_of_two_equally_important_questions_only_one_is_shown():
         n_incomplete=0,
         level=0.95,
     )
-    assert drivers.conclusion.startswith("price is shown to move the score: one point more goes with +2.00")
-    assert "price is shown to move the score: one point more" in str(drivers.to_vega())
+    assert drivers.conclusion.startswith("price is shown to go with the score: one point more goes with +2.00")
+    assert "price is shown to go with the score: one point more" in str(drivers.to_vega())
 
 
 def test_a_change_whose_sign_few_answers_hide_is_no_change():

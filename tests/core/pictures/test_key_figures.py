@@ -80,7 +80,7 @@ class TestScoreDrivers:
 
     def test_rows(self):
         title, data = parts(self.drivers())
-        assert title == "speed moves the score most: one point more goes with 1.25 points more, not yet a cause"
+        assert title == "speed goes with the score most closely: one point more goes with 1.25 points more"
         assert data["question"].tolist() == ["speed", "price", "staff"]
         assert data["effect"].tolist() == [1.25, 0.5, -0.1]
         assert data["low"].tolist() == [1, 0.2, -0.4]
@@ -89,16 +89,18 @@ class TestScoreDrivers:
 
     def test_equals(self):
         found = self.drivers(importance=[0.4, 0.4, 0.01])
-        assert parts(found)[0] == "2 questions move the score the same, the most, not yet a cause"
-        assert found.conclusion.startswith("price, speed move the score the same, the most. For price, one point more")
+        assert parts(found)[0] == "2 questions go with the score equally closely, the most"
+        assert found.conclusion.startswith(
+            "price, speed go with the score equally closely, the most. For price, one point more"
+        )
 
     def test_titles(self):
-        assert parts(self.drivers(p_value=[0.06, 0.2, 1.0]))[0] == "No question is shown to move the score"
+        assert parts(self.drivers(p_value=[0.06, 0.2, 1.0]))[0] == "No question is shown to go with the score"
         ends = {"low": [-0.8, -1, -1], "high": [-0.2, 3, 1]}
         found = self.drivers(effect=[-0.5, 1.25, 0], **ends, p_value=[0.01, 0.5, 1])
         assert parts(found)[0] == (
-            "Most important is speed, but it is price that is shown to move the score: "
-            "one point more goes with 0.5 points less, not yet a cause"
+            "Most important is speed, but it is price that is shown to go with the score: "
+            "one point more goes with 0.5 points less"
         )
 
 

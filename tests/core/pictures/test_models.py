@@ -9,6 +9,7 @@ import pytest
 from scipy import integrate, stats
 
 from crmvalue import models, purchases
+from crmvalue._models.pictures import transform_parts
 
 
 def parts(value):
@@ -76,6 +77,8 @@ class TestValues:
         [
             ([10.0] * 96 + [9.8] * 4, "All customers are worth about the same: 9.99"),
             ([10.0] * 96 + [0.0] * 4, "The best 10 % of the customers hold 10 % of the future value"),
+            ([9.0] * 5 + [1.0] * 45, "The best 10 % of the customers hold 50 % of the future value"),
+            ([2.0, 5.0, 3.0], "The best customer holds 50 % of the future value"),
         ],
     )
     def test_alike(self, clv, title):
@@ -83,6 +86,13 @@ class TestValues:
         terms = {"horizon": 5.0, "discount_rate": 0.0, "margin": 1.0, "service_cost": 0.0, "time_unit": "week"}
         columns = {"prob_alive": ones, "expected_purchases": ones, "expected_spend": ones, "clv": clv}
         assert parts(models.CustomerValues(**columns, **terms))[0] == title
+
+    def test_few_customers_have_their_rank(self):
+        clv, terms = np.array([2.0, 5.0, 3.0]), {"margin": 1.0, "service_cost": 0.0, "time_unit": "week"}
+        columns = {"prob_alive": np.ones(3), "expected_purchases": np.ones(3), "expected_spend": np.ones(3), "clv": clv}
+        drawn = models.CustomerValues(**columns, **terms, horizon=5.0, discount_rate=0.0)._parts().columns
+        assert drawn["customers"].tolist() == ["1", "2", "3"]
+        assert drawn["mean_clv"].tolist() == [5.0, 3.0, 2.0]
 
 
 class TestRegularity:
@@ -129,3 +139,26 @@ class TestRegularity:
     def test_a_clock(self):
         assert parts(self.regularity(np.inf, np.nan))[1]["share"].tolist() == [0, 0, 1, 0, 0, 0, 0, 0]
         assert parts(self.regularity(0.0, np.nan))[1]["share"][0] > 0.99
+
+
+class TestTransform:
+    """A title says that a forecast is off, and in which way, only where a test says so."""
+
+    UPPER = np.arange(1, 11) / 10
+    HIGH, OUTER = np.repeat([0.0, 0.2], 5), np.array([3.0, 2, 0, 0, 0, 0, 0, 0, 2, 3]) / 10
+
+    @pytest.mark.parametrize(
+        ("share", "p_value", "title"),
+        [
+            (HIGH, 0.05, "Customers did what was foretold, as far as the data show"),
+            (HIGH, 0.9, "Customers did what was foretold, as far as the data show"),
+            (HIGH, 0.049, "Customers bought more than was foretold of them"),
+            (HIGH[::-1], 0.001, "Customers bought less than was foretold of them"),
+            (OUTER, 0.001, "What is foretold of each customer is too narrow"),
+            (np.roll(OUTER, 5), 0.001, "What is foretold of each customer is too wide"),
+        ],
+    )
+    def test_titles(self, share, p_value, title):
+        drawn = transform_parts(self.UPPER, share, p_value)
+        assert drawn.title == title
+        np.testing.assert_allclose(drawn.columns["customers"], 10 * share, rtol=1e-12)

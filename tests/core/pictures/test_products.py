@@ -1,4 +1,4 @@
-"""Pictures of next products: what offers may bring, and how many customers each rule hits."""
+"""Pictures of next products: what is expected of offered products, and how many customers each rule hits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TestNextProducts:
 
     def test_margin(self):
         title, data = parts(self.offers())
-        assert title == "Offers of mug may bring most, 40 % of the expected margin"
+        assert title == "The most margin is expected of mug: 40 % of all"
         assert data["product"].tolist() == ["mug", "tea", "jam"]
         assert data["upsell_high"].tolist() == [8, 7, 5]
         np.testing.assert_array_equal(data["again_low"], [np.nan, 0, np.nan])
@@ -41,22 +41,22 @@ class TestNextProducts:
 
     def test_purchases(self):
         title, data = parts(self.offers(expected_margin=[np.nan] * 5))
-        assert title == "Offers of jam may bring most, 46 % of the expected purchases; 1 more is equal"
+        assert title == "The most purchases are expected of jam: 46 % of all; 1 more is equal"
         assert data["upsell_high"].tolist() == [0.75, 0.75, 0.125]
 
     def test_losses(self):
         title, data = parts(self.offers(expected_margin=[-5.0, 1.0, -2.0, 8.0, 4.0]))
-        assert title == "Offers of mug may bring most"
+        assert title == "The most margin is expected of mug"
         assert (data["again_high"][2], data["cross-sell_high"][2]) == (-5, -7)
 
     def test_few(self):
         empty = {"customer": [], "product": [], "kind": [], "prob": [], "expected_margin": [], "reason": []}
         assert parts(self.offers(**empty, because_of=[]))[0] == "There is no product to offer"
-        assert parts(self.offers(product=["tea"] * 5))[0] == "Offers of tea may bring 20 of margin"
+        assert parts(self.offers(product=["tea"] * 5))[0] == "20 of margin is expected of tea"
         nothing = {"product": ["tea"] * 5, "prob": [0.0] * 5, "expected_margin": [np.nan] * 5}
-        assert parts(self.offers(**nothing))[0] == "No offer is expected to bring any purchase"
+        assert parts(self.offers(**nothing))[0] == "No purchase is expected of any product"
         once = nothing | {"prob": [0.5, 0.5, 0, 0, 0]}
-        assert parts(self.offers(**once))[0] == "Offers of tea may bring 1 purchase"
+        assert parts(self.offers(**once))[0] == "1 purchase is expected of tea"
 
     def test_of_many_products_the_rest_is_one(self):
         n = 100

@@ -464,12 +464,12 @@ class TestMany:
     def test_a_group_of_the_title_is_drawn(self):
         counts = [[100, 50 - k, 20] for k in range(30)] + [[100, 99, 98]]
         found = funnels.funnel_conversion(counts, funnel=["a", "b", "c"], by=[f"g{k}" for k in range(31)])._parts()
-        assert found.title.startswith("g30 brings the largest share")
+        assert found.title.startswith("g30 has the largest share")
         assert found.columns["step"].tolist() == [*(f"g{k}: to b" for k in range(15, 30)), "g30: to c"]
 
     def test_a_channel_of_the_title_is_drawn(self):
         found = many_returns()._parts()
-        assert found.title.startswith("c29 costs 500 more than it brings")
+        assert found.title.startswith("By credit, c29 costs 500 more than it brings")
         assert "c29" in found.columns["channel"].tolist()
 
     def test_a_variant_of_the_title_is_drawn(self):
@@ -612,9 +612,9 @@ class TestForecasts:
         ("counts", "title"),
         [
             ([[10, 0, 0], [20, 5, 0]], "Nobody reached r"),
-            ([[10, 5, 2], [20, 10, 4]], "2 groups bring the same share of their prospects to r, the largest"),
+            ([[10, 5, 2], [20, 10, 4]], "2 groups have the same share of prospects who reach r, the largest"),
             ([[10, 5, 2]], "20 % of the prospects reach r"),
-            ([[10, 5, 2], [20, 10, 5]], "y brings the largest share of its prospects to r"),
+            ([[10, 5, 2], [20, 10, 5]], "y has the largest share of prospects who reach r"),
         ],
     )
     def test_groups_of_a_funnel(self, counts, title):
@@ -625,17 +625,19 @@ class TestForecasts:
     def test_channels_that_bring_just_their_cost(self):
         paths = attribution.Paths.from_lists([["a"], ["b"]], [1, 1], value=[5, 5])
         credit = attribution.attribute(paths, model="last")
-        assert parts(attribution.channel_returns(credit, [5, 5]))[0] == "No channel brings more than its cost"
-        assert parts(attribution.channel_returns(credit, [5, 2]))[0] == "b earns most: 3 more than its cost"
+        assert (
+            parts(attribution.channel_returns(credit, [5, 5]))[0] == "By credit, no channel brings more than its cost"
+        )
+        assert parts(attribution.channel_returns(credit, [5, 2]))[0] == "By credit, b earns most: 3 more than its cost"
 
     @pytest.mark.parametrize(
         ("value", "cost", "title"),
         [
-            ([5, 5], [2, 2], "2 channels earn the same, the most: each 3 more than its cost"),
+            ([5, 5], [2, 2], "By credit, 2 channels earn the same, the most: each 3 more than its cost"),
             (
                 [1.1, 0.3],
                 [0.9, 0.1],
-                "2 channels earn the same, the most: each 0.2 more than its cost",
+                "By credit, 2 channels earn the same, the most: each 0.2 more than its cost",
             ),  # but for rounding
             (None, [2, 2], "2 channels cost the same, the least: 2 for a conversion"),
             (None, [3, 2], "b costs least: 2 for a conversion"),

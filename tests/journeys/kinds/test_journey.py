@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import pickle
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 from unittest import mock
@@ -43,6 +42,7 @@ from crmvalue.journeys import (
     simulate_plan,
 )
 from tests.journeys.references import admitted_entries, follow_run, later
+from tests.work import n_calls
 
 WORDS = (
     "1 minute", "90 minutes", "36 hours", "3 days", "2 weeks", "1 month", "13 months", "next day at 15:00",
@@ -790,22 +790,6 @@ class TestFirstRunOfACascade:
         past = plan([Cascade()], both, None, None, Policy(), "2024-09-30").history()
         kept = MessageHistory(**{f.name: getattr(past, f.name)[past.customer == 2] for f in attrs.fields(type(past))})
         assert plan([Cascade()], both, None, kept, Policy(), "2024-09-30").customer.tolist() == [2]
-
-
-def n_calls(work):
-    """Count the functions that a piece of work calls, which no slow machine changes; give its result too."""
-    n = 0
-
-    def count(*what):
-        nonlocal n
-        n += what[1] in ("call", "c_call")
-
-    sys.setprofile(count)
-    try:
-        result = work()
-    finally:
-        sys.setprofile(None)
-    return n, result
 
 
 class TestManySteps:

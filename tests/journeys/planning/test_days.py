@@ -175,3 +175,20 @@ def test_a_run_that_comes_once_goes_on_after_its_message_and_a_missed_message_ke
     sent = made.decision == "send"
     assert made.step[sent].tolist() == ["first", "second"]
     assert made.send_time[sent].astype(str).tolist() == ["2024-05-31T12:00:00", "2024-06-01T12:00:00"]
+
+
+def test_who_enters_later_gets_the_first_message_and_what_was_sent_stays_in_sight():
+    """Each message is looked at on the day it is due and on the days of catching up; the others came before them."""
+    entered = {2: 0, 1: 1, 3: 2}  # customer and day
+    base = Customers(customer=[1, 2, 3], consent={"email": [True] * 3})
+    did = Events(customer=[*entered], name=["e"] * 3, time=[f"2024-05-0{day + 1}T10:00" for day in entered.values()])
+    journey = Journey("j", entry="e", steps={"hello": Message(), "pause": Wait("1 day"), "last": Message()})
+    made = plan([journey], base, did, None, Policy(), "2024-05-01", days=4)
+    days = (made.run - np.datetime64("2024-05-01")).astype(int).tolist()
+    found = zip(days, made.customer.tolist(), made.step.tolist(), made.decision.tolist(), strict=True)
+    assert sorted(found) == sorted(
+        (day, customer, step, "send" if day == start + wait else "duplicate")
+        for customer, start in entered.items()
+        for step, wait in (("hello", 0), ("last", 1))
+        for day in range(start + wait, 4)
+    )

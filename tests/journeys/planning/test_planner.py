@@ -1117,3 +1117,23 @@ class TestNamesInAnotherSpelling:
         made = plan([TriggerJourney.abandoned_cart()], one(), both, None, Policy(caps=caps), TODAY)
         assert made.decision.tolist() == ["send"]
         assert len(plan([TriggerJourney.welcome()], one(), self.CARTS, None, Policy(), TODAY)) == 0
+
+
+@pytest.mark.parametrize(
+    "journey",
+    [
+        TriggerJourney("anniversary of birthday", event="e"),
+        Cascade(name="anniversary of birthday"),
+    ],
+)
+def test_no_journey_has_the_name_of_a_group(journey):
+    """The history knows a message by its group, so the two would take each other's messages for their own."""
+    with pytest.raises(InputError, match="names that are no group of another one"):
+        plan([BirthdayJourney("greeting"), journey], one(), None, None, Policy(), TODAY)
+
+
+@pytest.mark.parametrize("kind", [TriggerJourney, BirthdayJourney])
+def test_only_the_name_of_a_journey_goes_by_position(kind):
+    """Of many settings, a reader of the call cannot tell which is which."""
+    fields = [field.name for field in attrs.fields(kind) if field.init and not field.kw_only]
+    assert fields == ["name"]

@@ -125,6 +125,18 @@ class TestNextProducts:
         assert len(only) == Counter(found.kind.tolist())["upsell"]
         assert "upsell" in found.conclusion
 
+    def test_no_probability_is_above_1(self):
+        """Who bought lately buys ten new products, the others one; tea is bought again by half of those at rest."""
+        log = [(i, 38, "mug") for i in range(100)] + [(i, 22, "tea" if i < 150 else "soap") for i in range(100, 200)]
+        log += [(i, 50, item) for i in range(100) for item in ("mug", *(f"new {k}" for k in range(10)))]
+        log += [(i, 45, "new 0") for i in range(100, 200)] + [(i, 45, "tea") for i in range(100, 150)]
+        log += [(999, 58, "mug"), (999, 58, "tea")]
+        found = next_products(as_lines(log), as_of=DAY + 60, horizon_days=20, n=20).of(999)
+        prob = dict(zip(found.product.tolist(), found.prob.tolist(), strict=True))
+        # 1.0 of all times 1.8 for its class; 0.6 times 1.8 beside a mug; 0.99 times 1.5 for tea
+        assert (prob["new 0"], prob["new 1"], prob["tea"]) == (1.0, 1.0, 1.0)
+        assert prob["mug"] < 1
+
     def test_of_equal_reasons_the_product_bought_last_is_named(self):
         """Tea and cups are bought by the same 40 customers, 20 of whom buy a pot next; the last one has both."""
         past = [(i, 0, item) for i in range(40) for item in ("cup", "tea")] + [(i, 0, "soap") for i in range(40, 80)]
@@ -403,6 +415,18 @@ class TestCheckNextProducts:
     def test_a_log_that_is_too_short(self):
         with pytest.raises(InputError, match="horizon_days"):
             check_next_products(as_lines(FIRST), as_of=DAY + 60, horizon_days=31)
+        assert check_next_products(as_lines(FIRST), as_of=DAY + 60, horizon_days=30).n_customers == 1
+
+    @pytest.mark.parametrize(
+        "ends", [{"lead_low": [0, 0, 0.1]}, {"lead_low": [0, -0.1, 0.1], "lead_high": [0, 0, 0.2]}]
+    )
+    def test_an_interval_that_ends_at_0_shows_no_lead(self, ends):
+        log = [(c, day, 1) for c in range(40) for day in (0, 30, 60)]
+        found = check_next_products(as_lines(log), as_of=DAY + 70, horizon_days=30, n=1)
+        lead = [0, ends["lead_low"][1], 0.1]
+        changed = attrs.evolve(found, **{"lead": lead, "lead_high": [0, 0.2, 0.2], **ends})
+        rule = found.rule[1]
+        assert changed.conclusion.endswith(f"next_products is not shown to be ahead of {rule}.")
 
 
 @pytest.mark.parametrize("product", ["", 1.5, None])
