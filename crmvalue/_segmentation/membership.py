@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_text, require, require_same_index
-from crmvalue._core.encoding.customers import are_texts, encode_customers, is_among, text_array
+from crmvalue._core.encoding.customers import are_texts, encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -396,7 +397,7 @@ class SegmentChanges(Columns):
         InputError
             If one of the evaluations does not have the segment.
         """
-        return self._only_in(self.now, self.before, name)
+        return self._only_in(self.now, self.before, self._place_before, name)
 
     def left(self, name: str) -> npt.NDArray[Any]:
         """List the customers who belonged before and do not now: identifiers, or positions without identifiers.
@@ -416,18 +417,23 @@ class SegmentChanges(Columns):
         InputError
             If one of the evaluations does not have the segment.
         """
-        return self._only_in(self.before, self.now, name)
+        return self._only_in(self.before, self.now, self._place_now, name)
 
-    def _only_in(self, one: SegmentMembership, other: SegmentMembership, name: str) -> npt.NDArray[Any]:
+    @cached_property
+    def _place_before(self) -> Integers:
+        return _places(self.now, self.before)
+
+    @cached_property
+    def _place_now(self) -> Integers:
+        return _places(self.before, self.now)
+
+    def _only_in(
+        self, one: SegmentMembership, other: SegmentMembership, place: Integers, name: str
+    ) -> npt.NDArray[Any]:
         if as_text("name", name) not in self.names:
             raise InputError("name", f"a segment of both evaluations: {', '.join(self.names)}", name)
-        places = np.nonzero(one.members(name))[0]
-        theirs = np.nonzero(other.members(name))[0]
-        if one.customer is None or other.customer is None:
-            return np.setdiff1d(places, theirs, assume_unique=True)
-        mine, others = as_comparable(one.customer[places], other.customer[theirs])
-        alone: npt.NDArray[Any] = one.customer[places[~is_among(mine, others)]]
-        return alone
+        alone = np.flatnonzero(one.members(name) & ~_aligned(other.members(name), place))
+        return alone if one.customer is None else one.customer[alone]
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give all columns by name, a row for each segment, for a dataframe of any kind."""

@@ -435,7 +435,7 @@ def _weighted_difference(
     beta = inverse @ (others.T @ (odds * outcome[~given]))
     beyond = outcome[inside] - own @ beta
     rest = outcome[~given] - others @ beta
-    leverage = np.einsum("ij,jk,ik->i", others, inverse, others) * odds
+    leverage = ((others @ inverse) * others).sum(axis=1) * odds
     weight = (own.mean(axis=0) @ inverse @ others.T) * odds / np.maximum(1 - leverage, 1e-9)
     n_own, n_others = len(beyond), max(1 / float(odds @ odds), 2.0)
     of_own, of_others = math.sqrt(float(beyond.var(ddof=1)) / n_own), float(np.linalg.norm(weight * rest))

@@ -14,6 +14,7 @@ is a sum over the k-th roots of unity.
 
 from __future__ import annotations
 
+import math
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,7 +38,7 @@ __all__ = ["ErlangProcess", "waiting"]
 _DISCOUNTED_AWAY = 45.0  # a discount of exp(-45) leaves nothing
 _NEAR_ONE = -0.1  # log-likelihoods above this are those of near certainty
 _MOST_EXPECTED = 1e15  # purchases of one simulated customer
-_MOST_TERMS = 256.0  # events that are summed one by one
+_MOST_TERMS = 1024.0  # events that are summed one by one
 _CELLS = 1 << 18  # of one block of sums
 _MANY = 1 << 14  # from so many rows on, most of them come from tables
 _ROWS = 1 << 10  # at a time in the discounted sum
@@ -384,16 +385,24 @@ def _of_roots(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> tu
     logarithm of the power; the third part are all others.
     """
     step = -np.log1p(-np.minimum(p, 1.0 - 0.1 * _RARE)) / k
-    grown = [np.expm1(step * (m - j)) for m in range(k)]
+    less, more = np.expm1(-step), np.expm1(step)
+    grown: list[Any] = [0.0]  # expm1(step (m - j)), by sums of one sign
+    for _ in range(k - 1 - j):
+        grown.append(grown[-1] + (1.0 + grown[-1]) * more)
+    for _ in range(j):
+        grown.insert(0, grown[0] + (1.0 + grown[0]) * less)
     away: Any = sum(grown) / k
     others: Any = 0.0
     for turn in range(1, k // 2 + 1):
         angle = 2.0 * np.pi * turn / k
-        mean = sum(one * np.exp(1j * angle * (j - m)) for m, one in enumerate(grown)) / k
-        root = np.exp(-step) * np.exp(1j * angle)
-        term = (mean * np.exp(-power * np.log1p(w * (1.0 - root)))).real
+        real = sum(one * math.cos(angle * (j - m)) for m, one in enumerate(grown)) / k
+        imaginary = sum(one * math.sin(angle * (j - m)) for m, one in enumerate(grown)) / k
+        c, s = 1.0 - (1.0 + less) * math.cos(angle), (1.0 + less) * math.sin(angle)  # 1 - z' is c - i s
+        size = np.exp(-0.5 * power * np.log1p(w * (2.0 * c + w * (c * c + s * s))))
+        turned = power * np.arctan(w * s / (1.0 + w * c))
+        term = size * (real * np.cos(turned) - imaginary * np.sin(turned))
         others = others + (term if 2 * turn == k else 2.0 * term)
-    return away, -power * np.log1p(-w * np.expm1(-step)), others
+    return away, -power * np.log1p(-w * less), others
 
 
 def _of_few_attempts(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> Floats:
@@ -401,10 +410,12 @@ def _of_few_attempts(k: int, j: int, p: Floats, power: Floats | float, w: Floats
     from scipy.special import betainc
 
     below = betainc(power, float(k - j), 1.0 / (1.0 + w))
-    found, stay = below, 1.0 - np.maximum(p, 1.0 - _RARE)
+    stay = 1.0 - np.maximum(p, 1.0 - _RARE)
+    found, survived = below, np.ones_like(stay)
     for attempts in range(1, _POWERS):
         more = betainc(power, float((attempts + 1) * k - j), 1.0 / (1.0 + w))
-        found = found + stay**attempts * (more - below)
+        survived = survived * stay
+        found = found + survived * (more - below)
         below = more
     result: Floats = found
     return result
