@@ -6,7 +6,6 @@ import datetime as dt
 import io
 import json
 import math
-import time
 
 import attrs
 import numpy as np
@@ -17,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crmvalue import frames
+from crmvalue._segmentation import membership
 from crmvalue.errors import InputError
 from crmvalue.segmentation import Segment, SegmentColumns, SegmentMembership, evaluate_segments
 from tests.segmentation.references import NeverSearched, conditions, meets, months_from, rules
@@ -728,17 +728,20 @@ class TestSegmentChanges:
         assert changes.n_gone_customers == 500
         assert sorted(changes.left("a").tolist()) == sorted(ids[(spent < 0.5) & ~stayed].tolist())
 
-    def test_many_segments_search_the_customers_once(self):
-        """Each segment compared the identifiers of its members anew: 0.9 seconds."""
+    def test_many_segments_search_the_customers_once(self, monkeypatch):
+        """Each segment compared the identifiers of its members anew."""
+        looks = []
+        places = membership._places
+        monkeypatch.setattr(membership, "_places", lambda *pair: looks.append(pair) or places(*pair))
         rng = np.random.default_rng(5)
-        names, ids = tuple(f"s{i}" for i in range(80)), [f"customer {i}" for i in range(20_000)]
-        bits = rng.integers(0, 256, (2, 80, 2_500), dtype=np.uint8)
+        names, ids = tuple(f"s{i}" for i in range(20)), [f"customer {i}" for i in range(800)]
+        bits = rng.integers(0, 256, (2, 20, 100), dtype=np.uint8)
         both = [
-            SegmentMembership(names=names, bits=each, n_customers=20_000, as_of=day, customer=ids)
+            SegmentMembership(names=names, bits=each, n_customers=800, as_of=day, customer=ids)
             for each, day in zip(bits, ("2024-01-01", "2024-01-02"), strict=True)
         ]
         changes = both[1].changes_since(both[0])
-        begun = time.process_time()
+        looks.clear()
         entered = [len(changes.entered(name)) for name in names]
-        assert time.process_time() - begun < 0.4
         assert entered == np.unpackbits(bits[1] & ~bits[0], axis=1).sum(axis=1).tolist()
+        assert len(looks) == 1

@@ -229,7 +229,7 @@ class TestDefinition:
         for method in (process.survival, process.purchases):
             found = method(past, ahead)
             with mp.workdps(30):
-                for place in (0, 7, 12, 36, 37, 38, 39, 40):
+                for place in (0, 7, 8, 9, 10, 11, 12, 36, 37, 38, 39, 40):
                     wanted = Reference(3, 0.9, 5.0, 0.8, 2.5, 1, 6, 28.0, 35.0).averages(ahead[place], 0)
                     assert found[place] == pytest.approx(float(wanted[method == process.purchases]), rel=1e-12)
 
