@@ -140,7 +140,7 @@ def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
         if unlike:
             raise InputError(name, f"of the names {listed(order)}", min(map(str, unlike)))
     columns = tuple([labels[label] for label in order] for labels in found.values() if labels is not None)
-    return [str(label) if _is_flag(label) else label for label in order], columns
+    return order, columns
 
 
 def _numbers_rows(labels: Mapping[Any, Any]) -> bool:
@@ -148,7 +148,7 @@ def _numbers_rows(labels: Mapping[Any, Any]) -> bool:
 
 
 def _is_flag(label: object) -> bool:
-    """Whether a label is True or False: a name, although it equals the number of a row."""
+    """Whether a label is True or False: no number of a row, although it equals one."""
     return isinstance(label, bool | np.bool_)
 
 
@@ -158,7 +158,7 @@ def _pairs(name: str, value: object) -> dict[Any, Any] | None:
     index, items = part_of(value, "index"), part_of(value, "items")
     if index is None or callable(index) or not callable(items) or part_of(value, "columns") is not None:
         return None
-    pairs = list(items())
+    pairs = [(str(label) if _is_flag(label) else label, item) for label, item in items()]
     found = dict(pairs)
     if len(found) != len(pairs):
         twice = next(label for label, n in Counter(label for label, _ in pairs).items() if n > 1)
