@@ -84,7 +84,7 @@ class TestCompareProportions:
         successes = pd.Series([10, 20], index=[False, True])
         found = compare_proportions(successes, pd.Series([110, 100], index=[True, False]))
         assert (found.names, found.trials.tolist()) == (("False", "True"), [100, 110])
-        assert compare_proportions(successes, {False: 100, True: 110}, names=["True", "False"]).control == 0
+        assert compare_proportions(successes, {"False": 100, "True": 110}, names=["True", "False"]).control == 0
         with pytest.raises(InputError, match="`successes` must be given in order, as `trials` is, or both by name"):
             compare_proportions(successes, [100, 110])
 
