@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.comparisons import leaders
+from crmvalue._core.comparisons import just_below, leaders
 from crmvalue._core.labels import also_equal, counted
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, cut, of_all, shown
 
@@ -42,7 +42,8 @@ def credit_parts(channels: tuple[str, ...], credit: Floats, n_touches: Integers,
 
 def returns_parts(channels: tuple[str, ...], cost: Floats, value: Floats) -> Parts:
     """Draw what each channel brings in beside what it costs."""
-    net = value - cost
+    is_even = (value >= just_below(cost)) & (cost >= just_below(value))  # thirds of 0.01 sum to a little less
+    net = np.where(is_even, 0.0, value - cost)
     order = np.argsort(-net, kind="stable")[:_MOST]
     n_losing, rest = int((net < 0).sum()), of_all(len(order), len(channels), "channels")
     if n_losing and int(net.argmin()) not in order:

@@ -26,6 +26,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.comparisons import just_below
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -384,7 +385,7 @@ def membership_break_even(
     if off >= part:
         raise InputError("discount", "below the margin", off)
     start = float(Fraction(str(price)) / Fraction(str(off)))  # as written: 0.70 / 0.10 is 7, and not a bit less
-    joins = money > start
+    joins = just_below(money) > start  # ten times 9.90 is a little above 99
     lost = float((money[joins] * off - price).sum())
     total = float(money[joins].sum())
     return {

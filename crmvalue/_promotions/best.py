@@ -62,6 +62,7 @@ def best_price(
         and some seconds at least: the result is not dearer than any of them by itself. On carts of up to 60 lines each
         promotion is tried, beside those of single lines, even where no work is left. Only where this work ends before
         all were looked at, as with a dozen bundles on hundreds of lines, may one of the others be better.
+        Between results that are not optimal, one with a larger limit is mostly better, but not always.
 
     Returns
     -------

@@ -263,7 +263,7 @@ class Pricer:
         cliques = self._cliques_on(i, allowed)
         if self._is_late() and len(cliques) > 1:
             self._cut_off.add(allowed)
-            return [cliques[0], cliques[-1]]
+            return [cliques[0], self._cliques_on(i, allowed)[-1]]
         if len(free) < 2 or not allowed:
             return cliques
         few = _few(cliques)

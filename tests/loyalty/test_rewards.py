@@ -172,6 +172,11 @@ class TestMembershipBreakEven:
         found = membership_break_even([spend, spend + 0.01], fee=fee, discount=discount, margin=0.9)
         assert (found["spend_from"], found["share_gaining"]) == (spend, 0.5)
 
+    def test_rounding_of_sums_is_no_saving(self):
+        """Customers with ten orders of 9.90 spent 99.00000000000001, and all of them gained."""
+        found = membership_break_even([sum([9.9] * 10)] * 3 + [99.01], fee=9.9, discount=0.1, margin=0.3)
+        assert (found["spend_from"], found["share_gaining"]) == (99.0, 0.25)
+
     def test_a_discount_above_the_margin_is_refused(self):
         with pytest.raises(InputError, match="discount"):
             membership_break_even([1], fee=1, discount=0.4, margin=0.3)

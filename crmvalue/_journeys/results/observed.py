@@ -61,6 +61,7 @@ _ALIKE = 0.1  # standardised difference up to which groups count as alike (Austi
 _ROUNDING = 1e-12  # of the largest value: less is what binary arithmetic leaves of nothing
 _UNKNOWN = Interval(np.float64(-np.inf), np.float64(np.inf))
 _BINS = 10
+_MOST_RETURNS = 0.1  # of the customers, whose amounts are below 0 in a column of money
 _LARGEST = 1e100
 _LARGEST_EFFECT = 1e250  # for each customer, which is multiplied by their number
 _MOST_PENALTY = 1e9  # beyond it the equations of the propensity lose their digits
@@ -275,11 +276,11 @@ def observed_effect(
     Notes
     -----
     The propensity :math:`e_i`, the probability to be chosen, is that of a penalised logistic regression of `treated` on
-    all columns, and on the logarithms of skewed ones and of the mean of the periods. Treated customers with a
-    propensity above that of all others are left out. The others get the weight :math:`w_i = e_i / (1 - e_i)`, so that
-    they look like the treated [1]_. A regression of the outcome on the same columns, with these weights and among the
-    others only, foretells what each treated customer would have done. The effect is the mean of what they did beyond
-    it:
+    all columns, and on the logarithms of skewed ones and of the mean of the periods, where at most a tenth of the
+    values is below 0. Treated customers with a propensity above that of all others are left out. The others get the
+    weight :math:`w_i = e_i / (1 - e_i)`, so that they look like the treated [1]_. A regression of the outcome on the
+    same columns, with these weights and among the others only, foretells what each treated customer would have done.
+    The effect is the mean of what they did beyond it:
 
     .. math:: \hat\tau = \bar{y}_1 - \bar{x}_1^\top \hat\beta, \quad
         \hat\beta = (X_0^\top W X_0)^{-1} X_0^\top W y_0
@@ -412,14 +413,15 @@ def _named(traits: Any) -> dict[str, Any]:
 def _features(x: Floats, n_periods: int) -> Floats:
     """Add logarithms of what is skewed: spend is, and chances to be chosen follow its ratios.
 
-    A column >= 0 is taken in units of its usual amount, and so is the mean of the periods, because many a choice looks
-    at the sum. The usual amount is the median of those above 0: beside one huge amount nobody is far from the mean.
+    A column of which few values are below 0, as spend less returns, is taken in units of its usual amount, and so is
+    the mean of the periods, because many a choice looks at the sum. The usual amount is the median of those above 0:
+    beside one huge amount nobody is far from the mean. Values below 0 have the logarithm of their size, below 0.
     """
     wide = np.column_stack([x, x[:, :n_periods].mean(axis=1)]) if n_periods > 1 else x
-    mean = wide.mean(axis=0)
-    skewed = (wide.min(axis=0) >= 0) & (wide.max(axis=0) > 2 * mean) & (mean > 0)
+    size, is_money = np.abs(wide), np.mean(wide < 0, axis=0) <= _MOST_RETURNS
+    skewed = is_money & (size.max(axis=0) > 2 * size.mean(axis=0)) & (wide.max(axis=0) > 0)
     usual = [np.median(column[column > 0]) for column in wide.T[skewed]]
-    return np.column_stack([x, np.log1p(wide[:, skewed] / np.array(usual))])
+    return np.column_stack([x, np.sign(wide[:, skewed]) * np.log1p(size[:, skewed] / np.array(usual))])
 
 
 def _weighted_difference(

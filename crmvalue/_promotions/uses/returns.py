@@ -190,7 +190,8 @@ def return_items(
     -----
     "prorated" does not depend on the order of returns. "reprice" does where a later return would have made the kept
     items cheaper: what is refunded is never asked back. The refund of "reprice" is shared by the lines that come back
-    in proportion to what was paid for these units.
+    in proportion to what was paid for these units. Where the price of the cart is not `optimal`, the search may find a
+    better one for the kept items, and then more is refunded than was paid for these units.
 
     A gift loses its reason where its promotion alone would not give it to the kept items; with "reprice", where the
     best price of the kept items does not have it. Its value is not taken off the refund.

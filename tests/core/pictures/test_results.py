@@ -472,6 +472,12 @@ class TestMany:
         assert found.title.startswith("By credit, c29 costs 500 more than it brings")
         assert "c29" in found.columns["channel"].tolist()
 
+    def test_a_channel_that_brings_its_cost_loses_nothing(self):
+        """Three thirds of a cent are a little less than a cent: "ad costs 0 more than it brings, as 2 more do"."""
+        paths = attribution.Paths.from_lists([["ad", "mail", "tv"]] * 3, [1, 1, 1], value=[0.01] * 3)
+        found = attribution.channel_returns(attribution.attribute(paths, model="linear"), [0.01] * 3)._parts()
+        assert found.title == "By credit, no channel brings more than its cost"
+
     def test_a_variant_of_the_title_is_drawn(self):
         """Twenty small arms have larger differences, which chance explains."""
         found = experiments.compare_proportions([5000] + [3] * 20 + [5600], [50000] + [15] * 20 + [50000])._parts()

@@ -120,6 +120,23 @@ class TestObservedEffect:
             assert not found.is_balanced
             assert "do not differ" not in found.conclusion
 
+    @pytest.mark.parametrize("huge", [None, 1e4])
+    def test_a_return_changes_little(self, huge):
+        """Beside -1 in a period nobody's logarithm was taken: 0.9 deviations apart, or passed for alike."""
+        treated, after, past = campaign(np.random.default_rng(5), chosen_by="last")
+        others = np.flatnonzero(~treated)
+        if huge:
+            for column in (*past, after):
+                column[others[9]] = huge
+        found = observed_effect(treated, after, past=past)
+        for column in past:
+            column[others[0]] = -1.0
+        returned = observed_effect(treated, after, past=past)
+        assert found.is_balanced
+        assert returned.is_balanced
+        assert returned.n_effective == pytest.approx(found.n_effective, rel=0.02)
+        assert abs(returned.effect - found.effect) < 0.05 * (found.interval.high - found.interval.low)
+
     def test_does_not_depend_on_the_unit_of_money_nor_on_the_order(self):
         treated, after, past = campaign(np.random.default_rng(7))
         found = observed_effect(treated, after, past=past)

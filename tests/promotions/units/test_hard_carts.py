@@ -115,6 +115,12 @@ class TestManyGroups:
         threes = Promotion.bundle("threes", quantity=3, price=100)
         assert best_price(Cart(lines=lines, currency="UAH"), [*fours, threes], node_limit=1).total == 10 * 100
 
+    def test_the_line_at_which_the_work_ends_has_its_best_promotion(self):
+        """Of 49 percentages with 50 % in the middle, the line at which the work ended had the last one: 1 %."""
+        bought = cart(250, 1)
+        offers = [Promotion.percent(f"{k:02}", 50 if k == 25 else 1) for k in range(49)]
+        assert best_price(bought, offers, node_limit=1).total == best_price(bought, [offers[25]]).total
+
     @settings(deadline=None)
     @given(carts(), promotions(), caps(), st.integers(1, 30))
     def test_a_search_that_stops_early(self, bought, offers, limits, steps):
