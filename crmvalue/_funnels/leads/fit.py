@@ -54,7 +54,7 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.typing import ArrayLike, Floats
+    from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["LeadScoreFit", "fit_lead_score"]
 
@@ -265,7 +265,7 @@ def fit_lead_score(
     Warns
     -----
     DataWarning
-        If the signal of one lead in a hundred, or of a single one, is so large that it hides how the others differ.
+        If a signal is so large in one training lead, or one in a hundred, that it hides how the others differ.
 
     Notes
     -----
@@ -312,7 +312,7 @@ def fit_lead_score(
     if not isinstance(rng, np.random.Generator):
         raise InputError("rng", "a numpy.random.Generator", rng)
     held = _hold_out(won, share, rng)
-    _warn_of_far_leads(x, words)
+    _warn_of_far_leads(x, np.flatnonzero(~held), words)
 
     train, y_train = x[~held], won[~held].astype(np.float64)
     standard = standardise(train)
@@ -376,15 +376,15 @@ def _names(value: object, n: int) -> tuple[str, ...]:
     return words
 
 
-def _warn_of_far_leads(x: Floats, names: tuple[str, ...]) -> None:
-    """Warn where a few values make nearly all of the variation by which a column is standardised."""
-    away = np.abs(x - np.median(x, axis=0))
+def _warn_of_far_leads(x: Floats, rows: Integers, names: tuple[str, ...]) -> None:
+    """Warn where a few values make nearly all of the variation by which a column of these rows is standardised."""
+    away = np.abs(x[rows] - np.median(x[rows], axis=0))
     ascending = np.sort(away, axis=0)
-    usual = ascending[: len(x) - math.ceil(len(x) / 100)]
+    usual = ascending[: len(rows) - math.ceil(len(rows) / 100)]
     hidden = (usual[-1] > 0) & (ascending[-1] > _FAR * usual[-1])
     hidden &= (usual**2).sum(axis=0) < _HIDDEN * (ascending**2).sum(axis=0)
     for column in np.flatnonzero(hidden).tolist():
-        row = int(away[:, column].argmax())
+        row = int(rows[away[:, column].argmax()])
         message = (
             f"the signal {names[column]!r} is {x[row, column]:g} at index {row}, so far from the others that their "
             f"differences count for nothing: correct it, or set a largest value"
