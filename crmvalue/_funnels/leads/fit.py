@@ -23,7 +23,16 @@ from crmvalue._core.checks import (
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import columns_of, counted, decimals_apart, has_columns, in_percent, on_its_side, span
+from crmvalue._core.labels import (
+    columns_of,
+    counted,
+    decimals_apart,
+    has_columns,
+    in_percent,
+    on_its_side,
+    span,
+    warn_at_user,
+)
 from crmvalue._core.logistic import expit, solve_logistic, standardise
 from crmvalue._core.values import (
     FixedMapping,
@@ -45,11 +54,12 @@ from crmvalue.typing import Interval
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from crmvalue.typing import ArrayLike, Floats
+    from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = ["LeadScoreFit", "fit_lead_score"]
 
 _NAMES_RULE = "names of the signals, one for each column of `X`"
+_FAR, _HIDDEN = 10.0, 1e-3  # beyond all but one in a hundred leads, which make less than this part of the squares
 _MOST_HALVINGS = 2_000  # from log-odds of 1e100 down to 1e-12 there are 372, each of which may take some steps
 
 
@@ -252,6 +262,11 @@ def fit_lead_score(
     ConvergenceError
         If Newton's method does not end. The penalty prevents this for all but extreme data.
 
+    Warns
+    -----
+    DataWarning
+        If a signal is so large in one training lead, or one in a hundred, that it hides how the others differ.
+
     Notes
     -----
     With standardised columns :math:`z`, Newton's method with halved steps minimises
@@ -297,6 +312,7 @@ def fit_lead_score(
     if not isinstance(rng, np.random.Generator):
         raise InputError("rng", "a numpy.random.Generator", rng)
     held = _hold_out(won, share, rng)
+    _warn_of_far_leads(x, np.flatnonzero(~held), words)
 
     train, y_train = x[~held], won[~held].astype(np.float64)
     standard = standardise(train)
@@ -358,6 +374,22 @@ def _names(value: object, n: int) -> tuple[str, ...]:
     if len(words) != n or len(set(words)) != n:
         raise InputError("names", f"{n} different names, one for each column of `X`", words)
     return words
+
+
+def _warn_of_far_leads(x: Floats, rows: Integers, names: tuple[str, ...]) -> None:
+    """Warn where a few values make nearly all of the variation by which a column of these rows is standardised."""
+    away = np.abs(x[rows] - np.median(x[rows], axis=0))
+    ascending = np.sort(away, axis=0)
+    usual = ascending[: len(rows) - math.ceil(len(rows) / 100)]
+    hidden = (usual[-1] > 0) & (ascending[-1] > _FAR * usual[-1])
+    hidden &= (usual**2).sum(axis=0) < _HIDDEN * (ascending**2).sum(axis=0)
+    for column in np.flatnonzero(hidden).tolist():
+        row = int(rows[away[:, column].argmax()])
+        message = (
+            f"the signal {names[column]!r} is {x[row, column]:g} at index {row}, so far from the others that their "
+            f"differences count for nothing: correct it, or set a largest value"
+        )
+        warn_at_user(message, 1)
 
 
 def _hold_out(won: npt.NDArray[np.bool_], share: float, rng: np.random.Generator) -> npt.NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -281,8 +282,11 @@ def _read_journeys(journeys: Sequence[JourneyKind]) -> tuple[JourneyKind, ...]:
         if lacks:
             rule = "journeys of the kinds that crmvalue.journeys offers, or of a kind with the same members"
             raise InputError("journeys", rule, journey, hint=f"it has no {', '.join(lacks)}")
-        _check_members(journey)
+        name_of("name", journey.name)
+        as_whole_number("version", journey.version, low=0)
     _require_different("with different names", [_full_name(journey) for journey in given])
+    for journey in given:
+        _check_members(journey)
     shared = {journey.group for journey in given if journey.shares_group}
     alone = [journey.group for journey in given if not journey.shares_group]
     _require_different("with names that are no group of another one", [*alone, *shared])
@@ -291,13 +295,11 @@ def _read_journeys(journeys: Sequence[JourneyKind]) -> tuple[JourneyKind, ...]:
 
 def _check_members(journey: JourneyKind) -> None:
     """Check the members of a journey, which may be of a kind that somebody else has written."""
-    name_of("name", journey.name)
     name_of("group", journey.group)
     name_of("purpose", journey.purpose)
     if journey.segment is not None:
         name_of("segment", journey.segment)
     _check_channels(journey.channels)
-    as_whole_number("version", journey.version, low=0)
     as_whole_number("priority", journey.priority, low=-(2**53))
     as_whole_number("cool_down_days", journey.cool_down_days, low=0)
     for name in ("shares_group", "exempt", "once"):
@@ -339,8 +341,9 @@ def _full_name(journey: JourneyKind) -> tuple[str, int]:
 
 
 def _require_different(rule: str, given: Sequence[object]) -> None:
-    if len(set(given)) < len(given):
-        raise InputError("journeys", rule, next(item for item in given if given.count(item) > 1))
+    times = Counter(given)
+    if len(times) < len(given):
+        raise InputError("journeys", rule, next(item for item in given if times[item] > 1))
 
 
 def _check_suppressed(policy: Policy, customers: Customers) -> None:

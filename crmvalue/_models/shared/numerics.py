@@ -35,6 +35,7 @@ _STIRLING = 10.0  # from here on six terms of Stirling's series have full precis
 _DISCOUNTED_AWAY = 40.0  # a discount of exp(-40) leaves nothing
 _MOST_CELLS = 1 << 16  # of one block: temporaries stay in the cache
 _NEGLIGIBLE = 1e-13
+_LOWEST = -600.0  # a logarithm of which a float has all digits, and some more below
 _DROP = 34.0  # exp(-34) = 2e-15
 _NARROWEST = 12.0  # a rule has at least this width, in standard deviations of y where `a` is large
 _ONE_THREAD = 1 << 18  # multiplications of a product of tables up to which OpenBLAS takes one thread
@@ -88,17 +89,24 @@ def prob_of_count(n: Floats, shape: Floats, w: Floats) -> Floats:
 def count_tails(shape: Floats, w: Floats) -> Iterator[Floats]:
     """Probabilities of at least 1, 2, ... events in a time of w, at a rate that is gamma(shape, 1), without end.
 
-    Each is the one before, less a probability; so they are exact to about 1e-16 and not to as much of their size.
+    Each is the one before, less a probability; so they are exact to about 1e-16 and not to as much of their size. For
+    counts of which even the chance of none is too small for a float, this is about 1e-11.
     """
-    exactly = np.exp(-shape * np.log1p(w))
-    tail = -np.expm1(-shape * np.log1p(w))
+    log_none = -shape * np.log1p(w)
+    exactly, behind = np.exp(np.maximum(log_none, _LOWEST)), np.minimum(log_none - _LOWEST, 0.0)
+    tail = -np.expm1(log_none)
     part = w / (1.0 + w)
     n = 0
     while True:
         yield tail
         n += 1
         exactly = exactly * (part * ((shape + (n - 1.0)) / n))
-        tail = np.maximum(tail - exactly, 0.0)
+        if behind.any():  # logarithms of what is not yet in `exactly`
+            grown = np.where(behind < 0, np.clip(np.log(np.maximum(exactly, 1e-300)) - _LOWEST, 0.0, -behind), 0.0)
+            exactly, behind = exactly * np.exp(-grown), behind + grown
+            tail = np.maximum(tail - np.where(behind < 0, 0.0, exactly), 0.0)
+        else:
+            tail = np.maximum(tail - exactly, 0.0)
 
 
 def time_rule(age: Floats, force: float, horizon: float, n_nodes: int) -> tuple[Floats, Floats]:

@@ -16,7 +16,7 @@ from scipy import optimize, stats
 
 from crmvalue._funnels.leads.fit import _auc, _auc_interval, _hold_out, fit_lead_score
 from crmvalue._funnels.leads.score import FitRule, Grade, LeadScore, Signal
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.typing import Interval
 
 NOW = dt.datetime(2024, 5, 31, 12)
@@ -433,7 +433,8 @@ class TestFitLeadScore:
 
     def test_a_held_out_lead_far_beyond_the_others(self):
         """The search of the intercept goes from log-odds of 1e100 down to parts of 1e-12."""
-        far = [fitted(np.array([1e100, *range(7)])[:, np.newaxis], [0, 1] * 4, seed=seed) for seed in range(6)]
+        with pytest.warns(DataWarning, match="'x0' is 1e.100 at index 0"):
+            far = [fitted(np.array([1e100, *range(7)])[:, np.newaxis], [0, 1] * 4, seed=seed) for seed in range(6)]
         assert np.isfinite([found.calibration_intercept for found in far]).all()
 
     def test_rejections_of_the_fit(self):
@@ -453,6 +454,17 @@ class TestFitLeadScore:
             again = fit_lead_score(x, x[:, 0] > 0, names=["a", "b"], penalty=1e-12, rng=np.random.default_rng(0))
             assert again.to_json() == found.to_json()
             assert again.prob_won([[-1000.0, 0], [1000, 0]]).tolist() == sure.tolist() == [0, 1]
+
+    @pytest.mark.parametrize("told", [True, False])
+    def test_one_lead_far_from_all_others_is_said(self, recwarn, told):
+        """A count of a million in one of 2,000 leads made the signal useless, without a word."""
+        rng = np.random.default_rng(1)
+        x = rng.poisson(2, (2000, 2)).astype(float)
+        won = rng.random(2000) < 1 / (1 + np.exp(2 - 0.6 * x[:, 0]))
+        x[5, 0], x[:, 1] = 1e6 if told else 50.0, np.arange(2000) < 3  # a signal that few leads have hides nothing
+        fit = fit_lead_score(x, won, names=["visits", "rare"], rng=np.random.default_rng(2))
+        assert (fit.coefficient[0] < 0.01) == told
+        assert [str(one.message)[:41] for one in recwarn] == told * ["the signal 'visits' is 1e+06 at index 5, "]
 
 
 class TestAucInterval:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from scipy.stats import nbinom
 
 from crmvalue._models.regular import erlang
 from crmvalue._models.regular.bg_cnbd import _steps_of_random_days
@@ -232,6 +233,17 @@ class TestDefinition:
                 for place in (0, 7, 8, 9, 10, 11, 12, 36, 37, 38, 39, 40):
                     wanted = Reference(3, 0.9, 5.0, 0.8, 2.5, 1, 6, 28.0, 35.0).averages(ahead[place], 0)
                     assert found[place] == pytest.approx(float(wanted[method == process.purchases]), rel=1e-12)
+
+    def test_many_events_of_one_who_buys_all_the_time(self):
+        """A sum over events begins with the chance of none, exp(-735): a float below 1e-308 has few digits."""
+        k, x, events = 5, 1e6, 734.9
+        past = Past(np.array([x]), np.array([100.0]), np.array([100.0]))
+        w = events / (0.7 + k * x)
+        found = ErlangProcess(k, 0.7, 0.25, 0.8, 2.5, 0).purchases(past, np.array([100.25 * w]))
+        n = np.arange(400.0)
+        at_least = nbinom.sf(k * (n + 1.0) - 1.0, 0.7 + k * x, 1.0 / (1.0 + w))  # n + 1 attempts
+        kept = np.cumprod(np.append(1.0, (2.5 + x + n) / (3.3 + x + n)))[:-1]
+        assert found[0] == pytest.approx((at_least * kept).sum(), rel=1e-8)  # scipy's tails have about nine digits
 
     @pytest.mark.parametrize("w", [3.0, 6.0, 11.0])
     def test_sums_and_integrals_agree(self, monkeypatch, w):

@@ -1,11 +1,14 @@
-"""Products of tables that are taken block by block."""
+"""Products of tables that are taken block by block, averages, and tails of counts."""
 
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 import pytest
+from scipy.special import betainc
 
-from crmvalue._models.shared.numerics import average_over_beta, product_by_rows, tall_product
+from crmvalue._models.shared.numerics import average_over_beta, count_tails, product_by_rows, tall_product
 
 RNG = np.random.default_rng(5)
 
@@ -63,3 +66,14 @@ class TestAverageOverBeta:
         a, b, power, w, mean = rows.T
         found = average_over_beta(lambda p, power, w: np.exp(-power * np.log1p(p * w)), a=a, b=b, power=power, w=w)
         np.testing.assert_allclose(found, mean, rtol=1e-12)
+
+
+class TestCountTails:
+    """At least n events: the incomplete beta function of n, the shape, and w / (1 + w)."""
+
+    def test_of_counts_so_large_that_none_is_no_float(self):
+        """The chance of none is exp(-642), exp(-735), exp(-762) and exp(-2079); one customer may have no time."""
+        shape, w = np.array([1000.0, 5e6, 1100.0, 3000.0, 2.0]), np.array([0.9, 1.47e-4, 1.0, 1.0, 0.0])
+        found = np.array(list(islice(count_tails(shape, w), 3500)))
+        wanted = betainc(np.arange(1.0, 3501.0)[:, np.newaxis], shape, w / (1.0 + w))
+        np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-9)  # scipy's function has no more digits
