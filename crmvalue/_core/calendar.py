@@ -44,6 +44,7 @@ __all__ = [
     "pile_of_first_days",
     "purchases_by_day",
     "skip_quiet_hours",
+    "start_of_log",
     "warn_of_days_after",
     "warn_of_early_rows",
     "year_fraction",
@@ -65,6 +66,8 @@ _SIGNIFICANT = 3.0  # standard deviations of a difference of counts
 _ABOVE_LEVEL = 1.25  # first purchases that are so much above the later level still belong to the pile
 _LONGER = 1.5  # old customers who buy rarely come after the pile
 _FEW = 200  # one of so many customers may stand before the log by a wrong date
+_FEW_CUSTOMERS = 100  # one of so many may have come long before the others
+_LONG_BEFORE = np.timedelta64(91, "D")
 _DAYS_OF_A_GAP, _ROWS_OF_A_GAP = 7, 20.0
 _DAYS_OF_SILENCE, _PURCHASES_BEFORE, _TIMES_AS_LONG = 14, 20, 4
 _FEW_TIMES = 3  # that show a rhythm
@@ -418,6 +421,18 @@ def first_day_of_log(day: Dates) -> np.datetime64:
     odd = np.nonzero((empty >= _DAYS_OF_A_GAP) & (empty * pace >= _ROWS_OF_A_GAP))[0]
     first: np.datetime64 = early[odd[-1] + 1] if len(odd) else early[0]
     return first
+
+
+def start_of_log(came: Dates) -> np.datetime64:
+    """Give the day on which a log begins: that of the first purchase, if the others do not come long after it.
+
+    `came` has the day of the first purchase of each customer. If it takes more than a quarter until the first hundredth
+    of the customers has come, the log begins after them: few customers say nothing about the churn of all.
+    """
+    first: np.datetime64 = came.min()
+    few = len(came) // _FEW_CUSTOMERS
+    most: np.datetime64 = np.partition(came, few)[few]
+    return most if most - first > _LONG_BEFORE else first
 
 
 def n_days_after(day: Dates, end: np.datetime64) -> int:

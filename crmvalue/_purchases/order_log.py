@@ -19,6 +19,7 @@ from crmvalue._core.calendar import (
     last_date,
     main_span,
     purchases_by_day,
+    start_of_log,
     warn_of_early_rows,
 )
 from crmvalue._core.checks import (
@@ -278,10 +279,15 @@ class Log(NamedTuple):
         return first
 
     def begin(self, end: np.datetime64) -> np.datetime64:
-        """Give the day on which the rows up to a day begin, without a few odd ones long before all others."""
+        """Give the day on which the rows up to a day begin, without a few odd rows or customers long before others."""
         begin, _ = main_span(self.day, self.n_rows)
-        day = self.day[self.day <= end]
-        return first_day_of_log(day[day >= begin] if (day >= begin).any() else day)
+        known = self.day <= end
+        if (known & (self.day >= begin)).any():
+            known &= self.day >= begin
+        day = self.day[known]
+        came = np.full(len(self.ids), end)
+        np.minimum.at(came, self.code[known], day)
+        return max(first_day_of_log(day), start_of_log(came[np.bincount(self.code[known], minlength=len(came)) > 0]))
 
     def count(self, chosen: npt.NDArray[np.bool_]) -> int:
         """Count the rows of the file that the chosen rows stand for."""
