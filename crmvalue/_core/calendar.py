@@ -62,6 +62,8 @@ FAR_YEARS = 5
 _FAR_DAYS = round(FAR_YEARS * 365.25)
 _TIMES_AS_MANY = 9  # rows set apart are odd ones only if the log has so many times as many: they are a tenth of both
 _STEEPER = 1.3  # first purchases of one stretch of weeks beside the next stretch of the same length
+_LONGEST_PILE, _MUCH_STEEPER = 13, 2.0  # weeks of a pile of those who buy at regular times, and how it falls
+_HALF_OF_EVEN, _REST = 0.4, 0.1  # share of such a pile in its first half, and of all customers who come later
 _SIGNIFICANT = 3.0  # standard deviations of a difference of counts
 _ABOVE_LEVEL = 1.25  # first purchases that are so much above the later level still belong to the pile
 _LONGER = 1.5  # old customers who buy rarely come after the pile
@@ -486,9 +488,9 @@ def _pile(came: Dates) -> int:
     total = np.concatenate([[0.0], np.cumsum(per_week)])
     n_weeks = len(per_week)
     half = int(np.searchsorted(total, total[-1] / 2.0, side="right")) - 1
-    for first in range(1, max(half // 2, 1) + 1):
-        early, later = total[first], total[min(2 * first, n_weeks)] - total[first]
-        if early >= _STEEPER * later and early - later > _SIGNIFICANT * np.sqrt(early + later):
+    n_first = max(half // 2, 1)
+    for first in range(1, max(n_first, min(_LONGEST_PILE, n_weeks // 2)) + 1):
+        if _falls(total, first, _STEEPER) and (first <= n_first or _is_even(total, first)):
             break
     else:
         return 0
@@ -498,3 +500,18 @@ def _pile(came: Dates) -> int:
         if all(span.mean() <= _ABOVE_LEVEL * level + 2.0 * np.sqrt(level / len(span)) for span in spans):
             return int(7 * start * _LONGER)
     return 7 * n_weeks
+
+
+def _falls(total: Floats, first: int, times: float) -> bool:
+    """Tell whether the first weeks have so many times as many as the weeks after them, beyond chance."""
+    early, later = total[first], total[min(2 * first, len(total) - 1)] - total[first]
+    return bool(early >= times * later and early - later > _SIGNIFICANT * np.sqrt(early + later))
+
+
+def _is_even(total: Floats, first: int) -> bool:
+    """Tell whether the first weeks look like old customers who buy at regular times: even, then a steep fall.
+
+    So many others come after as many weeks again that it is no cohort.
+    """
+    is_even = total[(first + 1) // 2] >= _HALF_OF_EVEN * total[first]
+    return bool(is_even and _falls(total, first, _MUCH_STEEPER) and total[-1] - total[2 * first] >= _REST * total[-1])
