@@ -18,7 +18,7 @@ from crmvalue import ltv
 from crmvalue._core.calendar import start_of_log
 from crmvalue._core.checks import as_day, as_float, as_fraction, as_positive, as_text
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, spoken_for
 from crmvalue._core.values import (
     FixedMapping,
     checked_field,
@@ -365,7 +365,8 @@ def summarise_models_log(
     serving = None if terms is None else terms.mean("service_cost")
     blank = ModelSummary(as_of=end, n_customers=len(history), margin=margin, discount_rate=rate, service_cost=serving)
     own = None if terms is None else terms.of(history.customer)  # type: ignore[arg-type]  # made from a log
-    return _look_ahead(log, policy, history, blank, own)
+    with spoken_for():  # what is odd about the log has been said
+        return _look_ahead(log, policy, history, blank, own)
 
 
 def _look_ahead(
