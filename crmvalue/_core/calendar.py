@@ -32,6 +32,7 @@ __all__ = [
     "YearFractionConvention",
     "add_months",
     "anniversary",
+    "begin_of_log",
     "find_late",
     "find_silence",
     "first_day_of_log",
@@ -435,6 +436,16 @@ def start_of_log(came: Dates) -> np.datetime64:
     few = len(came) // _FEW_CUSTOMERS
     most: np.datetime64 = np.partition(came, few)[few]
     return most if most - first > _LONG_BEFORE else first
+
+
+def begin_of_log(day: Dates, customer: Integers) -> np.datetime64:
+    """Give the first day of a log without odd early rows, and without a few customers long before all others.
+
+    `customer` has the code of each row's customer, a whole number from 0 on.
+    """
+    came = np.full(int(customer.max()) + 1, day.max())
+    np.minimum.at(came, customer, day)
+    return max(first_day_of_log(day), start_of_log(came[np.bincount(customer) > 0]))
 
 
 def n_days_after(day: Dates, end: np.datetime64) -> int:

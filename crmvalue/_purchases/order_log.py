@@ -15,11 +15,10 @@ import numpy.typing as npt
 
 from crmvalue._core.calendar import (
     FAR_YEARS,
-    first_day_of_log,
+    begin_of_log,
     last_date,
     main_span,
     purchases_by_day,
-    start_of_log,
     warn_of_early_rows,
 )
 from crmvalue._core.checks import (
@@ -284,10 +283,7 @@ class Log(NamedTuple):
         known = self.day <= end
         if (known & (self.day >= begin)).any():
             known &= self.day >= begin
-        day = self.day[known]
-        came = np.full(len(self.ids), end)
-        np.minimum.at(came, self.code[known], day)
-        return max(first_day_of_log(day), start_of_log(came[np.bincount(self.code[known], minlength=len(came)) > 0]))
+        return begin_of_log(self.day[known], self.code[known])
 
     def count(self, chosen: npt.NDArray[np.bool_]) -> int:
         """Count the rows of the file that the chosen rows stand for."""
