@@ -8,7 +8,7 @@ original date, never chained, and clamped to the end of a month: 31 January + 1 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -438,7 +438,7 @@ def start_of_log(came: Dates) -> np.datetime64:
     return most if most - first > _LONG_BEFORE else first
 
 
-def begin_of_log(day: Dates, customer: Integers) -> np.datetime64:
+def begin_of_log(day: Dates, customer: npt.NDArray[Any]) -> np.datetime64:
     """Give the first day of a log without odd early rows, and without a few customers long before all others.
 
     `customer` has the code of each row's customer, a whole number from 0 on.
