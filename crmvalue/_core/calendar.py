@@ -8,7 +8,7 @@ original date, never chained, and clamped to the end of a month: 31 January + 1 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -32,6 +32,7 @@ __all__ = [
     "YearFractionConvention",
     "add_months",
     "anniversary",
+    "begin_of_log",
     "find_late",
     "find_silence",
     "first_day_of_log",
@@ -44,6 +45,7 @@ __all__ = [
     "pile_of_first_days",
     "purchases_by_day",
     "skip_quiet_hours",
+    "start_of_log",
     "warn_of_days_after",
     "warn_of_early_rows",
     "year_fraction",
@@ -61,10 +63,14 @@ FAR_YEARS = 5
 _FAR_DAYS = round(FAR_YEARS * 365.25)
 _TIMES_AS_MANY = 9  # rows set apart are odd ones only if the log has so many times as many: they are a tenth of both
 _STEEPER = 1.3  # first purchases of one stretch of weeks beside the next stretch of the same length
+_LONGEST_PILE, _MUCH_STEEPER = 13, 2.0  # weeks of a pile of those who buy at regular times, and how it falls
+_HALF_OF_EVEN, _REST = 0.4, 0.1  # share of such a pile in its first half, and of all customers who come later
 _SIGNIFICANT = 3.0  # standard deviations of a difference of counts
 _ABOVE_LEVEL = 1.25  # first purchases that are so much above the later level still belong to the pile
 _LONGER = 1.5  # old customers who buy rarely come after the pile
 _FEW = 200  # one of so many customers may stand before the log by a wrong date
+_FEW_CUSTOMERS = 100  # one of so many may have come long before the others
+_LONG_BEFORE = np.timedelta64(91, "D")
 _DAYS_OF_A_GAP, _ROWS_OF_A_GAP = 7, 20.0
 _DAYS_OF_SILENCE, _PURCHASES_BEFORE, _TIMES_AS_LONG = 14, 20, 4
 _FEW_TIMES = 3  # that show a rhythm
@@ -420,6 +426,28 @@ def first_day_of_log(day: Dates) -> np.datetime64:
     return first
 
 
+def start_of_log(came: Dates) -> np.datetime64:
+    """Give the day on which a log begins: that of the first purchase, if the others do not come long after it.
+
+    `came` has the day of the first purchase of each customer. If it takes more than a quarter until the first hundredth
+    of the customers has come, the log begins after them: few customers say nothing about the churn of all.
+    """
+    first: np.datetime64 = came.min()
+    few = len(came) // _FEW_CUSTOMERS
+    most: np.datetime64 = np.partition(came, few)[few]
+    return most if most - first > _LONG_BEFORE else first
+
+
+def begin_of_log(day: Dates, customer: npt.NDArray[Any]) -> np.datetime64:
+    """Give the first day of a log without odd early rows, and without a few customers long before all others.
+
+    `customer` has the code of each row's customer, a whole number from 0 on.
+    """
+    came = np.full(int(customer.max()) + 1, day.max())
+    np.minimum.at(came, customer, day)
+    return max(first_day_of_log(day), start_of_log(came[np.bincount(customer) > 0]))
+
+
 def n_days_after(day: Dates, end: np.datetime64) -> int:
     """Give the days from the last day of a log to `end`; 0 where they are so few that they may be quiet ones.
 
@@ -471,9 +499,9 @@ def _pile(came: Dates) -> int:
     total = np.concatenate([[0.0], np.cumsum(per_week)])
     n_weeks = len(per_week)
     half = int(np.searchsorted(total, total[-1] / 2.0, side="right")) - 1
-    for first in range(1, max(half // 2, 1) + 1):
-        early, later = total[first], total[min(2 * first, n_weeks)] - total[first]
-        if early >= _STEEPER * later and early - later > _SIGNIFICANT * np.sqrt(early + later):
+    n_first = max(half // 2, 1)
+    for first in range(1, max(n_first, min(_LONGEST_PILE, n_weeks // 2)) + 1):
+        if _falls(total, first, _STEEPER) and (first <= n_first or _is_even(total, first)):
             break
     else:
         return 0
@@ -483,3 +511,18 @@ def _pile(came: Dates) -> int:
         if all(span.mean() <= _ABOVE_LEVEL * level + 2.0 * np.sqrt(level / len(span)) for span in spans):
             return int(7 * start * _LONGER)
     return 7 * n_weeks
+
+
+def _falls(total: Floats, first: int, times: float) -> bool:
+    """Tell whether the first weeks have so many times as many as the weeks after them, beyond chance."""
+    early, later = total[first], total[min(2 * first, len(total) - 1)] - total[first]
+    return bool(early >= times * later and early - later > _SIGNIFICANT * np.sqrt(early + later))
+
+
+def _is_even(total: Floats, first: int) -> bool:
+    """Tell whether the first weeks look like old customers who buy at regular times: even, then a steep fall.
+
+    So many others come after as many weeks again that it is no cohort.
+    """
+    is_even = total[(first + 1) // 2] >= _HALF_OF_EVEN * total[first]
+    return bool(is_even and _falls(total, first, _MUCH_STEEPER) and total[-1] - total[2 * first] >= _REST * total[-1])

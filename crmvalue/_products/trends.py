@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import first_day_of_log, n_days_after
+from crmvalue._core.calendar import begin_of_log, n_days_after
 from crmvalue._core.checks import as_day, as_fraction, as_text, as_whole_number, require, require_choice
 from crmvalue._core.labels import counted
 from crmvalue._core.values import (
@@ -295,7 +295,8 @@ def product_trends(
     }
     order = np.lexsort((kept, -b0, high))
     begin = earlier - np.timedelta64(length - 1, "D")
-    covered_from = first_day_of_log(lines.date[lines.date <= end])
+    known = lines.date <= end
+    covered_from = begin_of_log(lines.date[known], lines.customer.code[known])
     days_missing = min(max(int((covered_from - begin).astype(np.int64)), 0), length)
     days_after = min(n_days_after(lines.date, end), length)
     whole = (10 * days_missing <= length, 10 * days_after <= length)

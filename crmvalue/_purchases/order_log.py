@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from crmvalue._core.calendar import (
     FAR_YEARS,
-    first_day_of_log,
+    begin_of_log,
     last_date,
     main_span,
     purchases_by_day,
@@ -278,10 +278,12 @@ class Log(NamedTuple):
         return first
 
     def begin(self, end: np.datetime64) -> np.datetime64:
-        """Give the day on which the rows up to a day begin, without a few odd ones long before all others."""
+        """Give the day on which the rows up to a day begin, without a few odd rows or customers long before others."""
         begin, _ = main_span(self.day, self.n_rows)
-        day = self.day[self.day <= end]
-        return first_day_of_log(day[day >= begin] if (day >= begin).any() else day)
+        known = self.day <= end
+        if (known & (self.day >= begin)).any():
+            known &= self.day >= begin
+        return begin_of_log(self.day[known], self.code[known])
 
     def count(self, chosen: npt.NDArray[np.bool_]) -> int:
         """Count the rows of the file that the chosen rows stand for."""

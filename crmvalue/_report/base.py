@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from crmvalue import ltv, metrics
-from crmvalue._core.calendar import add_months, pile_of_first_days
+from crmvalue._core.calendar import add_months, pile_of_first_days, start_of_log
 from crmvalue._core.checks import as_day, as_fraction, as_positive, as_whole_number
 from crmvalue._core.values import optional
 from crmvalue._purchases.order_log import Log, Policy, Purchases, condense, find_purchases, last_day, read_log
@@ -25,7 +25,6 @@ from crmvalue._report.newcomers import (
     first_days,
     kept_money,
     newcomer_value,
-    start_of_log,
 )
 from crmvalue.errors import InputError
 from crmvalue.purchases import PurchaseHistory, to_history

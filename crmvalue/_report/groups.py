@@ -205,7 +205,7 @@ def _compare(
 ) -> tuple[int | None, SegmentSummary | None, SegmentSummary | None]:
     """Sort those who bought in equal windows until three months before the end, and until the end."""
     earlier = add_months(np.array([end]), -_MONTHS_BEFORE)[0]
-    covered = (earlier - log.first_day).astype(np.int64) + 1
+    covered = (earlier - log.begin(end)).astype(np.int64) + 1
     window = next((days for days in _WINDOWS if days <= covered), None)
     if window is None:
         return None, None, None

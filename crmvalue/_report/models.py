@@ -15,9 +15,10 @@ import attrs
 import numpy as np
 
 from crmvalue import ltv
+from crmvalue._core.calendar import start_of_log
 from crmvalue._core.checks import as_day, as_float, as_fraction, as_positive, as_text
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import counted
+from crmvalue._core.labels import counted, spoken_for
 from crmvalue._core.values import (
     FixedMapping,
     checked_field,
@@ -364,7 +365,8 @@ def summarise_models_log(
     serving = None if terms is None else terms.mean("service_cost")
     blank = ModelSummary(as_of=end, n_customers=len(history), margin=margin, discount_rate=rate, service_cost=serving)
     own = None if terms is None else terms.of(history.customer)  # type: ignore[arg-type]  # made from a log
-    return _look_ahead(log, policy, history, blank, own)
+    with spoken_for():  # what is odd about the log has been said
+        return _look_ahead(log, policy, history, blank, own)
 
 
 def _look_ahead(
@@ -382,7 +384,7 @@ def _look_ahead(
         scores=compare_models(split, fits, spend_model=None if spend is None else spend.model),
         calibration_end=split.calibration.as_of,
         holdout_length=split.holdout_length,
-        unseen_months=_unseen_months(blank.as_of, round(7.0 * float(history.age.max())), round(7.0 * blank.horizon)),
+        unseen_months=_unseen_months(blank.as_of, _n_days(history), round(7.0 * blank.horizon)),
     )
     order, scores = _order(log, policy, split.calibration, fits)
     summary = attrs.evolve(summary, log_scores=scores)
@@ -427,7 +429,7 @@ def _order(
     """Order the models by their log scores on the last quarter of the calibration, or else by AIC."""
     by_aic = sorted(fits, key=lambda name: fits[name].aic)
     cut: np.datetime64 = history.as_of  # type: ignore[assignment]  # made from a log
-    n_days = round(float(history.age.max()) * 7.0 * _INNER)
+    n_days = round(_n_days(history) * _INNER)
     try:
         inner = split_log(log, policy, cut - np.timedelta64(n_days, "D"), cut, "week", "day")
     except InputError:
@@ -494,11 +496,18 @@ def _split(
     log: Log, policy: Policy, history: PurchaseHistory, end: np.datetime64
 ) -> tuple[PurchaseSplit | None, str | None]:
     """Hold the newest part of the log back, or say why that is not possible."""
-    oldest = np.sort(history.age)[::-1]
-    split, problem = _split_span(log, policy, round(float(oldest[0]) * 7.0), end)
-    if split is None and oldest[len(oldest) // _EARLY] < oldest[0]:
-        split, _ = _split_span(log, policy, round(float(oldest[len(oldest) // _EARLY]) * 7.0), end)
+    n_days, few = _n_days(history), len(history) // _EARLY
+    split, problem = _split_span(log, policy, n_days, end)
+    later = round(float(np.sort(history.age)[::-1][few]) * 7.0)
+    if split is None and later < n_days:
+        split, _ = _split_span(log, policy, later, end)
     return split, None if split is not None else problem
+
+
+def _n_days(history: PurchaseHistory) -> int:
+    """Give the days from the first purchase to the end, without a few customers who came long before all others."""
+    age = np.rint(history.age * 7.0).astype(np.int64)
+    return int((np.datetime64(0, "D") - start_of_log(np.datetime64(0, "D") - age)).astype(np.int64))
 
 
 def _split_span(log: Log, policy: Policy, n_days: int, end: np.datetime64) -> tuple[PurchaseSplit | None, str | None]:
@@ -591,7 +600,7 @@ def _value_by_rule(
     last = aggregate(log, policy, begin, summary.as_of, "day")
     n_last = np.zeros(len(history))
     n_last[np.searchsorted(history.customer, last.customer)] = last.n_purchases  # type: ignore[arg-type]  # made from a log
-    forecasts = naive_forecasts(history, _HORIZON, n_last * max(1.0, _HORIZON / float(history.age.max())))
+    forecasts = naive_forecasts(history, _HORIZON, n_last * max(1.0, 7.0 * _HORIZON / _n_days(history)))
     foretold = forecasts[summary.rule or ""]
     spend = history.mean_spend
     clv = np.full(len(history), np.nan)

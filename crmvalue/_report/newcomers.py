@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.calendar import add_months, months_between
+from crmvalue._core.calendar import add_months, months_between, start_of_log
 from crmvalue._report.base_summary import Estimate
 from crmvalue.errors import InputError
 from crmvalue.metrics import mean_interval, ratio_interval
@@ -28,14 +28,11 @@ __all__ = [
     "first_days",
     "kept_money",
     "newcomer_value",
-    "start_of_log",
 ]
 
 FEWEST_NEWCOMERS = 30
 """The spend of fewer newcomers says too little about the next one."""
 
-_FEW = 100  # 1 in so many customers
-_LONG_BEFORE = np.timedelta64(91, "D")
 _APART = (12, 6, 3, 1)  # months between the two windows that show how spending falls; a year knows no seasons
 _ROOM = 1.25  # times so many months the log must hold
 _Z = 1.96
@@ -65,17 +62,6 @@ class KeptMoney(NamedTuple):
     n_months: int
     n_customers: int
     is_uneven: bool  # a season may be in the share
-
-
-def start_of_log(came: Dates) -> np.datetime64:
-    """Give the day on which a log begins: that of the first purchase, if the others do not come long after it.
-
-    `came` has the day of the first purchase of each customer. If it takes more than a quarter until the first hundredth
-    of the customers has come, the log begins after them: few customers say nothing about the churn of all.
-    """
-    first: np.datetime64 = came.min()
-    most: np.datetime64 = np.partition(came, len(came) // _FEW)[len(came) // _FEW]
-    return most if most - first > _LONG_BEFORE else first
 
 
 def find_newcomers(

@@ -188,6 +188,18 @@ def test_movements_past_the_end_of_the_log_are_told():
         assert told == [(DataWarning, n)] * bool(n)
 
 
+def test_movements_that_take_old_customers_for_new_ones_are_told():
+    """Of 600 old customers, 176 are first seen from day 30 to day 60 and buy again 60 days later; 2 new ones a day."""
+    old, new, seen = np.arange(600), np.arange(600, 1400), np.arange(600) ** 2 // 6000
+    customer, day = np.concatenate([old, old, new]), np.concatenate([seen, seen + 60, np.arange(800) // 2])
+    for start, n in ((30, 170), (150, 0)):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            movements(list(zip(customer.tolist(), day.tolist(), strict=True)), start, start + 90, 90)
+        assert len(caught) == bool(n)
+        assert all(each.message.count >= n for each in caught)
+
+
 class TestCustomerMovementsValue:
     """A frozen value whose counts reconcile."""
 

@@ -52,6 +52,13 @@ class TestTrends:
         found = product_trends(OrderLines(**log), as_of=DAY + 50, period_days=30, min_buyers=1)
         assert (found.days_missing, found.change) == (9, ("",))
 
+    def test_a_customer_long_before_all_others_is_no_beginning(self):
+        customer = np.append(np.arange(3600) % 199, np.full(300, 999))
+        date = DAY + np.append(np.repeat(np.arange(360), 10), np.arange(300) - 700)
+        log = OrderLines(customer=customer, date=date, product=["tea"] * 3900)
+        found = product_trends(log, as_of=DAY + 50, period_days=30, min_buyers=1)
+        assert (found.days_missing, found.change) == (9, ("",))
+
     def test_the_log_ends_within_the_later_period(self):
         found = product_trends(steady_log(), as_of=DAY + 374, period_days=30, min_buyers=1)
         assert (found.customers_before, found.days_after, found.change) == (97, 15, ("",))

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from crmvalue.__main__ import main
-from crmvalue.errors import InputError
-from crmvalue.report import BaseSummary, format_summary, summarise_base, summarise_groups, summarise_models
+from crmvalue.errors import DataWarning, InputError
+from crmvalue.report import (
+    BaseSummary,
+    format_summary,
+    summarise_base,
+    summarise_groups,
+    summarise_models,
+    summarise_report,
+)
 
 SUMMARY = summarise_base([1, 1, 2], ["2024-01-01", "2024-03-01", "2024-02-10"], [10, 20, 30])
 
@@ -83,3 +91,12 @@ def test_a_row_far_after_all_others_is_named(function):
         function(*log)
     assert caught.value.name == "date"
     assert str(function(*log, as_of="2024-01-09").as_of) == "2024-01-09"
+
+
+@pytest.mark.parametrize("function", [summarise_base, summarise_groups, summarise_models, summarise_report])
+def test_what_is_odd_about_a_log_is_said_once(function, monkeypatch):
+    monkeypatch.setattr("crmvalue._report.models._candidates", lambda _: ("NBD",))
+    day = np.datetime64("2024-01-01") + np.append(np.arange(60) * 7, -10_000)
+    with pytest.warns(DataWarning, match="1 row is more than 5 years before all others") as caught:
+        function(np.append(np.arange(60) % 12, 99), day)
+    assert len(caught) == 1

@@ -313,6 +313,17 @@ class TestPileOfFirstDays:
         days = pile_of_first_days(date[np.unique(customer, return_index=True)[1]])
         assert 14 <= days <= 80
 
+    @pytest.mark.parametrize("gap", [28, 60, 90])
+    def test_old_customers_who_buy_at_regular_times_are_one(self, gap):
+        """800 of them come evenly within their gap, and 365 new ones in a year; most customers are old."""
+        old, new = np.arange(800) * gap // 800, np.arange(365)
+        assert gap <= pile_of_first_days(np.datetime64("2024-01-01") + np.append(old, new)) <= 2 * gap + 14
+
+    def test_an_even_cohort_with_stragglers_is_none(self):
+        """600 come within 12 weeks, and 50 in the rest of the year."""
+        came = np.append(np.arange(600) * 84 // 600, 84 + np.arange(50) * 281 // 50)
+        assert pile_of_first_days(np.datetime64("2024-01-01") + came) == 0
+
     def test_one_day_of_1970_hides_none(self):
         customer, date, _ = business(0)
         pile = date[np.unique(customer, return_index=True)[1]]

@@ -10,8 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from crmvalue.__main__ import main
-from crmvalue._report.newcomers import start_of_log
-from crmvalue.report import format_summary, summarise_base
+from crmvalue._core.calendar import start_of_log
+from crmvalue._core.labels import spoken_for
+from crmvalue.purchases import summarise_window
+from crmvalue.report import format_summary, summarise_base, summarise_groups, summarise_models
 
 
 def made_up_log():
@@ -112,6 +114,20 @@ class TestOddRows:
         for name in ("name", "n_before", "n_active", "retention_rate", "arpu", "n_ignored"):
             assert getattr(odd.last_period, name) == getattr(plain.last_period, name)
         assert odd.value.ltv_margin == plain.value.ltv_margin
+
+    @pytest.mark.parametrize("days", [[-200], range(-500, -200)], ids=["a test order", "a lapsed daily buyer"])
+    def test_nobody_long_before_the_others_chooses_windows_or_the_cut(self, days, monkeypatch):
+        """120 customers are seen for 303 days; the models are fitted to three fifths of them."""
+        customer = np.repeat(np.arange(120), 5)
+        day = np.tile([0, 60, 121, 181, 243], 120) + customer // 2
+        log = np.append(customer, np.full(len(days), 999)), np.datetime64("2024-01-01") + np.append(day, days)
+        monkeypatch.setattr("crmvalue._report.models._candidates", lambda _: ("NBD",))
+        with spoken_for():
+            assert summarise_groups(*log).window == 180
+            assert summarise_window(*log, window=365).n_days_observed == 303
+            found = summarise_models(*log)
+        assert str(found.calibration_end) == "2024-06-30"
+        assert found.unseen_months == ("November", "December")
 
     def test_a_lapsed_daily_buyer_does_not_choose_the_period(self):
         """Most buy each 47 days: twice that is more than a quarter. One who bought on 500 days pulls the mean below."""

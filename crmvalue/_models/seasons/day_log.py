@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.calendar import last_date, main_span, purchases_by_day, warn_of_early_rows
+from crmvalue._core.calendar import last_date, main_span, purchases_by_day, start_of_log, warn_of_early_rows
 from crmvalue._core.checks import as_day, as_day_column, require_same_length
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
@@ -40,9 +40,10 @@ class DayLog(NamedTuple):
 
     @property
     def n_main_days(self) -> int:
-        """Days of the log without odd dates far before all others, such as that of one order dated 1970."""
+        """Days of the log without a few customers long before all others, such as one with an order dated 1970."""
         first, _ = main_span(self.begin + self.day)
-        return int((self.end - first).astype(np.int64)) + 1
+        came = self.begin + self.day[np.unique(self.customer, return_index=True)[1]]
+        return int((self.end - max(start_of_log(came), first)).astype(np.int64)) + 1
 
     @property
     def dates(self) -> Dates:

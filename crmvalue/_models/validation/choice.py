@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import main_span
+from crmvalue._core.calendar import main_span, start_of_log
 from crmvalue._core.checks import as_day, as_fraction, as_text, require_choice, require_same_index
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import decimals_apart
@@ -154,7 +154,8 @@ def choose_model(
         for medians, so it prefers forecasts that are too low; take it only if that is the error that you pay for.
     holdout_share : float, optional
         Share of the span of the log that is held back, in (0, 1). Customers who came more than five years before all
-        others, such as one dated 1970 by mistake, do not lengthen the span.
+        others, such as one dated 1970 by mistake, do not lengthen the span; nor does one in a hundred who came more
+        than a quarter before the others.
 
     Returns
     -------
@@ -215,10 +216,10 @@ def choose_model(
 
 
 def _days_of(history: PurchaseHistory, end: np.datetime64) -> int:
-    """Days from the first customer to the end, without customers far before all others, such as one dated 1970."""
-    age = np.rint(history.age * DAYS_PER_UNIT[history.time_unit]).astype(np.int64)
-    first, _ = main_span(end - age)
-    return int((end - first).astype(np.int64))
+    """Days from the first customer to the end, without a few long before all others, such as one dated 1970."""
+    came = end - np.rint(history.age * DAYS_PER_UNIT[history.time_unit]).astype(np.int64)
+    first, _ = main_span(came)
+    return int((end - start_of_log(came[came >= first])).astype(np.int64))
 
 
 def score_candidates(

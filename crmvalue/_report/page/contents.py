@@ -169,14 +169,11 @@ def summarise_report(
     policy = Policy(refunds, zeros, missing, duplicates)
     money: dict[str, Any] = {"margin": margin, "discount_rate": discount_rate, "as_of": as_of}
     base = summarise_base_log(log, policy, acquisition_cost=acquisition_cost, **money)
-    money["as_of"] = base.as_of  # the log was spoken of
-    return assemble(
-        log,
-        policy,
-        base,
-        summarise_groups_log(log, policy, as_of=base.as_of, spend_basis=spend_basis),
-        summarise_models_log(log, policy, **money),
-    )
+    money["as_of"] = base.as_of
+    with spoken_for():  # what is odd about the log has been said
+        groups = summarise_groups_log(log, policy, as_of=base.as_of, spend_basis=spend_basis)
+        outlook = summarise_models_log(log, policy, **money)
+    return assemble(log, policy, base, groups, outlook)
 
 
 def assemble(

@@ -13,7 +13,6 @@ import gzip
 import io
 import itertools
 import re
-import shutil
 import unicodedata
 import zlib
 from typing import TYPE_CHECKING, NamedTuple
@@ -58,7 +57,7 @@ _SIGNS = {"Zs", "Sc", "Pd", "Pi", "Pf"}  # kinds of signs that a heading or a na
 _WORD = re.compile(r"[^\W\d_]+")
 _SIGN_INSIDE = re.compile(r"[^\W\d_][№°\u2013\u2014\xab\xbb\u201c\u201d\u2039\u203a\xa2-\xa5\u20ac][^\W\d_]")
 _ENDS = re.compile(rb'[\r\n,;\t|"]')
-_NO_ROW = re.compile(rb"[\r\n][ \x00\x1a]+[\r\n]*\Z")
+_NO_ROW = b" \x00\x1a"  # of which lines at the end are no rows
 _NAMED_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?\r?\n', re.IGNORECASE)  # a line before the header, which Excel reads
 
 
@@ -152,17 +151,20 @@ def as_utf8(
 
 
 def _without_end(place: Path, target: Path) -> Path:
-    """Write a file again without a last line that holds nothing but blanks, nulls or the end of file of DOS."""
-    if is_packed(place):
+    """Write a file again without last lines that hold nothing but blanks, nulls or the end of file of DOS."""
+    with _open(place) as file:
+        end = file.seek(0 if is_packed(place) else max(place.stat().st_size - _BLOCK, 0))
+        tail = b""
+        while block := file.read(_BLOCK):
+            end, tail = end + len(block), (tail + block)[-_BLOCK:]
+    rows = tail.rstrip(_NO_ROW + b"\r\n")
+    last = re.search(rb"[\r\n]", tail[len(rows) :])
+    if not rows or last is None or not tail[len(rows) + last.start() :].strip(b"\r\n"):
         return place
-    with place.open("rb") as file:
-        n_before = file.seek(max(place.stat().st_size - _BLOCK, 0))
-        end = _NO_ROW.search(file.read())
-    if end is None:
-        return place
-    shutil.copyfile(place, target)
-    with target.open("r+b") as file:
-        file.truncate(n_before + end.start())
+    n_left = end - len(tail) + len(rows) + last.start()
+    with _open(place) as source, target.open("wb") as sink:
+        while block := source.read(min(_BLOCK, n_left)):
+            n_left -= sink.write(block)
     return target
 
 

@@ -7,6 +7,8 @@ from functools import partial
 import numpy as np
 import pytest
 
+from crmvalue._core.labels import spoken_for
+from crmvalue._models.seasons.day_log import read_log
 from crmvalue._models.validation import candidates as candidates_module
 from crmvalue._models.validation import choice as choice_module
 from crmvalue._models.validation.choice import Candidate, in_order
@@ -41,6 +43,14 @@ class TestChooseModel:
         with pytest.warns(DataWarning, match="1 row is more than 5 years before all others"):
             found = choose_model(*odd, models=["bg_nbd"])
         assert found.holdout_begin == choose_model(log.customer, log.date, models=["bg_nbd"]).holdout_begin
+
+    def test_a_lapsed_customer_before_the_others_does_not_lengthen_the_part_held_back(self, log):
+        """Nor the years of a calendar. CDNOW has 546 days, and one in a hundred customers came on the first two."""
+        early = np.datetime64("1994-01-01") + np.arange(300)
+        odd = np.append(log.customer, np.full(300, -1)), np.append(log.date, early)
+        with spoken_for():
+            assert str(choose_model(*odd, models=["nbd"]).holdout_begin) == "1998-02-14"
+            assert read_log(*odd, None).n_main_days == 545
 
     def test_on_cdnow_by_hand(self, log):
         """1 January to 30 September 1997 are 272 days; a quarter is 68: candidates are fitted up to 24 July."""

@@ -188,7 +188,7 @@ def test_a_file_of_another_kind_is_called_so(tmp_path, capsys, first, said):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
-@pytest.mark.parametrize("end", ["   ", "\x1a", "\x1a\r\n", "\0\0\0"])
+@pytest.mark.parametrize("end", ["   ", "\x1a", "\x1a\r\n", "\0\0\0", " \r\n\r\n  \r\n"])
 def test_a_last_line_of_nothing_is_no_row(tmp_path, end, encoding):
     """DOS ends a text with 0x1A, and a file that was cut short may be filled up with nulls."""
     rows = "customer,date,amount\r\nann,2024-01-01,5\r\nbob,2024-02-01,6\r\n"
@@ -198,3 +198,15 @@ def test_a_last_line_of_nothing_is_no_row(tmp_path, end, encoding):
     (found,) = as_utf8(find_files([str(place)]), folder, None, len)[0].files
     assert found.read_text("utf-8").split() == rows.split()
     assert place.read_bytes().decode(encoding) == rows + end
+
+
+@pytest.mark.parametrize("end", ["\x1a", "\n \n"])
+def test_a_last_line_of_nothing_in_a_packed_file_is_no_row(tmp_path, capsys, end):
+    """Blanks at the end of the last row stay: they may belong to it."""
+    rows = "date,amount,customer\n2024-01-01,5,ann\n2024-02-01,6,bob  \n"
+    place = tmp_path / "orders.csv.gz"
+    place.write_bytes(gzip.compress((rows + end).encode()))
+    (found,) = as_utf8(find_files([str(place)]), tmp_path, None, len)[0].files
+    assert found.read_text("utf-8").rstrip("\n") == rows.rstrip("\n")
+    assert main([str(place)]) == 0
+    assert capsys.readouterr().out.startswith("Read 2 rows:")
