@@ -118,7 +118,7 @@ def labelled(name: str, value: object) -> dict[Any, Any] | None:
     return None if found is None or _numbers_rows(found) else found
 
 
-def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
+def by_name(names: Any = None, /, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
     """Bring columns that are given by name into one order; columns without labels pass unchanged.
 
     The order is that of `names`, or of the labels of the first column. The result is the names and the columns.

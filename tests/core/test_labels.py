@@ -256,6 +256,8 @@ class TestStages:
         assert (by.groups, by.counts.tolist()) == (("ads", "mail"), [[10, 4], [9, 1]])
         with_names = funnel_conversion(pl.DataFrame({"lead": [10, 9], "deal": [4, 1]}), by=["ads", "mail"])
         assert with_names == by
+        called_names = funnel_conversion(frame.rename(columns={"lead": "names"}), funnel=["names", "deal"])
+        assert called_names.counts.tolist() == by.counts.tolist()
 
     def test_unknown_stages(self):
         assert refused(funnel_conversion, {"lead": 10, "deal": 4}, funnel=["lead", "offer"]) == "counts"

@@ -5,7 +5,6 @@ Columns are matched by position, so those with labels must have the same ones, i
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,9 +30,10 @@ def part_of(value: object, name: str, default: Any = None) -> Any:
 
     One whose own code raises counts as not there: the check that reads the value itself refuses it by its argument.
     """
-    with suppress(Exception):
+    try:
         return getattr(value, name, default)
-    return default
+    except Exception:  # noqa: BLE001 - whatever the value's own code raises
+        return default
 
 
 def require_same_index(**inputs: object) -> None:
