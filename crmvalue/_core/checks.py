@@ -433,10 +433,11 @@ def require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -
 
 def require_choice(name: str, value: object, choices: Collection[str]) -> str:
     """Take one of the words `choices`; of a member of an enumeration that equals one, the word itself."""
-    if not isinstance(value, str) or value not in choices:
+    word = plain_text(value)
+    if not isinstance(word, str) or word not in choices:
         words = ", ".join(repr(choice) for choice in choices)
         raise InputError(name, f"one of {words}", value)
-    return as_text(name, value)
+    return word
 
 
 def require_same_length(**columns: npt.NDArray[Any]) -> int:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from crmvalue._core.checks import as_ordered_items, as_text, plain_text
-from crmvalue._core.encoding.indexes import part_of
+from crmvalue._core.encoding.indexes import names_of_columns, part_of
 from crmvalue.errors import DataWarning, InputError
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def labelled(name: str, value: object) -> dict[Any, Any] | None:
     return None if found is None or _numbers_rows(found) else found
 
 
-def by_name(names: Any = None, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
+def by_name(names: Any = None, /, **inputs: Any) -> tuple[Any, tuple[Any, ...]]:
     """Bring columns that are given by name into one order; columns without labels pass unchanged.
 
     The order is that of `names`, or of the labels of the first column. The result is the names and the columns.
@@ -156,7 +156,7 @@ def _pairs(name: str, value: object) -> dict[Any, Any] | None:
     if isinstance(value, Mapping):
         return dict(value)
     index, items = part_of(value, "index"), part_of(value, "items")
-    if index is None or callable(index) or not callable(items) or part_of(value, "columns") is not None:
+    if index is None or callable(index) or not callable(items) or has_columns(value):
         return None
     pairs = [(str(label) if _is_flag(label) else label, item) for label, item in items()]
     found = dict(pairs)
@@ -173,9 +173,8 @@ def columns_of(name: str, value: Any) -> Mapping[str, Any]:
     rule = "a mapping from names to columns, or a dataframe"
     if callable(part_of(value, "collect")):
         raise InputError(name, rule, type(value).__name__, hint="collect the lazy frame first")
-    columns: Any = part_of(value, "column_names", part_of(value, "columns"))
     try:
-        return {column: value[column] for column in columns}
+        return {column: value[column] for column in names_of_columns(value)}
     except Exception as error:  # whatever the value's own code raises
         raise InputError(name, rule, type(value).__name__) from error
 

@@ -462,7 +462,12 @@ def _by_stage(funnel: Funnel | None, groups: Any, counts: Any) -> tuple[Funnel |
         return funnel, groups, counts
     if len(found) < 2:
         raise InputError("counts", "of at least two stages", counts)
-    funnel = Funnel(list(found)) if funnel is None else funnel
+    if funnel is None:
+        nameless = next((stage for stage in found if not isinstance(stage, str)), None)
+        if nameless is not None:
+            hint = "for a row of numbers for each group, give lists of numbers, and the groups as `by`"
+            raise InputError("counts", "given by the names of stages, which are texts", nameless, hint=hint)
+        funnel = Funnel(_stages(list(found), "counts"))
     for stage in (*funnel.stages, *found):
         if stage not in found or stage not in funnel.stages:
             raise InputError("counts", f"of the stages {', '.join(funnel.stages)}", stage)

@@ -37,6 +37,7 @@ from crmvalue._core.checks import (
     require_same_length,
     to_array,
 )
+from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.per_customer import as_per_customer, as_segments
 from crmvalue.attribution import Paths, paths_from_touches
 from crmvalue.codes import CodePolicy, MessageCodes, codes_for_messages
@@ -48,6 +49,7 @@ from crmvalue.products import OrderLines
 from crmvalue.profiles import resolve_profiles
 from crmvalue.purchases import summarise_purchases
 from tests.strategies import dates
+from tests.work import n_calls
 
 UTC_TIME = dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
 ORDINAL = type("Ordinal", (), {"toordinal": lambda _: 5})()  # what other calendars offer
@@ -243,6 +245,10 @@ class TestRequireSameIndex:
         left = pd.Series([1, 2], ["a", "b"])
         found = as_floats(x=left, y=2 * left, z=[5, 6], w=7)
         assert [array.tolist() for array in found] == [[1, 2], [2, 4], [5, 6], 7]
+
+    def test_an_attribute_takes_little_more_work_than_python_needs_for_it(self):
+        n, _ = n_calls(lambda: [part_of(5, "index") for _ in range(100)])
+        assert n < 250  # 200 are those of `part_of` and `getattr`
 
 
 class TestAsCounts:
@@ -901,6 +907,17 @@ class TestRequireChoice:
 
     def test_gives_the_word_of_a_member_of_an_enumeration(self):
         assert type(require_choice("timing", Word.END, ("start", "end"))) is str
+
+    def test_rejects_a_text_that_cannot_be_compared(self):
+        class Odd(str):
+            __slots__ = ()
+            __hash__ = str.__hash__
+
+            def __eq__(self, other):
+                raise RuntimeError
+
+        with pytest.raises(InputError, match="one of 'start', 'end'"):
+            require_choice("timing", Odd("late"), ("start", "end"))
 
     @pytest.mark.parametrize("value", ["END", "", None, 1, ["end"], b"end"])
     def test_rejects(self, value):

@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 from hypothesis import strategies as st
 
+from crmvalue._core.checks import as_floats
 from crmvalue._core.comparisons import p_text
 from crmvalue._core.labels import (
     as_given,
@@ -210,6 +211,19 @@ class TestArms:
         assert refused(sample_ratio_mismatch, {"a": 1, "b": 2}, [0.5, 0.5]) == "counts"
 
 
+class TestLabelsLikeAttributes:
+    """A label that is the name of an attribute, which pandas gives as one, is a label like others."""
+
+    @pytest.mark.parametrize("label", ["columns", "column_names", "index", "type", "shape", "collect"])
+    def test_columns_and_tables(self, label):
+        column = pd.Series([9, 4], [label, "b"])
+        assert compare_proportions(column, pd.Series([40, 50], ["b", label])).trials.tolist() == [50, 40]
+        with pytest.raises(InputError, match="with the same index"):
+            as_floats(x=column, y=pd.Series([1, 2], ["b", label]))
+        table = pd.DataFrame([[9, 4], [8, 3]], ["x", "y"], [label, "b"])
+        assert funnel_conversion(table).stages == funnel_conversion(column).stages == (label, "b")
+
+
 class TestChannels:
     """Costs by channel."""
 
@@ -256,6 +270,8 @@ class TestStages:
         assert (by.groups, by.counts.tolist()) == (("ads", "mail"), [[10, 4], [9, 1]])
         with_names = funnel_conversion(pl.DataFrame({"lead": [10, 9], "deal": [4, 1]}), by=["ads", "mail"])
         assert with_names == by
+        called_names = funnel_conversion(frame.rename(columns={"lead": "names"}), funnel=["names", "deal"])
+        assert called_names.counts.tolist() == by.counts.tolist()
 
     def test_unknown_stages(self):
         assert refused(funnel_conversion, {"lead": 10, "deal": 4}, funnel=["lead", "offer"]) == "counts"

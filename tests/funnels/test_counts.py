@@ -247,6 +247,9 @@ class TestConversion:
             ({"counts": [[10, 5]], "by": ["a", "b"]}, "by", None),
             ({"counts": [[10, 5], [9, 4]], "by": ["a", "a"]}, "by", 1),
             ({"counts": [10, 5], "level": 95}, "level", None),
+            ({"counts": {False: [5, 4], True: [3, 2]}}, "counts", None),
+            ({"counts": {1: 5, 2: 4}}, "counts", None),
+            ({"counts": {"": 5, "order": 4}}, "counts", 0),
         ],
     )
     def test_rejections(self, arguments, name, index):

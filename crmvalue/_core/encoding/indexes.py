@@ -5,7 +5,6 @@ Columns are matched by position, so those with labels must have the same ones, i
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "column_labels",
     "index_of",
+    "names_of_columns",
     "other_index",
     "part_of",
     "require_order",
@@ -31,9 +31,10 @@ def part_of(value: object, name: str, default: Any = None) -> Any:
 
     One whose own code raises counts as not there: the check that reads the value itself refuses it by its argument.
     """
-    with suppress(Exception):
+    try:
         return getattr(value, name, default)
-    return default
+    except Exception:  # noqa: BLE001 - whatever the value's own code raises
+        return default
 
 
 def require_same_index(**inputs: object) -> None:
@@ -88,11 +89,20 @@ def require_order(column: str, index: Any, name: str, value: Any) -> None:
 def column_labels(value: object) -> list[Any]:
     """Give the labels of the columns of a dataframe of any kind, or of a list of rows of pandas; none for others."""
     if isinstance(value, list | tuple) and value:
-        index = None if part_of(value[0], "columns") is not None else index_of(value[0])
+        index = None if names_of_columns(value[0]) is not None else index_of(value[0])
         return [] if index is None else list(index)
-    is_table = part_of(value, "shape") is not None
-    labels = part_of(value, "column_names", part_of(value, "columns", ())) if is_table else ()
-    return [] if callable(labels) else list(labels)
+    labels = names_of_columns(value) if part_of(value, "shape") is not None else None
+    return [] if labels is None or callable(labels) else list(labels)
+
+
+def names_of_columns(value: object) -> Any:
+    """Give the names of the columns of a dataframe of any kind; None for others.
+
+    The kind of a value tells whether it is one: a column of pandas with the label "columns" gives its element of that
+    label as an attribute, and so does a dataframe of pandas with a column of that name.
+    """
+    name = next((name for name in ("column_names", "columns") if hasattr(type(value), name)), None)
+    return None if name is None else part_of(value, name)
 
 
 def other_index(name: str, first: str, index: Any) -> InputError:
