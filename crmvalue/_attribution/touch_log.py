@@ -64,7 +64,7 @@ def paths_from_touches(
     channel : array_like of str
         Channel of each touch.
     time : array_like
-        Time of each touch.
+        Time of each touch; with local times, what comes first is not known in the hour that comes twice a year.
     conversion_customer, conversion_time : array_like
         Customer and time of each conversion, shape (conversions,), in any order; empty if there are none.
     conversion_value : array_like, optional
