@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.encoding.copies import treat_copies
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import as_comparable, encode_customers
 from crmvalue._core.values import hand_over
 from crmvalue.errors import InputError
 
@@ -206,6 +206,7 @@ def _on_one_scale(
         return who, buyer
     if isinstance(ids[0], str) != isinstance(buyer_ids[0], str):
         raise InputError("conversion_customer", "of text or whole numbers, as `customer`", buyer_ids[0])
+    ids, buyer_ids = as_comparable(ids, buyer_ids)
     everybody = np.union1d(ids, buyer_ids)
     return np.searchsorted(everybody, ids)[who], np.searchsorted(everybody, buyer_ids)[buyer]
 
