@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
     require_same_length,
 )
 from crmvalue._core.encoding.copies import treat_copies
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import as_comparable, encode_customers
 from crmvalue._core.values import hand_over
 from crmvalue.errors import InputError
 
@@ -64,7 +64,7 @@ def paths_from_touches(
     channel : array_like of str
         Channel of each touch.
     time : array_like
-        Time of each touch.
+        Time of each touch; with local times, what comes first is not known in the hour that comes twice a year.
     conversion_customer, conversion_time : array_like
         Customer and time of each conversion, shape (conversions,), in any order; empty if there are none.
     conversion_value : array_like, optional
@@ -206,6 +206,7 @@ def _on_one_scale(
         return who, buyer
     if isinstance(ids[0], str) != isinstance(buyer_ids[0], str):
         raise InputError("conversion_customer", "of text or whole numbers, as `customer`", buyer_ids[0])
+    ids, buyer_ids = as_comparable(ids, buyer_ids)
     everybody = np.union1d(ids, buyer_ids)
     return np.searchsorted(everybody, ids)[who], np.searchsorted(everybody, buyer_ids)[buyer]
 

@@ -254,6 +254,8 @@ class GiftCertificate:
     certificate again and asks once more. Store the event, a failed one too, before you answer the customer.
 
     All times follow one clock, and one that is behind the last event counts as the time of that event.
+    One-time passwords by time need times in UTC: by local times, one that is sent in the last minutes before a change
+    of the clocks ends with it.
 
     Examples
     --------

@@ -209,6 +209,8 @@ class PromoCode:
     may redeem it after the code has expired.
 
     All times follow one clock, and one that is behind the last event counts as the time of that event.
+    Minutes are those between the given times: over a change of local clocks a hold ends an hour too early, or lasts an
+    hour longer. Where that matters, give all times in UTC, `starts` and `ends` too.
 
     Every request has an event id and gives an :class:`Outcome`. The same request with the same id changes nothing. Each
     new attempt of a customer is a request of its own.

@@ -82,8 +82,8 @@ class CodeRules:
     campaign : str
         What the code is for; empty by default. Give it to `codes` of the cart, and as `code` to the promotion.
     starts, ends : date-like, optional
-        Local time from which and to which the code works, as for a promotion. A day as the end belongs to the period; a
-        time does not. Always, by default.
+        Time from which and to which the code works, as for a promotion, by the clock of all times of the code. A day as
+        the end belongs to the period; a time does not. Always, by default.
     segments, channels : sequence of str
         The customer is in at least one of the segments, and the order comes by one of the channels. All, by default.
     min_amount : int, Decimal or str

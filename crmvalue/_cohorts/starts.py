@@ -8,7 +8,7 @@ import numpy as np
 
 from crmvalue._core.calendar import pile_of_first_days
 from crmvalue._core.checks import require_same_index
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import as_comparable, encode_customers
 from crmvalue._core.labels import warn_at_user
 from crmvalue.errors import InputError
 
@@ -47,6 +47,7 @@ def read_starts(
         raise InputError("start", "of at least one customer", 0)
     if len(ids) and isinstance(ids[0], str) != isinstance(known[0], str):
         raise InputError("start", "with customers of text or whole numbers, as `customer`", known[0])
+    ids, known = as_comparable(ids, known)
     everybody = np.union1d(ids, known)
     first = np.full(len(everybody), NEVER)
     np.minimum.at(first, np.searchsorted(everybody, known)[who], when.astype(np.int64))

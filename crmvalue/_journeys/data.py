@@ -24,7 +24,7 @@ from crmvalue._core.checks import (
     to_array,
 )
 from crmvalue._core.clock.zones import as_zone
-from crmvalue._core.encoding.customers import as_words, encode_customers, text_array
+from crmvalue._core.encoding.customers import as_comparable, as_words, encode_customers, join_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import FixedMapping, Given, array_columns, array_field, hand_over, read_only, stay_frozen
@@ -198,6 +198,10 @@ def _require_one_kind(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> None:
         raise InputError("customer", "identifiers of one kind, numbers or text", other[0])
 
 
+def _joined(name: str, *columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return join_customers(*columns) if name == "customer" else np.concatenate(columns)
+
+
 def _data_field(converter: Any, **options: Any) -> Any:
     return attrs.field(converter=converter, eq=attrs.cmp_using(eq=_same), **options)
 
@@ -296,9 +300,10 @@ def rows_among(customers: Customers, distinct: npt.NDArray[Any]) -> Integers:
         return np.zeros(0, dtype=np.int64)
     _require_one_kind(customers.customer, distinct)
     order = np.argsort(customers.customer, kind="stable")
-    place = np.minimum(np.searchsorted(customers.customer, distinct, sorter=order), len(order) - 1)
+    known, distinct = as_comparable(customers.customer, distinct)
+    place = np.minimum(np.searchsorted(known, distinct, sorter=order), len(order) - 1)
     row = order[place]
-    return np.where(customers.customer[row] == distinct, row, -1)
+    return np.where(known[row] == distinct, row, -1)
 
 
 def _coded_customers(value: ArrayLike | Coded) -> Coded:
@@ -366,7 +371,7 @@ class Events:
             return other if not len(self) else self
         _require_one_kind(self.customer.distinct, other.customer.distinct)
         pairs = ((self.customer, other.customer), (self.name, other.name))
-        customer, name = (np.concatenate([part.distinct[part.code] for part in pair]) for pair in pairs)
+        customer, name = (join_customers(*(part.distinct[part.code] for part in pair)) for pair in pairs)
         return Events(customer=customer, name=name, time=np.concatenate((self.time, other.time)))
 
     @property
@@ -640,7 +645,7 @@ class MessageHistory(Columns):
         _require_one_kind(self.customer, other.customer)
         return MessageHistory(
             **{
-                field.name: hand_over(np.concatenate((getattr(self, field.name), getattr(other, field.name))))
+                field.name: hand_over(_joined(field.name, getattr(self, field.name), getattr(other, field.name)))
                 for field in attrs.fields(MessageHistory)
             }
         )

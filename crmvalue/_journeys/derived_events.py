@@ -18,7 +18,7 @@ from crmvalue._core.checks import (
     require,
     require_same_index,
 )
-from crmvalue._core.encoding.customers import as_words, encode_customers
+from crmvalue._core.encoding.customers import as_words, encode_customers, join_customers
 from crmvalue._journeys.data import Events
 from crmvalue._journeys.fields import name_of
 from crmvalue.errors import InputError
@@ -278,7 +278,7 @@ def segment_changes(
     sizes = [len(part) for part in parts]
     if not sum(sizes):
         return Events(customer=[], name=[], time=np.zeros(0, dtype="datetime64[s]"))
-    people, person = encode_customers("customer", np.concatenate([part for part in parts if len(part)]))
+    people, person = encode_customers("customer", join_customers(*(part for part in parts if len(part))))
     return _events(people, person, words, np.repeat(np.arange(len(words)), sizes), np.full(len(person), moment))
 
 

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_fraction, as_whole_number, require
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import as_comparable, encode_customers
 from crmvalue._core.labels import counted, times
 from crmvalue._core.values import (
     count_column,
@@ -290,6 +290,7 @@ def _best(lines: OrderLines, best: ArrayLike | None, top_share: float) -> npt.ND
     wanted, code = encode_customers("best", best)
     if len(wanted) and isinstance(wanted[0], str) != isinstance(ids[0], str):
         raise InputError("best", "of text or whole numbers, as `customer`", wanted[0])
+    ids, wanted = as_comparable(ids, wanted)
     place = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
     known = ids[place] == wanted if len(wanted) else np.zeros(0, dtype=bool)
     require(known[code], "best", wanted[code], "customers of the lines")

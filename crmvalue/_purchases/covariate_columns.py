@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_text, require, to_array
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import as_comparable, encode_customers
 from crmvalue._core.labels import HINT_OF_CATEGORIES, refuse_category
 from crmvalue._core.per_customer import Rows, in_order
 from crmvalue.errors import InputError
@@ -75,8 +75,9 @@ def _rows_of(customer: ArrayLike, ids: npt.NDArray[Any] | None) -> tuple[Integer
         raise InputError("customer", "one row a customer", f"{len(distinct)} customers in {len(code)} rows")
     if (distinct.dtype.kind in "iu") != (ids.dtype.kind in "iu") and len(distinct):
         raise InputError("customer", f"identifiers like those of the history, {ids.dtype}", distinct[0])
-    place = np.minimum(np.searchsorted(distinct, ids), max(len(distinct) - 1, 0))
-    found = distinct[place] == ids if len(distinct) else np.zeros(len(ids), dtype=bool)
+    known, ids = as_comparable(distinct, ids)
+    place = np.minimum(np.searchsorted(known, ids), max(len(distinct) - 1, 0))
+    found = known[place] == ids if len(distinct) else np.zeros(len(ids), dtype=bool)
     require(found, "customer", ids, "complete: this customer of the history has no row")
     row = np.empty(len(code), dtype=np.int64)
     row[code] = np.arange(len(code))

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats, Integers
 
 __all__ = [
-    "as_comparable",
     "as_money",
     "as_shares_of_a_sum",
     "as_texts",
@@ -99,11 +98,3 @@ def as_shares_of_a_sum(name: str, value: ArrayLike) -> Floats:
     if not values.any():
         raise InputError(name, "above 0 for at least one customer", 0.0)
     return values
-
-
-def as_comparable(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Make identifiers that numpy compares exactly; it would turn signed and unsigned numbers together into floats."""
-    mixed = {one.dtype.kind, other.dtype.kind} == {"i", "u"} and np.result_type(one, other).kind == "f"
-    if mixed or (one.dtype.kind == "O") != (other.dtype.kind == "O"):
-        return one.astype(object), other.astype(object)
-    return one, other

@@ -11,7 +11,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_text, require, require_same_index
-from crmvalue._core.encoding.customers import are_texts, encode_customers, text_array
+from crmvalue._core.encoding.customers import are_texts, as_comparable, encode_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -27,7 +27,7 @@ from crmvalue._core.values import (
     require_at_most,
     stay_frozen,
 )
-from crmvalue._segmentation.labels import as_comparable, as_texts, encode_distinct
+from crmvalue._segmentation.labels import as_texts, encode_distinct
 from crmvalue._segmentation.rules import (
     AllOf,
     Condition,

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, as_fraction, as_positive, as_whole_number, require_same_index
-from crmvalue._core.encoding.customers import are_texts
+from crmvalue._core.encoding.customers import are_texts, as_comparable
 from crmvalue._core.frames import Columns
 from crmvalue._core.labels import as_given, counted, listed, money
 from crmvalue._core.pictures.pictured import Pictured
@@ -24,7 +24,6 @@ from crmvalue._core.values import (
     stay_frozen,
 )
 from crmvalue._segmentation.labels import (
-    as_comparable,
     as_money,
     as_texts,
     encode_distinct,

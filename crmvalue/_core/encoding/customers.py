@@ -19,7 +19,17 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["are_texts", "as_words", "encode_customers", "fill_missing", "is_among", "stable_draw", "text_array"]
+__all__ = [
+    "are_texts",
+    "as_comparable",
+    "as_words",
+    "encode_customers",
+    "fill_missing",
+    "is_among",
+    "join_customers",
+    "stable_draw",
+    "text_array",
+]
 
 _KINDS = "all whole numbers or all text"
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)  # numpy takes a time span for a whole number
@@ -146,10 +156,25 @@ def text_array(texts: Sequence[str]) -> npt.NDArray[Any]:
 
 def is_among(values: npt.NDArray[Any], others: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """Whether each value is one of `others`; numpy compares each object with each, which never ends for many."""
+    values, others = as_comparable(values, others)
     if values.dtype.kind != "O" and others.dtype.kind != "O":
         return np.isin(values, others)
     known = set(others.tolist())
     return np.fromiter(map(known.__contains__, values.tolist()), dtype=np.bool_, count=len(values))
+
+
+def as_comparable(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Make identifiers that numpy compares exactly; it would turn signed and unsigned numbers together into floats."""
+    mixed = {one.dtype.kind, other.dtype.kind} == {"i", "u"} and np.result_type(one, other).kind == "f"
+    if mixed or (one.dtype.kind == "O") != (other.dtype.kind == "O"):
+        return one.astype(object), other.astype(object)
+    return one, other
+
+
+def join_customers(*columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Put columns of identifiers one after the other, each as it is; numpy would make floats of some of them."""
+    mixed = np.result_type(*columns).kind == "f"
+    return np.concatenate([column.astype(object) for column in columns] if mixed else columns)
 
 
 def stable_draw(ids: npt.NDArray[Any], salt: str) -> Floats:
@@ -196,6 +221,8 @@ def _has_blank(distinct: npt.NDArray[np.str_]) -> bool:
 def _encode_whole_numbers(ids: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[Any], Integers]:
     if ids.size:
         low, high = int(ids.min()), int(ids.max())
+        if ids.dtype == np.uint64 and high < 2**63:  # beside signed ones numpy would make floats of them
+            ids = ids.astype(np.int64)
         if high - low < 4 * ids.size + 1024 and high < 2**63:  # close together: count instead of sorting
             offset = ids.astype(np.int64) - low
             seen = np.zeros(high - low + 1, dtype=bool)

@@ -21,7 +21,7 @@ from crmvalue._core.checks import (
     require_same_index,
     to_array,
 )
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import as_comparable, encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import as_given, columns_of
@@ -542,8 +542,9 @@ class _Leads(NamedTuple):
             return np.zeros(0, dtype=np.int64)
         if isinstance(self.distinct[0], str) != isinstance(others[0], str):
             raise InputError("events", "with customers as in `customer`: all numbers, or all text", others[0])
-        place = np.minimum(np.searchsorted(self.distinct, others), self.n - 1)
-        found: Integers = np.where(self.distinct[place] == others, self.row[place], -1)
+        known, others = as_comparable(self.distinct, others)
+        place = np.minimum(np.searchsorted(known, others), self.n - 1)
+        found: Integers = np.where(known[place] == others, self.row[place], -1)
         return found
 
 

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day_column, as_time_column, require_choice, require_same_index
-from crmvalue._core.encoding.customers import is_among, text_array
+from crmvalue._core.encoding.customers import is_among, join_customers, text_array
 from crmvalue._core.encoding.indexes import index_of
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -325,7 +325,8 @@ def concatenate(parts: list[Plan]) -> Plan:
     counts = {name: getattr(parts[-1], name) for name in ("n_unknown_events", "n_unknown_messages")}
     pieces = {name: [getattr(part, name) for part in parts] for name in parts[0].to_columns()}
     parts.clear()
-    columns = {name: hand_over(np.concatenate(pieces.pop(name))) for name in tuple(pieces)}
+    columns = {"customer": hand_over(join_customers(*pieces.pop("customer")))}
+    columns |= {name: hand_over(np.concatenate(pieces.pop(name))) for name in tuple(pieces)}
     return Plan(**columns, **counts)
 
 

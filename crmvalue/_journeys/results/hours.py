@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_time_column, as_whole_number, require, require_same_index, require_same_length
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import as_comparable, encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import (
@@ -113,8 +113,9 @@ class SendHours(Columns):
             return np.full(len(code), self.base_hour, dtype=np.int64)
         if isinstance(distinct[0], str) != isinstance(self.customer[0], str):
             raise InputError("customer", "identifiers of the kind of the opens", distinct[0])
-        place = np.minimum(np.searchsorted(self.customer, distinct), len(self) - 1)
-        return np.where(self.customer[place] == distinct, self.hour[place], self.base_hour)[code]
+        known, distinct = as_comparable(self.customer, distinct)
+        place = np.minimum(np.searchsorted(known, distinct), len(self) - 1)
+        return np.where(known[place] == distinct, self.hour[place], self.base_hour)[code]
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:
         """Give customer, hour, share and opens, for a dataframe of any kind."""

@@ -18,6 +18,7 @@ from crmvalue._core.checks import (
     require_same_index,
     to_array,
 )
+from crmvalue._core.encoding.customers import encode_customers, join_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.values import Given, array_columns, array_field, checked_field, hand_over, read_only, stay_frozen
 from crmvalue._journeys.data import (
@@ -147,7 +148,7 @@ class Responses(Columns):
             name += [journey, journey + ", " + history.step[of].astype(object)]
             customer += [self.customer[known]] * 2
             time += [self.time[known]] * 2
-        return Events(customer=np.concatenate(customer), name=np.concatenate(name), time=np.concatenate(time))
+        return Events(customer=join_customers(*customer), name=np.concatenate(name), time=np.concatenate(time))
 
 
 @stay_frozen
@@ -285,15 +286,13 @@ def codes_of(words: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], Integers]:
 
 def common_customers(*columns: npt.NDArray[Any]) -> tuple[int, list[Integers]]:
     """Give the customers of several columns common numbers; also how many there are."""
-    from crmvalue._core.encoding.customers import encode_customers
-
     filled = [column for column in columns if len(column)]
     for column in filled[1:]:
         if isinstance(column[0], str) != isinstance(filled[0][0], str):
             raise InputError("customer", "identifiers of one kind, numbers or text", column[0])
     if not filled:
         return 0, [np.zeros(0, dtype=np.int64) for _ in columns]
-    distinct, code = encode_customers("customer", np.concatenate(filled))
+    distinct, code = encode_customers("customer", join_customers(*filled))
     if len(distinct) > MOST_CUSTOMERS:
         raise InputError(
             "customer", f"of at most {MOST_CUSTOMERS:,} customers", len(distinct), hint="take them in parts"

@@ -22,7 +22,7 @@ from crmvalue._core.checks import (
     require_same_length,
     to_array,
 )
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import as_comparable, encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.labels import refuse_category
 from crmvalue._core.values import (
@@ -313,6 +313,7 @@ def _covariate_rows(
     require_same_length(covariate_customer=code, period_start=start, **columns)
     if (distinct.dtype.kind in "iu") != (ids.dtype.kind in "iu") and len(distinct):
         raise InputError("covariate_customer", f"identifiers like those of the log, {ids.dtype}", distinct[0])
+    ids, distinct = as_comparable(ids, distinct)
     place = np.minimum(np.searchsorted(ids, distinct), len(ids) - 1)
     place = np.where(ids[place] == distinct, place, -1)
     return names, np.stack(list(columns.values()), axis=1), place[code], start

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_float, as_items, as_whole_number, require, require_choice
-from crmvalue._core.encoding.customers import encode_customers
+from crmvalue._core.encoding.customers import as_comparable, encode_customers
 from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.labels import counted, labelled
 from crmvalue._core.pictures.pictured import Pictured
@@ -397,6 +397,7 @@ def _places(ids: npt.NDArray[Any], customers: ArrayLike) -> Integers:
     if len(wanted) and isinstance(wanted[0], str) != isinstance(ids[0], str):
         raise InputError("customers", "of text or whole numbers, as `customer`", wanted[0])
     require(len(wanted) > 0, "customers", len(wanted), "at least one customer")
+    ids, wanted = as_comparable(ids, wanted)
     place = np.minimum(np.searchsorted(ids, wanted), len(ids) - 1)
     require((ids[place] == wanted)[code], "customers", wanted[code], "customers with a line up to `as_of`")
     return place

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crmvalue import attribution, journeys, segmentation
 from crmvalue._core.encoding.customers import encode_customers, fill_missing, stable_draw
 from crmvalue.errors import InputError
 from crmvalue.purchases import summarise_purchases
@@ -326,3 +327,51 @@ def test_one_long_text_pads_no_other(column, longest):
     assert fill_missing("customer", column(items))[0].nbytes < 2**16
     history = summarise_purchases(column(items), np.full(300, np.datetime64("2024-01-05")))
     assert history.customer.tolist() == sorted(items)
+
+
+class TestSignedBesideUnsigned:
+    """Numbers of a warehouse have no sign, those of a list or of JSON have one; numpy makes floats of both together."""
+
+    ALL = np.array([2**63 + 5, 2**60 + 1, 2**60 + 2, 2**60 + 3, 7], dtype=np.uint64)
+    SOME = (2**60 + 2, 7)
+
+    def test_unsigned_numbers_that_a_sign_leaves_room_for_are_signed(self):
+        assert encode_customers("customer", self.ALL[1:])[0].dtype == np.int64
+
+    def test_events_and_steps_find_their_customers(self):
+        base = journeys.Customers(customer=self.ALL)
+        assert base.rows_of(self.SOME).tolist() == [2, 4]
+        open_ = journeys.without_next_step(self.ALL, self.SOME, ["2025-01-01"] * 2, as_of="2024-01-01")
+        assert open_.customer.tolist() == [2**63 + 5, 2**60 + 1, 2**60 + 3]
+
+    def test_events_and_histories_keep_their_customers(self):
+        logs = [
+            journeys.Events(customer=ids, name=["cart"] * len(ids), time=["2024-05-31"] * len(ids))
+            for ids in (self.SOME, self.ALL)
+        ]
+        joined = (logs[0] + logs[1]).customer
+        assert joined.distinct[joined.code].tolist() == [*self.SOME, *self.ALL.tolist()]
+        sent = [
+            journeys.MessageHistory.from_log(
+                customer=ids, journey=["x"] * len(ids), sent_at=["2024-05-31"] * len(ids), channel=["sms"] * len(ids)
+            )
+            for ids in (self.SOME, self.ALL)
+        ]
+        assert (sent[0] + sent[1]).customer.tolist() == [*self.SOME, *self.ALL.tolist()]
+
+    def test_a_conversion_belongs_to_its_own_touches(self):
+        days = ["2024-01-01"] * len(self.ALL)
+        bought = {"conversion_customer": self.SOME, "conversion_time": ["2024-01-02"] * 2}
+        paths = attribution.paths_from_touches(self.ALL, list("abcde"), days, as_of="2024-02-01", **bought)
+        found = attribution.attribute(paths, model="last")
+        credit = dict(zip(found.channels, found.conversion_credit.tolist(), strict=True))
+        assert credit == {"a": 0, "b": 0, "c": 1, "d": 0, "e": 1}
+
+    def test_a_segment_that_a_customer_leaves(self):
+        vip = segmentation.Segment("vip", segmentation.SegmentColumns({"spend": "number"})["spend"] > 5)
+        runs = [
+            segmentation.evaluate_segments([vip], {"spend": spend}, customer=ids, as_of="2024-05-01")
+            for ids, spend in ((self.SOME, [9, 1]), (self.ALL, [9, 1, 1, 1, 1]))
+        ]
+        changes = journeys.segment_changes(*runs, "2024-05-01")
+        assert changes.customer.distinct.tolist() == [2**60 + 2, 2**63 + 5]
