@@ -14,9 +14,10 @@ from crmvalue._core.pictures.effects import effect_parts
 from crmvalue._experiments.pictures import differences_parts, looks_parts
 from crmvalue._funnels.pictures import events_parts, groups_parts, stages_parts, times_parts
 from crmvalue._journeys.pictures import last_step_parts, plan_parts, steps_parts
-from crmvalue._journeys.results.pictures import rank_parts, results_parts
+from crmvalue._journeys.results.pictures import observed_parts, rank_parts, results_parts
 from crmvalue._loyalty.pictures import costs_parts, liability_parts, rates_parts, simulation_parts
-from crmvalue._metrics.pictures import level_parts, targets_parts
+from crmvalue._metrics.pictures import drivers_parts, level_parts, targets_parts
+from crmvalue._products.pictures import hits_parts
 from crmvalue._promotions.uses.pictures import discounts_parts
 from crmvalue._purchases.pictures import regularity_parts
 from crmvalue._segmentation.pictures import lorenz_parts, migration_parts, scores_parts, summary_parts
@@ -103,6 +104,8 @@ class TestCohorts:
         found = days_parts(span, counts, np.array([0.5, 0.2]), ends)
         assert found.title == "50 % of the customers come back on day 1, 20 % on day 7"
         np.testing.assert_array_equal(found.columns["too_young_as_lost"], [np.nan, 2 / 12])
+        back = days_parts(span, (counts[0], np.array([10, 12]), counts[2]), np.array([0.5, 0.2]), ends)
+        assert back.title == "50 % of the customers come back on day 1, 20 % of those old enough on day 7"
         none = days_parts(span, (counts[0], counts[1], np.zeros(2, dtype=int)), np.array([0.5, 0.2]), ends)
         assert [layer.label for layer in none.layers] == ["", "share and interval"]
 
@@ -144,6 +147,14 @@ class TestCohorts:
         assert found.columns["cohort"].tolist() == ["b", "c", "a"]
         assert found.columns["high"].tolist() == [0.9, 0.6, 0.4]
         assert found.x.form == "share"
+
+    def test_a_cohort_of_the_title_is_drawn_before_those_of_known_times(self):
+        value = np.append(math.inf, np.arange(1.0, 20))
+        names = tuple(f"c{k}" for k in range(20))
+        found = comparison_parts(
+            "time that customers stay", names, value, (value - 1, value + 1), ("c0", "c1"), differs=True
+        )
+        assert found.columns["cohort"].tolist() == ["c0", *(f"c{k}" for k in range(19, 3, -1)), "c1"]
 
 
 class TestExperiments:
@@ -291,6 +302,25 @@ class TestJourneys:
         found = results_parts(np.array(["a", "b"]), "journey", added, added, np.array([True, True]))
         assert found.title == "b has added 3 of revenue, at least 2"
 
+    def test_an_interval_with_0_shows_no_cost(self):
+        added = np.array([1.0]), Interval(np.array([-1.0]), np.array([3.0]))
+        found = results_parts(np.array(["a"]), "journey", added, added, np.array([True]))
+        assert found.title == "No journey is shown to add revenue"
+
+    @pytest.mark.parametrize(
+        ("ends", "is_balanced", "title"),
+        [
+            ((1.0, 3.0), True, "Customers who got the campaign have 2 more than others like them"),
+            ((-1.0, 5.0), True, "No effect of the campaign is shown against others like them"),
+            ((1.0, 3.0), False, "The groups are not alike even after weighting: do not build on this figure"),
+        ],
+    )
+    def test_observed(self, ends, is_balanced, title):
+        one = 2.0, Interval(*ends)
+        assert observed_parts(one, one, one, is_balanced=is_balanced).title == title
+        less = observed_parts((-2.0, Interval(-3.0, -1.0)), one, one, is_balanced=True)
+        assert less.title == "Customers who got the campaign have 2 less than others like them"
+
     def test_nothing_was_credited(self):
         none = np.full(2, np.nan), Interval(np.full(2, np.nan), np.full(2, np.nan))
         zero = np.zeros(2), Interval(np.zeros(2), np.zeros(2))
@@ -349,6 +379,12 @@ class TestKeyFigures:
         equal = level_parts(["a", "b"], np.array([5, 5]), np.array([5, 5]), (np.zeros(2), np.ones(2)))
         assert equal.title == "50 % of the tickets are resolved within the target"
 
+    def test_of_two_equal_questions_one_is_shown(self):
+        effect, ends = np.array([1.0, 2.0]), (np.array([-1.0, 1.0]), np.array([3.0, 3.0]))
+        part = np.array([0.4, 0.4])
+        found = drivers_parts(["a", "b"], effect, ends, part, "a", is_shown=np.array([False, True]))
+        assert found.title == "b is shown to go with the score: one point more goes with 2 points more"
+
     def test_a_target_that_is_reached_is_last(self):
         span = (np.full(2, "2024-01-01", "datetime64[D]"), np.full(2, "2024-01-31", "datetime64[D]"))
         money = np.array([100.0, 100.0]), np.array([120.0, 10.0]), np.array([130.0, 50.0])
@@ -358,6 +394,24 @@ class TestKeyFigures:
         assert found.columns["target_of"].tolist() == ["b", "a"]
         assert found.columns["high"].tolist() == [80, 3 * 130]  # wide ends are cut
         assert found.x.title == "Amount [money]; wide ends are cut"
+
+
+class TestProducts:
+    """Rules are told apart where an interval of the lead is all on one side of 0."""
+
+    @pytest.mark.parametrize(
+        ("lead", "said"),
+        [
+            ((0.0, 0.2), 'The first 3 products hit 50 % of the customers, not shown to be more than by "popular"'),
+            ((-0.2, 0.0), 'The first 3 products hit 50 % of the customers, not shown to be more than by "popular"'),
+            ((-0.2, -0.1), 'The first 3 products hit 50 % of the customers, less than by "popular"'),
+            ((0.1, 0.2), "The first 3 products hit 50 % of the customers, more than each naive rule"),
+        ],
+    )
+    def test_hits(self, lead, said):
+        rate, ends = np.array([0.5, 0.4]), (np.zeros(2), np.ones(2))
+        least, most = (np.array([0.0, end]) for end in lead)
+        assert hits_parts(["own", "popular"], rate, ends, (least, most), 3).title == said
 
 
 class TestOthers:
@@ -396,7 +450,7 @@ class TestOthers:
         alike = lorenz_parts(np.array([0, 0.5, 1]), np.array([0, 0.46, 1]))
         assert alike.title == "All customers bring about the same value"
         unlike = lorenz_parts(np.array([0, 0.5, 1]), np.array([0, 0.44, 1]))
-        assert unlike.title.startswith("Half of the value comes from")
+        assert unlike.title == "Half of the value comes from 45 % of the customers"  # 0.5 / 0.56 of the better half
 
     def test_groups(self):
         n = 17
