@@ -55,6 +55,11 @@ class TestTriangle:
         )  # fmt: skip
         assert compare_retention(triangle, 1).log_begins_with == first
 
+    def test_at_age_0_all_have_bought(self):
+        triangle = retention_triangle([1, 2], ["2024-01-05", "2024-02-09"], period="month", as_of="2024-02-29")
+        with pytest.raises(InputError, match=r"age.*>= 1"):
+            compare_retention(triangle, 0)
+
 
 class TestDays:
     """Wilson's interval of one customer of one: from 1 / (1 + z^2) to 1."""
@@ -106,6 +111,13 @@ class TestLtv:
         found = cohort_ltv(triangle, margin=0.5, acquisition_cost=[0, 5])
         np.testing.assert_array_equal(found.ltv_to_cac, [np.nan, 3])
         assert found.payback.tolist() == [0, 1]
+
+    def test_a_cost_for_a_cohort_that_is_not_there(self):
+        triangle = retention_triangle([1], ["2024-01-05"], [50], period="month", as_of="2024-01-31")
+        with pytest.raises(InputError, match="2024-02-01"):
+            cohort_ltv(triangle, margin=0.5, acquisition_cost={"2024-01-01": 3, "2024-02-01": 5})
+        with pytest.raises(InputError, match="the same day twice"):
+            cohort_ltv(triangle, margin=0.5, acquisition_cost={"2024-01-01": 3, np.datetime64("2024-01-01"): 5})
 
     def test_the_largest_value(self):
         triangle = retention_triangle([1], ["2024-01-05"], [50], period="month", as_of="2024-01-31")
