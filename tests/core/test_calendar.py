@@ -454,11 +454,17 @@ class TestFindSilence:
             ([*range(0, 201, 10), *range(241, 400, 10)], 10, True),
             ([*range(15), *range(45, 60), *range(90, 105)], 3, True),  # twice 30 days
             ([*range(15), *range(45, 60), *range(90, 105), *range(135, 150)], 3, False),  # three times: a rhythm
+            ([*range(40), *range(70, 110), *range(140, 180), *range(210, 250)], 3, True),  # not half of the log
         ],
     )
     def test_what_is_long(self, days, number, is_found):
         day = np.datetime64("2024-01-01") + np.array(days)
         assert (find_silence(day, np.full(len(day), number)) is not None) == is_found
+
+    def test_times_of_less_than_half_as_long_are_no_rhythm(self):
+        """Two times 14 days, and 30 days."""
+        day = np.datetime64("2024-01-01") + np.array([*range(10), *range(24, 34), *range(48, 58), *range(88, 98)])
+        assert find_silence(day, np.full(len(day), 3)).n_days == 30
 
     def test_purchases_that_come_a_quarter_as_often_go_on(self):
         """Four on each of 100 days, none for 30, then one on each day; with one more these are a quarter of 120."""
