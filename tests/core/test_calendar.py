@@ -17,9 +17,12 @@ from crmvalue._core.calendar import (
     anniversary,
     find_late,
     find_silence,
+    first_day_of_log,
     local_to_utc,
+    main_span,
     months_between,
     next_day_at,
+    pile_of_first_days,
     skip_quiet_hours,
     year_fraction,
 )
@@ -439,3 +442,99 @@ class TestFindSilence:
     def test_one_year_shows_no_rhythm(self):
         found, _ = self.kept(lambda day: day.month != 8, n_days=500)
         assert found.n_days == 31
+
+    @pytest.mark.parametrize(
+        ("days", "number", "is_found"),
+        [
+            ([*range(60), *range(73, 130)], 3, False),  # 13 days
+            ([*range(60), *range(74, 130)], 3, True),
+            ([*range(60), *range(79, 130)], 1, False),  # 19 purchases in as many days before
+            ([*range(60), *range(80, 130)], 1, True),
+            ([*range(0, 201, 10), *range(240, 400, 10)], 10, False),  # 39 days, and 10 are usual
+            ([*range(0, 201, 10), *range(241, 400, 10)], 10, True),
+            ([*range(15), *range(45, 60), *range(90, 105)], 3, True),  # twice 30 days
+            ([*range(15), *range(45, 60), *range(90, 105), *range(135, 150)], 3, False),  # three times: a rhythm
+            ([*range(40), *range(70, 110), *range(140, 180), *range(210, 250)], 3, True),  # not half of the log
+        ],
+    )
+    def test_what_is_long(self, days, number, is_found):
+        day = np.datetime64("2024-01-01") + np.array(days)
+        assert (find_silence(day, np.full(len(day), number)) is not None) == is_found
+
+    def test_times_of_less_than_half_as_long_are_no_rhythm(self):
+        """Two times 14 days, and 30 days."""
+        day = np.datetime64("2024-01-01") + np.array([*range(10), *range(24, 34), *range(48, 58), *range(88, 98)])
+        assert find_silence(day, np.full(len(day), 3)).n_days == 30
+
+    def test_purchases_that_come_a_quarter_as_often_go_on(self):
+        """Four on each of 100 days, none for 30, then one on each day; with one more these are a quarter of 120."""
+        day = np.datetime64("2024-01-01") + np.append(np.arange(100), np.arange(130, 190))
+        number = np.repeat([4, 1], [100, 60])
+        assert find_silence(day, number) is None
+        number[100] = 2
+        assert find_silence(day, number).n_days == 30
+
+    @pytest.mark.parametrize(("last", "is_found"), [(521, True), (561, False)])
+    def test_four_purchases_are_late_and_five_are_rare(self, last, is_found):
+        day = np.datetime64("2024-01-01") + np.append(np.arange(60), np.arange(400, last, 40))
+        number = np.repeat([3, 1], [60, len(day) - 60])
+        assert (find_late(day, number) is not None) == is_found
+
+
+class TestMainSpan:
+    """Rows more than five years, 1,826 days, apart from the others are odd if they are at most a tenth of both."""
+
+    @pytest.mark.parametrize(
+        ("days", "span"),
+        [
+            ([0] * 9 + [1827], (0, 0)),
+            ([0] * 8 + [1827], (0, 1827)),
+            ([0] * 9 + [1826], (0, 1826)),
+            ([0] + [1827] * 9, (1827, 1827)),
+            ([0] + [1827] * 8, (0, 1827)),
+        ],
+    )
+    def test_edges(self, days, span):
+        day = np.datetime64("2000-01-01") + np.array(days)
+        assert tuple((end - np.datetime64("2000-01-01")).astype(int) for end in main_span(day)) == span
+
+
+class TestFirstDayOfLog:
+    """One row of 100, or of each 200, is odd if a week without a row follows in which 20 would have come."""
+
+    @pytest.mark.parametrize(
+        ("n_early", "n", "per_day", "empty", "is_odd"),
+        [
+            (1, 100, 5, 7, True),
+            (1, 100, 5, 6, False),
+            (1, 98, 5, 7, False),  # 99 rows in all
+            (2, 200, 5, 7, False),
+            (2, 398, 5, 7, True),
+            (1, 100, 1, 21, True),  # 101 / 2 rows in the middle 51 days: 0.99 a day
+            (1, 100, 1, 20, False),
+        ],
+    )
+    def test_edges(self, n_early, n, per_day, empty, is_odd):
+        start = empty + 1
+        number = np.append(np.zeros(n_early, dtype=int), start + np.arange(n) // per_day)
+        day = np.datetime64("2024-01-01") + number
+        assert (first_day_of_log(day) - day[0]).astype(int) == (start if is_odd else 0)
+
+
+class TestPileOfFirstDays:
+    """Counts of weeks, all customers on the first day of theirs."""
+
+    @pytest.mark.parametrize(
+        ("weeks", "n_days"),
+        [
+            ([1300] + [1000] * 29, 10),  # 1.3 times; one week and half as long again
+            ([1299] + [1000] * 29, 0),
+            ([148] + [100] * 29, 10),  # 48 is more than 3 times the root of 248, which is 47.2
+            ([147] + [100] * 29, 0),
+            ([3000] + [1272] * 8 + [1000] * 21, 10),  # up to 1,250 + 2 times the root of 1,000 / 8
+            ([3000] + [1273] * 8 + [1000] * 21, 21),
+        ],
+    )
+    def test_edges(self, weeks, n_days):
+        came = np.datetime64("2024-01-01") + np.repeat(7 * np.arange(len(weeks)), weeks)
+        assert pile_of_first_days(came) == n_days

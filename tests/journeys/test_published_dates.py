@@ -130,6 +130,29 @@ class TestBirthdayJourney:
         made = simulate_plan(journeys, base, None, Policy(), "2024-05-25", "2024-06-20")
         assert made.journey[made.decision == "send"].tolist() == ["vip"]
 
+    def test_days_before_and_after_are_two_things(self):
+        journey = BirthdayJourney("b", days_before=3, valid_days_after=10)
+        message = journey.message("1990-06-07", 2024)
+        assert (str(message.sent_on), str(message.valid_until)) == ("2024-06-04", "2024-06-17")
+        base = Customers(customer=[1], dates={"birthday": ["1990-06-07"]}, consent={"email": [True]})
+        made = plan([journey], base, None, None, Policy(), "2024-06-04")
+        assert made.expires.astype(str).tolist() == ["2024-06-17T23:59:59"]
+
+    def test_half_a_year_at_most(self):
+        journey = BirthdayJourney("b", days_before=180, valid_days_after=180, catch_up_days=180)
+        assert str(journey.message("1790-06-29", 1824).sent_on) == "1824-01-01"
+        for name in ("days_before", "valid_days_after", "catch_up_days"):
+            with pytest.raises(InputError, match=name):
+                BirthdayJourney("b", **{name: 181})
+
+    def test_two_dates_of_a_customer_are_two_messages(self):
+        """A birthday and a day of registration in one week, and two journeys on the birthday: two messages."""
+        dates = {"birthday": ["1990-06-07"], "registered": ["2020-06-07"]}
+        base = Customers(customer=[1], dates=dates, consent={"email": [True]})
+        journeys = [BirthdayJourney("a"), BirthdayJourney("b", priority=1), BirthdayJourney("c", date="registered")]
+        made = plan(journeys, base, None, None, Policy(), "2024-05-31")
+        assert sorted(made.journey[made.decision == "send"].tolist()) == ["b", "c"]
+
 
 N = 12
 PEOPLE = st.lists(

@@ -137,3 +137,32 @@ class TestBusinessHours:
     def test_shapes_that_do_not_fit(self):
         with pytest.raises(InputError, match="broadcasts"):
             OFFICE.hours_between(["2024-05-01"] * 2, ["2024-05-01"] * 3)
+
+    def test_days_and_hours_by_default(self):
+        hours = BusinessHours()
+        assert (hours.days, hours.start, hours.end) == (WEEK[:5], "09:00", "18:00")
+        assert (hours.hours_per_day, hours.hours_per_week) == (9, 45)
+
+    def test_slots(self):
+        """Friday to Monday with a holiday on Friday: 10:00 to 14:00 on Saturday, and Monday with a break."""
+        office = BusinessHours(hours=OFFICE.hours, holidays=["2024-05-03"])
+        found = office.slots("2024-05-03", "2024-05-06", minutes=90)
+        saturday = ["2024-05-04T10:00", "2024-05-04T11:30"]  # the hour that is left is none
+        monday = [f"2024-05-06T{clock}" for clock in ("09:00", "10:30", "14:00", "15:30")]
+        assert found.astype("datetime64[m]").astype(str).tolist() == saturday + monday
+
+    def test_ten_years_of_slots(self):
+        office = BusinessHours(days=["Mon"], start="09:00", end="10:00")
+        assert len(office.slots("2024-01-01", "2034-01-08", minutes=60)) == 523  # 3,660 days: weeks 0 to 522
+        with pytest.raises(InputError, match="3660 days after it"):
+            office.slots("2024-01-01", "2034-01-09", minutes=60)
+
+    def test_a_year_of_holidays(self):
+        """600 days without work are waited for, and next to no time ends after it began."""
+        closed = np.datetime64("2024-01-02") + np.arange(600)
+        office = BusinessHours(days=WEEK, holidays=closed)
+        assert office.add_hours("2024-01-01 17:30", 1.0) == np.datetime64("2025-08-24T09:30")
+        moment = np.datetime64("2024-01-01T12:00:00", "us")
+        assert office.add_hours(moment, 1e-12) == moment + 1
+        zoned = BusinessHours(days=WEEK, holidays=closed, time_zone="Europe/Kyiv")
+        assert zoned.add_hours("2024-01-01 15:30", 1.0) == np.datetime64("2025-08-24T06:30")

@@ -649,3 +649,23 @@ def test_draws_that_would_take_long_are_refused():
         with pytest.raises(InputError, match=f"at most {most} for {n_rows:,} different customers") as caught:
             require_few_draws(n, n_rows)
         assert caught.value.name == "n_draws"
+
+
+@pytest.mark.parametrize(
+    ("share", "n_draws", "verdict"),
+    [
+        (0.25, 200, ""),
+        (0.249, 200, "rough"),
+        (0.2, 3_999, "rough"),  # 19.995 effective draws beyond each end
+        (0.2, 4_000, ""),
+        (0.1, 200, "rough"),
+        (0.099, 100_000, "not to be trusted"),
+    ],
+)
+def test_the_caution_says_what_few_draws_are_worth(share, n_draws, verdict):
+    columns = {f"{name}_{end}": [1.0] for name in ("clv", "outcome") for end in ("low", "high")}
+    found = ValueIntervals(
+        level=0.95, n_draws=n_draws, **columns, total=(1, 1), total_outcome=(1, 1), effective_share=share
+    )
+    assert ("Those of the expected values are" in found.caution) == bool(verdict)
+    assert f"are {verdict}: they rest on only {share * n_draws:.0f} of" in found.caution or not verdict

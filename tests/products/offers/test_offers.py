@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import sparse, stats
 
 from crmvalue._core.encoding import threads
-from crmvalue._products.offers import candidates, learning, scoring
+from crmvalue._products.offers import candidates, correcting, learning, scoring
 from crmvalue._products.offers.check import _interval_of_lead
 from crmvalue._products.offers.learning import UNCORRECTED
 from crmvalue.errors import DataWarning, InputError
@@ -434,3 +434,34 @@ def test_products_of_a_result_are_identifiers(product):
     found = next_products(as_lines(FIRST), as_of=DAY + 60, horizon_days=20)
     with pytest.raises(InputError, match="`product`"):
         attrs.evolve(found, product=[product] * len(found))
+
+
+class TestCorrection:
+    """Factor and power of the largest Poisson likelihood, against halving; the power is from 0.1 to 2."""
+
+    @pytest.mark.parametrize(
+        ("prob", "seen", "power"),
+        [
+            ([0.1, 0.5], [0, 500], 2),
+            ([0.1, 0.5], [500, 0], 0.1),
+            ([0.3] * 50, [1] * 20 + [0] * 30, 1),
+            (list(np.linspace(0.01, 0.5, 30)), [k % 7 == 0 for k in range(30)], None),
+            (list(np.linspace(0.1, 0.12, 30)), [k > 25 for k in range(30)], None),
+            ([0.0, 0.2, 0.0, 0.1], [1, 1, 0, 0], None),  # what cannot be says nothing
+            ([], [], 1),
+        ],
+    )
+    def test_equals_halving(self, prob, seen, power):
+        found = correcting._fit(np.array(prob), np.array(seen, dtype=float))
+        known = [(one, s) for one, s in zip(prob, seen, strict=True) if one > 0]
+        factor, wanted = references.factor_and_power([one for one, _ in known], [s for _, s in known])
+        assert found.power == pytest.approx(wanted, abs=1e-9)
+        assert found.factor == pytest.approx(factor, rel=1e-9)
+        assert power is None or found.power == power
+
+
+def test_classes_of_counts_and_days():
+    """1, 2, 3 to 4, 5 to 7, 8 and more purchases; up to 13, 29, 59, 119 and 199 days, and more."""
+    times, days = np.array([1, 2, 3, 4, 5, 7, 8, 20]), np.array([0, 13, 14, 29, 30, 59, 60, 119, 120, 199, 200, 999])
+    assert learning._cells(times, np.zeros(8)).tolist() == [6 * k for k in (0, 1, 2, 2, 3, 3, 4, 4)]
+    assert learning._cells(np.ones(12), days).tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
