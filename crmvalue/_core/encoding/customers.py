@@ -165,16 +165,29 @@ def is_among(values: npt.NDArray[Any], others: npt.NDArray[Any]) -> npt.NDArray[
 
 def as_comparable(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Make identifiers that numpy compares exactly; it would turn signed and unsigned numbers together into floats."""
-    mixed = {one.dtype.kind, other.dtype.kind} == {"i", "u"} and np.result_type(one, other).kind == "f"
-    if mixed or (one.dtype.kind == "O") != (other.dtype.kind == "O"):
+    if _mix(one, other):
+        one, other = _signed(one), _signed(other)
+    if _mix(one, other) or (one.dtype.kind == "O") != (other.dtype.kind == "O"):
         return one.astype(object), other.astype(object)
     return one, other
 
 
 def join_customers(*columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Put columns of identifiers one after the other, each as it is; numpy would make floats of some of them."""
-    mixed = np.result_type(*columns).kind == "f"
-    return np.concatenate([column.astype(object) for column in columns] if mixed else columns)
+    if _mix(*columns):
+        columns = tuple(map(_signed, columns))
+    return np.concatenate([column.astype(object) for column in columns] if _mix(*columns) else columns)
+
+
+def _mix(*columns: npt.NDArray[Any]) -> bool:
+    """Whether numpy would make floats of the whole numbers in these columns together."""
+    return {column.dtype.kind for column in columns} == {"i", "u"} and np.result_type(*columns).kind == "f"
+
+
+def _signed(ids: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Give unsigned numbers as signed ones, if a sign leaves room for them."""
+    has_room = ids.dtype.kind == "u" and (not ids.size or int(ids.max()) < 2**63)
+    return ids.astype(np.int64) if has_room else ids
 
 
 def stable_draw(ids: npt.NDArray[Any], salt: str) -> Floats:
@@ -221,8 +234,6 @@ def _has_blank(distinct: npt.NDArray[np.str_]) -> bool:
 def _encode_whole_numbers(ids: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[Any], Integers]:
     if ids.size:
         low, high = int(ids.min()), int(ids.max())
-        if ids.dtype == np.uint64 and high < 2**63:  # beside signed ones numpy would make floats of them
-            ids = ids.astype(np.int64)
         if high - low < 4 * ids.size + 1024 and high < 2**63:  # close together: count instead of sorting
             offset = ids.astype(np.int64) - low
             seen = np.zeros(high - low + 1, dtype=bool)

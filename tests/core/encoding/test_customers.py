@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue import attribution, journeys, segmentation
-from crmvalue._core.encoding.customers import encode_customers, fill_missing, stable_draw
+from crmvalue._core.encoding.customers import as_comparable, encode_customers, fill_missing, join_customers, stable_draw
 from crmvalue.errors import InputError
 from crmvalue.purchases import summarise_purchases
 
@@ -335,8 +335,12 @@ class TestSignedBesideUnsigned:
     ALL = np.array([2**63 + 5, 2**60 + 1, 2**60 + 2, 2**60 + 3, 7], dtype=np.uint64)
     SOME = (2**60 + 2, 7)
 
-    def test_unsigned_numbers_that_a_sign_leaves_room_for_are_signed(self):
-        assert encode_customers("customer", self.ALL[1:])[0].dtype == np.int64
+    def test_unsigned_numbers_stay_unsigned_and_are_signed_beside_others(self):
+        unsigned, signed = self.ALL[1:], np.array([5, -(2**60)])
+        assert encode_customers("customer", unsigned)[0].dtype == unsigned.dtype == np.uint64
+        assert [column.dtype for column in as_comparable(unsigned, signed)] == [np.int64, np.int64]
+        assert join_customers(unsigned, signed).tolist() == [*unsigned.tolist(), 5, -(2**60)]
+        assert join_customers(self.ALL, signed).tolist() == [*self.ALL.tolist(), 5, -(2**60)]
 
     def test_events_and_steps_find_their_customers(self):
         base = journeys.Customers(customer=self.ALL)
