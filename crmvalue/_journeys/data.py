@@ -164,9 +164,10 @@ def _utc() -> Any:
 
 def _zones(value: ArrayLike) -> tuple[tuple[str, ...], Integers]:
     if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], np.ndarray):  # from another value
-        names, code = as_ordered_items("time_zone", value[0], "names of time zones"), value[1]
-        require((code >= 0) & (code < len(names)), "time_zone", code, "the place of one of the zones")
-        return tuple(as_zone("time_zone", name) for name in names), _locked(as_count_column("time_zone", code))
+        names = as_ordered_items("time_zone", value[0], "names of time zones")
+        code = as_count_column("time_zone", value[1])
+        require(code < len(names), "time_zone", code, "the place of one of the zones")
+        return tuple(as_zone("time_zone", name) for name in names), _locked(code)
     if isinstance(value, str):
         return (as_zone("time_zone", value),), _locked(np.zeros(0, dtype=np.int64))
     names, code = as_words("time_zone", value)

@@ -606,7 +606,11 @@ class TestCustomersAndEvents:
 
     @pytest.mark.parametrize(
         "given",
-        [(("nonsense",), [0, 0]), (("UTC",), [0, 5]), (("UTC",), [-1, 0]), (("UTC",), [0.5, 0.0]), ((1,), [0, 0])],
+        [
+            (("nonsense",), [0, 0]),
+            *((("UTC",), place) for place in ([0, 5], [-1, 0], [0.5, 0.0], ["a", "b"], [None, 0])),
+            ((1,), [0, 0]),
+        ],
     )
     def test_zones_with_places_are_checked(self, given):
         made = Customers(customer=[1, 2], time_zone=["UTC", "Europe/Kyiv"])
