@@ -476,9 +476,12 @@ def pile_of_first_days(came: Dates) -> int:
     `came` has the day of the first purchase in the log of each customer. The first purchases are counted week by week.
     They pile up if the first weeks have at least 1.3 times as many as the same number of weeks after them, beyond
     chance (three standard deviations), for some number of weeks up to half of those in which half of the customers
-    came. The pile ends where the mean of the next four weeks and that of the next eight are at most 1.25 times the mean
-    of the second half of the log, two standard deviations of chance aside. Half as many days again are left out,
-    because old customers who buy rarely come after the pile.
+    came. More weeks, up to 13 and to half of the log, pile up if they look like old customers who buy at regular times:
+    at least 40 % of them come in the first half of these weeks, they are at least twice as many as in the same number
+    of weeks after them, and at least a tenth of all customers comes still later. The pile ends where the mean of the
+    next four weeks and that of the next eight are at most 1.25 times the mean of the second half of the log, two
+    standard deviations of chance aside. Half as many days again are left out, because old customers who buy rarely come
+    after the pile.
 
     One order with a wrong date, long before all others, hides no pile: where there is none from the first day on, it is
     looked for behind the first customers too, one of 200 (at least one); the days before it are among those given.

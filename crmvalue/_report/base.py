@@ -105,10 +105,13 @@ def summarise_base(
     Newcomers are customers whose first purchase is in the log and whose first two periods are over. A log that begins
     in the middle of the business's life meets its old customers first, the heaviest shoppers before all others. So
     customers first seen on the first days are left out, where first purchases pile up: where the first weeks have at
-    least 1.3 times as many as the same number of weeks after them, beyond chance (three standard deviations). The pile
-    ends where the mean of the next four and of the next eight weeks is at most 1.25 times the mean of the second half
-    of the log, chance aside. Half as many days again are left out for old customers who buy rarely. Then the period is
-    the longest that leaves at least 30 newcomers, if there is one. Fewer than 30 newcomers give no figure.
+    least 1.3 times as many as the same number of weeks after them, beyond chance (three standard deviations). A pile of
+    more weeks than half of those in which half of the customers came, up to 13, counts if it is that of old customers
+    who buy at regular times: it is even, has twice as many as the weeks after it, and a tenth of all customers or more
+    comes still later. The pile ends where the mean of the next four and of the next eight weeks is at most 1.25 times
+    the mean of the second half of the log, chance aside. Half as many days again are left out for old customers who buy
+    rarely. Then the period is the longest that leaves at least 30 newcomers, if there is one. Fewer than 30 newcomers
+    give no figure.
 
     The value of a newcomer does not rest on the retention rate: a rate of customers is too low where some buy rarely,
     and it rises and falls with the seasons. Their money of two periods is measured. The money kept is measured on known

@@ -19,10 +19,8 @@ _LEAST_PARTS = 100_000
 _LEAST_AFTER = 500_000
 """The same for what is tried after a search that was given up."""
 
-
 _LEAST_SMALL = 2_000
 """The same for each small search, where all other work is done."""
-
 
 _LEAST_FOR_SINGLES = 4_000_000
 """The same for promotions that are then looked at as if there were no other one; they have as much as all else."""
