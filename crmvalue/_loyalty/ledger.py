@@ -19,7 +19,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.encoding.customers import are_texts, as_words, encode_customers, fill_missing
+from crmvalue._core.encoding.customers import are_texts, as_words, encode_customers, fill_missing, join_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import array_field, checked_field, choice_field, hand_over, of_class, read_only, stay_frozen
@@ -550,7 +550,7 @@ def _joined(old: npt.NDArray[Any], new: npt.NDArray[Any]) -> npt.NDArray[Any]:
     unlike = (old.dtype.kind in "UO") != (new.dtype.kind in "UO") and "O" not in old.dtype.kind + new.dtype.kind
     if unlike and old.dtype.kind != "M":
         return np.array([*old.tolist(), *new.tolist()], dtype=object)
-    return np.concatenate([old, new])
+    return join_customers(old, new)
 
 
 def _sums(place: Integers, points: Integers, n: int) -> Integers:

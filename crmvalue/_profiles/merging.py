@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from crmvalue.typing import Integers
+    from crmvalue.typing import Floats, Integers
 
-__all__ = ["FINE", "KEPT_APART", "TOO_LARGE", "Groups", "chain_between", "grouped", "merge"]
+__all__ = ["FINE", "KEPT_APART", "TOO_LARGE", "Groups", "chain_between", "grouped", "merge", "scored_groups"]
 
 FINE, TOO_LARGE, KEPT_APART = 0, 1, 2
 
@@ -43,6 +43,14 @@ def grouped(code: Integers) -> tuple[Groups, Integers]:
     rows, taken = rows[order], taken[order]
     new = np.diff(taken, prepend=-1) != 0
     return Groups(rows, np.cumsum(new) - 1, np.nonzero(new)[0]), taken[new]
+
+
+def scored_groups(first: Integers, second: Integers, prob: Floats) -> Groups:
+    """Give scored pairs as groups of two, the most probable first."""
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    order = np.lexsort((high, low, -prob))
+    number = np.arange(len(prob))
+    return Groups(np.column_stack([low, high])[order].ravel(), np.repeat(number, 2), 2 * number)
 
 
 def merge(

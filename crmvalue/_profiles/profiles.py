@@ -20,7 +20,14 @@ from crmvalue._core.checks import (
     require_same_length,
     to_array,
 )
-from crmvalue._core.encoding.customers import are_texts, encode_customers, is_among, text_array
+from crmvalue._core.encoding.customers import (
+    are_texts,
+    as_comparable,
+    encode_customers,
+    is_among,
+    join_customers,
+    text_array,
+)
 from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -43,7 +50,7 @@ from crmvalue._core.values import (
     words_field,
 )
 from crmvalue._profiles.keys import KINDS, NUMBERS, codes_of, kind_of, listed_values, normal_keys
-from crmvalue._profiles.merging import FINE, KEPT_APART, TOO_LARGE, Groups, chain_between, grouped, merge
+from crmvalue._profiles.merging import FINE, KEPT_APART, TOO_LARGE, Groups, chain_between, grouped, merge, scored_groups
 from crmvalue._profiles.rules import MatchRule, rules_of
 from crmvalue._profiles.scores import ScoredPairs
 from crmvalue.errors import InputError
@@ -350,7 +357,7 @@ class Profiles(Columns):
             if len(rule.keys) > 1 or self.kinds[rule.keys[0]] == "text":
                 made = self._without_crowds(made, rule, refused)
             groups.append(made)
-        groups.append(_pairs(self.scored_first, self.scored_second, self.scored_prob))
+        groups.append(scored_groups(self.scored_first, self.scored_second, self.scored_prob))
         apart = np.column_stack([self.apart_first, self.apart_second])
         label, fates = merge(n, groups, self.most_records, apart)
         for index, (made, fate) in enumerate(zip(groups, fates, strict=True)):
@@ -471,7 +478,7 @@ class Profiles(Columns):
         known = is_among(names, self.record)
         require(~known, "record", names, "new")
         joined = {name: np.concatenate([column, columns[name]]) for name, column in self.keys.items()}
-        return attrs.evolve(self, record=np.concatenate([self.record, names]), keys=joined)
+        return attrs.evolve(self, record=join_customers(self.record, names), keys=joined)
 
     def with_scores(self, pairs: ScoredPairs, *, min_prob: float = 0.95) -> Self:
         """Join pairs of at least this probability too, after all rules, within the same limits.
@@ -522,20 +529,13 @@ class Profiles(Columns):
             return np.zeros(0, dtype=np.int64)
         if isinstance(wanted[0], str) != isinstance(self.record[0], str):
             raise InputError(name, "a known record", wanted.tolist()[0])
-        order = np.argsort(self.record, kind="stable")
-        place = np.minimum(np.searchsorted(self.record, wanted, sorter=order), len(order) - 1)
+        known, asked = as_comparable(self.record, wanted)
+        order = np.argsort(known, kind="stable")
+        place = np.minimum(np.searchsorted(known, asked, sorter=order), len(order) - 1)
         found = order[place]
-        require(self.record[found] == wanted, name, wanted, "a known record")
+        require(known[found] == asked, name, wanted, "a known record")
         places: Integers = found[code]
         return places
-
-
-def _pairs(first: Integers, second: Integers, prob: Floats) -> Groups:
-    """Give scored pairs as groups of two, the most probable first."""
-    low, high = np.minimum(first, second), np.maximum(first, second)
-    order = np.lexsort((high, low, -prob))
-    number = np.arange(len(prob))
-    return Groups(np.column_stack([low, high])[order].ravel(), np.repeat(number, 2), 2 * number)
 
 
 def _joint(usable: Mapping[str, Integers], rule: MatchRule) -> Integers:
@@ -678,8 +678,8 @@ def resolve_profiles(
         distinct, _ = encode_customers("apart", pair)  # none of them is missing
         if len(pair) != 2 or len(distinct) != 2 or isinstance(distinct[0], str) != isinstance(names[0], str):
             raise InputError("apart", "pairs of two records", pair, index=index)
-    found = np.searchsorted(names, [one for pair in pairs for one in pair]) if pairs else np.zeros(0, dtype=np.int64)
-    places = np.reshape(np.minimum(found, len(names) - 1), (-1, 2))
+    known, asked = as_comparable(names, np.array([one for pair in pairs for one in pair]) if pairs else names[:0])
+    places = np.reshape(np.minimum(np.searchsorted(known, asked), len(names) - 1), (-1, 2))
     for index, (pair, place) in enumerate(zip(pairs, places.tolist(), strict=True)):
         if names[place].tolist() != pair:
             raise InputError("apart", "pairs of known records", pair, index=index)

@@ -316,6 +316,21 @@ class TestPointsLedger:
             book.balance(7, "2024-02-01")
         assert book.balances("2024-02-01", ["bob"]).tolist() == [0]
 
+    @pytest.mark.parametrize("n_unsigned", range(3))
+    def test_numbers_without_a_sign_are_exact_beside_those_of_lists(self, n_unsigned):
+        """Numpy makes floats of both together: nothing could be added, and what an event takes back was unknown."""
+        low, day = 2**60, ["2024-01-01"]
+        old, new = (lambda *ids, k=k: np.array(ids, dtype=np.uint64 if k < n_unsigned else np.int64) for k in (0, 1))
+        ledger = PointsLedger(
+            policy=PointsPolicy(if_spent="negative"), event=old(low + 11, low + 12, low + 13, low + 14),
+            member=old(low + 1, low + 2, low + 2, low + 1), kind=["earn", "earn", "reverse", "reverse"], time=day * 4,
+            points=[10, 20, 5, 1], refers_to=[None, None, low + 12, low + 11],
+        )  # fmt: skip
+        more = ledger.add(
+            event=new(low + 15), member=new(low + 2), kind=["reverse"], time=day, points=[3], refers_to=[low + 12]
+        )
+        assert more.balances("2024-02-01", [low + 1, low + 2]).tolist() == [9, 12]
+
 
 class TestShares:
     """Whole parts in proportion, the largest remainders first."""

@@ -395,3 +395,14 @@ def test_a_very_long_key_pads_no_other(kind):
     assert len(np.unique(found.profile)) == 99
     later = found.add([100], {"key": [valid]})
     assert len(np.unique(later.profile)) == 99
+
+
+def test_numbers_without_a_sign_are_exact_beside_those_of_lists():
+    """Numpy makes floats of both together: records were unknown, and none could be added."""
+    low = 2**60
+    unsigned = np.array([low + 1, low + 2], dtype=np.uint64)
+    for ids, other in ((unsigned, [low + 3]), (unsigned.tolist(), np.array([low + 3], dtype=np.uint64))):
+        found = resolve_profiles(ids, {"card": ["a", "b"]}, ["card"], apart=[(low + 1, low + 2)])
+        more = found.add(other, {"card": ["b"]})
+        assert more.record.tolist() == [low + 1, low + 2, low + 3]
+        assert more.of([low + 1, low + 2, low + 3]).tolist() == [0, 1, 1]

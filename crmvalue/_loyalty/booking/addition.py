@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from crmvalue._core.encoding.customers import as_comparable
 from crmvalue._loyalty.booking.log import Booked, Links
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ def rows_of_events(event: npt.NDArray[Any], items: list[Any]) -> Integers:
     if not asked or not len(event):
         return rows
     wanted, code = np.unique(np.array([items[place] for place in asked]), return_inverse=True)
+    wanted, event = as_comparable(wanted, event)
     near = np.minimum(np.searchsorted(wanted, event), len(wanted) - 1)
     hits = np.nonzero(wanted[near] == event)[0][::-1]  # the first row is written last
     found = np.full(len(wanted), -1, dtype=np.int64)
