@@ -263,6 +263,15 @@ class TestFormatSummary:
         for fact in (r"1 row +after that day", r"1 row +without an amount", r"-4\.00 +refunded without"):
             assert re.search(fact, text), fact
 
+    def test_says_that_open_waits_are_not_in_the_time_between_purchases(self):
+        """Of 200 who buy once in three years, a log of 120 days meets only the shortest waits."""
+        at = np.random.default_rng(0).exponential(1095.0, (200, 8)).cumsum(axis=1) % 3000
+        who, column = np.nonzero(at < 120.0)
+        day = np.datetime64("2024-01-01") + at[who, column].astype(int)
+        summary = summarise_base(who, day)
+        assert summary.time_between_purchases.high < 1095.0 / 3
+        assert "waits that are not over, often long ones, are left out" in format_summary(summary)
+
 
 class TestPlurals:
     """One of a thing is written in the singular."""

@@ -100,7 +100,7 @@ def _of_terms(report: Report, _: Words) -> Iterator[tuple[str, str]]:
 
 def _of_figures(report: Report, _: Words) -> Iterator[tuple[str, str]]:
     base = report.base
-    yield _("Intervals"), _("They hold the true figure in 95 % of all samples like this one.")
+    yield _("Intervals"), _("They show what chance does to a figure, not how well the formula of a value fits.")
     if base.last_period is not None:
         yield (
             _("Churn"),
