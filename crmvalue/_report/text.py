@@ -285,9 +285,10 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         what = "only the value of the forecast, if it is known, takes it off"
         lines += _wrap(f"Serving a customer costs {a_year} a year: {what}.")
     lines += _ignored_lines(summary) + _season_lines(summary, period)
+    chance = percent(period.prob_silent, digits=0)[:-1]
     lines += [
         f"  A customer without a purchase in the last {period.name} counts as lost.",
-        f"  Of active customers, {percent(period.prob_silent, digits=0)[:-1]} % would be silent that long by chance.",
+        f"  At the typical pace, {chance} % would be silent that long by chance; of slower customers, more.",
     ]
     if summary.margin is None:
         lines.append(

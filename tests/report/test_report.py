@@ -272,6 +272,19 @@ class TestFormatSummary:
         assert summary.time_between_purchases.high < 1095.0 / 3
         assert "waits that are not over, often long ones, are left out" in format_summary(summary)
 
+    def test_the_chance_to_be_silent_is_that_of_the_typical_pace(self):
+        """10 buy every 10 days and 9 every 150: of all, 4 % are silent for a year by chance."""
+        days = [np.arange(0, 730, gap) for gap in [10] * 10 + [150] * 9]
+        who = np.repeat(np.arange(19), [len(one) for one in days])
+        day = np.datetime64("2022-01-01") + np.concatenate(days)
+        summary = summarise_base(who, day, np.ones(len(who)), as_of="2023-12-31")
+        assert (10 * np.exp(-365 / 10) + 9 * np.exp(-365 / 150)) / 19 > 0.04
+        assert summary.last_period.prob_silent < 1e-6
+        text = " ".join(format_summary(summary).split())
+        assert re.search(
+            r"At the typical pace, [^.]+ % would be silent that long by chance; of slower customers, more", text
+        )
+
 
 class TestPlurals:
     """One of a thing is written in the singular."""

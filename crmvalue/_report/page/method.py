@@ -105,8 +105,8 @@ def _of_figures(report: Report, _: Words) -> Iterator[tuple[str, str]]:
         yield (
             _("Churn"),
             _(
-                "Period: %(period)s. A customer without a purchase in the newest period counts as lost; %(share)s of "
-                "the active ones would be silent that long by chance.",
+                "Period: %(period)s. A customer without a purchase in the newest period counts as lost; at the typical "
+                "pace, %(share)s would be silent that long by chance, and more of slower customers.",
                 period=period_name(base.last_period.name, _),
                 share=_.share(base.last_period.prob_silent),
             ),
