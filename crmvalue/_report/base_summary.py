@@ -90,7 +90,8 @@ class LastPeriod:
         Share of `n_before` who bought again in the newest period; None if `n_before` is 0.
     prob_silent : float
         Probability that an active customer buys nothing in a whole period, by chance, and so counts as lost. It
-        supposes purchases at random times, at the pace of the typical repeat buyer: the median of their mean times.
+        supposes purchases at random times, at the pace of the typical repeat buyer: the median of their mean times. Of
+        slower customers, more are silent.
     purchases_per_active : float or None
         Purchases per active customer in the newest period.
     average_order_value : float or None

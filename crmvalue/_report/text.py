@@ -221,7 +221,11 @@ def _figure_lines(summary: BaseSummary) -> list[str]:
             form=fraction,
         ),
         _estimate("purchases per customer", summary.purchases_per_customer),
-        _estimate("time between purchases", summary.time_between_purchases, note="days"),
+        _estimate(
+            "time between purchases",
+            summary.time_between_purchases,
+            note="days; waits that are not over, often long ones, are left out",
+        ),
         _estimate("average order value", summary.average_order_value),
         _estimate("revenue per customer", summary.revenue_per_customer, note="so far"),
     ]
@@ -281,9 +285,10 @@ def _value_lines(summary: BaseSummary) -> list[str]:
         what = "only the value of the forecast, if it is known, takes it off"
         lines += _wrap(f"Serving a customer costs {a_year} a year: {what}.")
     lines += _ignored_lines(summary) + _season_lines(summary, period)
+    chance = percent(period.prob_silent, digits=0)[:-1]
     lines += [
         f"  A customer without a purchase in the last {period.name} counts as lost.",
-        f"  Of active customers, {percent(period.prob_silent, digits=0)[:-1]} % would be silent that long by chance.",
+        f"  At the typical pace, {chance} % would be silent that long by chance; of slower customers, more.",
     ]
     if summary.margin is None:
         lines.append(
@@ -336,8 +341,10 @@ def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
     said.append(
         f"{beyond} of the value lies beyond their first two {period.name}s. For it, "
         f"spending is taken to go on as that of {counted(period.n_known, 'known customer')}: times "
-        f"{fraction(period.money_kept.value)} in {counted(period.months_kept, 'month')}."
+        f"{fraction(period.money_kept.value)} in {counted(period.months_kept, 'month')}. Changes of prices are in it."
     )
+    if not period.ignored_days:
+        said.append("If customers leave less the longer they stay, the value is higher.")
     if period.months_kept < _YEAR:
         said.append("The log is too short to tell a season from customers who leave.")
     estimate = _estimate("newcomer, in margin", value.ltv_newcomer, note=note)

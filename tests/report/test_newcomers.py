@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 import pytest
 from scipy.special import gammaln
@@ -207,6 +208,18 @@ class TestNewcomerValue:
         assert 0.0 <= value.ltv_newcomer.low < 0.5 * 180.0
         assert (value.band.name, value.lowest_band.name) == ("break-even", "loss")
         assert "But at the lower end: loss." in " ".join(format_summary(summary).split())
+
+    def test_says_what_moves_the_money_kept_and_where_the_figure_is_low(self):
+        """Nobody leaves and a price falls by half: the money kept cannot tell the one from the other."""
+        month = np.arange("2022-01", "2024-01", dtype="datetime64[M]")
+        day = np.tile(month.astype("datetime64[D]") + 14, 40)
+        customer, amount = np.repeat(np.arange(40), 24), np.tile(np.repeat([10.0, 5.0], 12), 40)
+        young = summarise_base(customer, day, amount, margin=0.5, as_of="2024-01-14", ignore_first_days=0)
+        text = " ".join(format_summary(young).split())
+        assert "times 0.50 in 12 months. Changes of prices are in it." in text
+        assert "If customers leave less the longer they stay, the value is higher." in text
+        old = attrs.evolve(young, last_period=attrs.evolve(young.last_period, ignored_days=30, n_ignored=5))
+        assert "the longer they stay" not in " ".join(format_summary(old).split())
 
 
 class TestUneven:

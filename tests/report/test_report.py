@@ -263,6 +263,28 @@ class TestFormatSummary:
         for fact in (r"1 row +after that day", r"1 row +without an amount", r"-4\.00 +refunded without"):
             assert re.search(fact, text), fact
 
+    def test_says_that_open_waits_are_not_in_the_time_between_purchases(self):
+        """Of 200 who buy once in three years, a log of 120 days meets only the shortest waits."""
+        at = np.random.default_rng(0).exponential(1095.0, (200, 8)).cumsum(axis=1) % 3000
+        who, column = np.nonzero(at < 120.0)
+        day = np.datetime64("2024-01-01") + at[who, column].astype(int)
+        summary = summarise_base(who, day)
+        assert summary.time_between_purchases.high < 1095.0 / 3
+        assert "waits that are not over, often long ones, are left out" in format_summary(summary)
+
+    def test_the_chance_to_be_silent_is_that_of_the_typical_pace(self):
+        """10 buy every 10 days and 9 every 150: of all, 4 % are silent for a year by chance."""
+        days = [np.arange(0, 730, gap) for gap in [10] * 10 + [150] * 9]
+        who = np.repeat(np.arange(19), [len(one) for one in days])
+        day = np.datetime64("2022-01-01") + np.concatenate(days)
+        summary = summarise_base(who, day, np.ones(len(who)), as_of="2023-12-31")
+        assert (10 * np.exp(-365 / 10) + 9 * np.exp(-365 / 150)) / 19 > 0.04
+        assert summary.last_period.prob_silent < 1e-6
+        text = " ".join(format_summary(summary).split())
+        assert re.search(
+            r"At the typical pace, [^.]+ % would be silent that long by chance; of slower customers, more", text
+        )
+
 
 class TestPlurals:
     """One of a thing is written in the singular."""

@@ -211,7 +211,12 @@ def _figures(report: Report, _: Words) -> list[Figure]:
             _("Repeat purchase rate"), base.repeat_purchase_rate, _.share, _("customers with more than one purchase")
         ),
         _figure(_("Purchases per customer"), base.purchases_per_customer, _.number),
-        _figure(_("Time between purchases"), base.time_between_purchases, _.number, _("days")),
+        _figure(
+            _("Time between purchases"),
+            base.time_between_purchases,
+            _.number,
+            _("days; waits that are not over are left out"),
+        ),
         _figure(_("Average order value"), base.average_order_value, _.money),
         _figure(_("Revenue per customer"), base.revenue_per_customer, _.money, _("so far")),
     ]

@@ -100,13 +100,13 @@ def _of_terms(report: Report, _: Words) -> Iterator[tuple[str, str]]:
 
 def _of_figures(report: Report, _: Words) -> Iterator[tuple[str, str]]:
     base = report.base
-    yield _("Intervals"), _("They hold the true figure in 95 % of all samples like this one.")
+    yield _("Intervals"), _("They show what chance does to a figure, not how well the formula of a value fits.")
     if base.last_period is not None:
         yield (
             _("Churn"),
             _(
-                "Period: %(period)s. A customer without a purchase in the newest period counts as lost; %(share)s of "
-                "the active ones would be silent that long by chance.",
+                "Period: %(period)s. A customer without a purchase in the newest period counts as lost; at the typical "
+                "pace, %(share)s would be silent that long by chance, and more of slower customers.",
                 period=period_name(base.last_period.name, _),
                 share=_.share(base.last_period.prob_silent),
             ),

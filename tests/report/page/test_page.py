@@ -112,6 +112,12 @@ class TestPage:
             assert f'<h2 id="{section}">' in pages[language]
             assert words(heading) in texts
 
+    def test_claims_of_no_interval_that_it_holds_the_truth(self, pages, language):
+        """The formula of a value may not fit, and waits that are not over are often the longest."""
+        texts, words = Reader(pages[language]).texts, words_of(language)
+        assert words("They show what chance does to a figure, not how well the formula of a value fits.") in texts
+        assert words("days; waits that are not over are left out") in texts
+
     def test_has_six_pictures_that_say_what_they_show(self, pages, language, cdnow):
         assert list(cdnow.pictures) == ["concentration", "values", "groups", "scores", "due", "customer"]
         assert pages[language].count('role="img"') == 6
