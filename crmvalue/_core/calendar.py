@@ -475,17 +475,21 @@ def pile_of_first_days(came: Dates) -> int:
 
     `came` has the day of the first purchase in the log of each customer. The first purchases are counted week by week.
     They pile up if the first weeks have at least 1.3 times as many as the same number of weeks after them, beyond
-    chance (three standard deviations), for some number of weeks up to half of those in which half of the customers
-    came. More weeks, up to 13 and to half of the log, pile up if they look like old customers who buy at regular times:
-    at least 40 % of them come in the first half of these weeks, they are at least twice as many as in the same number
-    of weeks after them, and at least a tenth of all customers comes still later. The pile ends where the mean of the
+    chance (three standard deviations, which grow where neighbouring weeks of the second half of the log differ by more
+    than chance), for some number of weeks up to half of those in which half of the customers came. More weeks, up to 13
+    and to half of the log, pile up if they look like old customers who buy at regular times: at least 40 % of them come
+    in the first half of these weeks, they are at least twice as many as in the same number of weeks after them, and at
+    least a tenth of all customers comes still later, in at least half of the weeks. The pile ends where the mean of the
     next four weeks and that of the next eight are at most 1.25 times the mean of the second half of the log, two
     standard deviations of chance aside. Half as many days again are left out, because old customers who buy rarely come
     after the pile.
 
     One order with a wrong date, long before all others, hides no pile: where there is none from the first day on, it is
     looked for behind the first customers too, one of 200 (at least one); the days before it are among those given.
+    Where the days with first purchases are mostly over a week apart, as in a log with months for dates, each has its
+    customers evenly until the next one.
     """
+    came = _spread_out(came)
     days = _pile(came)
     few = min(max(len(came) // _FEW, 1), len(came) - 1)
     start = np.partition(came, few)[few]
@@ -495,6 +499,17 @@ def pile_of_first_days(came: Dates) -> int:
     return days and days + int((start - came.min()).astype(np.int64))
 
 
+def _spread_out(came: Dates) -> Dates:
+    """Lay first purchases of days that are mostly over a week apart evenly into the days until the next ones."""
+    day, number = np.unique(came, return_counts=True)
+    gap = np.diff(day).astype(np.int64)
+    if not len(gap) or np.median(gap) <= _DAYS_OF_A_GAP:
+        return came
+    gap = np.append(gap, round(float(np.median(gap))))
+    place = np.arange(len(came)) - np.repeat(np.cumsum(number) - number, number)
+    return np.repeat(day, number) + place * np.repeat(gap, number) // np.repeat(number, number)
+
+
 def _pile(came: Dates) -> int:
     """Give the days of a pile that begins on the first day."""
     week = (came - came.min()).astype(np.int64) // 7
@@ -502,9 +517,9 @@ def _pile(came: Dates) -> int:
     total = np.concatenate([[0.0], np.cumsum(per_week)])
     n_weeks = len(per_week)
     half = int(np.searchsorted(total, total[-1] / 2.0, side="right")) - 1
-    n_first = max(half // 2, 1)
+    n_first, noise = max(half // 2, 1), _noise_of_weeks(per_week[n_weeks // 2 :])
     for first in range(1, max(n_first, min(_LONGEST_PILE, n_weeks // 2)) + 1):
-        if _falls(total, first, _STEEPER) and (first <= n_first or _is_even(total, first)):
+        if _falls(total, first, _STEEPER, noise) and (first <= n_first or _is_even(total, first, noise)):
             break
     else:
         return 0
@@ -516,16 +531,29 @@ def _pile(came: Dates) -> int:
     return 7 * n_weeks
 
 
-def _falls(total: Floats, first: int, times: float) -> bool:
+def _noise_of_weeks(per_week: Floats) -> float:
+    """Give the squared relative deviation of weeks from their neighbours, beyond that of counts; 0 for chance."""
+    mean = float(per_week.mean())
+    if len(per_week) < 3 or not mean:
+        return 0.0
+    steps = np.diff(per_week)
+    by_chance = mean * float(1.0 + 2.0 * np.sqrt(3.0 / len(steps)))
+    return max(float(steps @ steps) / (2.0 * len(steps)) - by_chance, 0.0) / mean**2
+
+
+def _falls(total: Floats, first: int, times: float, noise: float) -> bool:
     """Tell whether the first weeks have so many times as many as the weeks after them, beyond chance."""
     early, later = total[first], total[min(2 * first, len(total) - 1)] - total[first]
-    return bool(early >= times * later and early - later > _SIGNIFICANT * np.sqrt(early + later))
+    deviation = np.sqrt(early + later + noise * (early**2 + later**2) / first)
+    return bool(early >= times * later and early - later > _SIGNIFICANT * deviation)
 
 
-def _is_even(total: Floats, first: int) -> bool:
+def _is_even(total: Floats, first: int, noise: float) -> bool:
     """Tell whether the first weeks look like old customers who buy at regular times: even, then a steep fall.
 
-    So many others come after as many weeks again that it is no cohort.
+    So many others come after as many weeks again, and in so many weeks, that it is no cohort and no season.
     """
     is_even = total[(first + 1) // 2] >= _HALF_OF_EVEN * total[first]
-    return bool(is_even and _falls(total, first, _MUCH_STEEPER) and total[-1] - total[2 * first] >= _REST * total[-1])
+    later = np.diff(total[2 * first :])
+    is_no_cohort = later.sum() >= _REST * total[-1] and 2 * np.count_nonzero(later) >= len(later)
+    return bool(is_even and is_no_cohort and _falls(total, first, _MUCH_STEEPER, noise))

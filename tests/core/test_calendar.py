@@ -533,8 +533,27 @@ class TestPileOfFirstDays:
             ([147] + [100] * 29, 0),
             ([3000] + [1272] * 8 + [1000] * 21, 10),  # up to 1,250 + 2 times the root of 1,000 / 8
             ([3000] + [1273] * 8 + [1000] * 21, 21),
+            ([60] * 10 + [0] * 9 + [20] * 10, 94),  # nine weeks; later customers in 10 of the last 19
+            ([60] * 10 + [0] * 31 + [60] * 9, 0),  # in 9 of the last 30: two seasons
         ],
     )
     def test_edges(self, weeks, n_days):
         came = np.datetime64("2024-01-01") + np.repeat(7 * np.arange(len(weeks)), weeks)
         assert pile_of_first_days(came) == n_days
+
+    @pytest.mark.parametrize(
+        ("weeks", "n_days"),
+        [
+            ([100, 60] * 15, 0),  # 40 is more than 3 times the root of 160, and what each other week is lower
+            ([300] * 6 + [100, 60] * 15, 63),  # six weeks and half as long again
+        ],
+    )
+    def test_a_first_week_above_the_second_is_ordinary_where_all_weeks_differ(self, weeks, n_days):
+        came = np.datetime64("2024-01-01") + np.repeat(7 * np.arange(len(weeks)), weeks)
+        assert pile_of_first_days(came) == n_days
+
+    @pytest.mark.parametrize(("months", "n_days"), [([100] * 12, 0), ([600, 300] + [100] * 10, 84)])
+    def test_months_for_dates_are_no_piles(self, months, n_days):
+        first = np.datetime64("2024-01") + np.arange(len(months))
+        came = np.repeat(first.astype("datetime64[D]"), months)
+        assert pile_of_first_days(came) == n_days  # eight whole weeks until March, and half as long again
