@@ -66,6 +66,7 @@ _STEEPER = 1.3  # first purchases of one stretch of weeks beside the next stretc
 _LONGEST_PILE, _MUCH_STEEPER = 13, 2.0  # weeks of a pile of those who buy at regular times, and how it falls
 _HALF_OF_EVEN, _REST = 0.4, 0.1  # share of such a pile in its first half, and of all customers who come later
 _SIGNIFICANT = 3.0  # standard deviations of a difference of counts
+_MOST_NOISE = 0.1  # weeks that differ by a third; where they differ by more, few customers come at rare times
 _ABOVE_LEVEL = 1.25  # first purchases that are so much above the later level still belong to the pile
 _LONGER = 1.5  # old customers who buy rarely come after the pile
 _FEW = 200  # one of so many customers may stand before the log by a wrong date
@@ -476,18 +477,18 @@ def pile_of_first_days(came: Dates) -> int:
     `came` has the day of the first purchase in the log of each customer. The first purchases are counted week by week.
     They pile up if the first weeks have at least 1.3 times as many as the same number of weeks after them, beyond
     chance (three standard deviations, which grow where neighbouring weeks of the second half of the log differ by more
-    than chance), for some number of weeks up to half of those in which half of the customers came. More weeks, up to 13
-    and to half of the log, pile up if they look like old customers who buy at regular times: at least 40 % of them come
-    in the first half of these weeks, they are at least twice as many as in the same number of weeks after them, and at
-    least a tenth of all customers comes still later, in at least half of the weeks. The pile ends where the mean of the
-    next four weeks and that of the next eight are at most 1.25 times the mean of the second half of the log, two
-    standard deviations of chance aside. Half as many days again are left out, because old customers who buy rarely come
-    after the pile.
+    than chance, up to a third), for some number of weeks up to half of those in which half of the customers came. More
+    weeks, up to 13 and to half of the log, pile up if they look like old customers who buy at regular times: at least
+    40 % of them come in the first half of these weeks, they are at least twice as many as in the same number of weeks
+    after them, and at least a tenth of all customers comes still later, in at least half of the weeks. The pile ends
+    where the mean of the next four weeks and that of the next eight are at most 1.25 times the mean of the second half
+    of the log, two standard deviations of chance aside. Half as many days again are left out, because old customers who
+    buy rarely come after the pile.
 
     One order with a wrong date, long before all others, hides no pile: where there is none from the first day on, it is
     looked for behind the first customers too, one of 200 (at least one); the days before it are among those given.
     Where the days with first purchases are mostly over a week apart, as in a log with months for dates, each has its
-    customers evenly until the next one.
+    customers evenly until the next one; two or three days are no such log.
     """
     came = _spread_out(came)
     days = _pile(came)
@@ -503,7 +504,7 @@ def _spread_out(came: Dates) -> Dates:
     """Lay first purchases of days that are mostly over a week apart evenly into the days until the next ones."""
     day, number = np.unique(came, return_counts=True)
     gap = np.diff(day).astype(np.int64)
-    if not len(gap) or np.median(gap) <= _DAYS_OF_A_GAP:
+    if len(gap) < _FEW_TIMES or np.median(gap) <= _DAYS_OF_A_GAP:
         return came
     gap = np.append(gap, round(float(np.median(gap))))
     place = np.arange(len(came)) - np.repeat(np.cumsum(number) - number, number)
@@ -538,7 +539,8 @@ def _noise_of_weeks(per_week: Floats) -> float:
         return 0.0
     steps = np.diff(per_week)
     by_chance = mean * float(1.0 + 2.0 * np.sqrt(3.0 / len(steps)))
-    return max(float(steps @ steps) / (2.0 * len(steps)) - by_chance, 0.0) / mean**2
+    beyond = max(float(steps @ steps) / (2.0 * len(steps)) - by_chance, 0.0)
+    return min(beyond / mean**2, _MOST_NOISE)
 
 
 def _falls(total: Floats, first: int, times: float, noise: float) -> bool:
