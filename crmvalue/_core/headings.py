@@ -1,8 +1,8 @@
 """Which column of a file or a dataframe is the customer, the date, the amount: guessed from the headings.
 
-The headings may be English, German, Ukrainian, Georgian or Azerbaijani. Case, spaces, hyphens, underscores, accents and
-currencies do not matter. A heading that is one of the names below counts more than one that contains a word of them,
-such as "Client ref". What is seldom meant, such as a phone or a weekday, counts least.
+The headings may be English, German, Ukrainian, Russian, Georgian or Azerbaijani. Case, spaces, hyphens,
+underscores, accents and currencies do not matter. A heading that is one of the names below counts more than one that
+contains a word of them, such as "Client ref". What is seldom meant, such as a phone or a weekday, counts least.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ _NAMES = {  # for each role: the best names, then weaker ones; names in one line
         (
             "customer, customer id, cust id, customer no, customer number, customer nr, customer code, customer key,"
             "household, household id, household key, client, client id, client no, client number, client code, buyer,"
-            "buyer id, shopper, shopper id, purchaser, purchaser id,"
+            "buyer id, buyer username, shopper, shopper id, purchaser, purchaser id,"
             "kunde, kunden, kunden id, kundennummer, kundennr, kundenkennung, kundencode, käufer, käufer id,"
             "käufernummer, besteller, auftraggeber,"
             "клієнт, клієнт id, id клієнта, ід клієнта, код клієнта, номер клієнта, покупець, id покупця, ід покупця,"
             "код покупця, номер покупця, замовник, id замовника, код замовника,"
+            "клиент, клиент id, id клиента, ид клиента, код клиента, номер клиента, покупатель, id покупателя,"
+            "ид покупателя, код покупателя, номер покупателя, заказчик, id заказчика, код заказчика,"
             "მომხმარებელი, მომხმარებლის id, მომხმარებლის კოდი, მომხმარებლის ნომერი, კლიენტი, კლიენტის id,"
             "კლიენტის კოდი, კლიენტის ნომერი, მყიდველი, მყიდველის id, მყიდველის კოდი, მყიდველის ნომერი,"
             "müştəri, müştəri id, müştəri no, müştəri kodu, müştəri nömrəsi, müştərinin kodu, müştərinin nömrəsi,"
@@ -39,16 +41,28 @@ _NAMES = {  # for each role: the best names, then weaker ones; names in one line
             "user, user id, member, member id, member no, member number, account, account id, account no,"
             "account number, benutzer, benutzer id, nutzer, nutzer id, mitglied, mitgliedsnummer, kundenkonto,"
             "haushalt,"
-            "користувач, id користувача, контрагент, istifadəçi, istifadəçi id"
+            "користувач, id користувача, контрагент, пользователь, id пользователя, плательщик,"
+            "istifadəçi, istifadəçi id"
         ),
         (
             "contact, contact id, person, person id, card, card no, card number, kartennummer, kundenkarte,"
-            "номер картки,"
+            "номер картки, контакт, номер карты,"
             "ბარათის ნომერი, kart nömrəsi"
         ),
-        "email, customer email, client email, e-mail adresse, електронна пошта, ელფოსტა, e-poçt",
-        "phone, phone number, telefon, telefonnummer, телефон, номер телефону, ტელეფონი, telefon nömrəsi",
-        "customer name, client name, buyer name, kundenname, ім'я клієнта, მომხმარებლის სახელი, müştərinin adı",
+        (
+            "email, customer email, client email, buyer email, contact email, billing email, email billing,"
+            "e-mail adresse, електронна пошта, email покупця, email клієнта, электронная почта, email покупателя,"
+            "email клиента, ელფოსტა, e-poçt"
+        ),
+        (
+            "phone, phone number, customer phone, client phone, buyer phone number, telefon, telefonnummer,"
+            "телефон, номер телефону, телефон покупця, телефон клієнта, номер телефона, телефон покупателя,"
+            "телефон клиента, ტელეფონი, telefon nömrəsi"
+        ),
+        (
+            "customer name, client name, buyer name, kundenname, ім'я клієнта, піб, піб клієнта, піб покупця,"
+            "имя клиента, имя покупателя, фио, фио клиента, фио покупателя, მომხმარებლის სახელი, müştərinin adı"
+        ),
     ),
     "date": (
         (
@@ -61,24 +75,27 @@ _NAMES = {  # for each role: the best names, then weaker ones; names in one line
             "transaktionsdatum,"
             "bestellzeitpunkt, kaufzeitpunkt, bestellt am, gekauft am,"
             "дата, дата замовлення, дата покупки, дата купівлі, дата продажу, дата чека, дата транзакції,"
-            "дата операції,"
+            "дата операції, дата заказа, дата продажи, дата транзакции, дата операции, дата документа,"
+            "дата оформления, дата оформления заказа, дата и время заказа,"
             "თარიღი, შეკვეთის თარიღი, შესყიდვის თარიღი, შეძენის თარიღი, ყიდვის თარიღი, გაყიდვის თარიღი,"
             "ტრანზაქციის თარიღი,"
             "tarix, sifariş tarixi, alış tarixi, satış tarixi, əməliyyat tarixi, sifarişin tarixi"
         ),
         (
             "created at, created, datetime, timestamp, date time, event time, event date, event timestamp, order dt,"
-            "purchase dt, transaction dt, buchungsdatum, zeitpunkt, zeitstempel, дата створення, дата й час,"
-            "дата та час, tarix və vaxt"
+            "purchase dt, transaction dt, date created, created date, created utc, created date utc, date added,"
+            "date add, buchungsdatum, zeitpunkt, zeitstempel, дата створення, дата й час,"
+            "дата та час, дата создания, дата и время, дата добавления, tarix və vaxt"
         ),
-        "payment date, paid at, zahlungsdatum, дата оплати, გადახდის თარიღი, ödəniş tarixi",
-        "time, day, tag, час, день, დრო, დღე, vaxt, gün",
+        "payment date, paid at, zahlungsdatum, дата оплати, дата оплаты, გადახდის თარიღი, ödəniş tarixi",
+        "time, day, tag, час, день, время, დრო, დღე, vaxt, gün",
     ),
     "amount": (
         (
             "amount, total, total amount, order amount, order total, order value, total price, total value, line total,"
             "line amount, revenue, sales, sales value, sales amount, net sales, gross sales, spend, spent, turnover,"
             "purchase amount, transaction amount, invoice amount, amount paid, paid amount, grand total, net amount,"
+            "grand total base, order total amount, order total inc tax, total paid,"
             "gross amount, net revenue, gross revenue, gmv,"
             "betrag, umsatz, summe, gesamt, gesamtbetrag, gesamtsumme, gesamtpreis, gesamtwert, bestellwert,"
             "bestellsumme,"
@@ -86,6 +103,8 @@ _NAMES = {  # for each role: the best names, then weaker ones; names in one line
             "bruttoumsatz,"
             "zahlbetrag, erlös,"
             "сума, сума замовлення, сума покупки, сума чека, сума продажу, загальна сума, виручка, до сплати,"
+            "сумма, сумма заказа, сумма покупки, сумма чека, сумма продажи, сумма продаж, общая сумма,"
+            "итоговая сумма, сумма документа, сумма к оплате, выручка, к оплате,"
             "თანხა, ჯამი, ჯამური თანხა, საერთო თანხა, შეკვეთის თანხა, შეკვეთის ჯამი, გადახდილი თანხა,"
             "məbləğ, cəmi, cəm, ümumi məbləğ, yekun məbləğ, sifariş məbləği, sifarişin məbləği, satış məbləği,"
             "ödənilən məbləğ"
@@ -93,7 +112,9 @@ _NAMES = {  # for each role: the best names, then weaker ones; names in one line
         (
             "money, netto, brutto, payment value, разом до сплати,"
             "value, sum, paid, monetary, monetary value, dollar value, subtotal, payment, wert, zahlung,"
+            "grand total purchased, order total ex tax,"
             "вартість, вартість замовлення, загальна вартість, разом, всього, усього, оборот,"
+            "сумма оплаты, стоимость, стоимость заказа, общая стоимость, итоговая стоимость, итого, всего,"
             "ღირებულება, შეკვეთის ღირებულება, სულ, ბრუნვა, შემოსავალი, dəyər, yekun, gəlir, dövriyyə"
         ),
     ),
@@ -103,6 +124,7 @@ _NAMES = {  # for each role: the best names, then weaker ones; names in one line
             "item count, number of units, unit count,"
             "menge, anzahl, stück, stückzahl, bestellmenge, einheiten,"
             "кількість, к-сть, кількість товару, кількість одиниць, кількість штук, шт, штук,"
+            "количество, кол-во, количество товара, количество товаров, количество единиц, количество штук,"
             "რაოდენობა, ცალი, ერთეული, miqdar, miqdarı, say, sayı, ədəd"
         ),
         "count",
@@ -112,20 +134,22 @@ _NAMES = {  # for each role: the best names, then weaker ones; names in one line
             "unit price, price each, price per unit, price per item, price per piece, item price, unit cost price,"
             "einzelpreis, stückpreis, einheitspreis, preis pro stück, preis je stück, preis pro einheit,"
             "ціна за одиницю, ціна одиниці, ціна за шт, ціна за штуку, вартість одиниці,"
+            "цена за единицу, цена единицы, цена за шт, цена за штуку, стоимость единицы,"
             "ერთეულის ფასი, ცალის ფასი, ერთეულის ღირებულება,"
             "vahid qiyməti, vahidin qiyməti, ədəd qiyməti, bir ədədin qiyməti"
         ),
-        "price, preis, verkaufspreis, ціна, ფასი, qiymət, qiyməti",
+        "price, preis, verkaufspreis, ціна, цена, ფასი, qiymət, qiyməti",
     ),
 }
 _WORDS = {  # a heading that contains one of these counts less
     "customer": "customer customers client buyer household shopper purchaser kunde käufer клієнт клієнта "
-    "покупець покупця замовник замовника მომხმარებელი მომხმარებლის კლიენტი კლიენტის მყიდველი მყიდველის "
+    "покупець покупця замовник замовника клиент клиента покупатель покупателя заказчик заказчика "
+    "მომხმარებელი მომხმარებლის კლიენტი კლიენტის მყიდველი მყიდველის "
     "müştəri müştərinin alıcı alıcının",
     "date": "date timestamp datetime datum дата თარიღი tarix tarixi",
-    "amount": "amount revenue turnover spend betrag umsatz summe сума виручка თანხა ჯამი məbləğ məbləği",
-    "quantity": "quantity qty menge anzahl кількість რაოდენობა miqdar miqdarı",
-    "price": "price preis ціна ფასი qiymət qiyməti",
+    "amount": "amount revenue turnover spend betrag umsatz summe сума виручка сумма выручка თანხა ჯამი məbləğ məbləği",
+    "quantity": "quantity qty menge anzahl кількість количество რაოდენობა miqdar miqdarı",
+    "price": "price preis ціна цена ფასი qiymət qiyməti",
 }
 _PARTS = {  # German writes words together: Kundenreferenz, Auftragseingangsdatum
     "customer": "kunden käufer",
@@ -136,22 +160,35 @@ _PARTS = {  # German writes words together: Kundenreferenz, Auftragseingangsdatu
 }
 _OTHER = {  # a heading that contains one of these means something else
     "customer": "age gender sex country city region state zip address type segment group since status birth date count "
-    "rating review note tier level service amount total spend alter geschlecht land stadt adresse gruppe datum тип вік "
-    "стать місто країна адреса дата сума група ქალაქი ქვეყანა მისამართი თარიღი თანხა ჯგუფი ასაკი "
+    "rating review note notes comment comments message "
+    "tier level service amount total spend alter geschlecht land stadt adresse gruppe datum "
+    "тип вік "
+    "стать місто країна адреса дата сума група статус коментар примітка возраст пол город страна адрес сумма группа "
+    "комментарий примечание ქალაქი ქვეყანა მისამართი თარიღი თანხა ჯგუფი ასაკი "
     "şəhər ölkə ünvan tarixi məbləği qrup yaşı",
     "date": "birth birthday ship shipped shipping delivery delivered due return returned update updated modified "
-    "signup registration registered expiry geburts liefer versand fällig rückgabe народження доставки відправлення "
-    "реєстрації повернення დაბადების მიწოდების მიტანის რეგისტრაციის doğum çatdırılma qeydiyyat qaytarma",
+    "signup registration registered expiry refund refunded cancelled canceled upd geburts liefer "
+    "versand fällig rückgabe народження доставки відправлення "
+    "реєстрації повернення зміни оновлення закриття рождения отправления отгрузки регистрации возврата изменения "
+    "обновления закрытия დაბადების მიწოდების მიტანის რეგისტრაციის doğum çatdırılma qeydiyyat qaytarma",
     "amount": "tax vat discount shipping freight tip fee count items quantity qty units currency type steuer "
-    "mwst rabatt versand menge податок податку пдв знижка знижки доставки დღგ ფასდაკლება ფასდაკლების მიწოდების "
+    "mwst rabatt versand menge податок податку пдв знижка знижки доставки комісія комісії комісій налог налога "
+    "ндс скидка скидки комиссия комиссии бонусов возврат возврата возвращено დღგ ფასდაკლება ფასდაკლების მიწოდების "
     "vergi ədv endirim çatdırılma refund return refunded returned cancelled canceled due outstanding rückgabe "
     "erstattet erstattung storno offen повернення повернено დაბრუნება დაბრუნებული qaytarma qaytarılan",
-    "quantity": "price stock preis lager ціна залишок ფასი qiymət refund return refunded returned cancelled canceled "
+    "quantity": "price stock preis lager ціна залишок цена остаток возврат возврата возвращено ფასი qiymət "
+    "refund return refunded returned cancelled canceled "
     "rückgabe storno повернення повернено დაბრუნება დაბრუნებული qaytarma qaytarılan",
-    "price": "discount list type currency cost rabatt знижка знижки ფასდაკლება endirim",
+    "price": "discount list type currency cost rabatt знижка знижки скидка скидки закупочная ფასდაკლება endirim",
 }
 _NUMBERS = "id no nr number code key nummer kennung код номер ід კოდი ნომერი kod kodu nömrə nömrəsi"
-_CURRENCIES = frozenset({"eur", "euro", "usd", "gbp", "chf", "pln", "uah", "gel", "azn", "грн", "лари", "manat"})
+_CURRENCIES = frozenset(
+    {"eur", "euro", "usd", "gbp", "chf", "pln", "uah", "gel", "azn", "rub", "kzt", "грн", "лари", "тенге", "manat"}
+    | {"руб"}  # noqa: RUF001 - Cyrillic
+)
+_OF_ALL_PIECES = frozenset({"itemprice", "itemtax", "shippingprice"})
+"""Headings of reports of Amazon, whose item-price is the money of the whole row."""
+
 _GOOD = 2  # so many tiers of names count more than a heading that contains a word; the others count less
 _MISSED = 100  # rank of a heading that fits no role
 
@@ -269,6 +306,8 @@ def _choose_amount(
     amounts = _best(headings, "amount", taken) if asked.get("quantity") is None else []
     prices = _best(headings, "price", taken)
     quantities = _best(headings, "quantity", taken) if asked.get("quantity") is None else taken
+    if not amounts and asked.get("quantity") is None and set(map("".join, headings.values())) >= _OF_ALL_PIECES:
+        amounts = prices
     if amounts:
         chosen["amount"] = _first("amount", "an amount", amounts, problems, form)
     elif asked.get("quantity") is not None:

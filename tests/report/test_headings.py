@@ -1,4 +1,4 @@
-"""Columns guessed from their headings in five languages, and what is said when that is impossible."""
+"""Columns guessed from their headings in six languages, and what is said when that is impossible."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ LANGUAGES = {
     "German": "Bestellnummer,Kundennummer,Bestelldatum,Umsatz (EUR),Filiale",
     "German without umlauts": "Bestellnummer,KAEUFER,Kaufdatum,Erloes,Filiale",
     "Ukrainian": "Номер замовлення,Покупець,Дата замовлення,Сума,Магазин",
+    "Russian": "Номер заказа,Покупатель,Дата заказа,Сумма,Магазин",
+    "Russian, of accounts": "Номер,Контрагент,Дата,Сумма документа,Склад",
     "Georgian": "შეკვეთის ნომერი,მომხმარებელი,შეკვეთის თარიღი,თანხა,მაღაზია",
     "Azerbaijani": "Sifariş nömrəsi,Müştəri,Sifariş tarixi,Məbləğ,Mağaza",
     "Azerbaijani without its letters": "Sifaris nomresi,ALICI,TARIX,CEMI,Magaza",
@@ -34,7 +36,7 @@ class TestChooseColumns:
     """An exact name before a heading that contains one; equals are listed; all problems at once."""
 
     @pytest.mark.parametrize("header", LANGUAGES.values(), ids=LANGUAGES)
-    def test_five_languages(self, header):
+    def test_six_languages(self, header):
         names = header.split(",")
         assert choose(*names) == ({"customer": names[1], "date": names[2], "amount": names[3]}, [])
 
@@ -47,6 +49,8 @@ class TestChooseColumns:
             ("Preis je Stück", "Menge"),
             ("Ціна за одиницю", "Кількість"),
             ("Ціна, грн", "к-сть"),
+            ("Цена за единицу", "Количество"),
+            ("Цена, руб.", "Кол-во"),  # noqa: RUF001 - Cyrillic
             ("ერთეულის ფასი", "რაოდენობა"),
             ("Vahid qiyməti", "Miqdar"),
             ("Qiymət (AZN)", "Say"),
@@ -69,6 +73,13 @@ class TestChooseColumns:
             ("date", ["Geburtsdatum", "Auftragseingangsdatum"], "Auftragseingangsdatum"),
             ("date", ["delivery_date", "created-at", "ORDER DATE"], "ORDER DATE"),
             ("date", ["InvoiceDateUTC", "day"], "InvoiceDateUTC"),
+            ("customer", ["Контактный телефон", "ФИО", "Комментарий покупателя", "Email"], "Email"),
+            ("date", ["Дата доставки", "Дата и время заказа", "Дата изменения"], "Дата и время заказа"),
+            ("date", ["Created date (UTC)", "Refunded date (UTC)"], "Created date (UTC)"),
+            ("amount", ["Сумма скидки", "Сумма НДС", "Сумма заказа", "Сумма оплаты"], "Сумма заказа"),
+            ("amount", ["Grand Total (Base)", "Grand Total (Purchased)", "Subtotal"], "Grand Total (Base)"),
+            ("amount", ["total_paid", "payment", "total_discounts"], "total_paid"),
+            ("amount", ["Order Subtotal Amount", "Order Total Amount"], "Order Total Amount"),
             ("date", ["Paid at", "Created at"], "Created at"),
             ("date", ["created_at", "Report date"], "created_at"),
             ("amount", ["Total discount amount", "Sum"], "Sum"),
@@ -93,6 +104,14 @@ class TestChooseColumns:
         found, problems = choose(name)
         assert found == {}
         assert [option for option, *_ in problems] == ["--customer", "--date"]
+
+    def test_a_report_of_a_marketplace_has_the_money_of_all_pieces(self):
+        """Its help says: all amounts are aggregates of the quantity, not unit prices."""
+        names = ["buyer-email", "purchase-date", "quantity-purchased", "item-price", "item-tax", "shipping-price"]
+        found = {"customer": "buyer-email", "date": "purchase-date", "amount": "item-price"}
+        assert choose(*names) == (found, [])
+        assert choose(*names, quantity="quantity-purchased")[0]["quantity"] == "quantity-purchased"
+        assert choose(*names[:-1])[0]["quantity"] == "quantity-purchased"
 
     def test_equals_are_listed_with_how_to_choose(self):
         found, problems = choose("client", "Order Date", "Sale date", "revenue", "it's", "total")
