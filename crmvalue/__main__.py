@@ -37,7 +37,17 @@ and the form of dates and amounts from their values. Refunds (amounts below 0) a
 The last 40 % of the time in the log is held back to compare purchase models. The best model is fitted again on the
 whole log.
 """
-_FILE_OPTIONS = ("customer", "date", "amount", "quantity", "date_format", "decimal", "time_zone", "encoding")
+_FILE_OPTIONS = (
+    "customer",
+    "date",
+    "amount",
+    "quantity",
+    "date_format",
+    "decimal",
+    "time_zone",
+    "encoding",
+    "leave_out",
+)
 _MONEY_OPTIONS = ("margin", "acquisition_cost", "discount_rate", "service_cost")
 _OTHER_OPTIONS = (*_MONEY_OPTIONS, "terms", "industry", "as_of", "output", "report", "language", "ignore_first_days")
 _OPTIONS = {argument: "--" + argument.replace("_", "-") for argument in (*_FILE_OPTIONS, *_OTHER_OPTIONS)}
@@ -195,6 +205,12 @@ def _parser() -> argparse.ArgumentParser:
         choices=["keep", "drop", "raise"],
         default="keep",
         help="what to do with rows that are exact copies of another row, in all columns (default: keep)",
+    )
+    parser.add_argument(
+        "--leave-out",
+        metavar="STATUS",
+        action="append",
+        help="leave out the rows with this status, such as cancelled; may be given several times",
     )
     parser.add_argument(
         "--spend",
@@ -520,6 +536,7 @@ def _describe(orders: OrderFile, duplicates: str, as_of: Any) -> list[str]:
     """Say what was read, guessed and left out."""
     from crmvalue._report.reading.gaps import describe_far, describe_gap, describe_late, describe_silence
     from crmvalue._report.reading.spoiled import describe_spoiled
+    from crmvalue._report.reading.statuses import describe_statuses
 
     lines = _describe_columns(orders, duplicates)
     if orders.date_format is not None:
@@ -550,6 +567,7 @@ def _describe(orders: OrderFile, duplicates: str, as_of: Any) -> list[str]:
     lines += describe_spoiled(orders.customer) + _describe_totals(orders, as_of)
     if "amount" not in orders.columns:
         lines.append("No column looks like an amount. Name one with --amount to see revenue and value.")
+    lines += describe_statuses(orders.statuses, orders.n_rows)
     lines += [*_describe_missing(orders), *describe_far(orders), *describe_gap(orders, as_of)]
     lines += [*describe_silence(orders, as_of), *describe_late(orders, as_of)]
     return lines + _describe_copies(orders, duplicates)
@@ -574,11 +592,11 @@ def _describe_missing(orders: OrderFile) -> list[str]:
 def _describe_totals(orders: OrderFile, as_of: Any) -> list[str]:
     """Name customers that are rather the last line of a table, which has its sum; those after `as_of` do not count."""
     from crmvalue._core.checks import as_day
-    from crmvalue._report.reading.totals import name_totals
+    from crmvalue._report.reading.totals import describe_guest, name_totals
 
     end = orders.date.max() if as_of is None else as_day("--as-of", as_of)
     counted, late = (list(map(repr, names)) for names in name_totals(orders, end))
-    lines = []
+    lines = describe_guest(orders)
     if counted:
         one, names = len(counted) == 1, ", ".join(counted)
         who, what, rows = ("a customer", "this is the sum", "row") if one else ("customers", "these are sums", "rows")
@@ -596,7 +614,7 @@ def _describe_columns(orders: OrderFile, duplicates: str) -> list[str]:
     from crmvalue._core.labels import counted
 
     parts = [_describe_column(orders, role) for role in orders.columns if role != "quantity"]
-    n_rows = orders.n_rows + (orders.n_duplicates or 0 if duplicates == "drop" else 0)
+    n_rows = orders.n_rows + orders.statuses.n_left_out + (orders.n_duplicates or 0 if duplicates == "drop" else 0)
     files = f" of {orders.n_files:,} files" if orders.n_files > 1 else ""
     lines = [f"Read {counted(n_rows, 'row')}{files}: {', '.join(parts)}.", *orders.notes, *_describe_encodings(orders)]
     if orders.guessed:

@@ -8,8 +8,15 @@ from crmvalue._report.base_summary import holds_two_years
 from crmvalue._report.models import reason_of_error
 from crmvalue._report.page.words import plain
 from crmvalue._report.reading.gaps import find_gap, find_late, find_silence
-from crmvalue._report.reading.spoiled import find_lost, find_of_many_lines, find_rounded, first_line, n_lines
-from crmvalue._report.reading.totals import name_totals
+from crmvalue._report.reading.spoiled import (
+    find_capitals,
+    find_lost,
+    find_of_many_lines,
+    find_rounded,
+    first_line,
+    n_lines,
+)
+from crmvalue._report.reading.totals import find_guest, name_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -262,6 +269,8 @@ def _of_file(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
             n=_.count(len(long)),
             lines=_.count(n_lines(long)),
         )
+    yield from _of_people(orders, _)
+    yield from _of_statuses(orders, _)
     if orders.n_duplicates is None:
         yield _("Exact copies of rows were not counted, because a column that is not used is not UTF-8.")
     if orders.encodings:
@@ -272,6 +281,47 @@ def _of_file(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
     if orders.guessed:
         guessed = ", ".join(f"“{plain(orders.columns[role])}”" for role in orders.columns if role in orders.guessed)
         yield _("Columns that were guessed by their names: %(columns)s.", columns=guessed)
+
+
+def _of_people(orders: OrderFile, _: Words) -> Iterator[str]:
+    if same := find_capitals(orders.customer):
+        yield _(
+            "E-mails of customers that differ in capitals alone, such as “%(who)s”: %(n)s. They count as different "
+            "customers.",
+            who=plain(same[0]),
+            n=_.count(len(same)),
+        )
+    who, n = find_guest(orders)
+    if who:
+        yield _(
+            "Rows of the customer “%(who)s”, who may stand for all guests of a shop: %(n)s.",
+            who=plain(who),
+            n=_.count(n),
+        )
+
+
+def _of_statuses(orders: OrderFile, _: Words) -> Iterator[str]:
+    found = orders.statuses
+    if found.n_left_out:
+        yield _("Rows left out for their status: %(n)s.", n=_.count(found.n_left_out))
+    if found.no_sale:
+        yield _(
+            "Rows with a status of no finished sale, such as “%(status)s”: %(n)s. They count like all others.",
+            status=plain(found.no_sale[0][0]),
+            n=_.count(found.n_rows),
+        )
+    if found.n_refunded:
+        yield _(
+            "Rows with a refund in the column “%(column)s”: %(n)s. It is not taken off the amounts.",
+            column=plain(found.refund),
+            n=_.count(found.n_refunded),
+        )
+    if found.n_same:
+        yield _(
+            "Orders of several rows that have the same amount in each of them: %(n)s. If it is the total of the order, "
+            "it counts several times.",
+            n=_.count(found.n_same),
+        )
 
 
 def _of_dates(orders: OrderFile, as_of: np.datetime64, _: Words) -> Iterator[str]:

@@ -34,6 +34,7 @@ from crmvalue._report.reading.copies import (
 from crmvalue._report.reading.encodings import as_utf8, say_encoding
 from crmvalue._report.reading.places import FileError, FileProblemsError, find_files, raise_all
 from crmvalue._report.reading.sources import (
+    MISSING,
     NUMBERS,
     Union,
     code_of_currency,
@@ -44,9 +45,11 @@ from crmvalue._report.reading.sources import (
     open_database,
     open_file,
     reason,
+    set_time_zone,
     unfit_columns,
 )
 from crmvalue._report.reading.spoiled import LOST
+from crmvalue._report.reading.statuses import Statuses, treat_statuses
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,13 +67,11 @@ __all__ = [
     "read_orders",
 ]
 
-MISSING = ("", "na", "n/a", "#n/a", "null", "nan", "nat", "none", "<na>")
-"""Texts that stand for a missing value, in small letters: capitals do not matter."""
 _ISO = "%Y-%m-%d"
 _DATES = (
     _ISO, "%Y%m%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y",
     "%y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d", "%d %b %Y", "%d %B %Y", "%b %d, %Y",
-    "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y",
+    "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y", "%b-%d-%Y", "%b-%d-%y",
 )  # fmt: skip
 _TIMES = (
     "", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", " %H:%M:%S.%f", "T%H:%M:%S.%f", " %I:%M:%S %p", " %I:%M %p",
@@ -164,6 +165,8 @@ class OrderFile:
         Pairs of files that share rows: the first, the other, and the rows of the other that are copies; most first.
     encodings : dict of str to str
         Encoding of each file that is not UTF-8, if it was found from the heading row.
+    statuses : Statuses
+        Rows with a status of no finished sale, such as cancelled orders, and rows left out for it.
     """
 
     customer: npt.NDArray[Any] = array_field()
@@ -196,6 +199,7 @@ class OrderFile:
     notes: tuple[str, ...] = ()
     copied: tuple[tuple[str, str, int], ...] = ()
     encodings: dict[str, str] = attrs.field(factory=dict)
+    statuses: Statuses = Statuses()
 
 
 def read_orders(
@@ -211,6 +215,7 @@ def read_orders(
     time_zone: str | None = None,
     as_of: str | None = None,
     encoding: str | None = None,
+    leave_out: Sequence[str] | None = None,
 ) -> OrderFile:
     """Read an order log; columns that are not named are guessed by their names.
 
@@ -225,7 +230,8 @@ def read_orders(
     dates with a time zone, such as "Europe/Kyiv"; without it, their days in UTC count. Rows with a date far from all
     others are left out, as :func:`main_span` says; those after all others stay with `as_of`, the last day to look at.
     `encoding` is that of CSV files without a byte order mark, as :func:`as_utf8` says. Rows that are left out, or come
-    after `as_of`, are no copies: all of them count under their own reason.
+    after `as_of`, are no copies: all of them count under their own reason. `leave_out` are statuses, such as
+    "cancelled", of rows that are left out.
 
     Raises
     ------
@@ -245,7 +251,7 @@ def read_orders(
         )
         shown = dict(zip(map(str, places.files), places.names, strict=True))
         try:
-            zone = _set_time_zone(database, time_zone)
+            zone = set_time_zone(database, time_zone)
             union = Union(database, places.files, places.names) if several else None
             name = Path(places.names[0]).name
             columns = open_file(database, places.files[0], name) if union is None else union.columns
@@ -254,9 +260,9 @@ def read_orders(
             raise_all([*of_files, *(problems if columns else [])] if of_files else [])
             raise_all(unfit_columns(database, chosen.values()))
             doubtful = {problem.name.removeprefix("--") for problem in problems}
+            statuses = treat_statuses(database, columns, chosen, leave_out)
             n_same = treat_duplicates(database, columns, duplicates, several=several)
-            key = "NULL" if n_same is None else f"hash({sql_names(columns)})"
-            _view_texts(database, chosen, key, several=several)
+            _view_texts(database, chosen, "NULL" if n_same is None else f"hash({sql_names(columns)})", several=several)
             pattern, day = _try(_read_dates, (database, chosen.get("date"), date_format), problems)
             sign, money = _try(_read_numbers, (database, chosen.get("amount"), "amount", decimal), problems)
             q_sign, pieces = _try(_read_numbers, (database, chosen.get("quantity"), "quantity", decimal), problems)
@@ -274,8 +280,7 @@ def read_orders(
                 raise copies_refused(n_duplicates, len(columns), several=several)
             copied = shared_rows(database, columns, shown, used) if several and n_duplicates else ()
             currencies = find_currencies(database, columns) if "amount" in chosen else ()
-            n_far_copies = count_far_copies(database, span)
-            n_infinite = count_infinite(database, span, end)
+            n_far_copies, n_infinite = count_far_copies(database, span), count_infinite(database, span, end)
             names = database.execute("select who from ids order by code").fetchnumpy()["who"]
         except (duckdb.Error, OSError, EOFError, zlib.error) as error:
             why = reason(error)
@@ -307,6 +312,7 @@ def read_orders(
         encodings=encodings,
         n_infinite=n_infinite,
         currencies=currencies,
+        statuses=statuses,
         **found,
     )
     return _without_far_dates(orders, span, n_far_copies)
@@ -368,20 +374,6 @@ def _without_far_dates(orders: OrderFile, span: tuple[np.datetime64, np.datetime
         n_far=int(orders.n_file_rows[far].sum()) + n_far_copies,
         far=tuple((str(orders.customer[orders.code[row]]), str(orders.date[row])) for row in rows),
     )
-
-
-def _set_time_zone(database: Database, asked: str | None) -> str:
-    """Set the zone whose days count, on every machine the same; give its name."""
-    zone = "UTC"
-    if asked is not None:
-        known = database.execute(
-            "select name from pg_timezone_names() where lower(name) = lower(?)", [asked]
-        ).fetchone()
-        if known is None:
-            raise InputError("--time-zone", "the name of a time zone, such as Europe/Kyiv", asked)
-        zone = str(known[0])
-    database.execute(f"set TimeZone = {literal(zone)}")
-    return zone
 
 
 def _choose_columns(columns: list[Column], asked: dict[str, str | None]) -> tuple[dict[str, Column], list[InputError]]:

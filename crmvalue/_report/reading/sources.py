@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from crmvalue._report.reading.encodings import Heading
 
 __all__ = [
+    "MISSING",
     "NUMBERS",
     "Column",
     "Database",
@@ -41,10 +42,14 @@ __all__ = [
     "open_database",
     "open_file",
     "reason",
+    "set_time_zone",
     "unfit_columns",
 ]
 
 Database: TypeAlias = Any  # a connection of DuckDB, which ships no complete types
+
+MISSING = ("", "na", "n/a", "#n/a", "null", "nan", "nat", "none", "<na>")
+"""Texts that stand for a missing value, in small letters: capitals do not matter."""
 
 _REASONS = (  # words in an error of DuckDB, and ours
     ("maximum line size", "{line} has more than 2,000,000 bytes: is a quote not closed, or a line end missing?"),
@@ -440,6 +445,20 @@ def _text(file: str) -> str:
 def folder_of(database: Database) -> Path:
     """Give the folder on the disk that is cleared with the database."""
     return Path(database.execute("select current_setting('temp_directory')").fetchone()[0])
+
+
+def set_time_zone(database: Database, asked: str | None) -> str:
+    """Set the zone whose days count, on every machine the same; give its name."""
+    zone = "UTC"
+    if asked is not None:
+        known = database.execute(
+            "select name from pg_timezone_names() where lower(name) = lower(?)", [asked]
+        ).fetchone()
+        if known is None:
+            raise InputError("--time-zone", "the name of a time zone, such as Europe/Kyiv", asked)
+        zone = str(known[0])
+    database.execute(f"set TimeZone = {literal(zone)}")
+    return zone
 
 
 @contextlib.contextmanager

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["LOST", "describe_spoiled", "find_lost", "find_of_many_lines", "find_rounded", "first_line", "n_lines"]
+__all__ = [
+    "LOST",
+    "describe_spoiled",
+    "find_capitals",
+    "find_lost",
+    "find_of_many_lines",
+    "find_rounded",
+    "first_line",
+    "n_lines",
+]
 
 LOST = re.compile(r"\?(\?|[^\W\d_])")  # a question mark is written for each letter that an encoding does not have
 _ROUNDED = re.compile(r"\d([.,]\d{1,16})?[eE]\+\d{2,3}", re.ASCII)  # how spreadsheets and floats show long numbers
@@ -29,6 +39,13 @@ def find_lost(customer: npt.NDArray[Any]) -> list[str]:
 def find_of_many_lines(customer: npt.NDArray[Any]) -> list[str]:
     """Find customers with rows of the file in their names, as a missing quotation mark leaves them."""
     return [who for who in customer.tolist() if ("\n" in who or "\r" in who) and _ROWS.search(who)]
+
+
+def find_capitals(customer: npt.NDArray[Any]) -> list[str]:
+    """Find customers whose e-mail is that of another one, but for capitals."""
+    emails = [who for who in customer.tolist() if "@" in who]
+    seen = Counter(map(str.casefold, emails))
+    return [who for who in emails if seen[who.casefold()] > 1]
 
 
 def n_lines(names: list[str]) -> int:
@@ -63,4 +80,7 @@ def describe_spoiled(customer: npt.NDArray[Any]) -> list[str]:
             f"{names} of {n_lines(long):,} lines of the file, such as {first_line(long[0])!r}.",
             "Rows within a name do not count. Look there for a quotation mark too many, and take it out.",
         ]
+    if same := find_capitals(customer):
+        what = f"{len(same):,} customers are e-mails that differ in capitals alone, such as {same[0]}."
+        lines.append(f"{what} They count as different: write them in one way.")
     return lines

@@ -1,4 +1,4 @@
-"""Sums at the end of a table, which stand among its rows as if they were customers."""
+"""Sums at the end of a table and guests of a shop, which stand among its rows as if they were customers."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.labels import counted
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._report.reading.orders import OrderFile
     from crmvalue.typing import Floats
 
-__all__ = ["end_before_totals", "find_totals", "name_totals"]
+__all__ = ["describe_guest", "end_before_totals", "find_guest", "find_totals", "name_totals"]
 
 _TOTALS = {
     "total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme", "gesamtergebnis", "итого",
@@ -21,6 +23,13 @@ _TOTALS = {
     "загальний підсумок", "სულ", "ჯამი", "cəmi", "yekun", "toplam", "genel toplam", "total général", "total general",
     "totale", "totaal", "razem", "suma", "zwischensumme", "teilsumme", "підсумок", "проміжний підсумок", "ara toplam",
 }  # fmt: skip
+_GUESTS = re.compile(
+    "guest([ _-]?(customer|checkout))?|walk[ -]?in([ _-]customer)?|anonymous|gast|laufkunde|гість|qonaq|სტუმარი|"
+    "(роздрібний|кінцевий) (покупець|споживач)|(фізична|приватна) особа|гость|"  # noqa: RUF001 - Cyrillic
+    "(розничный|конечный) (покупатель|клиент)|(физическое|частное) лицо",
+    re.IGNORECASE,
+)
+_OF_MANY = 5  # so many times the mean rows of a customer
 _WORD = re.compile(r"[^\W\d_]+")
 _MANY_ROWS = 10  # of so many customers and days, no order has by chance the money of all others
 
@@ -85,6 +94,33 @@ def name_totals(orders: OrderFile, as_of: np.datetime64) -> tuple[list[str], lis
     seen, after = (np.bincount(orders.code, rows) > 0 for rows in (orders.date <= as_of, orders.date > as_of))
     late = orders.customer[found & after].tolist() if end_before_totals(orders) == as_of else []
     return orders.customer[found & seen].tolist(), late
+
+
+def find_guest(orders: OrderFile) -> tuple[str, int]:
+    """Find the customer who rather stands for all guests of a shop, and the rows of the file; "" if none does.
+
+    0 and -1 are such a customer only where nobody has more rows.
+    """
+    names = orders.customer.tolist()
+    places = [i for i, who in enumerate(names) if who in {"0", "-1"} or _GUESTS.fullmatch(who)]
+    if not places:
+        return "", 0
+    rows = np.bincount(orders.code, orders.n_file_rows, len(names))
+    place = max(places, key=lambda i: rows[i])
+    if names[place] in {"0", "-1"} and (rows[place] < _OF_MANY * rows.mean() or rows[place] < rows.max()):
+        return "", 0
+    return names[place], int(rows[place])
+
+
+def describe_guest(orders: OrderFile) -> list[str]:
+    """Name the customer who rather stands for all guests, in lines for the command."""
+    who, n_rows = find_guest(orders)
+    if not who:
+        return []
+    return [
+        f"Customer {who!r} has {counted(n_rows, 'row')}, and may stand for all guests of a shop.",
+        "If so, take them out, or name a column such as the e-mail with --customer.",
+    ]
 
 
 def _has_name(orders: OrderFile) -> npt.NDArray[np.bool_]:

@@ -1,0 +1,197 @@
+"""Rows whose status says that no sale was made or kept, refunds in a column of their own, and totals in every line."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from crmvalue._core.headings import key_of
+from crmvalue._core.labels import counted
+from crmvalue._report.reading.places import FileError
+from crmvalue._report.reading.sources import MISSING, import_duckdb, literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from crmvalue._report.reading.sources import Column, Database
+
+__all__ = ["Statuses", "describe_statuses", "treat_statuses"]
+
+_STATUS = re.compile(r"status|статус|стадия|стадія|სტატუს|veziyyet|^orderstate$")
+_OF_PEOPLE = re.compile(r"customer|client|kunde|member|user|subscri|marital|loyal|клиент|клієнт|მომხმარებ|musteri")
+_CANCELLED = re.compile(
+    r"^(is|date|order)?(cancell?ed|void(ed)?|refunded)(at|on|date)?$|^storniert(am)?$|^отменена?$|^скасован[оеий]*$"
+)
+_REFUND = re.compile(
+    r"^(order|total|partial)?(refunds?|refunded|refunded?(amount|total)|amountrefunded)(amount)?$"
+    r"|^(сумма|сума)?(возврата|возвращено|повернення|повернено)$|^erstattungsbetrag$"
+)
+_NO_SALE = re.compile(
+    r"^(cancel|void|refund|fail|declin|reject|den(y|ied)|expire|chargeback|abandon|unpaid|return|block|draft|trash|error"
+    r"|incomplete|revers|fraud|storn|abgebrochen|erstattet|fehlgeschlagen|abgelehnt|retour|unbezahlt"
+    r"|скасов|відмов|відмін[^н]|анульов|повернен|неуспіш|невдал|відхил|помилк|отмен|отказ|аннулир|возв|неуспешн|ошибк|отклонен"
+    r"|провален|недозвон|გაუქმ|დაბრუნ|უარყ|წარუმატ|გადაუხდ|legv|qaytar|imtina|ugursuz|redd|iptal|iade|odenilmeyib)"
+)
+_UNPAID = re.compile(  # pending alone is no payment; pending shipment is a sale
+    r"^(wc)?(payment)?pending(payment)?$|awaiting.*payment|notpaid|очіку(є|ється|вання)оплат|неоплачен|ожида(ет|ется|нии|ние)оплат"
+)
+_PART = re.compile(r"^(part|not?$|non$|teil|част|qismen|ნაწილ)")
+_MOST_STATUSES = 5_000  # combinations of statuses; a column with more is something else
+_NAMED = 4
+_ORDER = re.compile(
+    r"^((amazon)?order|invoice|receipt|basket)(id|no|nr|number)?$|^номер(заказа|замовлення|чека)$"
+    r"|^bestellnummer$|^rechnungsnummer$|^შეკვეთისნომერი$|^sifarisnomresi$"
+)
+_NOT_SO = ("0", "false", "no", "n", "nein", "нет", "ні", "xeyr", "არა", "0000-00-00", "0000-00-00 00:00:00")
+_LOOKED_AT = 200_000  # rows among which totals are looked for
+_LEAST_ORDERS, _MOST_SAME = 5, 0.9
+
+
+class Statuses(NamedTuple):
+    """What a file says of orders besides their amounts.
+
+    `n_rows` of the rows with a customer, a date and an amount have a status in `no_sale`, which gives the rows of each,
+    most first. `n_left_out` rows were left out for their status. `n_refunded` rows have a refund in the column
+    `refund`. `n_same` of `n_orders` orders of several rows have the same amount in each of them.
+    """
+
+    n_rows: int = 0
+    no_sale: tuple[tuple[str, int], ...] = ()
+    n_left_out: int = 0
+    refund: str = ""
+    n_refunded: int = 0
+    n_same: int = 0
+    n_orders: int = 0
+
+
+def treat_statuses(
+    database: Database, columns: Sequence[Column], chosen: Mapping[str, Column], leave_out: Sequence[str] | None
+) -> Statuses:
+    """Count rows by their status, and take those of the statuses `leave_out` out of the view `file`."""
+    others = [column for column in columns if column not in chosen.values()]
+    found = [c for c in others if _STATUS.search(key_of(c.name)) and not _OF_PEOPLE.search(key_of(c.name))]
+    cancelled = [c for c in others if c not in found and _CANCELLED.search(key_of(c.name))]
+    refunds = [c for c in others if c not in [*found, *cancelled] and _REFUND.search(key_of(c.name))][:1]
+    signs = [*map(_text, found), *(f"case when {_given(c)} then {literal(c.name)} end" for c in cancelled)]
+    refunded = " or ".join(f"regexp_matches({_text(column)}, '[1-9]')" for column in refunds) or "false"
+    combinations: list[tuple[Any, ...]] = []
+    if signs or refunds:
+        used = " and ".join(_given(column) for role, column in chosen.items() if role != "quantity") or "true"
+        for role in chosen.keys() & {"amount", "quantity"}:  # a refund in a row of its own is taken off
+            used += f" and not regexp_matches(coalesce({_text(chosen[role])}, ''), '^[-\u2212(]|[-)]$')"
+        cells = ", ".join([*signs, f"coalesce({refunded}, false)"])
+        sql = f"select {cells}, count(*), count(*) filter ({used}) from file group by all limit {_MOST_STATUSES + 1}"  # noqa: S608 - our own names, and quoted ones
+        with contextlib.suppress(import_duckdb("reading files").Error):
+            combinations = database.execute(sql).fetchall()
+    if len(combinations) > _MOST_STATUSES:
+        combinations = []
+    dropped = _leave_out(database, signs, combinations, leave_out)
+    counts: dict[str, int] = {}
+    n_rows = n_left_out = n_refunded = 0
+    for *names, is_refund, n, n_used in combinations:
+        if not dropped.isdisjoint(_keys(names)):
+            n_left_out += n
+            continue
+        n_refunded += n_used if is_refund else 0
+        ended = [name for name in names[: len(found)] if name and _is_none(name)]
+        ended += filter(None, names[len(found) :])
+        n_rows += n_used if ended else 0
+        for name in dict.fromkeys(ended):
+            counts[name] = counts.get(name, 0) + n_used
+    no_sale = sorted(((name, n) for name, n in counts.items() if n), key=lambda pair: (-pair[1], pair[0]))
+    refund = refunds[0].name if n_refunded else ""
+    n_same, n_orders = _count_totals(database, others, chosen)
+    return Statuses(n_rows, tuple(no_sale), n_left_out, refund, n_refunded, n_same, n_orders)
+
+
+def _leave_out(
+    database: Database, signs: Sequence[str], combinations: Sequence[tuple[Any, ...]], leave_out: Sequence[str] | None
+) -> set[str]:
+    """Take rows with some statuses out of the view `file`; give the keys of these statuses."""
+    dropped = {name.strip().casefold() for name in leave_out or ()}
+    if not dropped:
+        return dropped
+    names = {name for row in combinations for name in row[: len(signs)] if name}
+    for asked in leave_out or ():
+        if asked.strip().casefold() not in _keys(names):
+            known = ", ".join(map(repr, sorted(names)[:20])) or "no column looks like a status"
+            raise FileError("--leave-out", f"--leave-out must be a status of the rows ({known}); got {asked!r}", asked)
+    exact = ", ".join(literal(name) for name in sorted(names) if name.casefold() in dropped)
+    unsold = " or ".join(f"coalesce({sign} in ({exact}), false)" for sign in signs)
+    database.execute(
+        f"alter view file rename to whole_file; create view file as select * from whole_file where not ({unsold})"  # noqa: S608 - our own names, and quoted ones
+    )
+    return dropped
+
+
+def _count_totals(database: Database, others: Sequence[Column], chosen: Mapping[str, Column]) -> tuple[int, int]:
+    """Count the orders of several rows, and those with one amount in all of them, which is rather their total."""
+    orders = [column for column in others if _ORDER.search(key_of(column.name))]
+    if len(orders) != 1 or "amount" not in chosen or "quantity" in chosen:
+        return 0, 0
+    amount = _text(chosen["amount"])
+    sql = f"""
+        select count(*) filter (low = high), count(*) from (
+            select min(amount) as low, max(amount) as high
+            from (select {_text(orders[0])} as number, {amount} as amount from file
+                  where {_given(chosen["amount"])} and regexp_matches({amount}, '[1-9]') limit {_LOOKED_AT})
+            where number <> '' group by number having count(*) > 1)
+        """  # noqa: S608 - our own names, and quoted ones
+    with contextlib.suppress(import_duckdb("reading files").Error):
+        n_same, n_orders = database.execute(sql).fetchone()
+        if n_orders >= _LEAST_ORDERS and n_same >= _MOST_SAME * n_orders:
+            return int(n_same), int(n_orders)
+    return 0, 0
+
+
+def _keys(names: Any) -> set[str]:
+    return {name.casefold() for name in names if name}
+
+
+def _text(column: Column) -> str:
+    return f"trim(cast({column.sql} as varchar))"
+
+
+def _given(column: Column) -> str:
+    texts = (*MISSING, *_NOT_SO) if _CANCELLED.search(key_of(column.name)) else MISSING
+    return f"coalesce(lower({_text(column)}), '') not in ({', '.join(map(literal, texts))})"
+
+
+def _is_none(status: str) -> bool:
+    """Whether a status is that of no finished sale."""
+    key, words = key_of(status), [key_of(word) for word in re.findall(r"[^\W_]+", status)]
+    if any(map(_PART.search, words)) and not _UNPAID.search(key):
+        return False
+    return bool(_UNPAID.search(key)) or any(map(_NO_SALE.search, words))
+
+
+def describe_statuses(statuses: Statuses, n_rows: int) -> list[str]:
+    """Say which rows have a status of no finished sale or a refund, and how to leave them out, in lines."""
+    lines = []
+    if statuses.n_left_out:
+        lines.append(f"Left out, because of their status: {statuses.n_left_out:,} of the rows.")
+    if statuses.no_sale:
+        names = [f"{name!r} ({n:,})" for name, n in statuses.no_sale]
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        options = " ".join(f"--leave-out {_quoted(name)}" for name, _ in statuses.no_sale[:_NAMED])
+        have = "has" if statuses.n_rows == 1 else "have"
+        listed = ", ".join(names[:_NAMED]) + more
+        lines += [
+            f"{statuses.n_rows:,} of {counted(n_rows, 'row')} {have} a status of no finished sale: {listed}.",
+            f"Such rows count like the others. To leave them out, give {options}.",
+        ]
+    if statuses.n_refunded:
+        rows = counted(statuses.n_refunded, "row")
+        lines.append(f"Column {statuses.refund!r} has a refund in {rows}: it is not taken off the amounts.")
+        lines.append("If it should be, write the amount without it into the file.")
+    if statuses.n_same:
+        same = f"{statuses.n_same:,} of {counted(statuses.n_orders, 'order')}"
+        lines.append(f"Of the orders of several rows, {same} have the same amount in each row.")
+        lines.append("If it is the total of the order, it counts several times: keep one row of each order.")
+    return lines
+
+
+def _quoted(name: str) -> str:
+    return shlex.quote(name) if name.isprintable() else repr(name)
