@@ -579,7 +579,8 @@ def _describe_missing(orders: OrderFile) -> list[str]:
 
     lines = []
     if orders.n_without_customer:
-        lines.append(f"Left out, because the customer is missing: {orders.n_without_customer:,} of the rows.")
+        again = f" (headings repeated: {orders.n_headings:,})" if orders.n_headings else ""
+        lines.append(f"Left out, because the customer is missing: {orders.n_without_customer:,} of the rows{again}.")
     if orders.n_without_date:
         lines.append(f"Left out, because the date is missing: {orders.n_without_date:,} of the rows.")
     if orders.n_infinite:

@@ -58,6 +58,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 _SIGN_INSIDE = re.compile(r"[^\W\d_][№°\u2013\u2014\xab\xbb\u201c\u201d\u2039\u203a\xa2-\xa5\u20ac][^\W\d_]")
 _ENDS = re.compile(rb'[\r\n,;\t|"]')
 _NO_ROW = b" \x00\x1a"  # of which lines at the end are no rows
+_MOST_ABOVE = 30  # lines, of a title and what stands with it
 _NAMED_DELIMITER = re.compile(r'"?sep=([^"\r\n])"?\r?\n', re.IGNORECASE)  # a line before the header, which Excel reads
 
 
@@ -99,6 +100,16 @@ def parse_heading(text: str) -> Heading:
     delimiter = named[1] if named else max(",;\t|", key=line.count)
     names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
     return Heading(delimiter, names, int(named is not None))
+
+
+def heading_below(place: Path, known: Callable[[Sequence[str]], int]) -> int | None:
+    """Find the line that rather has the headings of a CSV file than its first one, such as the line below a title."""
+    lines = [] if is_parquet(place) else read_head(place).decode("utf-8-sig", "replace").splitlines()
+    for number, line in enumerate(lines[1:_MOST_ABOVE], 2):
+        with contextlib.suppress(csv.Error):
+            if known(parse_heading(line).names) > 1:
+                return number
+    return None
 
 
 def as_utf8(

@@ -31,7 +31,7 @@ from crmvalue._report.reading.copies import (
     treat_duplicates,
     used_rows,
 )
-from crmvalue._report.reading.encodings import as_utf8, say_encoding
+from crmvalue._report.reading.encodings import as_utf8, heading_below, say_encoding
 from crmvalue._report.reading.places import FileError, FileProblemsError, find_files, raise_all
 from crmvalue._report.reading.sources import (
     MISSING,
@@ -143,6 +143,8 @@ class OrderFile:
         Zone whose days count, if the dates have a time zone; None if they have none.
     n_infinite : int
         Rows with an infinite amount or quantity, of those that are used; they count as rows without an amount.
+    n_headings : int
+        Rows that repeat the headings, of those without a customer.
     n_without_zone : int
         Rows whose date has no time zone, although others have one.
     currency : str or None
@@ -192,6 +194,7 @@ class OrderFile:
     customer_kind: str
     n_infinite: int = 0
     n_without_zone: int = 0
+    n_headings: int = 0
     currency: str | None = None
     n_without_currency: int = 0
     currencies: tuple[str, ...] = ()
@@ -255,7 +258,7 @@ def read_orders(
             union = Union(database, places.files, places.names) if several else None
             name = Path(places.names[0]).name
             columns = open_file(database, places.files[0], name) if union is None else union.columns
-            chosen, problems = _choose_columns(columns, asked)
+            chosen, problems = _choose_columns(columns, asked, places.files[0])
             of_files = [] if union is None else [*union.problems, *union.check(chosen)]
             raise_all([*of_files, *(problems if columns else [])] if of_files else [])
             raise_all(unfit_columns(database, chosen.values()))
@@ -376,13 +379,17 @@ def _without_far_dates(orders: OrderFile, span: tuple[np.datetime64, np.datetime
     )
 
 
-def _choose_columns(columns: list[Column], asked: dict[str, str | None]) -> tuple[dict[str, Column], list[InputError]]:
+def _choose_columns(
+    columns: list[Column], asked: dict[str, str | None], place: Path
+) -> tuple[dict[str, Column], list[InputError]]:
     """Find the columns that are named, guess the others, and list what is wrong with them."""
     names = [column.name for column in columns]
     chosen, found = choose_columns(names, asked)
     problems: list[InputError] = [FileError(option, sentence, value) for option, sentence, value in found]
     if problems and any(map(LOST.search, names)):
         problems.append(FileError("FILE", "the letters of headings were lost: save the table again as CSV in UTF-8"))
+    if problems and (line := heading_below(place, lambda names: len(choose_columns(names, asked)[0]))):
+        problems.append(FileError("FILE", f"line {line} looks like the row of headings: take out the lines above it"))
     problems += [
         FileError("FILE", f"{names.count(name)} columns of the file are called {name!r}: rename them", name)
         for name in dict.fromkeys(chosen.values())
@@ -398,11 +405,16 @@ def _view_texts(database: Database, chosen: dict[str, Column], key: str, *, seve
     """Make the view `texts`: the columns as they are and as text; text that stands for a missing value becomes NULL."""
     columns = ["file_" if several else "NULL as file_", f"{key} as row_key", "n_same"]
     infinite = []
+    own = [f"coalesce(trim(cast({column.sql} as varchar)), '') = {literal(column.name)}" for column in chosen.values()]
+    again = f"({' and '.join(own) or 'false'})"  # a row of headings, as files that were joined have
+    columns.append(f"{again} as again")
     for role in ROLES:
         raw = chosen[role].sql if role in chosen else "NULL"
         as_text = "decode({})" if role in chosen and chosen[role].kind == "BLOB" else "cast({} as varchar)"
         text = f"trim({as_text.format(raw)})"
         given = f"lower({text}) not in ({', '.join(map(literal, MISSING))})"
+        if role == "customer":
+            given += f" and not {again}"
         if role == "date":
             given += f" and not regexp_full_match({text}, '{_NO_DATE}')"
         if role in {"amount", "quantity"}:  # what a division by 0 has left in a table is no number
@@ -568,6 +580,7 @@ def _aggregate(
         create view file_rows as
         select file_, row_key, n_same,
                customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned, named, infinite,
+               again,
                money as any_money,
                case when {_WHOLE_YEAR.format("day")} and year(day) <= 9999 then day end as day,
                case when abs(money) < {RESIDUE} then 0 when abs(money) <= 1e15 then money end as money,
@@ -581,7 +594,7 @@ def _aggregate(
                case when {unused} then sum(n_same) else count(*) end as n_rows, sum(n_same) - n_rows as n_copies,
                bool_or(zoned) as zoned, count(*) filter (not zoned) as n_without_zone,
                count(*) filter (money = 0 and any_money <> 0) as n_residues,
-               count(*) filter (infinite) as n_infinite,
+               count(*) filter (infinite) as n_infinite, count(*) filter (again) as n_again,
                count(*) filter ({_BAD_DATE}) as n_bad_dates, count(*) filter ({_BAD_AMOUNT}) as n_bad_amounts,
                count(*) filter ({_BAD_QUANTITY}) as n_bad_quantities,
                min(currency) as currency, max(currency) as other_currency,
@@ -611,7 +624,7 @@ def _check_rows(
                coalesce(sum(n_rows) filter (who is not null and day is null), 0) as n_without_date,
                count(day) as n_days, sum(n_bad_dates) as n_bad_dates, sum(n_bad_amounts) as n_bad_amounts,
                sum(n_bad_quantities) as n_bad_quantities,
-               bool_or(zoned) as zoned,
+               bool_or(zoned) as zoned, coalesce(sum(n_again), 0) as n_headings,
                coalesce(sum(n_without_zone) filter (who is not null and day is not null), 0) as n_without_zone,
                min(currency) as currency, max(other_currency) as other_currency,
                coalesce(sum(n_without_currency) filter (who is not null and day is not null), 0) as n_without_currency,
@@ -660,6 +673,7 @@ def _check_rows(
         "n_rows": int(found["n_rows"]),
         "n_without_customer": int(found["n_without_customer"]),
         "n_without_date": int(found["n_without_date"]),
+        "n_headings": int(found["n_headings"]),
         "zoned": columns["date"].kind in _ZONED_KINDS or in_texts,
         "n_without_zone": int(found["n_without_zone"]) if in_texts else 0,
         "currency": currency or None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crmvalue.__main__ import main
-from crmvalue._report.reading.orders import read_orders
+from crmvalue._report.reading.orders import FileProblemsError, read_orders
 from crmvalue.errors import InputError
 
 pa = pytest.importorskip("pyarrow")
@@ -53,6 +53,22 @@ class TestHeadingRow:
     )
     def test_takes_other_quotes(self, tmp_path, heading):
         assert read_orders(write(tmp_path / "a.csv", heading)).n_rows == 10
+
+    def test_a_title_above_the_headings_is_named(self, tmp_path):
+        place = tmp_path / "orders.csv"
+        place.write_text("Sales of 2024;;\n;;\nclient;day;total\na;2024-01-01;5\n", encoding="utf-8")
+        with pytest.raises(FileProblemsError) as caught:
+            read_orders(str(place))
+        said = "line 3 looks like the row of headings: take out the lines above it"
+        assert str(caught.value.problems[-1]) == said
+
+    def test_headings_repeated_among_the_rows_are_left_out_and_counted(self, tmp_path):
+        """Files that were joined without a look have them; they stopped the run as no date and no number."""
+        place = tmp_path / "orders.csv"
+        place.write_text("client,day,total\na,2024-01-01,5\nclient,day,total\nb,2024-01-02,6\n,2024-01-02,7\n", "utf-8")
+        orders = read_orders(str(place))
+        assert (orders.n_rows, orders.n_without_customer, orders.n_headings) == (4, 2, 1)
+        assert orders.amount.sum() == 11
 
     def test_a_row_with_one_field(self, tmp_path):
         with pytest.raises(InputError, match="line 12 has 1 field instead of the 4 of the header"):
