@@ -38,6 +38,7 @@ _UNPAID = re.compile(  # pending alone is no payment; pending shipment is a sale
     r"^(wc)?(payment)?pending(payment)?$|awaiting.*payment|notpaid|очіку(є|ється|вання)оплат|неоплачен|ожида(ет|ется|нии|ние)оплат"
 )
 _PART = re.compile(r"^(part|not?$|non$|teil|част|qismen|ნაწილ)")
+_BELOW = "(^|[^0-9eE.,])[-\u2212]|[(]|[0-9][-\u2212]"  # what is written with an amount below 0
 _MOST_STATUSES = 5_000  # combinations of statuses; a column with more is something else
 _NAMED = 4
 _ORDER = re.compile(
@@ -80,7 +81,7 @@ def treat_statuses(
     if signs or refunds:
         used = " and ".join(_given(column) for role, column in chosen.items() if role != "quantity") or "true"
         for role in chosen.keys() & {"amount", "quantity"}:  # a refund in a row of its own is taken off
-            used += f" and not regexp_matches(coalesce({_text(chosen[role])}, ''), '^[-\u2212(]|[-)]$')"
+            used += f" and not regexp_matches(coalesce({_text(chosen[role])}, ''), '{_BELOW}')"
         cells = ", ".join([*signs, f"coalesce({refunded}, false)"])
         sql = f"select {cells}, count(*), count(*) filter ({used}) from file group by all limit {_MOST_STATUSES + 1}"  # noqa: S608 - our own names, and quoted ones
         with contextlib.suppress(import_duckdb("reading files").Error):
@@ -100,6 +101,8 @@ def treat_statuses(
         n_rows += n_used if ended else 0
         for name in dict.fromkeys(ended):
             counts[name] = counts.get(name, 0) + n_used
+    if n_left_out and n_left_out == sum(n for *_, n, _ in combinations):
+        raise FileError("--leave-out", "--leave-out must leave some rows of the file", leave_out)
     no_sale = sorted(((name, n) for name, n in counts.items() if n), key=lambda pair: (-pair[1], pair[0]))
     refund = refunds[0].name if n_refunded else ""
     n_same, n_orders = _count_totals(database, others, chosen)

@@ -69,6 +69,10 @@ class TestStatuses:
         with pytest.raises(FileError, match=rf"--leave-out must be a status of the rows \({known}\); got 'void'"):
             read(tmp_path, f"client,day,total,{heading}\na,2024-01-01,5,done\n", leave_out=["void"])
 
+    def test_refuses_to_leave_out_all_rows(self, tmp_path):
+        with pytest.raises(FileError, match="--leave-out must leave some rows of the file"):
+            read(tmp_path, "client,day,total,status\na,2024-01-01,5,void\n", leave_out=["VOID"])
+
     @pytest.mark.parametrize(
         ("heading", "status", "counts"),
         [
@@ -99,7 +103,10 @@ class TestStatuses:
         assert orders.statuses.n_rows == counts
 
     def test_a_refund_in_a_row_of_its_own_is_taken_off_and_no_cancelled_sale(self, tmp_path):
-        rows = "a,2024-01-01,5,sold\na,2024-01-02,-5,returned\na,2024-01-02,(5),returned\n"
+        rows = "a,2024-01-01,5,sold\n" + "".join(
+            f"a,2024-01-02,{refund},returned\n"
+            for refund in ("-5", "(5)", "€ -5", "€-5", "-€5", "5-", "\u22125", "5- €")
+        )
         assert read(tmp_path, f"client,day,total,status\n{rows}").statuses.n_rows == 0
 
     def test_the_total_of_an_order_in_each_of_its_rows(self, tmp_path):
