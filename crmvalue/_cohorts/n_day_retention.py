@@ -9,7 +9,8 @@ import numpy as np
 
 from crmvalue._cohorts.pictures import days_parts
 from crmvalue._cohorts.retention import rate
-from crmvalue._cohorts.starts import NEVER, read_starts, warn_of_old_customers
+from crmvalue._cohorts.starts import NEVER, advice_on_old, read_starts
+from crmvalue._core.calendar import warn_of_old_customers
 from crmvalue._core.checks import (
     as_counts,
     as_day,
@@ -275,7 +276,7 @@ def n_day_retention(
         first = np.full(len(ids), NEVER)
         np.minimum.at(first, code, number)
         came = first[first < NEVER].astype(day.dtype).astype("datetime64[D]")
-        warn_of_old_customers(came, "n_day_retention")
+        warn_of_old_customers(came, advice_on_old("n_day_retention"))
     else:
         code, first = read_starts(ids, code, start, read)
         if first.min() >= end:

@@ -8,7 +8,8 @@ import attrs
 import numpy as np
 
 from crmvalue._cohorts.pictures import triangle_parts
-from crmvalue._cohorts.starts import NEVER, read_starts, warn_of_old_customers
+from crmvalue._cohorts.starts import NEVER, advice_on_old, read_starts
+from crmvalue._core.calendar import warn_of_old_customers
 from crmvalue._core.checks import (
     as_column,
     as_counts,
@@ -511,7 +512,7 @@ def _first_purchases(code: Integers, day: Dates, bought: Bools | None, n_custome
     """Give the day of each customer's first purchase; NEVER without one."""
     came, number = np.full(n_customers, NEVER), day.astype(np.int64)
     np.minimum.at(came, *((code, number) if bought is None else (code[bought], number[bought])))
-    warn_of_old_customers(came[came < NEVER].astype("datetime64[D]"), "retention_triangle")
+    warn_of_old_customers(came[came < NEVER].astype("datetime64[D]"), advice_on_old("retention_triangle"))
     return came
 
 

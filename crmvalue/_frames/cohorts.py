@@ -8,7 +8,8 @@ import attrs
 import numpy as np
 
 from crmvalue._cohorts.retention import MONTHS, WEEKS, count_retention, first_day, period_of, read_period, require_room
-from crmvalue._cohorts.starts import warn_of_old_customers
+from crmvalue._cohorts.starts import advice_on_old
+from crmvalue._core.calendar import warn_of_old_customers
 from crmvalue._core.checks import AMOUNT_RULE, LARGEST_AMOUNT, RESIDUE, as_day, require_choice
 from crmvalue._frames.columns import find_roles
 from crmvalue._frames.customers import FrameResult
@@ -198,7 +199,8 @@ def _warn_of_old(found: Arrays) -> None:
     """Warn of old customers, from the number of customers who came on each day."""
     first = np.asarray(found["_first"], dtype=np.float64).astype(np.int64).astype("datetime64[D]")
     if len(first):
-        warn_of_old_customers(np.repeat(first, np.asarray(found["n"], dtype=np.int64)), "retention_triangle")
+        came = np.repeat(first, np.asarray(found["n"], dtype=np.int64))
+        warn_of_old_customers(came, advice_on_old("retention_triangle"))
 
 
 def _count_copies(rows: nw.LazyFrame[Any], today: np.datetime64) -> int:
