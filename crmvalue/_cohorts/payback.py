@@ -10,8 +10,9 @@ import numpy as np
 from crmvalue._cohorts.pictures import payback_parts
 from crmvalue._cohorts.retention import CohortPeriod, RetentionTriangle, calendar_of, first_day, period_of
 from crmvalue._cohorts.starts import advice_on_old
-from crmvalue._core.calendar import pile_of_first_days, warn_of_pile
+from crmvalue._core.calendar import pile_of_first_days
 from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_positive, require, to_array
+from crmvalue._core.clock.old_customers import warn_of_pile
 from crmvalue._core.comparisons import just_below
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json

@@ -48,8 +48,6 @@ __all__ = [
     "start_of_log",
     "warn_of_days_after",
     "warn_of_early_rows",
-    "warn_of_old_customers",
-    "warn_of_pile",
     "year_fraction",
     "years_without",
 ]
@@ -76,7 +74,6 @@ _FEW_CUSTOMERS = 100  # one of so many may have come long before the others
 _LONG_BEFORE = np.timedelta64(91, "D")
 _DAYS_OF_A_GAP, _ROWS_OF_A_GAP = 7, 20.0
 _DAYS_OF_SILENCE, _PURCHASES_BEFORE, _TIMES_AS_LONG = 14, 20, 4
-_FEW_OLD = 30  # no pile of first purchases, whatever they look like
 _FEW_TIMES = 3  # that show a rhythm
 _FEW_LATE = 4  # purchases at the end of a log
 _NOT_THE_END = 0.25  # times as many purchases a day after weeks without any as before them
@@ -491,7 +488,8 @@ def pile_of_first_days(came: Dates) -> int:
     One order with a wrong date, long before all others, hides no pile: where there is none from the first day on, it is
     looked for behind the first customers too, one of 200 (at least one); the days before it are among those given.
     Where the days with first purchases are mostly over a week apart, as in a log with months for dates, each has its
-    customers evenly until the next one; two or three days are no such log.
+    customers evenly until the next one; two or three days are no such log. First purchases alone cannot tell old
+    customers from a business that opens: see :func:`crmvalue._core.clock.old_customers.pile_of_old_customers`.
     """
     came = _spread_out(came)
     days = _pile(came)
@@ -501,42 +499,6 @@ def pile_of_first_days(came: Dates) -> int:
         return days
     days = _pile(came[came >= start])
     return days and days + int((start - came.min()).astype(np.int64))
-
-
-def warn_of_old_customers(first: Dates, advice: str, *, is_new: npt.NDArray[np.bool_] | None = None) -> None:
-    """Warn if first purchases pile up at the start of a log; `first` has the day of each customer's first purchase.
-
-    `is_new` tells which customers would count as new; by default all.
-    """
-    days = pile_of_first_days(first)
-    if days:
-        is_old = first < first.min() + np.timedelta64(days, "D")
-        warn_of_pile(f"{days:,} days of the log", is_old, advice, is_new=is_new)
-
-
-def warn_of_pile(
-    where: str,
-    is_old: npt.NDArray[np.bool_],
-    advice: str,
-    *,
-    size: Integers | int = 1,
-    is_new: npt.NDArray[np.bool_] | None = None,
-) -> None:
-    """Warn of customers, or cohorts of a size, who may be older than the log; `advice` says what to do.
-
-    Fewer than 30 are no pile. Where all customers came at once, they may be one cohort: nobody came later to compare.
-    """
-    n_all = n = np.broadcast_to(np.asarray(size), is_old.shape)
-    who = "customers"
-    if is_new is not None:
-        n, who = n * is_new, "new customers"
-    n_old = int(n[is_old].sum())
-    if n_old >= _FEW_OLD and n_all[~is_old].any():
-        message = (
-            f"first purchases pile up in the first {where}: {n_old:,} of {int(n.sum()):,} {who} may be older than the "
-            f"log{advice}"
-        )
-        warn_at_user(message, n_old)
 
 
 def _spread_out(came: Dates) -> Dates:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats
 
 __all__ = [
+    "ADVICE_ON_OLD",
     "LEAST_AMOUNT",
     "as_horizon",
     "as_per_stream",
@@ -34,6 +35,9 @@ __all__ = [
     "require_not_negative",
     "warn_of_older_refunds",
 ]
+
+ADVICE_ON_OLD = ", and their first periods are none. Leave them out of `customers`."
+"""What to do with customers who may be older than the log."""
 
 LEAST_AMOUNT = 1e-15
 """Of money to divide by: less is what computing leaves of nothing, and counts as 0, as in a column of amounts."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import warn_of_days_after, warn_of_old_customers
+from crmvalue._core.calendar import warn_of_days_after
 from crmvalue._core.checks import (
     as_counts,
     as_day,
@@ -18,6 +18,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.clock.old_customers import days_bought, warn_of_old_customers
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.values import count_field
@@ -412,7 +413,13 @@ def customer_movements(
     at_start = last_at_start > first_day - window
     at_end = last_at_end > last_day - window
     came = first > first_day
-    warn_of_old_customers(first.astype("datetime64[D]"), ". Give a later `start`", is_new=at_end & came)
+    first_date, date_of_row = first.astype("datetime64[D]"), day.astype("datetime64[D]")
+    warn_of_old_customers(
+        first_date,
+        lambda: days_bought(first_date, code, date_of_row),
+        ". Give a later `start`",
+        is_new=at_end & came,
+    )
     neither = ~at_start & ~at_end & (first <= last_day)
     between = last_at_end > first_day
     return CustomerMovements(
