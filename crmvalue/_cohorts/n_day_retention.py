@@ -9,7 +9,7 @@ import numpy as np
 
 from crmvalue._cohorts.pictures import days_parts
 from crmvalue._cohorts.retention import rate
-from crmvalue._cohorts.starts import NEVER, read_starts, warn_of_old_customers
+from crmvalue._cohorts.starts import NEVER, advice_on_old, read_starts
 from crmvalue._core.checks import (
     as_counts,
     as_day,
@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.clock.old_customers import days_bought, warn_of_old_customers
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -274,8 +275,10 @@ def n_day_retention(
     if start is None:
         first = np.full(len(ids), NEVER)
         np.minimum.at(first, code, number)
-        came = first[first < NEVER].astype(day.dtype).astype("datetime64[D]")
-        warn_of_old_customers(came, "n_day_retention")
+        came, of_row = (moments.astype(day.dtype).astype("datetime64[D]") for moments in (first, number))
+        warn_of_old_customers(
+            came[first < NEVER], lambda: days_bought(came, code, of_row), advice_on_old("n_day_retention")
+        )
     else:
         code, first = read_starts(ids, code, start, read)
         if first.min() >= end:

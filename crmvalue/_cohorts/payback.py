@@ -9,9 +9,10 @@ import numpy as np
 
 from crmvalue._cohorts.pictures import payback_parts
 from crmvalue._cohorts.retention import CohortPeriod, RetentionTriangle, calendar_of, first_day, period_of
-from crmvalue._cohorts.starts import warn_of_pile
+from crmvalue._cohorts.starts import advice_on_old
 from crmvalue._core.calendar import pile_of_first_days
 from crmvalue._core.checks import as_day_column, as_floats, as_fraction, as_positive, require, to_array
+from crmvalue._core.clock.old_customers import warn_of_pile
 from crmvalue._core.comparisons import just_below
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
@@ -284,9 +285,9 @@ def _warn_of_old_customers(triangle: RetentionTriangle) -> None:
     length = np.repeat((after - triangle.cohort).astype(np.int64), size)
     days = pile_of_first_days(np.repeat(triangle.cohort, size) + place * length // np.repeat(size, size))
     old = triangle.cohort < triangle.cohort[0] + days
-    n, k = int(triangle.size[old].sum()), int(old.sum())
+    k = int(old.sum())
     where = "cohort" if k == 1 else counted(k, "cohort")
-    warn_of_pile(where, n, int(triangle.size.sum()), "retention_triangle")
+    warn_of_pile(where, old, advice_on_old("retention_triangle"), size=triangle.size)
 
 
 def _cost_of_each(acquisition_cost: ArrayLike, cohort: Dates) -> Floats:

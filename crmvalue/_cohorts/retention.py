@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from crmvalue._cohorts.pictures import triangle_parts
-from crmvalue._cohorts.starts import NEVER, read_starts, warn_of_old_customers
+from crmvalue._cohorts.starts import NEVER, advice_on_old, read_starts
 from crmvalue._core.checks import (
     as_column,
     as_counts,
@@ -26,6 +26,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.clock.old_customers import days_bought, warn_of_old_customers
 from crmvalue._core.encoding.copies import treat_copies
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.frames import Columns
@@ -510,8 +511,13 @@ def _require_purchase(bought: Bools | None, log: Dates, known: Dates, today: np.
 def _first_purchases(code: Integers, day: Dates, bought: Bools | None, n_customers: int) -> Integers:
     """Give the day of each customer's first purchase; NEVER without one."""
     came, number = np.full(n_customers, NEVER), day.astype(np.int64)
-    np.minimum.at(came, *((code, number) if bought is None else (code[bought], number[bought])))
-    warn_of_old_customers(came[came < NEVER].astype("datetime64[D]"), "retention_triangle")
+    if bought is not None:
+        code, day, number = code[bought], day[bought], number[bought]
+    np.minimum.at(came, code, number)
+    first = came.astype("datetime64[D]")
+    warn_of_old_customers(
+        first[came < NEVER], lambda: days_bought(first, code, day), advice_on_old("retention_triangle")
+    )
     return came
 
 

@@ -6,10 +6,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from crmvalue._core.calendar import pile_of_first_days
 from crmvalue._core.checks import require_same_index
 from crmvalue._core.encoding.customers import as_comparable, encode_customers
-from crmvalue._core.labels import warn_at_user
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,12 +19,10 @@ if TYPE_CHECKING:
 
     Starts: TypeAlias = tuple[ArrayLike, ArrayLike]
 
-__all__ = ["NEVER", "read_starts", "warn_of_old_customers", "warn_of_pile"]
+__all__ = ["NEVER", "advice_on_old", "read_starts"]
 
 NEVER = np.iinfo(np.int64).max
 """The start of a customer without one."""
-
-_FEW_OLD = 30
 
 
 def read_starts(
@@ -54,22 +50,6 @@ def read_starts(
     return np.searchsorted(everybody, ids)[code], first
 
 
-def warn_of_old_customers(first: Dates, function: str) -> None:
-    """Warn if first purchases pile up at the start of a log; `first` has the day of each customer's first purchase."""
-    days = pile_of_first_days(first)
-    if days:
-        n_old = int(np.count_nonzero(first < first.min() + np.timedelta64(days, "D")))
-        warn_of_pile(f"{days:,} days of the log", n_old, len(first), function)
-
-
-def warn_of_pile(where: str, n_old: int, n_customers: int, function: str) -> None:
-    """Warn of customers who may be older than the log; `function` takes other starts.
-
-    Fewer than 30 are no pile. Where all customers came at once, they may be one cohort: nobody came later to compare.
-    """
-    if _FEW_OLD <= n_old < n_customers:
-        message = (
-            f"first purchases pile up in the first {where}: {n_old:,} of {n_customers:,} customers may be older than "
-            f"the log, and their first periods are none. Leave them out, or give `start` to `{function}`"
-        )
-        warn_at_user(message, n_old)
+def advice_on_old(function: str) -> str:
+    """Say what to do with customers who may be older than the log; `function` takes other starts."""
+    return f", and their first periods are none. Leave them out, or give `start` to `{function}`"

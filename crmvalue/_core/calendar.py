@@ -488,7 +488,8 @@ def pile_of_first_days(came: Dates) -> int:
     One order with a wrong date, long before all others, hides no pile: where there is none from the first day on, it is
     looked for behind the first customers too, one of 200 (at least one); the days before it are among those given.
     Where the days with first purchases are mostly over a week apart, as in a log with months for dates, each has its
-    customers evenly until the next one; two or three days are no such log.
+    customers evenly until the next one; two or three days are no such log. First purchases alone cannot tell old
+    customers from a business that opens: see :func:`crmvalue._core.clock.old_customers.pile_of_old_customers`.
     """
     came = _spread_out(came)
     days = _pile(came)

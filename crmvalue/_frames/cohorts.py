@@ -8,8 +8,9 @@ import attrs
 import numpy as np
 
 from crmvalue._cohorts.retention import MONTHS, WEEKS, count_retention, first_day, period_of, read_period, require_room
-from crmvalue._cohorts.starts import warn_of_old_customers
+from crmvalue._cohorts.starts import advice_on_old
 from crmvalue._core.checks import AMOUNT_RULE, LARGEST_AMOUNT, RESIDUE, as_day, require_choice
+from crmvalue._core.clock.old_customers import DaysBought, warn_of_old_customers
 from crmvalue._frames.columns import find_roles
 from crmvalue._frames.customers import FrameResult
 from crmvalue._frames.engines import (
@@ -32,7 +33,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import narwhals as nw
 
-    from crmvalue.typing import ArrayLike
+    from crmvalue.typing import ArrayLike, Dates, Integers
 
 __all__ = ["retention"]
 
@@ -171,8 +172,7 @@ def _triangle(
     )
     first = cells.filter(nw.col("_bought") > 0).group_by("_who").agg(nw.col("_period").min().alias("_cohort"))
     inside = cells.join(first, on="_who", how="left")
-    came = rows.filter(~late & bought).group_by("_who").agg(day.min().alias("_first"))
-    _warn_of_old(collect(came.group_by("_first").agg(nw.len().alias("n"))))
+    _warn_of_old(rows.filter(~late & bought).select("_who", "_day").unique(["_who", "_day"]))
     seen = flag(nw.col("_bought") > 0).alias("_active")
     known = nw.when(~nw.col("_cohort").is_null()).then(nw.col("_cohort")).otherwise(nw.lit(_NO_COHORT))
     inside = inside.with_columns(known.cast(nw.Float64).alias("_cohort"), seen)
@@ -194,11 +194,26 @@ def _triangle(
     )
 
 
-def _warn_of_old(found: Arrays) -> None:
-    """Warn of old customers, from the number of customers who came on each day."""
-    first = np.asarray(found["_first"], dtype=np.float64).astype(np.int64).astype("datetime64[D]")
+def _warn_of_old(days: nw.LazyFrame[Any]) -> None:
+    """Warn of old customers, from the days on which each customer bought."""
+    import narwhals as nw
+
+    came = days.group_by("_who").agg(nw.col("_day").min().alias("_first"))
+
+    def read(found: Arrays) -> tuple[list[Dates], Integers]:
+        n = np.asarray(found.pop("n"), dtype=np.int64)
+        floats = (np.asarray(column, dtype=np.float64) for column in found.values())
+        return [column.astype(np.int64).astype("datetime64[D]") for column in floats], n
+
+    def bought() -> DaysBought:
+        keys = ("_first", "_day")
+        counted = days.join(came, on="_who", how="left").group_by(*keys).agg(nw.len().alias("n"))
+        (first, day), n = read(collect(counted.select(*keys, "n")))
+        return DaysBought(first, day, n)
+
+    (first,), n = read(collect(came.group_by("_first").agg(nw.len().alias("n")).select("_first", "n")))
     if len(first):
-        warn_of_old_customers(np.repeat(first, np.asarray(found["n"], dtype=np.int64)), "retention_triangle")
+        warn_of_old_customers(np.repeat(first, n), bought, advice_on_old("retention_triangle"))
 
 
 def _count_copies(rows: nw.LazyFrame[Any], today: np.datetime64) -> int:

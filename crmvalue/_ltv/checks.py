@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from crmvalue._core.calendar import pile_of_first_days
 from crmvalue._core.checks import (
     as_counts,
     as_floats,
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from crmvalue.typing import ArrayLike, Floats
 
 __all__ = [
+    "ADVICE_ON_OLD",
     "LEAST_AMOUNT",
     "as_horizon",
     "as_per_stream",
@@ -33,9 +33,11 @@ __all__ = [
     "require_finite_value",
     "require_fractions",
     "require_not_negative",
-    "warn_of_old_customers",
     "warn_of_older_refunds",
 ]
+
+ADVICE_ON_OLD = ", and their first periods are none. Leave them out of `customers`."
+"""What to do with customers who may be older than the log."""
 
 LEAST_AMOUNT = 1e-15
 """Of money to divide by: less is what computing leaves of nothing, and counts as 0, as in a column of amounts."""
@@ -113,18 +115,6 @@ def in_cents(sums: Floats, total: float) -> Floats:
     cents[up] += 1.0
     cents[np.argmax(cents)] += left - len(up)  # what large sums lose as floats; 0 for others
     return cents / 100.0
-
-
-def warn_of_old_customers(first: npt.NDArray[np.datetime64]) -> None:
-    """Warn, to the caller's caller, if first purchases pile up at the start of the log."""
-    days = pile_of_first_days(first)
-    if days:
-        n_old = int(np.count_nonzero(first < first.min() + np.timedelta64(days, "D")))
-        message = (
-            f"first purchases pile up in the first {days:,} days of the log: {n_old:,} of {len(first):,} customers may "
-            "be older than it, and their first periods are none. Leave them out of `customers`."
-        )
-        warnings.warn(DataWarning(message, n_old), stacklevel=3)
 
 
 def warn_of_older_refunds(is_older: npt.NDArray[np.bool_]) -> None:

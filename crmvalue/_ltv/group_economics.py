@@ -24,6 +24,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.clock.old_customers import days_bought, warn_of_old_customers
 from crmvalue._core.comparisons import just_below, lengths_of_skewed
 from crmvalue._core.encoding.copies import treat_copies
 from crmvalue._core.encoding.customers import encode_customers, text_array
@@ -44,7 +45,7 @@ from crmvalue._core.values import (
     stay_frozen,
     words_field,
 )
-from crmvalue._ltv.checks import in_cents, require_cells_that_fit, warn_of_old_customers, warn_of_older_refunds
+from crmvalue._ltv.checks import ADVICE_ON_OLD, in_cents, require_cells_that_fit, warn_of_older_refunds
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -672,7 +673,7 @@ def cash_flows_by_age(
         raise InputError("period", "one that is over for at least one customer", period)
     require_cells_that_fit(ours, first, n_periods)
     warn_of_early_rows(days)
-    warn_of_old_customers(first)
+    warn_of_old_customers(first, lambda: days_bought(first, row[is_order], days[is_order]), ADVICE_ON_OLD)
     warn_of_older_refunds(days < first[row])
     age = _periods(first[row], days, period)
     over = (days >= first[row]) & (age < n_periods)

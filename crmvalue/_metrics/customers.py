@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import pile_of_first_days, warn_of_days_after
+from crmvalue._core.calendar import warn_of_days_after
 from crmvalue._core.checks import (
     as_counts,
     as_day,
@@ -18,17 +18,15 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
+from crmvalue._core.clock.old_customers import days_bought, warn_of_old_customers
 from crmvalue._core.encoding.customers import encode_customers
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.labels import warn_at_user
 from crmvalue._core.values import count_field
 from crmvalue._metrics.common import amount_field, as_of_field, per_unit, share
 from crmvalue._metrics.survival import require_order, require_waits, summarise_waiting, waiting_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from crmvalue.typing import ArrayLike, FloatOrArray, Integers
 
 __all__ = [
@@ -42,8 +40,6 @@ __all__ = [
     "time_between_purchases",
     "time_to_purchase",
 ]
-
-_FEW_OLD = 30
 
 
 @attrs.frozen(kw_only=True)
@@ -417,7 +413,13 @@ def customer_movements(
     at_start = last_at_start > first_day - window
     at_end = last_at_end > last_day - window
     came = first > first_day
-    _warn_of_old(first.astype("datetime64[D]"), at_end & came)
+    first_date, date_of_row = first.astype("datetime64[D]"), day.astype("datetime64[D]")
+    warn_of_old_customers(
+        first_date,
+        lambda: days_bought(first_date, code, date_of_row),
+        ". Give a later `start`",
+        is_new=at_end & came,
+    )
     neither = ~at_start & ~at_end & (first <= last_day)
     between = last_at_end > first_day
     return CustomerMovements(
@@ -478,18 +480,6 @@ def time_to_purchase(first_contact: ArrayLike, first_purchase: ArrayLike, *, as_
 
     waits = summarise_waiting("first_contact", contact, purchase, now, "D")
     return TimeToPurchase(**waits.named("n_purchased"), as_of=now)
-
-
-def _warn_of_old(first: npt.NDArray[np.datetime64], is_new: npt.NDArray[np.bool_]) -> None:
-    """Warn of new customers among the first purchases that pile up at the start of a log."""
-    days = pile_of_first_days(first)
-    n_old = int(np.count_nonzero(is_new & (first < first.min() + np.timedelta64(days, "D"))))
-    if n_old >= _FEW_OLD:
-        message = (
-            f"{n_old:,} of the {np.count_nonzero(is_new):,} new customers may be older than the log: first purchases "
-            f"pile up in its first {days:,} days. Give a later `start`"
-        )
-        warn_at_user(message, n_old)
 
 
 def _read_log(customer: ArrayLike, date: ArrayLike) -> tuple[int, Integers, Integers]:

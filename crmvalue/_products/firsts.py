@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import pile_of_first_days
 from crmvalue._core.checks import as_day, as_fraction, as_whole_number, require
+from crmvalue._core.clock.old_customers import days_bought, pile_of_old_customers
 from crmvalue._core.labels import counted
 from crmvalue._core.values import (
     checked_field,
@@ -210,7 +210,9 @@ def first_products(
     n_all = len(lines.customer.distinct)
     first = np.full(n_all, end)
     np.minimum.at(first, lines.customer.code, lines.date)
-    if start is None and (pile := pile_of_first_days(first)):
+    who = lines.customer.code
+    pile = 0 if start is not None else pile_of_old_customers(first, lambda: days_bought(first, who, lines.date))
+    if pile:
         start = first.min() + np.timedelta64(pile - 1, "D")
     followed = (end - first).astype(np.int64) >= horizon
     old = np.zeros(n_all, dtype=bool) if start is None else first <= start
@@ -222,7 +224,7 @@ def first_products(
     since = (lines.date - first[lines.customer.code]).astype(np.int64)
     known = followed[lines.customer.code] & (since <= horizon)
     later = known & (since > 0)
-    who, amount = lines.customer.code, lines.amount
+    amount = lines.amount
     spend = np.bincount(who[later], weights=amount[later], minlength=n_all)[followed].astype(np.float64)
     at_first = known & (since == 0)
     first_spend = np.bincount(who[at_first], weights=amount[at_first], minlength=n_all)[followed].astype(np.float64)

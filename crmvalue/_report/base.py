@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from crmvalue import ltv, metrics
-from crmvalue._core.calendar import add_months, pile_of_first_days, start_of_log
+from crmvalue._core.calendar import add_months, start_of_log
 from crmvalue._core.checks import as_day, as_fraction, as_positive, as_whole_number
+from crmvalue._core.clock.old_customers import DaysBought, days_bought, pile_of_old_customers
 from crmvalue._core.values import optional
 from crmvalue._purchases.order_log import Log, Policy, Purchases, condense, find_purchases, last_day, read_log
 from crmvalue._report.base_summary import PERIODS, BaseSummary, BaseValue, Concentration, Estimate, LastPeriod
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
     from crmvalue.ltv import LtvToCacBand
     from crmvalue.purchases import Duplicates, Missing, Refunds, Zeros
-    from crmvalue.typing import ArrayLike, Dates, Floats
+    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = ["summarise_base", "summarise_base_log"]
 
@@ -110,8 +111,10 @@ def summarise_base(
     who buy at regular times: it is even, has twice as many as the weeks after it, and a tenth of all customers or more
     comes still later. The pile ends where the mean of the next four and of the next eight weeks is at most 1.25 times
     the mean of the second half of the log, chance aside. Half as many days again are left out for old customers who buy
-    rarely. Then the period is the longest that leaves at least 30 newcomers, if there is one. Fewer than 30 newcomers
-    give no figure.
+    rarely. Nobody is left out of a business that opens: there the people of the pile buy at most 1.1 times as often as
+    later ones in the same time, and the first 2, 4 or 8 weeks have less than 0.8 times the purchases of the next
+    quarter's weeks, or the first two more than 1.25 times those of the next four, beyond chance. Then the period is the
+    longest that leaves at least 30 newcomers, if there is one. Fewer than 30 newcomers give no figure.
 
     The value of a newcomer does not rest on the retention rate: a rate of customers is too low where some buy rarely,
     and it rises and falls with the seasons. Their money of two periods is measured. The money kept is measured on known
@@ -262,7 +265,7 @@ def _last_period(
     start_day = start_of_log(came)
     ignored = ignore_first_days
     if ignored is None:
-        ignored = pile_of_first_days(came[came >= start_day])
+        ignored = _days_of_old_customers(came, np.diff(purchases.start), day, start_day)
         ignored += int((start_day - came.min()).astype(np.int64)) if ignored else 0
     fitting: list[tuple[str, int, Newcomers]] = []
     for name, n_months in PERIODS.items():
@@ -310,6 +313,19 @@ def _last_period(
         is_uneven=money_kept is not None and money_kept.is_uneven,
     )
     return period, newcomers if many else None, money_kept
+
+
+def _days_of_old_customers(came: Dates, n_purchases: Integers, day: Dates, start_day: np.datetime64) -> int:
+    """Give the days from the start of the log in which its old customers come; 0 if it has none."""
+    n_purchases = n_purchases[n_purchases > 0]
+    inside = came >= start_day
+    owner = np.repeat(np.arange(len(came)), n_purchases)
+
+    def bought() -> DaysBought:
+        chosen = inside[owner]
+        return days_bought(came, owner[chosen], day[chosen])
+
+    return pile_of_old_customers(came[inside], bought)
 
 
 def _in_window(purchases: Purchases, day: Dates, after: np.datetime64, end: np.datetime64) -> npt.NDArray[np.bool_]:

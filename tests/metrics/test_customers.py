@@ -200,6 +200,13 @@ def test_movements_that_take_old_customers_for_new_ones_are_told():
         assert all(each.message.count >= n for each in caught)
 
 
+def test_movements_of_one_cohort_are_told_as_they_are():
+    """All 300 customers come within three days and buy again a month later: nobody came later to compare."""
+    customer, day = np.tile(np.arange(300), 2), np.repeat([0, 30], 300) + np.tile(np.arange(300) // 100, 2)
+    log = list(zip(customer.tolist(), day.tolist(), strict=True))
+    assert movements(log, start=0, end=32, active_days=60).n_new == 200  # without a warning
+
+
 class TestCustomerMovementsValue:
     """A frozen value whose counts reconcile."""
 

@@ -1,4 +1,4 @@
-"""Opening hours (`business_hours`) and the offsets of time zones (`zones`).
+"""Opening hours (`business_hours`), the offsets of time zones (`zones`), and logs that begin late (`old_customers`).
 
 Import the modules themselves: this file holds nothing.
 """
