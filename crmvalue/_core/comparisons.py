@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FEW_LOST",
     "MeanErrors",
+    "cut_back",
     "decimals",
     "errors_of_means",
     "few_expected",
@@ -41,6 +42,9 @@ __all__ = [
 
 _EXACT = 2.0**53  # up to here, whole numbers are not rounded
 _ROUNDED = 1e-12
+_OUTSIZE = 3  # values at most, and one in fifty: more are a kind of customers, who may be compared among themselves
+_FAR = 4.0  # times the distance of the others from the median: less is not outsize
+_MOST = 8 / 9  # of the squares: without outsize values the standard deviation is a third
 FEW_LOST = 30  # expected losses of a group below which the exact log-rank test replaces the normal approximation
 _NEGLIGIBLE = 1e-18  # chance that no sum of floats sees
 _TABLES = 2**18  # of Fisher's test at once: a few megabytes
@@ -53,6 +57,28 @@ def rounding_part(x: Floats) -> float:
         np.array_equal(np.rint(x), x) or np.array_equal(np.rint(x * 100.0) / 100.0, x)
     )
     return 0.0 if exact else _ROUNDED
+
+
+def cut_back(x: Floats) -> Floats:
+    """Cut one to three outsize values of a column back to the largest other one, where they make most of its spread.
+
+    Beside one amount of 1e9 all others are alike in standard deviations. Ordinary columns stay as they are.
+    """
+    with np.errstate(over="ignore"):
+        apart = np.abs(x - float(np.median(x)))
+    n = min(_OUTSIZE, max(1, int(np.count_nonzero(apart)) // 50))
+    if len(x) <= n:
+        return x
+    reach = float(np.partition(apart, -n - 1)[-n - 1])
+    usual = apart <= _FAR * reach
+    if reach == 0 or usual.all():
+        return x
+    with np.errstate(over="ignore", under="ignore"):
+        square = (apart / reach) ** 2
+        are_most = square[usual].sum() < (1 - _MOST) * square.sum()
+    if not are_most:
+        return x
+    return np.clip(x, x[usual].min(), x[usual].max())
 
 
 def leaders(x: Floats, *, size: float | None = None) -> Integers:

@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
     require_same_index,
 )
 from crmvalue._core.comparisons import (
+    cut_back,
     errors_of_means,
     few_expected,
     half_width,
@@ -84,8 +85,9 @@ class CampaignEffect:
         Outcome per customer in the period before, treated minus control [money], and its interval. Without the
         period before, this and the other figures of it are None.
     balance : float or None
-        The same difference in standard deviations, as a check of balance; groups alike have 0.1 or less. Groups of
-        fewer than 10 customers do not show whether they were alike.
+        The same difference in standard deviations, as a check of balance; groups alike have 0.1 or less. Up to three
+        outsize amounts, beside which all others are alike, are cut back where this makes it larger. Groups of fewer
+        than 10 customers do not show whether they were alike.
     suspect : bool
         Whether the groups differed before by more than a fair draw does once in a thousand times.
     did_difference, did_interval : float, Interval or None
@@ -233,6 +235,8 @@ class CampaignEffect:
         more = "more than" if self.before_difference > 0 else "less than"
         limit = math.copysign(_ALIKE, self.balance)
         deviations = f"{on_its_side(self.balance, limit, 2, '+z')} standard deviations"
+        if self.balance * self.before_difference < 0:
+            deviations += " where one to three outsize amounts are cut back"
         apart = deviations if math.isfinite(self.balance) else "all of a group alike"
         before = money(abs(self.before_difference), form="z")
         brought = "as much as" if before == "0.00" else f"{before} {more}"
@@ -360,8 +364,10 @@ def campaign_effect(
     conclusion never names an effect, and the totals that would not have come without the campaign are None. What the
     period before explains is then shown in three ways:
 
-    - the balance: the difference before, divided by :math:`\sqrt{(s_1^2 + s_0^2) / 2}` [3]_; nothing is said about
-      groups of fewer than 10 customers,
+    - the balance: the difference before, divided by :math:`\sqrt{(s_1^2 + s_0^2) / 2}` [3]_, as it is or with the one
+      to three amounts that alone make 8/9 of the squares around the median, and lie four times as far from it as the
+      next one, cut back to the largest other one, whichever is larger; nothing is said about groups of fewer than 10
+      customers,
     - difference in differences: the same rule for revenue less the period before,
     - adjustment: the coefficient of the treatment in a regression of revenue on treatment and period before, with the
       larger of the standard error HC3 [4]_ and that for customers who all vary alike; a customer whom the line goes
@@ -520,14 +526,22 @@ def _before(
 def _balance(treated: Floats, control: Floats, level: float) -> dict[str, Any]:
     """Compare the groups in the period before."""
     difference, interval = _mean_difference(treated, control, level)
-    spread = math.sqrt((_variance(treated) + _variance(control)) / 2)
+    cut = np.split(cut_back(np.concatenate([treated, control])), [len(treated)])
+    ways = [_in_deviations(treated, control), _in_deviations(*cut)]
     rare = _mean_difference(treated, control, _SUSPECT)[1]
     return {
         "before_difference": difference,
         "before_interval": interval,
-        "balance": difference / spread if spread else math.copysign(math.inf, difference) if difference else 0.0,
+        "balance": max(ways, key=abs),
         "suspect": _direction(rare, len(treated), len(control)) != 0,
     }
+
+
+def _in_deviations(treated: Floats, control: Floats) -> float:
+    """Difference of two means in standard deviations; infinite where all of a group are alike."""
+    difference = _difference(treated, control)
+    spread = math.sqrt((_variance(treated) + _variance(control)) / 2)
+    return difference / spread if spread else math.copysign(math.inf, difference) if difference else 0.0
 
 
 def _adjusted(

@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_column, as_fraction, as_outcomes, as_text, require_same_index, require_same_length
-from crmvalue._core.comparisons import errors_of_means, half_width
+from crmvalue._core.comparisons import cut_back, errors_of_means, half_width
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted, figure
 from crmvalue._core.pictures.pictured import Pictured
@@ -176,8 +176,9 @@ def member_effect(
     Each column of `before` is cut at quantiles of the members: into 10 parts if there is one column, 5 of two, 3 of
     more. Customers in the same parts of all columns form a cell. In each cell with at least two members and six others
     the means are compared; what is left of the difference before, inside the cell, is taken off by a regression on
-    `before`. Cells count by their members. The interval is one of Student's t, with the variances of both groups in
-    each cell and that of the regression, and Satterthwaite's degrees of freedom. Money is skewed, and small groups
+    `before`, of which one to three outsize values are cut back to the largest other one. Cells count by their members.
+    The interval is one of Student's t, with the variances of both groups in each cell and that of the regression, and
+    Satterthwaite's degrees of freedom. Money is skewed, and small groups
     seldom show how much. So the interval is the wider of two, by the rule of
     :func:`crmvalue.experiments.compare_means`: one lets each group of a cell vary in its own way, the other one both
     groups of a cell alike. With fewer than 100 matched customers in a group, no cell varies less than all customers
@@ -414,10 +415,12 @@ def _compared(
     if not used.any():
         rule = f"of values that at least 2 {groups[0]} and {_FEWEST_OTHERS} {groups[1]} share"
         raise InputError(past_name, rule, "none in common", hint="give fewer columns, or more customers")
-    unit, past = _unit(value), past / np.array([_unit(column) for column in past.T])
+    cut = np.stack([cut_back(column) for column in past.T], axis=1)
+    past, cut = (part / np.array([_unit(column) for column in part.T]) for part in (past, cut))
+    unit = _unit(value)
     with np.errstate(under="ignore"):
         value = value / unit  # squares of sums of money in any currency stay finite
-        effect, ways = _matched(value, past, joins, cell, used)
+        effect, ways = _matched(value, cut, joins, cell, used)
         flat, flat_matched = (_ROUNDING * float(np.abs(part).max()) for part in (value, value[used[cell]]))
         enough = max(error for error, _ in ways) > flat_matched and min(n_in[used].sum(), n_out[used].sum()) >= _FEWEST
         tail = 0.5 + confidence / 2
@@ -430,19 +433,25 @@ def _compared(
         naive = naive if abs(naive) > flat else 0.0
         known = math.hypot(e1, e0) > flat
         naive_half = np.float64(half_width(errors_of_means(e1, n1, e0, n0), confidence) if known else np.inf)
-        spread = past.std(axis=0)
-        gap = np.abs(past[joins].mean(axis=0) - past[~joins].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+        gap = max(_gap(past, joins), _gap(cut, joins))
     return _Compared(
         difference=effect * unit,
         interval=Interval((effect - half) * unit, (effect + half) * unit),
         naive_difference=naive * unit,
         naive_interval=Interval((naive - naive_half) * unit, (naive + naive_half) * unit),
-        gap=gap.max(),
+        gap=gap,
         n_chosen=int(joins.sum()),
         n_matched=int(n_in[used].sum()),
         n_others=int((~joins).sum()),
         level=confidence,
     )
+
+
+def _gap(past: Floats, joins: npt.NDArray[np.bool_]) -> float:
+    """Give the largest difference of the means of two groups, in standard deviations of all."""
+    spread = past.std(axis=0)
+    apart = np.abs(past[joins].mean(axis=0) - past[~joins].mean(axis=0)) / np.where(spread > 0, spread, 1.0)
+    return float(apart.max())
 
 
 def _size_of(gap: float) -> str:

@@ -434,6 +434,19 @@ class TestCampaignEffect:
         assert "contradict each other" in effect.conclusion
         assert "no difference is shown" not in effect.conclusion
 
+    @pytest.mark.parametrize("huge", [1e4, 1e6, 1e12])
+    def test_one_huge_amount_before_makes_no_groups_alike(self, huge):
+        """Groups 1 deviation apart passed for alike (-0.07) beside one amount of 1e6, and it was said to be less."""
+        rng = np.random.default_rng(1)
+        treated, control = rng.gamma(2, 20, 400), rng.gamma(2, 10, 400)
+        control[0] = huge
+        effect = campaign_effect(400, 0, 400, 0, assignment="observed", before_treated=treated, before_control=control)
+        cut = np.r_[treated.max(), control[1:]]
+        spread = np.sqrt((treated.var(ddof=1) + cut.var(ddof=1)) / 2)
+        assert effect.balance == pytest.approx((treated.mean() - cut.mean()) / spread)
+        assert f"{effect.balance:+.2f} standard deviations where one to three outsize amounts are" in effect.conclusion
+        assert "the groups were not alike" in effect.conclusion
+
 
 class TestSentencesOfEqualCustomers:
     """Nothing is infinite or a negative zero in words."""

@@ -20,7 +20,7 @@ from crmvalue._core.checks import (
     require_same_index,
     require_same_length,
 )
-from crmvalue._core.comparisons import MeanErrors, errors_of_means, half_width, welch_degrees
+from crmvalue._core.comparisons import MeanErrors, cut_back, errors_of_means, half_width, welch_degrees
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.frames import Columns
@@ -77,14 +77,15 @@ class ObservedEffect(Columns, Pictured):
     n_treated, n_control : int
         Customers who got the campaign, and others.
     n_outside : int
-        Treated customers who are left out, because no other customer was as likely to be chosen.
+        Treated customers who are left out, because no other customer was as likely to be chosen, or for one to three
+        outsize values.
     n_effective : float
         Size of a group of others, all with one weight, that tells as much as the weighted others.
     names : tuple of str
         Names of the columns that were looked at.
     balance_before, balance_after : ndarray
         Difference of the means of each column in standard deviations, treated minus others: as they are, and those who
-        are compared, weighted. Groups alike have 0.1 or less.
+        are compared, weighted. Groups alike have 0.1 or less. Outsize values are cut back where this makes it larger.
     overlap_treated, overlap_control : ndarray of int
         Customers of each group by their probability to be chosen, in tenths: from 0 to 0.1, and so on.
     effect, interval : float, Interval
@@ -277,10 +278,12 @@ def observed_effect(
     -----
     The propensity :math:`e_i`, the probability to be chosen, is that of a penalised logistic regression of `treated` on
     all columns, and on the logarithms of skewed ones and of the mean of the periods, where at most a tenth of the
-    values is below 0. Treated customers with a propensity above that of all others are left out. The others get the
-    weight :math:`w_i = e_i / (1 - e_i)`, so that they look like the treated [1]_. A regression of the outcome on the
-    same columns, with these weights and among the others only, foretells what each treated customer would have done.
-    The effect is the mean of what they did beyond it:
+    values is below 0. Customers with an outsize value are left out of both groups: one to three values of a column that
+    alone make 8/9 of its squares around the median, and lie four times as far from it as the next one. Treated
+    customers with a propensity above that of all others are left out. The others get the weight
+    :math:`w_i = e_i / (1 - e_i)`, so that they look like the treated [1]_. A regression of the outcome on the same
+    columns, with these weights and among the others only, foretells what each treated customer would have done. The
+    effect is the mean of what they did beyond it:
 
     .. math:: \hat\tau = \bar{y}_1 - \bar{x}_1^\top \hat\beta, \quad
         \hat\beta = (X_0^\top W X_0)^{-1} X_0^\top W y_0
@@ -341,17 +344,20 @@ def observed_effect(
             raise InputError("treated", f"of at least {_FEWEST} {group}", count)
 
     x = np.stack(list(table.values()), axis=1)
-    z = standardise(_features(x, n_periods)).z
-    beta = solve_logistic(z, given.astype(np.float64), weight).beta
+    cut = np.stack([cut_back(column) for column in x.T], axis=1)
+    usual = (cut == x).all(axis=1)
+    z = standardise(_features(cut, n_periods)).z
+    if not (given & usual).any() or not (~given & usual).any():
+        raise _apart(0)
+    beta = solve_logistic(z[usual], given[usual].astype(np.float64), weight).beta
     chance = np.clip(expit(beta[0] + z @ beta[1:]), 1e-12, 1 - 1e-12)
-    inside = given & (chance <= chance[~given].max())
+    inside = given & usual & (chance <= chance[~given & usual].max())
     if int(inside.sum()) < 2:
-        rule = "of customers of whom some are as likely to be chosen as others"
-        raise InputError("treated", rule, int(inside.sum()), hint="the columns separate the groups completely")
-    odds = chance[~given] / (1 - chance[~given])
+        raise _apart(int(inside.sum()))
+    odds = np.where(usual, chance / (1 - chance), 0.0)[~given]
     odds = odds / odds.sum()
     effect, ways = _weighted_difference(outcome, z, given, inside, odds)
-    flat = _ROUNDING * float(np.abs(outcome[inside | ~given]).max())  # of those who are compared
+    flat = _ROUNDING * float(np.abs(outcome[inside | (~given & usual)]).max())  # of those who are compared
     half = float(half_width(ways, level)) if ways and ways[0].of_difference > flat else math.inf
     effect = effect if abs(effect) > flat else 0.0
     trend = None
@@ -363,16 +369,15 @@ def observed_effect(
     change = outcome - x[:, n_periods - 1]
     did = _difference(change[given], change[~given], level)
     tenths = np.minimum((chance * _BINS).astype(np.int64), _BINS - 1)
-    z = standardise(x).z
-    spread, compared = (_spread(z[rows], z[~given]) for rows in (given, inside))
+    as_given, as_cut = (_balance(columns, given, inside, odds) for columns in (x, cut))
     return ObservedEffect(
         n_treated=int(given.sum()),
         n_control=int((~given).sum()),
         n_outside=int(given.sum() - inside.sum()),
         n_effective=float(1 / np.sum(odds**2)),
         names=tuple(table),
-        balance_before=hand_over((z[given].mean(axis=0) - z[~given].mean(axis=0)) / spread),
-        balance_after=hand_over((z[inside].mean(axis=0) - odds @ z[~given]) / compared),
+        balance_before=hand_over(_larger(as_given[0], as_cut[0])),
+        balance_after=hand_over(_larger(as_given[1], as_cut[1])),
         overlap_treated=hand_over(np.bincount(tenths[given], minlength=_BINS)),
         overlap_control=hand_over(np.bincount(tenths[~given], minlength=_BINS)),
         effect=effect,
@@ -385,6 +390,11 @@ def observed_effect(
         trend_interval=None if trend is None else trend[1],
         level=level,
     )
+
+
+def _apart(n: int) -> InputError:
+    rule = "of customers of whom some are as likely to be chosen as others"
+    return InputError("treated", rule, n, hint="the columns separate the groups completely")
 
 
 def _periods(past: Any) -> Floats:
@@ -462,6 +472,20 @@ def _difference(one: Floats, other: Floats, level: float) -> tuple[float, Interv
     e1, e0 = (error if error > flat else 0.0 for error in errors)
     half = float(half_width(errors_of_means(e1, len(one), e0, len(other)), level))
     return difference, Interval(np.float64(difference - half), np.float64(difference + half))
+
+
+def _balance(x: Floats, given: Bools, inside: Bools, odds: Floats) -> tuple[Floats, Floats]:
+    """Give the standardised differences of all customers, and of those who are compared, weighted."""
+    z = standardise(x).z
+    spread, compared = (_spread(z[rows], z[~given]) for rows in (given, inside))
+    before: Floats = (z[given].mean(axis=0) - z[~given].mean(axis=0)) / spread
+    after: Floats = (z[inside].mean(axis=0) - odds @ z[~given]) / compared
+    return before, after
+
+
+def _larger(one: Floats, other: Floats) -> Floats:
+    """Give the difference that is larger in size."""
+    return np.where(np.abs(one) >= np.abs(other), one, other)
 
 
 def _spread(one: Floats, other: Floats) -> Floats:

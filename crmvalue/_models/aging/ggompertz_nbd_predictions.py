@@ -22,6 +22,7 @@ _NATS = 10.0  # by which the integrand may fall within the first panel
 _SPREADS = 3.0  # and how many of its spreads at a peak may be in it
 _AWAY = 45.0  # a discount of exp(-45) leaves nothing
 _HALVINGS = 40
+_NEAR, _STEPS = 1e-6, 4  # how much nearer a peak is looked for before the halvings, and how often
 _NOTHING = 60.0  # a share of exp(-60) of the highest is nothing
 
 
@@ -64,6 +65,9 @@ def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, b: floa
         return found
 
     low, high = np.zeros_like(width), width
+    for _ in range(_STEPS):  # halvings alone do not find a peak at 1e-6 of a width of 1e11
+        near = _NEAR * high
+        high = np.where(slope(near) > 0, high, near)
     for _ in range(_HALVINGS):
         middle = 0.5 * (low + high)
         rises = slope(middle) > 0
@@ -73,7 +77,8 @@ def prob_purchases(n: Floats, horizon: Floats, r: Floats, alpha: Floats, b: floa
     share, leaves = y / (alpha + y), k * np.exp(peak - grown(k, peak))
     speed = np.exp(peak - grown(b * m, peak)) * m / y
     bend = (n + r) * share * (1.0 - share) * speed**2 + (s + 1.0) * leaves * (1.0 - leaves)
-    steep = np.maximum(np.maximum(np.abs(slope(peak)), np.sqrt(bend)), 1.0)
+    bend += np.abs(n - (n + r) * share) * np.maximum(speed * (speed - 1.0), 0.0)  # of log y, which bends in v
+    steep = np.maximum(np.maximum(np.abs(slope(peak)), np.sqrt(np.maximum(bend, 0.0))), 1.0)
 
     def log_f(v: Floats, rows: Any) -> Floats:
         y, a, count = time_at(b, m[rows], v), alpha[rows], n[rows]

@@ -65,7 +65,8 @@ class BetaGeometric(ContinuousProcess):
         found: Floats = alive + (np.maximum(odds, 0.0) + np.log1p(np.exp(-np.abs(odds))))  # faster than logaddexp
         if self.early:  # if no purchase is expected, a likelihood near 1 hides the digits of the chance of one
             chance = self.b / (self.a + self.b) * -np.expm1(-self.r * np.log1p(age / self.alpha))
-            found = np.where((x == 0) & (found > _NEAR_ONE), np.log1p(-chance), found)
+            near = (x == 0) & (found > _NEAR_ONE)
+            found = np.where(near, np.log1p(-np.where(near, chance, 0.0)), found)
         return found
 
     def alive_and_lost(self, x: Floats, t_x: Floats, age: Floats) -> tuple[Floats, Floats]:

@@ -92,21 +92,23 @@ def count_tails(shape: Floats, w: Floats) -> Iterator[Floats]:
     Each is the one before, less a probability; so they are exact to about 1e-16 and not to as much of their size. For
     counts of which even the chance of none is too small for a float, this is about 1e-11.
     """
-    log_none = -shape * np.log1p(w)
-    exactly, behind = np.exp(np.maximum(log_none, _LOWEST)), np.minimum(log_none - _LOWEST, 0.0)
-    tail = -np.expm1(log_none)
-    part = w / (1.0 + w)
+    with np.errstate(under="ignore"):  # closed before each yield, so that it is not the caller's
+        log_none = -shape * np.log1p(w)
+        exactly, behind = np.exp(np.maximum(log_none, _LOWEST)), np.minimum(log_none - _LOWEST, 0.0)
+        tail = -np.expm1(log_none)
+        part = w / (1.0 + w)
     n = 0
     while True:
         yield tail
         n += 1
-        exactly = exactly * (part * ((shape + (n - 1.0)) / n))
-        if behind.any():  # logarithms of what is not yet in `exactly`
-            grown = np.where(behind < 0, np.clip(np.log(np.maximum(exactly, 1e-300)) - _LOWEST, 0.0, -behind), 0.0)
-            exactly, behind = exactly * np.exp(-grown), behind + grown
-            tail = np.maximum(tail - np.where(behind < 0, 0.0, exactly), 0.0)
-        else:
-            tail = np.maximum(tail - exactly, 0.0)
+        with np.errstate(under="ignore"):
+            exactly = exactly * (part * ((shape + (n - 1.0)) / n))
+            if behind.any():  # logarithms of what is not yet in `exactly`
+                grown = np.where(behind < 0, np.clip(np.log(np.maximum(exactly, 1e-300)) - _LOWEST, 0.0, -behind), 0.0)
+                exactly, behind = exactly * np.exp(-grown), behind + grown
+                tail = np.maximum(tail - np.where(behind < 0, 0.0, exactly), 0.0)
+            else:
+                tail = np.maximum(tail - exactly, 0.0)
 
 
 def time_rule(age: Floats, force: float, horizon: float, n_nodes: int) -> tuple[Floats, Floats]:

@@ -11,6 +11,7 @@ import pytest
 from scipy import special, stats
 
 from crmvalue._core.comparisons import (
+    cut_back,
     decimals,
     errors_of_means,
     few_expected,
@@ -50,6 +51,16 @@ class TestRounding:
         assert leaders(np.array([1.0, 1.0 - 1e-9])).tolist() == [0]
         assert leaders(np.array([1e-9, 0.0]), size=1e4).tolist() == [0, 1]
         assert leaders(np.array([-3.0, -2.0])).tolist() == [1]
+
+    def test_cut_back(self):
+        """One to three outsize values become the largest other one; kinds of customers and ordinary skew stay."""
+        x = np.r_[np.arange(0.1, 20.0, 0.1), -5.0]
+        for outsize in ([1e6], [1e6, -1e9, 1e300], [-500.0]):
+            column = np.r_[x, outsize]
+            np.testing.assert_array_equal(cut_back(column), np.r_[x, np.where(np.array(outsize) > 0, x.max(), -5.0)])
+        few = np.random.default_rng(1).lognormal(0, 1.5, 300)
+        for ordinary in (np.r_[x, [1e6] * 4], np.r_[x, 60.0], few, np.zeros(30), np.r_[np.zeros(30), 5.0], x[:1]):
+            assert cut_back(ordinary) is ordinary
 
     @pytest.mark.parametrize(
         ("x", "limit", "digits"),

@@ -120,6 +120,22 @@ class TestObservedEffect:
             assert not found.is_balanced
             assert "do not differ" not in found.conclusion
 
+    @pytest.mark.parametrize("columns", ["past and after", "past", "last"])
+    def test_one_huge_amount_of_another_changes_little(self, columns):
+        """Beside 1e9 of one of the others, all passed for alike, and a campaign without effect had one of -2.3."""
+        treated, after, past = campaign(np.random.default_rng(5), 500)
+        without = observed_effect(treated, after, past=past)
+        one = np.flatnonzero(~treated)[9]
+        for column in [*past, after] if "after" in columns else past[-1:] if columns == "last" else past:
+            column[one] = 1e9
+        found = observed_effect(treated, after, past=past)
+        width = without.interval.high - without.interval.low
+        assert found.interval == pytest.approx(without.interval, abs=0.1 * width)
+        assert found.effect == pytest.approx(without.effect, abs=0.1 * width)
+        assert found.balance_before == pytest.approx(without.balance_before, abs=0.1)
+        assert found.balance_after == pytest.approx(without.balance_after, abs=0.03)
+        assert found.n_outside == without.n_outside
+
     @pytest.mark.parametrize("huge", [None, 1e4])
     def test_a_return_changes_little(self, huge):
         """Beside -1 in a period nobody's logarithm was taken: 0.9 deviations apart, or passed for alike."""

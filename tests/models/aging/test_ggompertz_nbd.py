@@ -129,6 +129,17 @@ class TestAgainstTheDefinition:
         chance = exact.prob_alive(0, 0.0, 1.0) * exact.prob_purchases(0, 1.0, 49, horizon)
         assert close(model_of(parameters).prob_purchases(one, 49, horizon=horizon)[0], chance)
 
+    @pytest.mark.parametrize("n", [0, 1, 3, 7])
+    @pytest.mark.parametrize("parameters", [(8e5, 5.6e8, 2.3e10, 1.9e7, 7e-9), (2.0, 50.0, 1e3, 1e5, 1e-3)])
+    def test_customers_who_leave_at_once(self, parameters, n):
+        """All leave within 1e-10 by a Lomax law, of which E(t^n) is known: one purchase was certain, not 2e-29."""
+        r, alpha, b, s, beta = parameters
+        i = np.arange(n)
+        chance = np.prod((r + i) / alpha * (beta / b) / (s - 1.0 - i))
+        with np.errstate(all="raise"):
+            found = model_of(parameters).prob_purchases_new(n, horizon=10.0)
+        np.testing.assert_allclose(found, chance, rtol=1e-6)  # they leave by bt and not by exp(bt) - 1
+
     @pytest.mark.slow
     @pytest.mark.parametrize("customer", [(2, 5.0, 9.0), (0, 0.0, 7.0)])
     def test_reference_is_the_mixture_over_levels_of_leaving(self, customer):

@@ -63,6 +63,12 @@ class TestLogLikelihood:
             exact = float(mpmath.log(1 - chance))
         np.testing.assert_allclose(found, [exact], rtol=1e-12)
 
+    def test_a_purchase_that_is_certain_is_no_error(self):
+        """Of one who is certain to have bought and did not, the logarithm of 1 - 1 was taken and thrown away."""
+        with np.errstate(all="raise"):
+            found = MbgNbd(40.0, 2e-9, 2.4e-9, 7.6e7, "week").log_likelihood(history_of((0, 0, 50.0)))
+        np.testing.assert_allclose(found, np.log(2.4e-9 / 7.6e7), rtol=1e-12)  # the chance to have left at once
+
     def test_refuses_a_history_of_nobody(self):
         nobody = PurchaseHistory.from_columns(frequency=[], recency=[], age=[], time_unit="week")
         with pytest.raises(InputError, match=r"`history` must be of at least one customer; got 0$"):

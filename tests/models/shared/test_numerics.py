@@ -77,3 +77,10 @@ class TestCountTails:
         found = np.array(list(islice(count_tails(shape, w), 3500)))
         wanted = betainc(np.arange(1.0, 3501.0)[:, np.newaxis], shape, w / (1.0 + w))
         np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-9)  # scipy's function has no more digits
+
+    def test_errstate_of_the_caller(self):
+        """Chances that are too small for a float stop nothing, and the caller's errstate stays theirs."""
+        with np.errstate(all="raise"):
+            for tail in islice(count_tails(np.array([0.5, 2000.0]), np.array([0.01, 0.7])), 400):
+                assert np.geterr()["under"] == "raise"
+                assert tail.max() <= 1.0
