@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import Floats, Integers
 
-__all__ = ["from_tables"]
+__all__ = ["chebyshev", "from_tables"]
 
 _NODES = 24  # of a panel
 _LONGEST = 1.5  # panel in log(w), times the root of the shape + 1
 
 
-@lru_cache(maxsize=1)
-def _projection() -> tuple[Floats, Floats]:
+@lru_cache(maxsize=16)
+def chebyshev(n: int) -> tuple[Floats, Floats]:
     """Chebyshev nodes on [-1, 1], and the matrix that turns values there into coefficients."""
-    node = np.cos((np.arange(_NODES) + 0.5) * (np.pi / _NODES))
-    vander = np.polynomial.chebyshev.chebvander(node, _NODES - 1)
+    node = np.cos((np.arange(n) + 0.5) * (np.pi / n))
+    vander = np.polynomial.chebyshev.chebvander(node, n - 1)
     vander[:, 0] *= 0.5
-    return node, vander.T * (2.0 / _NODES)
+    return node, vander.T * (2.0 / n)
 
 
 def from_tables(exactly: Callable[[Integers, Floats], Floats], w: Floats, shape: Floats, *alike: Floats) -> Floats:
@@ -44,7 +44,7 @@ def from_tables(exactly: Callable[[Integers, Floats], Floats], w: Floats, shape:
     panel = np.floor(log_w / length)
     first, place, size = distinct_keys(row_keys(*alike, panel))
     tabled = (size > 2 * _NODES) & (w[first] > 0)
-    node, projection = _projection()
+    node, projection = chebyshev(_NODES)
     single, owner = np.flatnonzero(~tabled[place]), first[tabled]
     at = np.exp((panel[owner, np.newaxis] + 0.5 * (node + 1.0)) * length[owner, np.newaxis])
     values = exactly(np.append(single, np.repeat(owner, _NODES)), np.append(w[single], at))

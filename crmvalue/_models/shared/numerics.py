@@ -19,6 +19,8 @@ __all__ = [
     "alike_blocks",
     "average_over_beta",
     "beta_rule",
+    "beta_windows",
+    "common_beta_rule",
     "count_tails",
     "gauss_legendre",
     "last_true",
@@ -152,7 +154,7 @@ def average_over_beta(
     order = np.argsort(group, kind="stable")
     ends = np.cumsum(size)
     all_a = np.full(len(distinct), a)
-    left, right = _windows(all_a, distinct, power[first], np.maximum.reduceat(w[order], ends - size))
+    left, right = beta_windows(all_a, distinct, power[first], np.maximum.reduceat(w[order], ends - size))
     found = np.empty(len(b))
     for few in alike_blocks(_n_nodes(all_a, left, right), 1):
         p, weight = _beta_rules(all_a[few], distinct[few], left[few], right[few])
@@ -172,7 +174,21 @@ def beta_rule(a: Floats, b: Floats, power: Floats, w: Floats) -> tuple[Floats, F
 
     The functions have to be as in :func:`average_over_beta`, or smaller.
     """
-    return _beta_nodes(a, b, *_windows(a, b, power, w))
+    return _beta_nodes(a, b, *beta_windows(a, b, power, w))
+
+
+def common_beta_rule(a: Floats, b: Floats, left: float, right: float) -> tuple[Floats, Callable[[slice], Floats]]:
+    """Give nodes p that beta distributions (a, b) share, and the weights of some of these, shape (rows, nodes).
+
+    They are closer than those of one row: with as many, sums for customers of 300 purchases lost the twelfth digit.
+    """
+    n = math.ceil(1.5 * int(_n_nodes(np.array([a.max()]), np.array([left]), np.array([right]))[0]))
+    y = np.linspace(left, right, n)
+
+    def weights(rows: slice) -> Floats:
+        return _beta_weights(a[rows], b[rows], -np.logaddexp(0.0, -y), -np.logaddexp(0.0, y), (right - left) / (n - 1))
+
+    return np.exp(-np.logaddexp(0.0, -y)), weights
 
 
 def _average_row_by_row(
@@ -180,7 +196,7 @@ def _average_row_by_row(
 ) -> Floats:
     """Each row with a rule of its own; rows that need about as many nodes are computed together."""
     wide = w.reshape(len(b), -1)  # a row's w share its nodes
-    left, right = _windows(a, b, power, wide.max(axis=1))
+    left, right = beta_windows(a, b, power, wide.max(axis=1))
     found = np.empty(wide.shape)
     for rows in alike_blocks(_n_nodes(a, left, right), wide.shape[1]):
         p, weight = _beta_rules(a[rows], b[rows], left[rows], right[rows])
@@ -220,14 +236,20 @@ def _beta_nodes(a: Floats, b: Floats, left: Floats, right: Floats) -> tuple[Floa
     step = (right - left) / (n - 1)
     y = left[:, np.newaxis] + step[:, np.newaxis] * np.arange(n)
     log_p, log_q = -np.logaddexp(0.0, -y), -np.logaddexp(0.0, y)
+    return log_p, log_q, _beta_weights(a, b, log_p, log_q, step)
+
+
+def _beta_weights(a: Floats, b: Floats, log_p: Floats, log_q: Floats, step: Floats | float) -> Floats:
+    """Weights of the rule; those of each row sum to 1."""
     log_weight = a[:, np.newaxis] * log_p + b[:, np.newaxis] * log_q
     weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
     weight[:, 0] /= -np.expm1(-a * step)
     weight[:, -1] /= -np.expm1(-b * step)
-    return log_p, log_q, weight / weight.sum(axis=1, keepdims=True)
+    found: Floats = weight / weight.sum(axis=1, keepdims=True)
+    return found
 
 
-def _windows(a: Floats, b: Floats, power: Floats, w: Floats) -> tuple[Floats, Floats]:
+def beta_windows(a: Floats, b: Floats, power: Floats, w: Floats) -> tuple[Floats, Floats]:
     """Where the trapezoidal rule in y begins and ends for each row."""
     shape, tilt = a + b, power + 1.0
     plain_peak = np.log(a / b)
