@@ -24,9 +24,15 @@ from crmvalue._core.checks import require
 from crmvalue._models.regular.erlang_for_life import purchases_for_life
 from crmvalue._models.regular.erlang_moments import Customers, sums_at_moments
 from crmvalue._models.regular.erlang_roots import purchases_given, survival_given
-from crmvalue._models.regular.erlang_tables import from_tables
 from crmvalue._models.repeat.beta_geometric import tosses_until_lost
-from crmvalue._models.shared.numerics import average_over_beta, count_tails, gauss_legendre, log_rising, prob_of_count
+from crmvalue._models.shared.numerics import (
+    average_over_beta,
+    count_tails,
+    from_tables,
+    gauss_legendre,
+    log_rising,
+    prob_of_count,
+)
 from crmvalue._models.shared.process import ContinuousProcess, Future, Past
 
 if TYPE_CHECKING:

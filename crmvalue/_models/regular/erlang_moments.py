@@ -13,8 +13,7 @@ import numpy as np
 
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._models.regular.erlang_roots import sums_given
-from crmvalue._models.regular.erlang_tables import chebyshev
-from crmvalue._models.shared.numerics import beta_windows, common_beta_rule, product_by_rows
+from crmvalue._models.shared.numerics import beta_windows, chebyshev, common_beta_rule, product_by_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

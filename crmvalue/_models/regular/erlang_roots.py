@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crmvalue._models.regular.erlang_tables import chebyshev
+from crmvalue._models.shared.numerics import chebyshev
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
