@@ -19,6 +19,7 @@ from crmvalue.models import (
     BgBb,
     BgCnbd,
     BgNbd,
+    Calendar,
     CovariateEffect,
     GammaGamma,
     GgompertzNbd,
@@ -26,6 +27,7 @@ from crmvalue.models import (
     MbgNbd,
     Nbd,
     ParetoNbd,
+    SeasonalModel,
     customer_values,
     fit_gamma_gamma,
     fit_mbg_cnbd,
@@ -114,6 +116,8 @@ def main(n=10_000):
             label = f"{name} with covariates" if traits else name
             print(f"| {label} | {method} | {taken:.2f}{' **' if taken > TARGET else ''} |", flush=True)
     with_intervals(3_000)
+    with_calendar(30_000)
+    of_distinct(1_000_000)
 
 
 def with_intervals(n):
@@ -131,6 +135,30 @@ def with_intervals(n):
             f", intervals {f'over {horizon} weeks' if horizon else 'for life'} {process_time() - start:.2f} s", end=""
         )
     print()
+
+
+def with_calendar(n):
+    """Time discounted purchases for life with a season, of customers who leave in ways of their own."""
+    for name in ("MBG/NBD", "MBG/CNBD-2", "MBG/CNBD-6"):
+        effects = [CovariateEffect("z", 0.3)]
+        model = MODELS[name](purchase_effects=effects, dropout_effects=effects)
+        seasonal = SeasonalModel(model, Calendar(month={"December": 2.0}, weekday={"Saturday": 1.3}))
+        rng = np.random.default_rng(1)
+        ages, traits = rng.integers(10, 700, n) / 7, {"z": rng.normal(size=n)}
+        history = seasonal.simulate(ages, rng=rng, covariates=traits, as_of="2024-11-30")
+        start = process_time()
+        seasonal.discounted_expected_purchases(history, discount_rate=RATE)
+        print(f"{name} with a calendar and covariates, {n:,} customers: for life {process_time() - start:.1f} s")
+
+
+def of_distinct(n):
+    """Time discounted purchases for life of customers of whom no two are alike."""
+    for name in ("BG/NBD", "MBG/NBD"):
+        model, rng = MODELS[name](), np.random.default_rng(1)
+        history = model.simulate(rng.uniform(20, 104, n), rng=rng)
+        start = process_time()
+        model.discounted_expected_purchases(history, discount_rate=RATE)
+        print(f"{name}, {n:,} distinct customers: for life {process_time() - start:.1f} s")
 
 
 if __name__ == "__main__":

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ClockProcess", "ProcessWithClock", "RecallingClockProcess", "clocked"]
 
-_CELLS = 1 << 18  # customers times moments at a time in the discounted sum
-
 
 @attrs.frozen
 class ProcessWithClock(ContinuousProcess):
@@ -119,16 +117,7 @@ class ClockProcess(ProcessWithClock):
         events = inner.r + getattr(inner, "k", 1) * known.x
         finest = float(((inner.alpha + known.age) / (events + 1.0)).min(initial=math.inf))
         rule = (self.clock.time_rule if stay else self.clock.discount_rule)(time, force, finest)
-        n, size = len(rule.moment), len(known.x)
-        found = np.empty(size)
-        step = max(1, _CELLS // n)
-        for start in range(0, size, step):
-            some = np.arange(start, min(start + step, size))
-            again, moments = np.repeat(some, n), np.tile(rule.moment, len(some))
-            here, past = inner.of_rows(again), known.of_rows(again)
-            each = here.survival(past, moments) if stay else here.purchases(past, moments)
-            found[some] = each.reshape(len(some), n) @ rule.weight
-        return found
+        return self.inner.at_moments(known, rule.moment, rule.weight, stay=stay)
 
 
 @attrs.frozen

@@ -14,7 +14,6 @@ is a sum over the k-th roots of unity.
 
 from __future__ import annotations
 
-import math
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -23,9 +22,17 @@ import numpy as np
 
 from crmvalue._core.checks import require
 from crmvalue._models.regular.erlang_for_life import purchases_for_life
-from crmvalue._models.regular.erlang_tables import from_tables
+from crmvalue._models.regular.erlang_moments import Customers, sums_at_moments
+from crmvalue._models.regular.erlang_roots import purchases_given, survival_given
 from crmvalue._models.repeat.beta_geometric import tosses_until_lost
-from crmvalue._models.shared.numerics import average_over_beta, count_tails, gauss_legendre, log_rising, prob_of_count
+from crmvalue._models.shared.numerics import (
+    average_over_beta,
+    count_tails,
+    from_tables,
+    gauss_legendre,
+    log_rising,
+    prob_of_count,
+)
 from crmvalue._models.shared.process import ContinuousProcess, Future, Past
 
 if TYPE_CHECKING:
@@ -42,8 +49,6 @@ _MOST_TERMS = 960.0  # events that are summed one by one; from 1,000 on the chan
 _CELLS = 1 << 18  # of one block of sums
 _MANY = 1 << 14  # from so many rows on, most of them come from tables
 _ROWS = 1 << 10  # at a time in the discounted sum
-_RARE = 1e-4  # a smaller chance to stay is a power series
-_POWERS = 5  # of it
 
 
 @attrs.frozen
@@ -94,11 +99,11 @@ class ErlangProcess(ContinuousProcess):
 
     def survival(self, past: Past, ahead: Floats) -> Floats:
         """Average of the chance to survive N tosses."""
-        return np.minimum(self._over_steps(past, ahead, _Sums.survival, _survival), 1.0)
+        return np.minimum(self._over_steps(past, ahead, _Sums.survival, survival_given), 1.0)
 
     def purchases(self, past: Past, ahead: Floats) -> Floats:
         """Average of the purchases made in N attempts."""
-        return self._over_steps(past, ahead, _Sums.purchases, _purchases)
+        return self._over_steps(past, ahead, _Sums.purchases, purchases_given)
 
     def discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
         """Discounted purchases, for life or up to a horizon, some rows at a time."""
@@ -112,6 +117,21 @@ class ErlangProcess(ContinuousProcess):
             if len(near):
                 found[near] = ErlangProcess._discounted(self.of_rows(near), past.of_rows(near), ahead[near], force)
         return found
+
+    def at_moments(self, past: Past, moment: Floats, weight: Floats, *, stay: bool) -> Floats:
+        """Sum over moments, with nodes of p that customers share where each has a distribution of their own."""
+        shape, ruler = self.r + self.k * past.x, np.broadcast_to(self.alpha + past.age, past.x.shape)
+        many = _n_terms(shape, moment.max(initial=0.0) / ruler) > _MOST_TERMS
+        if not many.any() or not (np.ndim(self.a) or np.ndim(self.b)):
+            return ContinuousProcess.at_moments(self, past, moment, weight, stay=stay)
+        if not many.all():
+            found = np.empty(len(many))
+            for rows in (np.flatnonzero(many), np.flatnonzero(~many)):
+                found[rows] = self.of_rows(rows).at_moments(past.of_rows(rows), moment, weight, stay=stay)
+            return found
+        a, left = np.broadcast_to(self.a, shape.shape), self.b + past.x + self.early
+        customers = Customers(past.x, shape, ruler, a, left, self._steps(past))
+        return sums_at_moments(customers, moment, weight, stay=stay)
 
     def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Probability of n purchases: alive to the end, or lost at the n-th."""
@@ -263,8 +283,7 @@ class ErlangProcess(ContinuousProcess):
     ) -> Floats:
         """Do it for rows with these purchases and times ahead over alpha + T."""
         shape, left = self.r + self.k * x + j, self.b + x + self.early
-        spread = np.sqrt(shape * w * (1.0 + w))
-        terms = shape * w + 9.0 * spread + 40.0 * (1.0 + w)
+        terms = _n_terms(shape, w)
         few = terms <= _MOST_TERMS
         found = np.empty(len(w))
         if few.any():
@@ -306,6 +325,12 @@ class ErlangProcess(ContinuousProcess):
         interest = (weight * grown * np.exp(-force * u) * upto).sum(axis=1) * span / rho * kappa
         found: Floats = interest + np.exp(-force * ahead) * self.purchases(past, ahead)
         return found
+
+
+def _n_terms(shape: Floats, w: Floats) -> Floats:
+    """Events that matter of a negative binomial number (shape, w) of them."""
+    found: Floats = shape * w + 9.0 * np.sqrt(shape * w * (1.0 + w)) + 40.0 * (1.0 + w)
+    return found
 
 
 def waiting(k: int, shape: Floats, part: Floats) -> Floats:
@@ -361,61 +386,3 @@ class _Sums:
                 attempts += 1
             total += chance * value(kept, made)
         return total
-
-
-def _survival(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> Floats:
-    """Chance to survive all attempts, given the chance p to be lost at each."""
-    away, chance, others = _of_roots(k, j, p, power, w)
-    survived: Floats = (1.0 + away) * np.exp(chance) + others
-    return np.where(p > 1.0 - _RARE, _of_few_attempts(k, j, p, power, w), np.maximum(survived, 0.0))
-
-
-def _purchases(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> Floats:
-    """Purchases made while alive, given p: the chance to be lost by then over p."""
-    away, chance, others = _of_roots(k, j, p, power, w)
-    lost: Floats = -away - np.expm1(chance) * (1.0 + away) - others
-    return np.where(p > 1.0 - _RARE, 1.0 - _of_few_attempts(k, j, p, power, w), lost) / p
-
-
-def _of_roots(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> tuple[Floats, Floats, Floats]:
-    """Parts of the generating function of attempts at 1 - p, each to full precision where p is small.
-
-    With z = (1 - p)^(1/k), and z' = z times a k-th root of unity, it is the sum over all z' of (1 + w (1 - z'))^-power
-    times the mean over m = 0, ..., k - 1 of z'^(j - m). Of the term of z itself this gives the mean less 1 and the
-    logarithm of the power; the third part are all others.
-    """
-    step = -np.log1p(-np.minimum(p, 1.0 - 0.1 * _RARE)) / k
-    less, more = np.expm1(-step), np.expm1(step)
-    grown: list[Any] = [0.0]  # expm1(step (m - j)), by sums of one sign
-    for _ in range(k - 1 - j):
-        grown.append(grown[-1] + (1.0 + grown[-1]) * more)
-    for _ in range(j):
-        grown.insert(0, grown[0] + (1.0 + grown[0]) * less)
-    away: Any = sum(grown) / k
-    others: Any = 0.0
-    for turn in range(1, k // 2 + 1):
-        angle = 2.0 * np.pi * turn / k
-        real = sum(one * math.cos(angle * (j - m)) for m, one in enumerate(grown)) / k
-        imaginary = sum(one * math.sin(angle * (j - m)) for m, one in enumerate(grown)) / k
-        c, s = 1.0 - (1.0 + less) * math.cos(angle), (1.0 + less) * math.sin(angle)  # 1 - z' is c - i s
-        size = np.exp(-0.5 * power * np.log1p(w * (2.0 * c + w * (c * c + s * s))))
-        turned = power * np.arctan(w * s / (1.0 + w * c))
-        term = size * (real * np.cos(turned) - imaginary * np.sin(turned))
-        others = others + (term if 2 * turn == k else 2.0 * term)
-    return away, -power * np.log1p(-w * less), others
-
-
-def _of_few_attempts(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> Floats:
-    """Sum the first powers of the generating function of attempts at 1 - p, where that is small."""
-    from scipy.special import betainc
-
-    below = betainc(power, float(k - j), 1.0 / (1.0 + w))
-    stay = 1.0 - np.maximum(p, 1.0 - _RARE)
-    found, survived = below, np.ones_like(stay)
-    for attempts in range(1, _POWERS):
-        more = betainc(power, float((attempts + 1) * k - j), 1.0 / (1.0 + w))
-        survived = survived * stay
-        found = found + survived * (more - below)
-        below = more
-    result: Floats = found
-    return result

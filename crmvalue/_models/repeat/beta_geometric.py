@@ -19,7 +19,14 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import require
-from crmvalue._models.shared.numerics import average_over_beta, count_tails, gauss_legendre, log_rising, prob_of_count
+from crmvalue._models.shared.numerics import (
+    average_over_beta,
+    count_tails,
+    from_tables,
+    gauss_legendre,
+    log_rising,
+    prob_of_count,
+)
 from crmvalue._models.shared.process import ContinuousProcess, Future, Past
 from crmvalue._models.shared.purchase_model import Kind
 
@@ -35,6 +42,7 @@ KIND = Kind(names=("r", "alpha", "a", "b"), times=("alpha",), signs=(0, -1, 1, 1
 _DISCOUNTED_AWAY = 45.0  # a discount of exp(-45) leaves nothing
 _NEAR_ONE = -0.1  # log-likelihoods above this are those of near certainty
 _ROWS = 1 << 14  # at a time in the discounted sum
+_MANY = 1 << 14  # from so many rows on, most of them come from tables
 _MOST_EXPECTED = 1e15  # purchases of one simulated customer
 
 
@@ -92,12 +100,21 @@ class BetaGeometric(ContinuousProcess):
         return self._average(_purchases, past, ahead)
 
     def discounted(self, past: Past, ahead: Floats, force: float) -> Floats:
-        """Discounted purchases, some rows at a time."""
-        found = np.empty(len(past.x))
-        for start in range(0, len(past.x), _ROWS):
-            rows = slice(start, start + _ROWS)
-            found[rows] = self.of_rows(rows).discounted_block(past.of_rows(rows), ahead[rows], force)
-        return found
+        """Discounted purchases, most of those of many rows from tables over alpha + T."""
+        x, ruler = past.x, np.broadcast_to(self.alpha + past.age, past.x.shape)
+
+        def exactly(some: Integers, ruler: Floats) -> Floats:
+            found = np.empty(len(some))
+            for start in range(0, len(some), _ROWS):
+                part = slice(start, start + _ROWS)
+                here, rows = self.of_rows(some[part]), some[part]
+                found[part] = here.discounted_block(x[rows], ruler[part], ahead[rows], force)
+            return found
+
+        if len(x) < _MANY or np.ndim(self.a) or np.ndim(self.b):
+            return exactly(np.arange(len(x)), ruler)
+        horizon = np.unique(ahead, return_inverse=True)[1].astype(np.float64)
+        return from_tables(exactly, ruler, self.r + x, x, horizon)
 
     def prob(self, past: Past, ahead: Floats, n: Floats) -> Floats:
         """Probability of n purchases: alive to the end, or lost at the n-th."""
@@ -179,11 +196,10 @@ class BetaGeometric(ContinuousProcess):
         w = ahead / (self.alpha + past.age)
         return average_over_beta(function, a=self.a, b=past.x + self.early + self.b, power=self.r + past.x, w=w)
 
-    def discounted_block(self, past: Past, until: Floats, force: float) -> Floats:
-        """Do what :meth:`discounted` does, for not too many rows."""
+    def discounted_block(self, x: Floats, ruler: Floats, until: Floats, force: float) -> Floats:
+        """Do what :meth:`discounted` does, for not too many rows with these purchases and alpha + T."""
         # The integral over time of R exp(-force s) E[(1 + p u)^-(R+1)] du, u = s / (alpha + T): all in log(1 + rho u),
         # where rho is the fastest rate at which anything falls.
-        x, ruler = past.x, self.alpha + past.age
         shape = self.r + x
         kappa = force * ruler
         with np.errstate(divide="ignore"):

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from crmvalue._core.encoding.keys import distinct_keys, row_keys
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -19,7 +21,11 @@ __all__ = [
     "alike_blocks",
     "average_over_beta",
     "beta_rule",
+    "beta_windows",
+    "chebyshev",
+    "common_beta_rule",
     "count_tails",
+    "from_tables",
     "gauss_legendre",
     "last_true",
     "log_rising",
@@ -40,6 +46,8 @@ _DROP = 34.0  # exp(-34) = 2e-15
 _NARROWEST = 12.0  # a rule has at least this width, in standard deviations of y where `a` is large
 _ONE_THREAD = 1 << 18  # multiplications of a product of tables up to which OpenBLAS takes one thread
 _LOWEST_BLOCK = 32
+_TABLE_NODES = 24  # of a panel of a table
+_LONGEST_PANEL = 1.5  # of a table in log(w), times the root of the shape + 1
 _CLOSE = 1e-5  # how exactly the ends of a rule are found
 
 
@@ -154,7 +162,7 @@ def average_over_beta(
     order = np.argsort(group, kind="stable")
     ends = np.cumsum(size)
     all_a = np.full(len(distinct), a)
-    left, right = _windows(all_a, distinct, power[first], np.maximum.reduceat(w[order], ends - size))
+    left, right = beta_windows(all_a, distinct, power[first], np.maximum.reduceat(w[order], ends - size))
     found = np.empty(len(b))
     for few in alike_blocks(_n_nodes(all_a, left, right), 1):
         p, weight = _beta_rules(all_a[few], distinct[few], left[few], right[few])
@@ -174,7 +182,21 @@ def beta_rule(a: Floats, b: Floats, power: Floats, w: Floats) -> tuple[Floats, F
 
     The functions have to be as in :func:`average_over_beta`, or smaller.
     """
-    return _beta_nodes(a, b, *_windows(a, b, power, w))
+    return _beta_nodes(a, b, *beta_windows(a, b, power, w))
+
+
+def common_beta_rule(a: Floats, b: Floats, left: float, right: float) -> tuple[Floats, Callable[[slice], Floats]]:
+    """Give nodes p that beta distributions (a, b) share, and the weights of some of these, shape (rows, nodes).
+
+    They are closer than those of one row: with as many, sums for customers of 300 purchases lost the twelfth digit.
+    """
+    n = math.ceil(1.5 * int(_n_nodes(np.array([a.max()]), np.array([left]), np.array([right]))[0]))
+    y = np.linspace(left, right, n)
+
+    def weights(rows: slice) -> Floats:
+        return _beta_weights(a[rows], b[rows], -np.logaddexp(0.0, -y), -np.logaddexp(0.0, y), (right - left) / (n - 1))
+
+    return np.exp(-np.logaddexp(0.0, -y)), weights
 
 
 def _average_row_by_row(
@@ -182,7 +204,7 @@ def _average_row_by_row(
 ) -> Floats:
     """Each row with a rule of its own; rows that need about as many nodes are computed together."""
     wide = w.reshape(len(b), -1)  # a row's w share its nodes
-    left, right = _windows(a, b, power, wide.max(axis=1))
+    left, right = beta_windows(a, b, power, wide.max(axis=1))
     found = np.empty(wide.shape)
     for rows in alike_blocks(_n_nodes(a, left, right), wide.shape[1]):
         p, weight = _beta_rules(a[rows], b[rows], left[rows], right[rows])
@@ -222,14 +244,20 @@ def _beta_nodes(a: Floats, b: Floats, left: Floats, right: Floats) -> tuple[Floa
     step = (right - left) / (n - 1)
     y = left[:, np.newaxis] + step[:, np.newaxis] * np.arange(n)
     log_p, log_q = -np.logaddexp(0.0, -y), -np.logaddexp(0.0, y)
+    return log_p, log_q, _beta_weights(a, b, log_p, log_q, step)
+
+
+def _beta_weights(a: Floats, b: Floats, log_p: Floats, log_q: Floats, step: Floats | float) -> Floats:
+    """Weights of the rule; those of each row sum to 1."""
     log_weight = a[:, np.newaxis] * log_p + b[:, np.newaxis] * log_q
     weight = np.exp(log_weight - log_weight.max(axis=1, keepdims=True))
     weight[:, 0] /= -np.expm1(-a * step)
     weight[:, -1] /= -np.expm1(-b * step)
-    return log_p, log_q, weight / weight.sum(axis=1, keepdims=True)
+    found: Floats = weight / weight.sum(axis=1, keepdims=True)
+    return found
 
 
-def _windows(a: Floats, b: Floats, power: Floats, w: Floats) -> tuple[Floats, Floats]:
+def beta_windows(a: Floats, b: Floats, power: Floats, w: Floats) -> tuple[Floats, Floats]:
     """Where the trapezoidal rule in y begins and ends for each row."""
     shape, tilt = a + b, power + 1.0
     plain_peak = np.log(a / b)
@@ -292,3 +320,48 @@ def product_by_rows(x: Floats, y: Floats) -> Floats:
     whole = n_blocks * step
     blocks = np.matmul(x[:whole].reshape(n_blocks, step, n), y)
     return np.concatenate([blocks.reshape(whole, n_columns), x[whole:] @ y])
+
+
+@lru_cache(maxsize=16)
+def chebyshev(n: int) -> tuple[Floats, Floats]:
+    """Chebyshev nodes on [-1, 1], and the matrix that turns values there into coefficients."""
+    node = np.cos((np.arange(n) + 0.5) * (np.pi / n))
+    vander = np.polynomial.chebyshev.chebvander(node, n - 1)
+    vander[:, 0] *= 0.5
+    return node, vander.T * (2.0 / n)
+
+
+def from_tables(exactly: Callable[[Integers, Floats], Floats], w: Floats, shape: Floats, *alike: Floats) -> Floats:
+    """Give exactly(rows, w) for all rows, most of it by tables; `alike` are the columns that tell functions of w apart.
+
+    What is expected of customers with equally many purchases is a function of w, the time ahead over alpha + T. It is
+    analytic for all w with a real part above -1/2, so in log(w) it is a polynomial on panels that are short beside the
+    spread of a count of events. This spread is about 1 over the root of the shape. Where there are few times of one
+    function in a panel, they are computed one by one.
+    """
+    length = _LONGEST_PANEL / np.sqrt(1.0 + shape)
+    log_w = np.log(w, out=np.full(len(w), -1e6), where=w > 0)
+    panel = np.floor(log_w / length)
+    first, place, size = distinct_keys(row_keys(*alike, panel))
+    tabled = (size > 2 * _TABLE_NODES) & (w[first] > 0)
+    node, projection = chebyshev(_TABLE_NODES)
+    single, owner = np.flatnonzero(~tabled[place]), first[tabled]
+    at = np.exp((panel[owner, np.newaxis] + 0.5 * (node + 1.0)) * length[owner, np.newaxis])
+    values = exactly(np.append(single, np.repeat(owner, _TABLE_NODES)), np.append(w[single], at))
+    found = np.empty(len(w))
+    found[single] = values[: len(single)]
+    series = values[len(single) :].reshape(-1, _TABLE_NODES) @ projection.T
+    rows = np.flatnonzero(tabled[place])
+    series = series[(np.cumsum(tabled) - 1)[place[rows]]]
+    z = 2.0 * (log_w[rows] / length[rows] - panel[rows]) - 1.0
+    found[rows] = _sum_of_series(series, z)
+    return found
+
+
+def _sum_of_series(series: Floats, z: Floats) -> Floats:
+    """Sum Chebyshev series, one of each row, by Clenshaw's recurrence."""
+    after, next_after = np.zeros(len(z)), np.zeros(len(z))
+    for column in series.T[:0:-1]:
+        after, next_after = column + 2.0 * z * after - next_after, after
+    found: Floats = series[:, 0] + z * after - next_after
+    return found

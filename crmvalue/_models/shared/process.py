@@ -27,6 +27,7 @@ __all__ = ["ContinuousProcess", "Future", "Past", "Process"]
 _CELLS = 1 << 12  # rows times counts whose probabilities are found at once
 _STAY_NODES = 40  # of the integral of the time that customers stay
 _COUNTS = 64  # most of them
+_MOMENTS = 1 << 18  # rows times moments whose purchases are found at once
 _NOTHING = 1e-12  # a smaller tail is rounding
 
 
@@ -207,6 +208,19 @@ class ContinuousProcess(Process):
     @abstractmethod
     def draw_future(self, past: Past, owner: Integers, end: float, rng: np.random.Generator) -> Future:
         """Draw futures up to `end` of customers who are alive; `owner` says which row each belongs to."""
+
+    def at_moments(self, past: Past, moment: Floats, weight: Floats, *, stay: bool) -> Floats:
+        """Sum what is expected of each row up to each moment, times its weight: purchases, or the chance to stay."""
+        n, size = len(moment), len(past.x)
+        found = np.empty(size)
+        step = max(1, _MOMENTS // n)
+        for start in range(0, size, step):
+            some = np.arange(start, min(start + step, size))
+            again, until = np.repeat(some, n), np.tile(moment, len(some))
+            here, known = self.of_rows(again), past.of_rows(again)
+            each = here.survival(known, until) if stay else here.purchases(known, until)
+            found[some] = each.reshape(len(some), n) @ weight
+        return found
 
     def operational(self, ahead: Floats) -> Floats:
         """Time after the end of observation by the clock of purchases, by which those of a future come evenly."""

@@ -15,7 +15,7 @@ from crmvalue._models.regular import erlang
 from crmvalue._models.regular.bg_cnbd import _steps_of_random_days
 from crmvalue._models.regular.erlang import ErlangProcess
 from crmvalue._models.regular.erlang_likelihood import Likelihood, log_likelihood_derivatives
-from crmvalue._models.shared.process import Past
+from crmvalue._models.shared.process import ContinuousProcess, Past
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.models import (
@@ -313,6 +313,23 @@ class TestDiscounted:
         np.testing.assert_allclose(
             found, model.discounted_expected_purchases(history, discount_rate=discount_rate), rtol=3e-13
         )
+
+    @pytest.mark.parametrize(("k", "x"), [(1, 0.0), (2, 1.0), (3, 300.0), (6, 2.0)])
+    @pytest.mark.parametrize("stay", [False, True])
+    def test_customers_who_leave_in_their_own_ways_share_nodes(self, k, x, stay, monkeypatch):
+        """Each alone is averaged over p at every moment: 1,000 of them took 5 to 33 seconds for life."""
+        n = 30
+        own, age = np.linspace(-1.0, 1.0, n), np.linspace(30.0, 50.0, n)
+        process = ErlangProcess(
+            k=k, r=1.3, alpha=3.0 * np.exp(-0.3 * own), a=0.4 * np.exp(own), b=0.8 * np.exp(-0.5 * own), early=1
+        )
+        past = Past(np.full(n, x), 0.9 * age * (x > 0), age)
+        moment, weight = np.array([0.01, 30.0, 400.0, 9_000.0]), np.array([0.2, 0.4, 0.3, 0.1])
+        few = np.array([0, 29])
+        alone = ContinuousProcess.at_moments(process.of_rows(few), past.of_rows(few), moment, weight, stay=stay)
+        monkeypatch.setattr(ErlangProcess, "_one_by_one", None)
+        found = process.at_moments(past, moment, weight, stay=stay)
+        np.testing.assert_allclose(found[few], alone, rtol=3e-13)
 
 
 class TestLikelihood:

@@ -12,7 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import tests.models.references as reference
+from crmvalue._models.repeat.beta_geometric import BetaGeometric
 from crmvalue._models.repeat.beta_geometric_fit import Likelihood
+from crmvalue._models.shared.process import Past
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.models import BgNbd, MbgNbd, fit_bg_nbd, fit_mbg_nbd
@@ -422,3 +424,26 @@ class TestRefusals:
         with pytest.raises(InputError) as caught:
             call(case, history_of((0, 0, 5), (2, 3, 5)))
         assert caught.value.name == name
+
+
+class TestManyRows:
+    """Most of many rows comes from tables over alpha + T: a million distinct ones took over a minute for life."""
+
+    @pytest.mark.parametrize("early", [0, 1])
+    @pytest.mark.parametrize("ahead", [math.inf, 39.0])
+    def test_are_what_they_are_alone(self, early, ahead, monkeypatch):
+        process = BetaGeometric(r=0.243, alpha=4.414, a=0.793, b=2.426, early=early)
+        age = np.linspace(20.0, 104.0, 17_000)
+        past = Past(np.arange(17_000.0) % 3, np.zeros(17_000), age)
+        sizes, block = [], BetaGeometric.discounted_block
+
+        def counted(self, x, *rest):
+            sizes.append(len(x))
+            return block(self, x, *rest)
+
+        few = np.array([0, 1, 5_000, 16_999])
+        alone = process.discounted(past.of_rows(few), np.full(4, ahead), 0.002)
+        monkeypatch.setattr(BetaGeometric, "discounted_block", counted)
+        found = process.discounted(past, np.full(17_000, ahead), 0.002)
+        assert sum(sizes) < 1_000
+        np.testing.assert_allclose(found[few], alone, rtol=1e-13)
