@@ -13,6 +13,7 @@ from scipy import stats
 
 from crmvalue._products import counting, pairs
 from crmvalue._products.firsts import chance_of_total
+from crmvalue._products.replenishment import _moments
 from crmvalue._products.table import q_values
 from crmvalue.errors import InputError
 from crmvalue.products import (
@@ -696,3 +697,14 @@ class TestReplenishment:
     def test_the_calendar_ends(self):
         lines = OrderLines(customer=[1] * 3, date=["9000-01-01", "9500-01-01", "9999-12-01"], product=["a"] * 3)
         assert str(replenishment(lines, as_of="9999-12-31", min_intervals=1).due_date[0]) == "9999-12-31"
+
+
+def test_the_mean_of_products_and_how_they_vary():
+    """DerSimonian and Laird: means 1, 3, 8 of the precisions 1, 1, 2 lie 4, 2, 3 from their mean 5.
+
+    The weighted squares are 16 + 4 + 2 x 9 = 38, less 2 for three products; divided by 4 - (1 + 1 + 4) / 4 = 2.5 they
+    give the variance 14.4. The weights become 1 / 15.4, 1 / 15.4 and 1 / 14.9.
+    """
+    mean, between = _moments(np.array([1.0, 3.0, 8.0]), np.array([1.0, 1.0, 2.0]))
+    assert between == pytest.approx(14.4, rel=1e-12)
+    assert mean == pytest.approx((4 / 15.4 + 8 / 14.9) / (2 / 15.4 + 1 / 14.9), rel=1e-12)

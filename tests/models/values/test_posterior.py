@@ -16,6 +16,7 @@ from crmvalue.models import (
     BgNbd,
     ContractHistory,
     Fit,
+    Posterior,
     ShiftedBetaGeometric,
     draw_posterior,
     fit_bg_nbd,
@@ -187,3 +188,9 @@ def test_small_amounts_are_spend():
         mean_repeat_spend=[0.5, 3.0, 0.0, np.nan],
     )  # fmt: skip
     assert spenders(history).frequency.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("weight", [[0.5, 0.4], [0.9, 0.9], [0.5, 0.5 + 1e-6]])
+def test_weights_that_do_not_sum_to_1_are_refused(weight):
+    with pytest.raises(InputError, match="of sum 1"):
+        Posterior(names=("r",), draws=[[1.0], [2.0]], weight=weight)
