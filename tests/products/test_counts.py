@@ -391,6 +391,14 @@ class TestBestCustomerProducts:
             claims += bool((found.q_value <= 0.05).any())
         assert claims <= 4
 
+    def test_the_surest_preference_comes_first(self):
+        """Everybody buys product 1; of the best, four in five buy product 2, of the others, four in five product 0."""
+        log = [(who, 0, 1) for who in range(80)]
+        log += [(who, 1, 2 if (who < 40) == (who % 5 > 0) else 0) for who in range(80)]
+        found = best_customer_products(as_lines(log), best=list(range(40)), min_buyers=1)
+        assert found.item.tolist() == [2, 1, 0]
+        assert (np.diff(found.index_low) < 0).all()
+
     def test_one_customer_has_no_interval(self):
         found = best_customer_products(as_lines([(1, 0, 1), (2, 0, 1), (3, 0, 2)]), best=[1], min_buyers=1)
         assert found.index_low.tolist() == [0.0, 0.0]
