@@ -145,6 +145,22 @@ class TestBirthdayJourney:
             with pytest.raises(InputError, match=name):
                 BirthdayJourney("b", **{name: 181})
 
+    def test_the_message_of_last_year_holds_back_none_of_this_year(self):
+        customers = Customers(customer=[1], consent={"email": [True]}, dates={"birthday": ["1990-05-31"]})
+        journey = BirthdayJourney("b", days_before=0)
+        first = plan([journey], customers, None, None, Policy(), "2023-05-31")
+        second = plan([journey], customers, None, first.history(), Policy(), "2024-05-31")
+        assert (first.n_by_decision, second.n_by_decision) == ({"send": 1}, {"send": 1})
+
+    def test_the_first_year_of_the_calendar(self):
+        assert str(BirthdayJourney("b").message("0001-03-05", 2).sent_on) == "0002-02-26"
+        with pytest.raises(InputError, match="year"):
+            BirthdayJourney("b").message("0001-03-05", 1)
+
+    def test_only_the_name_goes_without_a_word(self):
+        with pytest.raises(TypeError, match="positional"):
+            BirthdayJourney("b", "forward")
+
     def test_two_dates_of_a_customer_are_two_messages(self):
         """A birthday and a day of registration in one week, and two journeys on the birthday: two messages."""
         dates = {"birthday": ["1990-06-07"], "registered": ["2020-06-07"]}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from crmvalue.errors import InputError
 from crmvalue.loyalty import (
@@ -100,7 +101,9 @@ class TestRedemptionRates:
         assert found.expired.sum() == -total["expire"]
         assert ((found.rate >= 0) & (found.rate <= 1)).all()
         assert ((found.low <= found.rate) & (found.rate <= found.high)).all()
-        assert redemption_rates(book, "2024-09-30", period="year").issued.sum() == total["earn"]
+        of_years = redemption_rates(book, "2024-09-30", period="year")
+        assert of_years.issued.sum() == total["earn"]
+        assert of_years.period.astype(str).tolist() == ["2023-01-01", "2024-01-01"]
         check_table(found, len(found.rate), "rate", found.rate)
         check_json(found)
 
@@ -229,6 +232,16 @@ class TestReferralGrowth:
         with pytest.raises(InputError, match="time"):
             referral_growth(1, 10, cycle_time=1, time=1000)
 
+    def test_nobody_brings_nobody(self):
+        assert referral_growth(0, [0.5, 1, 2], cycle_time=3, time=2_000).tolist() == [0, 0, 0]
+        assert referral_limit(0, [0.5, 1, 2]).tolist() == [0, 0, 0]
+
+    def test_more_than_a_million_for_each_are_refused(self):
+        for refused in (lambda k: referral_growth(1, k, cycle_time=1, time=1), lambda k: referral_limit(1, k)):
+            refused(1e6)
+            with pytest.raises(InputError, match="coefficient"):
+                refused(1.01e6)
+
 
 def referrals(rows, **options):
     """Make referrals of rows (customer, referrer, day in January, paid, phone)."""
@@ -248,6 +261,11 @@ PEOPLE = st.lists(
     min_size=1,
     max_size=12,
 )
+
+
+def test_each_paid_order_of_a_referred_customer_counts_without_a_minimum():
+    found = attribute_referrals(["ann", "bob"], [None, "ann"], ["2024-01-01", "2024-02-01"], paid=[0.5, 0.5])
+    assert found.outcome.tolist() == ["no referrer", "rewarded"]
 
 
 class TestAttributeReferrals:
@@ -407,6 +425,23 @@ class TestMemberEffect:
             n_naive += found.naive_interval.low > 0
         assert 184 <= n_covered <= 196
         assert n_naive >= 198
+
+    def test_the_naive_interval_is_the_wider_of_welch_and_student(self):
+        joins = np.arange(90) % 3 == 0
+        after = np.where(joins, np.arange(90) % 7 * 4.0, np.arange(90) % 5)
+        found = member_effect(joins, after, before={"orders": np.arange(90) % 2}, level=0.9)
+        ends = [
+            stats.ttest_ind(after[joins], after[~joins], equal_var=alike).confidence_interval(0.9)
+            for alike in (False, True)
+        ]
+        widest = max(ends, key=lambda end: end.high - end.low)
+        assert tuple(found.naive_interval) == pytest.approx((widest.low, widest.high))
+
+    @pytest.mark.parametrize("level", [-0.1, 1.5])
+    def test_no_level_beyond_certainty(self, level):
+        found = member_effect(np.arange(90) % 3 == 0, np.arange(90) % 7, before={"orders": np.arange(90) % 2})
+        with pytest.raises(InputError, match="level"):
+            attrs.evolve(found, level=level)
 
     def test_a_true_gain_is_found(self):
         joins, after, before = base(np.random.default_rng(1), n=20_000, gain=40.0)

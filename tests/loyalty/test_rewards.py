@@ -202,3 +202,15 @@ class TestFarDates:
             programme.member_levels(*wrong)
         found = programme.member_levels(*wrong, as_of="2024-01-05")
         assert found.tier_names.tolist() == ["gold", "gold"]
+
+    @pytest.mark.parametrize(
+        ("spend", "index", "value"), [([], None, 0), ([5.0, -1.0], 1, -1.0), ([-2.0, -1.0], 0, -2.0)]
+    )
+    def test_spend_that_is_not_there_or_negative_is_refused(self, spend, index, value):
+        with pytest.raises(InputError, match="at least one row") as caught:
+            membership_break_even(spend, fee=1, discount=0.1, margin=0.3)
+        assert (caught.value.name, caught.value.index, caught.value.value) == ("spend", index, value)
+
+    def test_a_discount_of_the_whole_margin_is_refused(self):
+        with pytest.raises(InputError, match="below the margin"):
+            membership_break_even([1], fee=1, discount=0.3, margin=0.3)

@@ -13,6 +13,7 @@ from scipy import stats
 
 from crmvalue._products import counting, pairs
 from crmvalue._products.firsts import chance_of_total
+from crmvalue._products.replenishment import _moments
 from crmvalue._products.table import q_values
 from crmvalue.errors import InputError
 from crmvalue.products import (
@@ -390,6 +391,14 @@ class TestBestCustomerProducts:
             claims += bool((found.q_value <= 0.05).any())
         assert claims <= 4
 
+    def test_the_surest_preference_comes_first(self):
+        """Everybody buys product 1; of the best, four in five buy product 2, of the others, four in five product 0."""
+        log = [(who, 0, 1) for who in range(80)]
+        log += [(who, 1, 2 if (who < 40) == (who % 5 > 0) else 0) for who in range(80)]
+        found = best_customer_products(as_lines(log), best=list(range(40)), min_buyers=1)
+        assert found.item.tolist() == [2, 1, 0]
+        assert (np.diff(found.index_low) < 0).all()
+
     def test_one_customer_has_no_interval(self):
         found = best_customer_products(as_lines([(1, 0, 1), (2, 0, 1), (3, 0, 2)]), best=[1], min_buyers=1)
         assert found.index_low.tolist() == [0.0, 0.0]
@@ -696,3 +705,14 @@ class TestReplenishment:
     def test_the_calendar_ends(self):
         lines = OrderLines(customer=[1] * 3, date=["9000-01-01", "9500-01-01", "9999-12-01"], product=["a"] * 3)
         assert str(replenishment(lines, as_of="9999-12-31", min_intervals=1).due_date[0]) == "9999-12-31"
+
+
+def test_the_mean_of_products_and_how_they_vary():
+    """DerSimonian and Laird: means 1, 3, 8 of the precisions 1, 1, 2 lie 4, 2, 3 from their mean 5.
+
+    The weighted squares are 16 + 4 + 2 x 9 = 38, less 2 for three products; divided by 4 - (1 + 1 + 4) / 4 = 2.5 they
+    give the variance 14.4. The weights become 1 / 15.4, 1 / 15.4 and 1 / 14.9.
+    """
+    mean, between = _moments(np.array([1.0, 3.0, 8.0]), np.array([1.0, 1.0, 2.0]))
+    assert between == pytest.approx(14.4, rel=1e-12)
+    assert mean == pytest.approx((4 / 15.4 + 8 / 14.9) / (2 / 15.4 + 1 / 14.9), rel=1e-12)

@@ -107,6 +107,16 @@ class TestChooseValues:
         with pytest.raises(InputError, match=r"a finite number.*at index 1.*Hint: give amounts as text, or as float"):
             choose_values(PROFILES, [0, 1], ["2", Decimal("1.50")], choose="first")
 
+    def test_what_is_no_amount_gets_no_hint_about_amounts(self):
+        with pytest.raises(InputError, match="at index 1") as caught:
+            choose_values(PROFILES, [0, 1], ["2", object()], choose="first")
+        assert "amounts" not in str(caught.value)
+
+    def test_chosen_numbers_are_a_column_of_numbers(self):
+        one = resolve_profiles([1, 2, 3], {"card": ["a", "a", "b"]}, ["card"])
+        found = choose_values(one, [1, 2, 3], [None, 7, 9], choose="first").value
+        assert (found.dtype.kind, found.tolist()) == ("i", [7, 9])
+
 
 class TestMergeConsent:
     """A refusal in any record wins."""

@@ -41,6 +41,11 @@ class TestOneForm:
         assert n_customers("email", ["\ufeffann@example.com\u200b", "ann@example.com"]) == 1
         assert n_customers("name", ["Оле\u00adна\u200b", "олена"]) == 1
 
+    @pytest.mark.parametrize("invisible", [0xAD, 0x200B, 0x200F, 0x202A, 0x202E, 0x2060, 0x2064, 0x2069, 0xFEFF])
+    def test_each_invisible_character(self, invisible):
+        """The first and the last of each block: joiners, marks of direction, invisible operators."""
+        assert n_customers("name", [f"ol{chr(invisible)}ena", "olena"]) == 1
+
     def test_look_alike_letters_of_a_code(self):
         """Each Cyrillic capital beside the Latin one with the same shape, by their Unicode names."""
         latin = "ABEIJKMHOPCSTYX"

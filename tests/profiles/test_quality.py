@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmvalue.errors import InputError
-from crmvalue.profiles import contact_quality
+from crmvalue.profiles import ContactQuality, contact_quality
 
 ROWS = st.tuples(st.sampled_from(["web", "shop"]), st.sampled_from([None, "", "a@b.com", "A@B.com", "c@d.com", "no"]))
 
@@ -44,3 +44,17 @@ class TestContactQuality:
         with pytest.raises(InputError) as caught:
             contact_quality(**{"source": ["a", "b"], "keys": {"card": ["1", "2"]}, **change})
         assert caught.value.name == name
+
+    @pytest.mark.parametrize("counts", [(1, 1, 1), (3, 0, 0), (0, 0, 3), (2, 1, 0)])
+    def test_missing_invalid_and_duplicate_are_different_records(self, counts):
+        missing, invalid, duplicate = ([count] for count in counts)
+        with pytest.raises(InputError, match="missing, invalid and duplicate") as caught:
+            ContactQuality(
+                source=["web"],
+                key=["email"],
+                n_records=[2],
+                n_missing=missing,
+                n_invalid=invalid,
+                n_duplicate=duplicate,
+            )
+        assert caught.value.name == "n_records"

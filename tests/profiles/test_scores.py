@@ -69,6 +69,12 @@ class TestScorePairs:
             score_pairs([1, 2], columns)
         assert caught.value.name == name
 
+    def test_a_record_that_comes_twice_is_named(self):
+        columns = {name: ["a", "b", "c"] for name in ("first_name", "last_name")}
+        with pytest.raises(InputError, match="each once") as caught:
+            score_pairs(["r1", "r2", "r2"], {**columns, "email": [None] * 3})
+        assert (caught.value.name, caught.value.value) == ("record", "r2")
+
     @pytest.mark.parametrize("email", [["a@b.com", "c@d.com"], ["a@b.com"] * 2])
     def test_too_few_records_are_told_in_words(self, email):
         """The engine's own words, "math domain error" and "recall must be at least 1.00", help nobody."""

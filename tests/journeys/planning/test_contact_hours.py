@@ -63,3 +63,13 @@ def test_within_an_hour_that_comes_twice_nothing_goes_out_before_it_is_due(wait_
     asked = [TriggerJourney("asked", event="ask", wait_hours=wait_hours)]
     made = plan(asked, base, did, None, policy, "2024-10-27")
     assert made.send_time_utc.astype("datetime64[m]").astype(str).tolist() == [sent]
+
+
+def test_when_the_clocks_go_back_a_message_goes_out_in_the_hours_that_come_again():
+    """At 03:50, after the break begins, the clock has 03:30 ahead of it once more: at 01:30 in UTC."""
+    policy = Policy(contact_hours=BusinessHours(hours={"Sun": ["03:30-03:45", "09:00-20:00"]}))
+    base = Customers(customer=[1], consent={"email": [True]}, time_zone="Europe/Kyiv")
+    did = Events(customer=[1], name=["ask"], time=["2024-10-27 03:50"])
+    made = plan(ASKED, base, did, None, policy, "2024-10-27")
+    assert made.send_time.astype("datetime64[m]").astype(str).tolist() == ["2024-10-27T03:30"]
+    assert made.send_time_utc.astype("datetime64[m]").astype(str).tolist() == ["2024-10-27T01:30"]

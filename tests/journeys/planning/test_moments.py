@@ -15,6 +15,7 @@ from crmvalue._core.calendar import local_to_utc
 from crmvalue._core.encoding.customers import stable_draw
 from crmvalue._journeys.zones import Clocks
 from crmvalue.journeys import (
+    BirthdayJourney,
     Cascade,
     Customers,
     Events,
@@ -476,3 +477,12 @@ class TestClocksThatChangeAtMidnight:
         made = plan([kind], customers, events, None, Policy(quiet_hours=quiet), last, days=4)
         after = datetime.fromisoformat(last) + timedelta(days=2, hours=quiet[1])
         assert made.send_time[made.decision == "send"].tolist() == [after]
+
+    def test_a_message_of_yesterday_goes_out_today_though_the_clocks_went_back_yesterday(self):
+        """It was due at midnight, in the quiet hours, three hours before the clock came back to their end."""
+        customers = Customers(
+            customer=[1], time_zone="Europe/Kyiv", consent={"email": [True]}, dates={"birthday": ["1990-11-03"]}
+        )
+        journey = BirthdayJourney("b", send_hour=0)
+        made = plan([journey], customers, None, None, Policy(quiet_hours=(22, 3)), "2024-10-28")
+        assert (made.decision.tolist(), made.send_time.tolist()) == (["send"], [datetime(2024, 10, 28, 3)])

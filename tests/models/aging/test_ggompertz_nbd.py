@@ -21,6 +21,7 @@ from crmvalue._models.shared.process import Past
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.models import (
+    CovariateEffect,
     Fit,
     GammaGamma,
     GgompertzNbd,
@@ -388,3 +389,21 @@ class TestSimulate:
         """A rate of leaving above 1.8e8 overflowed with a warning."""
         model = GgompertzNbd(0.6, 8.0, 0.02, 1e9, 0.5, "week")
         assert model.simulate([40.0] * 50, rng=np.random.default_rng(1)).frequency.sum() == 0
+
+
+def test_a_covariate_divides_alpha_or_beta_by_its_factor():
+    """The rate of buying, or of leaving at each age, is multiplied by exp(0.3 x (5 - 3) / 2)."""
+    effect, factor = CovariateEffect("income", 0.3, centre=3.0, scale=2.0), math.exp(0.3)
+    r, alpha, b, s, beta = AGED
+    rows = {"frequency": [2, 0], "recency": [7.0, 0.0], "age": [20.0, 9.0], "time_unit": "week"}
+    known = PurchaseHistory.from_columns(**rows).with_covariates({"income": [5.0, 5.0]})
+    for option, moved in (
+        ("purchase_effects", (r, alpha / factor, b, s, beta)),
+        ("dropout_effects", (r, alpha, b, s, beta / factor)),
+    ):
+        found = GgompertzNbd(*AGED, "week", **{option: [effect]})
+        plain, one = GgompertzNbd(*moved, "week"), PurchaseHistory.from_columns(**rows)
+        np.testing.assert_allclose(found.log_likelihood(known), plain.log_likelihood(one), rtol=1e-12)
+        np.testing.assert_allclose(
+            found.expected_purchases(known, horizon=9.0), plain.expected_purchases(one, horizon=9.0), rtol=1e-12
+        )

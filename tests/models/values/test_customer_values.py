@@ -251,3 +251,11 @@ class TestJson:
             with pytest.raises(InputError) as caught:
                 CustomerValues.from_json(text)
             assert caught.value.name == "text"
+
+
+def test_the_net_value_is_after_the_cost_of_winning():
+    costs = np.array([1.0, 2.0, 30.0, 0.0])
+    options = {"horizon": 52, "margin": 0.3}
+    found = customer_values(HISTORY, MODELS[0], SPEND, **options, acquisition_cost=costs)
+    assert found.net_clv.tolist() == [value - cost for value, cost in zip(found.clv, costs, strict=True)]
+    assert customer_values(HISTORY, MODELS[0], SPEND, **options).net_clv is None

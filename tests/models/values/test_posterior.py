@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from crmvalue._models.values.posterior import _log_posterior, draw, spenders
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.models import (
     BgNbd,
     ContractHistory,
     Fit,
+    Posterior,
     ShiftedBetaGeometric,
     draw_posterior,
     fit_bg_nbd,
@@ -157,3 +160,37 @@ class TestFitJson:
     def test_models_refuse_other_text(self, kind, text):
         with pytest.raises(InputError):
             kind.from_json(text)
+
+
+class TestHeights:
+    """The weight of a draw is the posterior over the normal density that it was drawn from."""
+
+    FIT = SimpleNamespace(
+        names=("shift",), positive=np.array([False]), priors={"shift": (2.0, 0.5)}, estimates=np.array([2.0]),
+        search_covariance=np.eye(1),
+    )  # fmt: skip
+
+    def test_the_prior_of_a_parameter_that_may_be_negative(self):
+        """A normal one: at 3, two standard deviations from the median 2."""
+        assert _log_posterior(self.FIT, lambda _: -1.0, np.array([3.0])) == -1.0 - 0.5 * 2.0**2
+
+    def test_draws_far_from_the_best(self):
+        """Their log-likelihoods differ by more than exponents of floats can hold."""
+        found = draw(self.FIT, lambda values: -1e4 * (values[0] - 2.0) ** 2, 200, np.random.default_rng(1))
+        assert found.weight.sum() == pytest.approx(1.0)
+        assert np.isfinite(found.weight).all()
+
+
+def test_small_amounts_are_spend():
+    """Of whom a fit of spend learns: who came again and paid, if only half a unit of money."""
+    history = PurchaseHistory.from_columns(
+        frequency=[1, 2, 1, 0], recency=[1, 2, 3, 0], age=[9] * 4, time_unit="week",
+        mean_repeat_spend=[0.5, 3.0, 0.0, np.nan],
+    )  # fmt: skip
+    assert spenders(history).frequency.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("weight", [[0.5, 0.4], [0.9, 0.9], [0.5, 0.5 + 1e-6]])
+def test_weights_that_do_not_sum_to_1_are_refused(weight):
+    with pytest.raises(InputError, match="of sum 1"):
+        Posterior(names=("r",), draws=[[1.0], [2.0]], weight=weight)

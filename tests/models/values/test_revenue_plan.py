@@ -8,6 +8,7 @@ import attrs
 import numpy as np
 import pytest
 
+from crmvalue._models.shared.common import alike
 from crmvalue._models.shared.process import Past
 from crmvalue._models.shared.purchase_model import process_of
 from crmvalue._models.spend.payments import payments_of
@@ -333,6 +334,45 @@ class TestRevenuePlan:
                 **{"history": DATED, "purchase_model": MODELS[0], "spend_model": SPEND, "margin": 1, **changes}
             )
         assert caught.value.name == name
+
+    MONTH = {  # noqa: RUF012 - read only
+        "start": ["2024-02-01"],
+        "end": ["2024-02-29"],
+        "expected_purchases": [1.0],
+        "revenue": [9.0],
+        "margin": [3.0],
+    }
+
+    def test_the_caution_says_which_season_it_knows(self):
+        ends = {"revenue_low": [8], "revenue_high": [10], "total_revenue": (8, 10), "level": 0.9}
+        plain, seasonal, of_draws = (
+            RevenuePlan(**self.MONTH, as_of=None, **more).caution
+            for more in ({}, {"seasonal": True}, {"seasonal": True, **ends})
+        )
+        today = "The plan holds the customers of today alone: what new customers bring comes on top."
+        assert plain.startswith(f"{today} It knows no season but that of its models")
+        assert seasonal == f"{today} It follows the calendar of the purchase model."
+        assert of_draws.startswith(f"{seasonal} The intervals take its levels as known")
+
+    @pytest.mark.parametrize("as_of", ["2024-02-01", "2024-02-15"])
+    def test_a_month_that_has_begun_is_no_plan(self, as_of):
+        assert RevenuePlan(**self.MONTH, as_of="2024-01-31").total == 9
+        with pytest.raises(InputError, match="after `as_of`") as caught:
+            RevenuePlan(**self.MONTH, as_of=as_of)
+        assert caught.value.name == "start"
+
+    def test_spend_at_a_draw_is_the_mean_after_what_a_customer_paid(self):
+        """The gamma-gamma: p (gamma + paid) / (p x + q - 1) for each purchase, and no mean with q at most 1 and x 0."""
+        one = PurchaseHistory.from_columns(
+            frequency=[2, 0], recency=[3, 0], age=[9, 9], time_unit="week", mean_repeat_spend=[30.0, np.nan]
+        )
+        customers = alike(one)
+        upto = np.where((customers.rows.frequency > 0)[:, np.newaxis], [0.5, 1.2], [0.1, 0.3])
+        draws = [np.array([6.0, 2.0]), np.array([4.0, 1.0]), np.array([15.0, 7.0])]
+        found = revenue_plans._spend_at_draws(one, customers, upto, draws)
+        bought, nothing = 6 * (15 + 60) / (6 * 2 + 3), 6 * 15 / 3
+        np.testing.assert_allclose(found[:, 0], [0.5 * bought + 0.1 * nothing, 0.7 * bought + 0.2 * nothing])
+        assert np.isinf(found[:, 1]).all()
 
 
 class TestWork:

@@ -601,6 +601,8 @@ class TestValueIntervalsValue:
             ("outcome_high", [9.0]),
             ("total", (4.0, 3.0)),
             ("total_outcome", (np.nan, 3.0)),
+            ("total", (1.0, "2")),
+            ("total", (False, 2.0)),
             ("effective_share", 1.5),
             ("inflation", 0.9),
             ("inflation", np.nan),
@@ -611,6 +613,22 @@ class TestValueIntervalsValue:
         with pytest.raises(InputError) as caught:
             ValueIntervals(**{**self.FIELDS, field: value})
         assert caught.value.name == field
+
+    def test_ends_of_customers_may_be_infinite(self):
+        """A draw of the parameters may have no finite mean."""
+        names = ("clv_high", "outcome_high")
+        found = ValueIntervals(**self.FIELDS | {name: [np.inf] * 2 for name in names})
+        assert [getattr(found, name).tolist() for name in names] == [[np.inf] * 2] * 2
+
+    def test_fewer_draws_than_one_beyond_each_end(self):
+        one = PurchaseHistory.from_columns(
+            frequency=[2], recency=[3], age=[9], time_unit="week", mean_repeat_spend=[30.0]
+        )
+        with pytest.raises(InputError, match=r"at least 20 for a level of 0\.9"):
+            customer_values(
+                one, BgNbd(0.243, 4.414, 0.793, 2.426, "week"), GammaGamma(6.25, 3.74, 15.44),
+                horizon=9, margin=0.3, level=0.9, n_draws=19, rng=np.random.default_rng(1),
+            )  # fmt: skip
 
 
 class TestDiscountNearly:

@@ -347,6 +347,8 @@ class TestCheckNextProducts:
             n_customers=100_000, n_purchases=100_000,
         )  # fmt: skip
         assert "next_products 50.12%, most popular 50.09%" in close.conclusion
+        assert "Among 100,000 customers the first product hit:" in close.conclusion
+        assert "the first 1,200 products hit:" in attrs.evolve(close, n=1_200).conclusion
 
     def test_one_customer_shows_no_lead(self):
         log = [(1, 0, 1), (1, 30, 1), (1, 60, 1), (2, 0, 2), (2, 30, 2), (3, 0, 2), (3, 30, 2)]
