@@ -43,6 +43,7 @@ from crmvalue._core.values import (
     label_column,
     number_column,
     of_class,
+    plain_given,
     read_only,
     require_columns,
     stay_frozen,
@@ -77,7 +78,7 @@ def _words_of(value: Any, name: str = "keys", take: Callable[..., list[Any]] = a
 
 
 def _key_columns(value: Any) -> FixedMapping[str, npt.NDArray[np.str_]]:
-    columns = columns_of("keys", value).items()
+    columns = columns_of("keys", plain_given(value)).items()
     return FixedMapping(
         {as_text("keys", name): read_only(_words_of(column, take=as_ordered_items)) for name, column in columns}
     )

@@ -23,7 +23,15 @@ from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import as_currency, exponent_of
-from crmvalue._core.values import FixedMapping, array_columns, array_field, checked_field, read_only, stay_frozen
+from crmvalue._core.values import (
+    FixedMapping,
+    array_columns,
+    array_field,
+    checked_field,
+    given_field,
+    read_only,
+    stay_frozen,
+)
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -124,7 +132,7 @@ def _words_of(name: str) -> Any:
         pairs = ((key, as_ordered_items(name, words, "lists of texts")) for key, words in value.items())
         return FixedMapping({plain_text(key): tuple(as_text(name, word) for word in words) for key, words in pairs})
 
-    return attrs.field(converter=convert, factory=FixedMapping)
+    return given_field(converter=convert, factory=FixedMapping)
 
 
 @stay_frozen
