@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TextIO
 
+    from _typeshed import SupportsWrite
+
     from crmvalue._purchases.order_log import Log, Policy
     from crmvalue._report.reading.orders import OrderFile
     from crmvalue._report.reading.terms import CustomerTerms
@@ -74,24 +76,24 @@ def _run(options: argparse.Namespace) -> int:
         return _fail("there is too little memory for this log. Hint: crmvalue.frames leaves the rows where they are")
     except OSError as error:  # a file that can be opened, but not read to its end
         return _fail(f"cannot read {', '.join(options.file)!r}: {error.strerror or error}")
-    return _print(overview) or (0 if problem is None else _fail(problem))
-
-
-def _print(overview: str) -> int:
-    """Print the overview; return the exit code."""
-    from crmvalue._report.text import fit_lines
-
-    if sys.stdout is None:
-        return _fail("cannot print the overview: the output is closed")
     if _is_terminal(sys.stdout):
+        from crmvalue._report.text import fit_lines
+
         overview = fit_lines(overview, shutil.get_terminal_size().columns)
+    return _print("the overview", overview) or (0 if problem is None else _fail(problem))
+
+
+def _print(what: str, text: str) -> int:
+    """Print the overview, or another text that was asked for; return the exit code."""
+    if sys.stdout is None:
+        return _fail(f"cannot print {what}: the output is closed")
     try:
-        _say(overview, sys.stdout)
+        _say(text, sys.stdout)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         _abandon(sys.stdout)
     except OSError as error:
         _abandon(sys.stdout)
-        return _fail(f"cannot print the overview: {error.strerror or error}")
+        return _fail(f"cannot print {what}: {error.strerror or error}")
     return 0
 
 
@@ -128,6 +130,13 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         super().error(_shown(message))
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """Print the help, the version or an error; that of argparse says nothing where a disk is full."""
+        if file is not sys.stdout:
+            _complain(message.rstrip("\n"))
+        elif code := _print("the help" if len(message.splitlines()) > 1 else "the version", message.rstrip("\n")):
+            raise SystemExit(code)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
