@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import TextIO
 
-    from _typeshed import SupportsWrite
-
     from crmvalue._purchases.order_log import Log, Policy
     from crmvalue._report.reading.orders import OrderFile
     from crmvalue._report.reading.terms import CustomerTerms
@@ -131,7 +129,7 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         super().error(_shown(message))
 
-    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+    def _print_message(self, message: str, file: Any = None) -> None:
         """Print the help, the version or an error; that of argparse says nothing where a disk is full."""
         if file is not sys.stdout:
             _complain(message.rstrip("\n"))

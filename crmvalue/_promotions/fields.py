@@ -100,6 +100,6 @@ def mapping_field(name: str, check: Callable[[str, Any], Any]) -> Any:
     def convert(value: Any) -> FixedMapping[str, Any]:
         if not isinstance(value, Mapping):
             raise InputError(name, "a mapping from names to values", value)
-        return FixedMapping({as_text(name, key): check(name, item) for key, item in value.items()})
+        return FixedMapping({as_text(name, key): check(f"{name}[{key!r}]", item) for key, item in value.items()})
 
     return given_field(converter=convert, factory=FixedMapping, eq=as_written)

@@ -30,6 +30,7 @@ from crmvalue import (
     frames,
     funnels,
     journeys,
+    loyalty,
     ltv,
     models,
     plots,
@@ -807,6 +808,23 @@ def test_columns_of_texts_hold_no_numbers():
                 attrs.evolve(value, **{field.alias: np.arange(column.size).reshape(column.shape)})
             n_refused += 1
     assert n_refused > 40
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: loyalty.EarnRule(name="x", points=1, level_percent={"gold": "much"}), "level_percent['gold']"),
+        (lambda: loyalty.EarnRule(name="x", points=1, only={"brand": "Ajax"}), "only['brand']"),
+        (lambda: loyalty.member_effect([True, False], [1, 2], before={"after": ["a", "b"]}), "before['after']"),
+        (lambda: loyalty.referred_value([True, False], [1, 2], start={"month": ["a", "b"]}), "start['month']"),
+        (lambda: promotions.Cart(lines=[], currency="UAH", tax_rates={"food": "all"}), "tax_rates['food']"),
+        (lambda: promotions.Caps(brand_percent={"LUX": "all"}), "brand_percent['LUX']"),
+    ],
+)
+def test_what_is_wrong_in_a_mapping_is_named_by_argument_and_key(call, name):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert caught.value.name == name
 
 
 class TestTables:
