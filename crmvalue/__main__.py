@@ -84,24 +84,24 @@ def _run(options: argparse.Namespace) -> int:
         return _fail("there is too little memory for this log. Hint: crmvalue.frames leaves the rows where they are")
     except OSError as error:  # a file that can be opened, but not read to its end
         return _fail(f"cannot read {', '.join(options.file)!r}: {error.strerror or error}")
-    return _print(overview) or (0 if problem is None else _fail(problem))
-
-
-def _print(overview: str) -> int:
-    """Print the overview; return the exit code."""
-    from crmvalue._report.text import fit_lines
-
-    if sys.stdout is None:
-        return _fail("cannot print the overview: the output is closed")
     if _is_terminal(sys.stdout):
+        from crmvalue._report.text import fit_lines
+
         overview = fit_lines(overview, shutil.get_terminal_size().columns)
+    return _print("the overview", overview) or (0 if problem is None else _fail(problem))
+
+
+def _print(what: str, text: str) -> int:
+    """Print the overview, or another text that was asked for; return the exit code."""
+    if sys.stdout is None:
+        return _fail(f"cannot print {what}: the output is closed")
     try:
-        _say(overview, sys.stdout)
+        _say(text, sys.stdout)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         _abandon(sys.stdout)
     except OSError as error:
         _abandon(sys.stdout)
-        return _fail(f"cannot print the overview: {error.strerror or error}")
+        return _fail(f"cannot print {what}: {error.strerror or error}")
     return 0
 
 
@@ -138,6 +138,13 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         super().error(_shown(message))
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print the help, the version or an error; that of argparse says nothing where a disk is full."""
+        if file is not sys.stdout:
+            _complain(message.rstrip("\n"))
+        elif code := _print("the help" if len(message.splitlines()) > 1 else "the version", message.rstrip("\n")):
+            raise SystemExit(code)
 
 
 def _is_terminal(stream: TextIO | None) -> bool:
@@ -537,6 +544,7 @@ def _describe(orders: OrderFile, duplicates: str, as_of: Any) -> list[str]:
     from crmvalue._report.reading.gaps import describe_far, describe_gap, describe_late, describe_silence
     from crmvalue._report.reading.spoiled import describe_spoiled
     from crmvalue._report.reading.statuses import describe_statuses
+    from crmvalue._report.reading.totals import describe_totals
 
     lines = _describe_columns(orders, duplicates)
     if orders.date_format is not None:
@@ -564,7 +572,7 @@ def _describe(orders: OrderFile, duplicates: str, as_of: Any) -> list[str]:
     if orders.ids_shortened:
         who = orders.customer[0]
         lines.append(f"The customers were decimal numbers: {who}.0 is read as {who}.")
-    lines += describe_spoiled(orders.customer) + _describe_totals(orders, as_of)
+    lines += describe_spoiled(orders.customer) + describe_totals(orders, as_of)
     if "amount" not in orders.columns:
         lines.append("No column looks like an amount. Name one with --amount to see revenue and value.")
     lines += describe_statuses(orders.statuses, orders.n_rows)
@@ -587,26 +595,6 @@ def _describe_missing(orders: OrderFile) -> list[str]:
         rows, some = counted(orders.n_infinite, "row"), orders.n_infinite > 1
         verbs = ("have", "count as rows") if some else ("has", "counts as a row")
         lines.append(f"{rows} {verbs[0]} an infinite amount, as a division by 0 leaves it, and {verbs[1]} without one.")
-    return lines
-
-
-def _describe_totals(orders: OrderFile, as_of: Any) -> list[str]:
-    """Name customers that are rather the last line of a table, which has its sum; those after `as_of` do not count."""
-    from crmvalue._core.checks import as_day
-    from crmvalue._report.reading.totals import describe_guest, name_totals
-
-    end = orders.date.max() if as_of is None else as_day("--as-of", as_of)
-    counted, late = (list(map(repr, names)) for names in name_totals(orders, end))
-    lines = describe_guest(orders)
-    if counted:
-        one, names = len(counted) == 1, ", ".join(counted)
-        who, what, rows = ("a customer", "this is the sum", "row") if one else ("customers", "these are sums", "rows")
-        lines.append(f"Counted as {who}: {names}. If {what} of the table, take the {rows} out of the file.")
-    if late:
-        one = len(late) == 1
-        what, who = ("the sum of the table is", "this is a customer") if one else ("sums are", "these are customers")
-        lines.append(f"Left out, because only {what} dated after {end}: {', '.join(late)}.")
-        lines.append(f"If {who}, give --as-of {orders.date.max()}.")
     return lines
 
 

@@ -30,7 +30,7 @@ from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import counted
 from crmvalue._core.pictures.parts import Axis, Layer, Parts, as_cells, cut, evenly, fitted, nothing, of_all
 from crmvalue._core.pictures.pictured import Pictured
-from crmvalue._core.values import checked_field, choice_field, of_class, optional, tuple_of, words_field
+from crmvalue._core.values import checked_field, choice_field, given_field, of_class, optional, tuple_of, words_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -135,11 +135,11 @@ def _emotion(name: str, value: ArrayLike) -> float:
 
 def _text_field(name: str, **options: Any) -> Any:
     """Field for a text, which may be empty if it has a default."""
-    return attrs.field(converter=lambda value: _text(name, value, may_be_empty="default" in options), **options)
+    return given_field(converter=lambda value: _text(name, value, may_be_empty="default" in options), **options)
 
 
 def _sequence_field(name: str, kind: type) -> Any:
-    return attrs.field(converter=lambda value: _sequence(name, value, kind), default=(), kw_only=True)
+    return given_field(converter=lambda value: _sequence(name, value, kind), default=(), kw_only=True)
 
 
 @attrs.frozen

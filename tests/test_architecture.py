@@ -46,6 +46,7 @@ PAIRS = {
 """Subjects that are made of another: (importer, imported). They ask its door."""
 
 ACROSS = {
+    ("frames", "_journeys.planning.planner"): "events with a zone tell moments, which local times do not",
     ("frames", "_journeys.results.measure"): "columns with a zone tell moments, which local times do not",
     ("frames", "_journeys.zones"): "times with a zone become local times of the customers",
     ("frames", "_products.lines"): "copies are found by moments, which a column with a zone has",

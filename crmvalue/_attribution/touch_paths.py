@@ -21,6 +21,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.values import (
     count_field,
     float_column,
+    given_field,
     hand_over,
     plain_array,
     short_repr,
@@ -52,7 +53,7 @@ _MOST_CHANNELS = 5000  # a table has their square
 
 def names_field() -> Any:
     """Field for the names of channels, each once."""
-    return attrs.field(converter=names_of, repr=short_repr)
+    return given_field(converter=names_of, repr=short_repr)
 
 
 def names_of(channels: Any) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from crmvalue._core.checks import as_flag, as_ordered_items
 from crmvalue._core.encoding.customers import text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import Given, array_columns, hand_over, of_class, read_only, stay_frozen
+from crmvalue._core.values import Given, array_columns, given_field, hand_over, of_class, read_only, stay_frozen
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def _texts(name: str, value: Any, *, is_secret: bool) -> npt.NDArray[np.str_]:
 
 def _text_field(name: str, show: Callable[[npt.NDArray[np.str_]], str]) -> Any:
     """Field for a column of texts, with its own way to show it."""
-    return attrs.field(
+    return given_field(
         converter=lambda value: _texts(name, value, is_secret=show is _hidden),
         eq=attrs.cmp_using(eq=np.array_equal),
         repr=show,

@@ -48,6 +48,7 @@ __all__ = [
     "start_of_log",
     "warn_of_days_after",
     "warn_of_early_rows",
+    "warn_of_late_rows",
     "year_fraction",
     "years_without",
 ]
@@ -282,6 +283,16 @@ def warn_of_early_rows(day: Dates, n_rows: Integers | None = None) -> None:
             if n >= _PURCHASES_BEFORE:
                 message = f"no purchase between {gap[0]} and {gap[1]}: {n:,} rows lie before, and count"
                 warn_at_user(f"{message}. If a date stands for none, leave it out", n)
+
+
+def warn_of_late_rows(day: Dates) -> None:
+    """Warn of rows far after all others, such as one of 2203, where no argument says the last day."""
+    is_late = day > main_span(day)[1]
+    if is_late.any():
+        n = int(np.count_nonzero(is_late))
+        rows = "1 row is" if n == 1 else f"{n:,} rows are"
+        message = f"{rows} more than {FAR_YEARS} years after all others, the last of {day[is_late].max()}"
+        warn_at_user(f"{message}: correct a wrong date", n)
 
 
 class Silence(NamedTuple):

@@ -501,7 +501,7 @@ def _object_to_float(name: str, item: Any, index: int | tuple[int, ...] | None) 
     if item is None or type(item).__name__ == "NAType":
         return math.nan
     if isinstance(item, _NO_NUMBERS):
-        comma = isinstance(item, str) and _WITH_COMMA.fullmatch(item.strip())
+        comma = isinstance(item, str) and _WITH_COMMA.fullmatch(plain_text(item).strip())
         raise InputError(name, "numeric", item, index=index, hint=_COMMA_HINT if comma else None)
     try:
         return float(item)

@@ -82,7 +82,10 @@ def as_money(name: str, value: Any, *, low: int | None = 0) -> Money:
         raise InputError(name, _MONEY, value, hint=_NO_FLOAT)
     amount: Money
     if isinstance(value, int | np.integer):
-        amount = int(value)
+        try:
+            amount = int(value)
+        except Exception as error:  # whatever the value's own code raises
+            raise InputError(name, _MONEY, value) from error
     elif isinstance(value, Decimal) or (isinstance(value, str) and _NUMBER.fullmatch(value)):
         amount = Decimal(value)
         if not amount.is_finite():

@@ -11,7 +11,7 @@ import numpy as np
 from crmvalue._core.checks import as_column, as_float, is_missing_object, require, to_array
 from crmvalue._core.encoding.indexes import index_of, other_index
 from crmvalue._core.labels import counted, labelled
-from crmvalue._core.values import Given, hand_over, read_only
+from crmvalue._core.values import Given, given_field, hand_over, read_only
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ def per_customer_field(name: str, kind: str, *, optional: bool = False, **option
         found = as_per_customer(name, column, len(column), kind=kind)
         return read_only(hand_over(np.array(found)))
 
-    return attrs.field(converter=convert, eq=attrs.cmp_using(eq=_equal), **options)
+    return given_field(converter=convert, eq=attrs.cmp_using(eq=_equal), **options)
 
 
 def _equal(left: Any, right: Any) -> bool:

@@ -46,6 +46,7 @@ __all__ = [
     "flag_table",
     "float_column",
     "frame_column",
+    "given_field",
     "hand_over",
     "interval_field",
     "is_label",
@@ -56,6 +57,7 @@ __all__ = [
     "of_class",
     "optional",
     "plain_array",
+    "plain_given",
     "plain_label",
     "read_only",
     "require_at_most",
@@ -82,6 +84,10 @@ _ROUNDING = 1e-9
 _MOST_WORDS = 100
 """The `repr` of longer lists of texts, such as one for each customer, shows their ends, as that of arrays does."""
 
+_PLAIN = (list, tuple, dict, str, int, float)
+_MOST_LEVELS = 32
+"""Lists in lists that are looked at, the most dimensions that a check takes."""
+
 _FIRST_YEAR, _LAST_YEAR = 1970, 9999
 """The year that numpy counts from, and the last one of four digits."""
 _LABEL_UNITS = frozenset((unit, 1) for unit in ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns"))
@@ -105,6 +111,55 @@ class FixedMapping(dict[_K, _T]):
 
     def __reduce__(self) -> tuple[type[Self], tuple[dict[_K, _T]]]:
         return type(self), (dict(self),)
+
+
+class _Unreadable:
+    """Stands for a value whose own code raises; no check takes it."""
+
+    def __init__(self, value: object) -> None:
+        self._kind = type(value).__name__
+
+    def __repr__(self) -> str:
+        return f"a {self._kind} that cannot be read"
+
+
+def _is_own(kind: type[Any]) -> bool:
+    """Whether a kind of value is a user's own kind of list, mapping, text or number, with its own code."""
+    return kind not in _PLAIN and issubclass(kind, _PLAIN) and not issubclass(kind, np.generic | FixedMapping | bool)
+
+
+def plain_given(value: Any, depth: int = 0) -> Any:
+    """Give a list, mapping, text or number of a user's own class as a plain one, and so what is in it.
+
+    So no code of a user runs in the checks that follow. A value whose code raises becomes one that no check takes.
+    """
+    try:
+        value = _plain_copy(value) if _is_own(type(value)) else value
+    except Exception:  # noqa: BLE001 - whatever the value's own code raises
+        return _Unreadable(value)
+    if depth == _MOST_LEVELS or type(value) not in {list, tuple, dict}:
+        return value
+    inside = set(map(type, value.values() if isinstance(value, dict) else value))
+    if not (inside & {list, tuple, dict} or any(map(_is_own, inside | set(map(type, value))))):
+        return value
+    if isinstance(value, dict):
+        return {plain_given(key): plain_given(part, depth + 1) for key, part in value.items()}
+    return type(value)([plain_given(part, depth + 1) for part in value])
+
+
+def _plain_copy(value: Any) -> Any:
+    if isinstance(value, str):
+        return plain_text(value)
+    if isinstance(value, int | float):
+        return int(value) if isinstance(value, int) else float(value)
+    if hasattr(value, "_fields"):
+        return value
+    return dict(value.items()) if isinstance(value, dict) else [*value] if isinstance(value, list) else (*value,)
+
+
+def given_field(converter: Callable[[Any], Any], **options: Any) -> Any:
+    """Field with a converter, which gets plain lists, mappings, texts and numbers for those of a user's own classes."""
+    return attrs.field(converter=lambda value: converter(plain_given(value)), **options)
 
 
 class Given(NamedTuple):
@@ -221,12 +276,12 @@ def repr_of_given(value: Any) -> str:
 
 def count_field(name: str, *, low: int = 0, **options: Any) -> Any:
     """Field for a whole number of at least `low`, checked under the name of the field."""
-    return attrs.field(converter=lambda value: as_whole_number(name, value, low=low), **options)
+    return given_field(lambda value: as_whole_number(name, value, low=low), **options)
 
 
 def checked_field(name: str, check: Callable[[str, Any], Any], **options: Any) -> Any:
     """Field with a check, which gets the name of the field and the value; a long tuple is shown short."""
-    return attrs.field(converter=lambda value: check(name, value), **{"repr": _shown, **options})
+    return given_field(lambda value: check(name, value), **{"repr": _shown, **options})
 
 
 def choice_field(name: str, choices: Any, **options: Any) -> Any:
@@ -292,7 +347,7 @@ def number_field(
             raise InputError(name, f"of a magnitude up to {_LARGEST:g}", value)
         return number + 0.0  # no -0
 
-    return attrs.field(converter=convert, eq=repr if missing else True, **options)  # NaN equals NaN
+    return given_field(convert, eq=repr if missing else True, **options)  # NaN equals NaN
 
 
 def number_column(name: str, **options: Any) -> Any:
@@ -479,7 +534,7 @@ def words_field(name: str, *, distinct: bool = False, **options: Any) -> Any:
             raise InputError(name, "different texts", value)
         return words
 
-    return attrs.field(converter=convert, repr=short_repr, **options)
+    return given_field(convert, repr=short_repr, **options)
 
 
 def short_repr(words: tuple[Any, ...] | None) -> str:
@@ -510,7 +565,7 @@ def interval_field(name: str, *, optional: bool = False, **options: Any) -> Any:
             raise InputError(name, "of ends below 1e250, or infinite", value)
         return Interval(*ends)
 
-    return attrs.field(converter=convert, **options)
+    return given_field(convert, **options)
 
 
 def of_class(*kinds: type[Any]) -> Callable[[str, Any], Any]:
@@ -601,7 +656,7 @@ def optional(check: Callable[[str, Any], _T]) -> Callable[[str, Any], _T | None]
 
 def array_field(converter: Any = read_only, **options: Any) -> Any:
     """Field for an array; equality compares all elements, NaN equal to NaN."""
-    return attrs.field(converter=converter, eq=attrs.cmp_using(eq=_equal), repr=_short, **options)
+    return given_field(converter, eq=attrs.cmp_using(eq=_equal), repr=_short, **options)
 
 
 def _equal(left: npt.NDArray[Any] | None, right: npt.NDArray[Any] | None) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, get_args
 
-import attrs
 import numpy as np
 
 from crmvalue._core.checks import (
@@ -22,7 +21,7 @@ from crmvalue._core.checks import (
 from crmvalue._core.comparisons import holm, p_text
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.labels import MOST_LINES, counted, figure, in_percent, listed, name_text
-from crmvalue._core.values import array_field, hand_over, read_only, short_repr
+from crmvalue._core.values import array_field, given_field, hand_over, plain_given, read_only, short_repr
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ def arm_names(value: Any) -> tuple[str, ...]:
 
 def arm_names_field() -> Any:
     """Field for the names of the arms."""
-    return attrs.field(converter=arm_names, repr=short_repr)
+    return given_field(converter=arm_names, repr=short_repr)
 
 
 def read_names(names: Any, control: Any, n_arms: int) -> tuple[tuple[str, ...], int]:
@@ -165,6 +164,7 @@ def require_few_arms(name: str, n_arms: int) -> None:
 
 def as_control(value: Any, names: tuple[str, ...], labels: Any = None) -> int:
     """Take the position or the name of the control arm; where labels are whole numbers, a number is a label."""
+    value = plain_given(value)
     numbered = labels is not None and any(not isinstance(label, str) for label in labels)
     if numbered and isinstance(value, int | np.integer) and str(value) in names:
         value = str(value)

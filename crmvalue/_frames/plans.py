@@ -13,16 +13,16 @@ from crmvalue._frames.columns import TIMES, find_customer, find_named, find_role
 from crmvalue._frames.customers import CustomerFrame, FrameResult
 from crmvalue._frames.engines import as_frame, from_columns
 from crmvalue._frames.log import instants_of, plain_time, utc_time, zone_of
+from crmvalue._journeys.planning.planner import plan_events
 from crmvalue._journeys.results.measure import Instants, measure
 from crmvalue._journeys.zones import Clocks
 from crmvalue.errors import InputError
 from crmvalue.journeys import CreditRule, Customers, Events, MessageHistory, Orders, Plan, Policy, Responses
-from crmvalue.journeys import plan as plan_messages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from crmvalue.typing import ArrayLike
+    from crmvalue.typing import ArrayLike, Dates
 
 __all__ = ["journey_results", "plan"]
 
@@ -123,8 +123,8 @@ def plan(
     base = Customers(customer=frame[who].to_native(), **columns)
     rules = Policy() if policy is None else policy
     guesses: dict[str, str] = {}
-    done, sent = _read_events(events, base, guesses), _read_history(history, base)
-    made = plan_messages(journeys, base, done, sent, rules, as_of, days=days)
+    (done, instants), sent = _read_events(events, base, guesses), _read_history(history, base)
+    made = plan_events(journeys, base, done, sent, rules, as_of, days=days, instants=instants)
     table = from_columns(made.to_columns(), frame)
     guessed = (*(("customer",) if customer is None and known is None else ()), *guesses)
     return FrameResult(frame=table.to_native(), result=made, columns={"customer": who, **guesses}, guessed=guessed)
@@ -295,16 +295,19 @@ def _local_time(name: str, column: Any, customer: Any, base: Customers) -> Any:
     return np.where(row >= 0, Clocks(base).to_local(np.maximum(row, 0), times), times)
 
 
-def _read_events(given: Any, base: Customers, guesses: dict[str, str]) -> Events | None:
+def _read_events(given: Any, base: Customers, guesses: dict[str, str]) -> tuple[Events | None, Dates | None]:
+    """Give the events, and their instants in UTC where their times have a zone."""
     if given is None or isinstance(given, Events):
-        return given
+        return given, None
     frame = _eager("events", given)
     who = _guessed("events", "customer", frame, guesses)
     name = _guessed("events", "name", frame, guesses, _NAMES)
     time = _guessed("events", "time", frame, guesses, TIMES)
     customer = frame[who].to_native()
     moments = _local_time("time", frame[time], customer, base)
-    return Events(customer=customer, name=frame[name].to_native(), time=moments)
+    instants = instants_of(frame[time])
+    done = Events(customer=customer, name=frame[name].to_native(), time=moments)
+    return done, None if instants is None else instants.astype("datetime64[s]")
 
 
 def _texts(name: str, column: Any) -> Any:

@@ -101,15 +101,19 @@ class Candidates(NamedTuple):
 
 
 class EventLog:
-    """The events of the customers by name, sorted once for all days of a plan."""
+    """The events of the customers by name, sorted once for all days of a plan.
 
-    def __init__(self, customers: Customers, events: Events | None) -> None:
+    `instants` are those of the events in UTC, where they are known; they tell apart two moments of one local time.
+    """
+
+    def __init__(self, customers: Customers, events: Events | None, instants: Dates | None = None) -> None:
         self.clocks = Clocks(customers)
         self.n_unknown = 0
         self._by_name: dict[str, tuple[Integers, Dates]] = {}
         self._instants: dict[str, Dates] = {}
         self._keys: dict[tuple[str, bool], Integers] = {}
         self._asked: set[str] = set()
+        self._later: tuple[Integers, Dates] | None = None
         if events is None or len(events) == 0:
             return
         rows = rows_among(customers, events.customer.distinct)[events.customer.code]
@@ -118,10 +122,15 @@ class EventLog:
         rows, names, times = rows[usable], events.name.code[usable], events.time[usable]
         order = np.lexsort((times, rows, names))
         rows, names, times = rows[order], names[order], times[order]
+        given = None if instants is None else instants[usable][order]
+        if given is not None:
+            self._later = self._later_moments(rows, times, given)
         ends = np.searchsorted(names, np.arange(len(events.names) + 1))
         for i, name in enumerate(events.names):
             part = slice(ends[i], ends[i + 1])
             self._by_name[name] = rows[part], times[part]
+            if given is not None:
+                self._instants[name] = given[part][np.lexsort((given[part], rows[part]))]
 
     def of(self, name: str) -> tuple[Integers, Dates]:
         """Give the customers and local times of all events of a name, by customer and time."""
@@ -138,9 +147,27 @@ class EventLog:
 
     def instants_of(self, name: str) -> Dates:
         """Give the instants of the same events, in UTC."""
-        if name not in self._instants:
+        if name not in self._instants:  # ascending for each customer
             self._instants[name] = self.clocks.to_utc(*self.of(name))
         return self._instants[name]
+
+    def to_utc(self, row: Integers, time: Dates) -> Dates:
+        """Give the instants of local times of events; of one that comes twice, that of the event if it is known."""
+        utc = self.clocks.to_utc(row, time)
+        if self._later is None:
+            return utc
+        keys, instants = self._later
+        key = moment(row, time)
+        place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
+        return np.where((keys[place] == key) & ~np.isnat(time), instants[place], utc)
+
+    def _later_moments(self, rows: Integers, times: Dates, instants: Dates) -> tuple[Integers, Dates] | None:
+        """Find customers and local times of events of which the first was at the second time that a clock showed."""
+        key = moment(rows, times)
+        order = np.lexsort((instants, key))
+        first = order[np.diff(key[order], prepend=-1) != 0]
+        later = first[instants[first] > self.clocks.to_utc(rows[first], times[first])]
+        return (key[later], instants[later]) if len(later) else None
 
     def keys_of(self, name: str, *, utc: bool) -> Integers:
         """Give customer and time of the same events as ascending numbers, by local times or by instants."""

@@ -27,7 +27,17 @@ from crmvalue._core.clock.zones import as_zone
 from crmvalue._core.encoding.customers import as_comparable, as_words, encode_customers, join_customers, text_array
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import FixedMapping, Given, array_columns, array_field, hand_over, read_only, stay_frozen
+from crmvalue._core.values import (
+    FixedMapping,
+    Given,
+    array_columns,
+    array_field,
+    given_field,
+    hand_over,
+    plain_given,
+    read_only,
+    stay_frozen,
+)
 from crmvalue._journeys.moments import MOST_CUSTOMERS
 from crmvalue.errors import InputError
 
@@ -204,7 +214,7 @@ def _joined(name: str, *columns: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _data_field(converter: Any, **options: Any) -> Any:
-    return attrs.field(converter=converter, eq=attrs.cmp_using(eq=_same), **options)
+    return given_field(converter=converter, eq=attrs.cmp_using(eq=_same), **options)
 
 
 @stay_frozen
@@ -259,7 +269,7 @@ class Customers:
     def __attrs_pre_init__(self, customer: ArrayLike, **columns: Any) -> None:
         named = {
             f"{kind}[{name!r}]": column
-            for kind, found in columns.items()
+            for kind, found in plain_given(columns).items()
             if isinstance(found, Mapping)
             for name, column in found.items()
         }
@@ -310,14 +320,14 @@ def rows_among(customers: Customers, distinct: npt.NDArray[Any]) -> Integers:
 def _coded_customers(value: ArrayLike | Coded) -> Coded:
     if isinstance(value, Coded):
         return value
-    distinct, code = encode_customers("customer", value)
+    distinct, code = encode_customers("customer", plain_given(value))
     return Coded(distinct, hand_over(code))
 
 
 def _coded_names(value: ArrayLike | Coded) -> Coded:
     if isinstance(value, Coded):
         return value
-    words, code = as_words("name", value)
+    words, code = as_words("name", plain_given(value))
     return Coded(np.array(words, dtype=object), hand_over(code))
 
 
@@ -426,7 +436,7 @@ def newer_field(name: str, check: Callable[[str, Any], npt.NDArray[Any]]) -> Any
     if name != "code":
         return array_field(convert, default=None)
     same = attrs.cmp_using(eq=np.array_equal)
-    return attrs.field(converter=convert, default=None, eq=same, repr=_hidden)
+    return given_field(converter=convert, default=None, eq=same, repr=_hidden)
 
 
 def _hidden(codes: npt.NDArray[np.str_] | None) -> str:

@@ -43,12 +43,15 @@ def _values_by_column(name: str, value: Any) -> FixedMapping[str, tuple[Any, ...
     rule = "a mapping of columns to lists of values, such as {'brand': ['Ajax']}"
     if not isinstance(value, Mapping):
         raise InputError(name, rule, value)
-    pairs = ((as_text(name, key), as_ordered_items(name, items, rule)) for key, items in value.items())
+    pairs = (
+        (as_text(name, key), as_ordered_items(f"{name}[{key!r}]", items, "a list of values, such as ['Ajax']"))
+        for key, items in value.items()
+    )
     found = {key: tuple(map(plain_label, items)) for key, items in pairs}
-    for items in found.values():
+    for key, items in found.items():
         for item in items:
             if not isinstance(item, str | int | float | np.generic | None) or item != item:  # noqa: PLR0124 - NaN
-                raise InputError(name, f"{rule}: texts or numbers", item)
+                raise InputError(f"{name}[{key!r}]", "texts or numbers", item)
     return FixedMapping(found)
 
 
@@ -56,7 +59,10 @@ def _percents(name: str, value: Any) -> FixedMapping[str, int]:
     if not isinstance(value, Mapping):
         raise InputError(name, "a mapping of levels to percent, such as {'gold': 150}", value)
     return FixedMapping(
-        {as_text(name, key): as_whole_number(name, part, low=0, high=10_000) for key, part in value.items()}
+        {
+            as_text(name, key): as_whole_number(f"{name}[{key!r}]", part, low=0, high=10_000)
+            for key, part in value.items()
+        }
     )
 
 

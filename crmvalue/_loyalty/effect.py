@@ -400,7 +400,7 @@ def _compared(
     require_same_index(**{name: chosen, value_name: after}, **_prefixed(past_name, past_columns))
     joins = as_outcomes(name, chosen)
     value = as_column(value_name, after)
-    columns = {known: as_column(known, column) for known, column in past_columns.items()}
+    columns = {known: as_column(f"{past_name}[{known!r}]", column) for known, column in past_columns.items()}
     require_same_length(**{name: joins, value_name: value}, **_prefixed(past_name, columns))
     confidence = as_fraction("level", level)
     for group, count in zip(groups, (int(joins.sum()), int((~joins).sum())), strict=True):

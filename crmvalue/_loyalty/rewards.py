@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.calendar import last_date, purchases_by_day
+from crmvalue._core.calendar import last_date, purchases_by_day, warn_of_early_rows
 from crmvalue._core.checks import (
     as_column,
     as_day,
@@ -278,6 +278,11 @@ def find_streaks(
     InputError
         If a date is missing, no row is left, or a number is out of range.
 
+    Warns
+    -----
+    DataWarning
+        If rows are years before all others, such as those of 1900.
+
     Examples
     --------
     >>> found = find_streaks(["ann", "ann", "bob"], ["2024-01-01", "2024-01-10", "2024-01-09"], period="week", length=2)
@@ -292,6 +297,7 @@ def find_streaks(
     run_length = as_whole_number("length", length, low=1, high=1000)
     fewest = as_whole_number("at_least", at_least, low=1, high=1000)
     by_day = partial(purchases_by_day, day, person)
+    warn_of_early_rows(day)
     end = last_date("as_of", day, by_day) if as_of is None else as_day("as_of", as_of)
     kept = day <= end
     if not kept.any():

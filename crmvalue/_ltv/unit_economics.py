@@ -19,7 +19,7 @@ from crmvalue._core.checks import (
 )
 from crmvalue._core.comparisons import just_below
 from crmvalue._core.json import from_json, to_json
-from crmvalue._core.values import checked_field, number_field
+from crmvalue._core.values import checked_field, number_field, plain_given
 from crmvalue._ltv.checks import LEAST_AMOUNT, require_not_negative
 from crmvalue.errors import InputError
 
@@ -44,6 +44,7 @@ __all__ = [
 
 
 def _upper_end(value: ArrayLike) -> float:
+    value = plain_given(value)
     no_end = value is None or (isinstance(value, float) and value == math.inf)
     return math.inf if no_end else as_float("high", value)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, as_day, as_float, as_floats, as_time, require
 from crmvalue._core.labels import as_given, counted, listed, warn_at_user
+from crmvalue._core.values import given_field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,12 +51,12 @@ def amount_field(name: str, **options: Any) -> Any:
         require(number >= 0, name, number, ">= 0")
         return number
 
-    return attrs.field(converter=convert, **options)
+    return given_field(converter=convert, **options)
 
 
 def as_of_field(*, day: bool) -> Any:
     """Field `as_of`: a day, or a point in time."""
-    return attrs.field(converter=lambda value: as_day("as_of", value) if day else as_time("as_of", value), eq=str)
+    return given_field(converter=lambda value: as_day("as_of", value) if day else as_time("as_of", value), eq=str)
 
 
 def warn_of_codes(columns: Mapping[str, Floats], *, remedy: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import warn_of_days_after
+from crmvalue._core.calendar import warn_of_days_after, warn_of_early_rows, warn_of_late_rows
 from crmvalue._core.checks import (
     as_counts,
     as_day,
@@ -327,6 +327,11 @@ def time_between_purchases(customer: ArrayLike, date: ArrayLike) -> FloatOrArray
     InputError
         If the columns are empty or unequally long, an element is missing, or no customer bought on two days.
 
+    Warns
+    -----
+    DataWarning
+        If rows are years before or after all others: each of them adds an interval of years.
+
     Notes
     -----
     Sum of all customers' intervals over the number of intervals. A customer with more purchases has more intervals and
@@ -341,6 +346,9 @@ def time_between_purchases(customer: ArrayLike, date: ArrayLike) -> FloatOrArray
     """
     require_same_index(customer=customer, date=date)
     _, code, day = _read_log(customer, date)
+    dates = day.astype("datetime64[D]")
+    warn_of_early_rows(dates)
+    warn_of_late_rows(dates)
 
     order = np.lexsort((day, code))
     step = np.diff(day[order])[np.diff(code[order]) == 0]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_float, require
+from crmvalue._core.values import given_field
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def waiting_field(name: str) -> Any:
         require(number >= 0, name, number, ">= 0")
         return float(number)
 
-    return attrs.field(converter=convert)
+    return given_field(converter=convert)
 
 
 def _quantile(time: Floats, survival: Floats, prob: float) -> float:

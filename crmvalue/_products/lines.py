@@ -29,6 +29,7 @@ from crmvalue._core.values import (
     array_field,
     checked_field,
     count_field,
+    given_field,
     hand_over,
     number_field,
     of_class,
@@ -92,7 +93,7 @@ def _labels(name: str, *, optional: bool = False) -> Any:
         return None if optional and value is None else encode(name, value)
 
     options: dict[str, Any] = {"default": None} if optional else {}
-    return attrs.field(converter=convert, **options)
+    return given_field(converter=convert, **options)
 
 
 def _days(value: Any) -> Dates:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.calendar import last_date, purchases_by_day
+from crmvalue._core.calendar import last_date, purchases_by_day, warn_of_early_rows
 from crmvalue._core.checks import as_day, as_fraction, as_whole_number
 from crmvalue._core.labels import counted, percent
 from crmvalue._core.values import (
@@ -184,6 +184,11 @@ def next_purchases(
     InputError
         If the lines have no such column, a number is out of its range, or no purchase can be followed.
 
+    Warns
+    -----
+    DataWarning
+        If rows are years before all others, such as those of 1900.
+
     Notes
     -----
     The interval is that of Wilson. It takes the purchases of one customer as independent: where tastes differ strongly
@@ -216,6 +221,7 @@ def next_purchases(
     fewest = as_whole_number("min_count", min_count, low=1)
     level = as_fraction("level", level)
     by_day = partial(purchases_by_day, lines.date, lines.customer.code.astype(np.int64))
+    warn_of_early_rows(lines.date)
     end = last_date("as_of", lines.date, by_day) if as_of is None else as_day("as_of", as_of)
 
     visit = visit_codes(lines)

@@ -127,12 +127,13 @@ def _mapped(name: str, value: Any) -> FixedMapping[str, Any]:
     return FixedMapping(fields)
 
 
+def _texts_in(name: str, value: Any) -> tuple[str, ...]:
+    return tuple(as_text(name, text) for text in as_ordered_items(name, value, "a list of texts"))
+
+
 def _contacts(name: str, value: Any) -> FixedMapping[str, tuple[str, ...]]:
-    rule = "lists of texts"
     pairs = columns_of(name, value).items()
-    return FixedMapping(
-        {as_text(name, key): tuple(as_text(name, v) for v in as_ordered_items(name, vs, rule)) for key, vs in pairs}
-    )
+    return FixedMapping({as_text(name, key): _texts_in(f"{name}[{key!r}]", texts) for key, texts in pairs})
 
 
 @attrs.frozen(kw_only=True)
@@ -178,7 +179,9 @@ class CustomerProfile:
 
 def _fields(name: str, value: Any) -> FixedMapping[str, ProfileField]:
     check = of_class(ProfileField)
-    return FixedMapping({as_text(name, key): check(name, field) for key, field in columns_of(name, value).items()})
+    return FixedMapping(
+        {as_text(name, key): check(f"{name}[{key!r}]", field) for key, field in columns_of(name, value).items()}
+    )
 
 
 @stay_frozen

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from crmvalue._core.checks import is_missing_object, require, require_choice, to_array
+from crmvalue._core.checks import as_text, is_missing_object, require, require_choice, to_array
 from crmvalue._core.encoding.customers import encode_customers, fill_missing, text_array
+from crmvalue._core.labels import columns_of
 from crmvalue._core.phones import normal_phones
+from crmvalue._core.values import FixedMapping
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ __all__ = [
     "normal_values",
     "text_form",
     "text_items",
+    "texts_of",
 ]
 
 KINDS = ("phone", "email", "code", "text")
@@ -177,3 +180,10 @@ def codes_of(values: npt.NDArray[np.str_]) -> tuple[npt.NDArray[np.str_], Intege
         return np.zeros(0, dtype="U1"), code
     distinct, code[there] = encode_customers("keys", values[there])
     return distinct, code
+
+
+def texts_of(name: str, value: Any) -> FixedMapping[str, str]:
+    """Take a mapping of texts to texts."""
+    return FixedMapping(
+        {as_text(name, key): as_text(f"{name}[{key!r}]", word) for key, word in columns_of(name, value).items()}
+    )

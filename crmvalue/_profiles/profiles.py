@@ -43,13 +43,14 @@ from crmvalue._core.values import (
     label_column,
     number_column,
     of_class,
+    plain_given,
     read_only,
     require_columns,
     stay_frozen,
     whole_table,
     words_field,
 )
-from crmvalue._profiles.keys import KINDS, NUMBERS, codes_of, kind_of, listed_values, normal_keys
+from crmvalue._profiles.keys import KINDS, NUMBERS, codes_of, kind_of, listed_values, normal_keys, texts_of
 from crmvalue._profiles.merging import FINE, KEPT_APART, TOO_LARGE, Groups, chain_between, grouped, merge, scored_groups
 from crmvalue._profiles.rules import MatchRule, rules_of
 from crmvalue._profiles.scores import ScoredPairs
@@ -60,7 +61,7 @@ if TYPE_CHECKING:
 
     from crmvalue.typing import ArrayLike, Floats, Integers
 
-__all__ = ["IdentityEvents", "MergeStep", "Profiles", "RefusedKeys", "resolve_profiles", "texts_of"]
+__all__ = ["IdentityEvents", "MergeStep", "Profiles", "RefusedKeys", "resolve_profiles"]
 
 _REASONS = {TOO_LARGE: "too many records in one profile", KEPT_APART: "would join a pair that stays apart"}
 
@@ -77,7 +78,7 @@ def _words_of(value: Any, name: str = "keys", take: Callable[..., list[Any]] = a
 
 
 def _key_columns(value: Any) -> FixedMapping[str, npt.NDArray[np.str_]]:
-    columns = columns_of("keys", value).items()
+    columns = columns_of("keys", plain_given(value)).items()
     return FixedMapping(
         {as_text("keys", name): read_only(_words_of(column, take=as_ordered_items)) for name, column in columns}
     )
@@ -87,14 +88,9 @@ def _same_columns(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:
     return left.keys() == right.keys() and all(np.array_equal(left[name], right[name]) for name in left)
 
 
-def texts_of(name: str, value: Any) -> FixedMapping[str, str]:
-    """Take a mapping of texts to texts."""
-    return FixedMapping({as_text(name, key): as_text(name, word) for key, word in columns_of(name, value).items()})
-
-
 def _lists(name: str, value: Any) -> FixedMapping[str, tuple[str, ...]]:
     pairs = columns_of(name, value).items()
-    words = {as_text(name, key): _words_of(column, name).tolist() for key, column in pairs}
+    words = {as_text(name, key): _words_of(column, f"{name}[{key!r}]").tolist() for key, column in pairs}
     return FixedMapping({key: tuple(sorted(set(listed))) for key, listed in words.items()})
 
 
@@ -670,7 +666,9 @@ def resolve_profiles(
         require_choice("kinds", name, columns)
     all_kinds = {name: kind_of(name, given) for name in columns}
     listed = {
-        name: listed_values(_words_of(values, "never"), all_kinds.get(name, "text"), region or None, **policy)
+        name: listed_values(
+            _words_of(values, f"never[{name!r}]"), all_kinds.get(name, "text"), region or None, **policy
+        )
         for name, values in columns_of("never", {} if never is None else never).items()
     }
     pairs = [as_items("apart", pair, "pairs of records") for pair in as_items("apart", apart, "pairs of records")]

@@ -13,8 +13,7 @@ from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of
 from crmvalue._core.values import count_column, require_columns, stay_frozen, whole_table, words_field
-from crmvalue._profiles.keys import codes_of, key_column, kind_of, normal_keys
-from crmvalue._profiles.profiles import texts_of
+from crmvalue._profiles.keys import codes_of, key_column, kind_of, normal_keys, texts_of
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:

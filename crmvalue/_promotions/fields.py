@@ -6,12 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import attrs
-
 from crmvalue._core.checks import as_text, as_time, as_whole_number, plain_text
 from crmvalue._core.labels import moment_repr
 from crmvalue._core.money import as_currency, as_money, as_percent
-from crmvalue._core.values import FixedMapping, checked_field, optional
+from crmvalue._core.values import FixedMapping, checked_field, given_field, optional
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -73,7 +71,7 @@ def as_count(name: str, value: Any) -> int:
 
 def count_or_none(name: str, low: int) -> Any:
     """Field for a whole number of at least `low`, or None."""
-    return attrs.field(
+    return given_field(
         converter=lambda value: None if value is None else as_whole_number(name, value, low=low), default=None
     )
 
@@ -102,6 +100,6 @@ def mapping_field(name: str, check: Callable[[str, Any], Any]) -> Any:
     def convert(value: Any) -> FixedMapping[str, Any]:
         if not isinstance(value, Mapping):
             raise InputError(name, "a mapping from names to values", value)
-        return FixedMapping({as_text(name, key): check(name, item) for key, item in value.items()})
+        return FixedMapping({as_text(name, key): check(f"{name}[{key!r}]", item) for key, item in value.items()})
 
-    return attrs.field(converter=convert, factory=FixedMapping, eq=as_written)
+    return given_field(converter=convert, factory=FixedMapping, eq=as_written)

@@ -26,6 +26,7 @@ from crmvalue._core.values import (
     count_field,
     of_class,
     optional,
+    plain_given,
     repr_of_given,
     words_field,
 )
@@ -104,15 +105,17 @@ def _items_field(name: str) -> Any:
     return checked_field(name, optional(of_class(Items)), default=None)
 
 
-def _sets(value: Any) -> tuple[Items, ...]:
+def _sets(given: Any) -> tuple[Items, ...]:
+    value = plain_given(given)
     if not isinstance(value, list | tuple) or not all(isinstance(part, Items) for part in value):
         raise InputError("sets", "a list of Items", value)
     return tuple(value)
 
 
-def _steps(value: Any) -> tuple[tuple[Any, Any], ...]:
+def _steps(given: Any) -> tuple[tuple[Any, Any], ...]:
     """Take steps as a mapping or pairs from the amount to what is off; the class checks what is off."""
     rule = "pairs of an amount to reach and what is taken off from there"
+    value = plain_given(given)
     pairs = list(value.items()) if part_of(value, "items") is not None else value
     if not isinstance(pairs, list | tuple) or not all(isinstance(p, list | tuple) and len(p) == 2 for p in pairs):
         raise InputError("steps", rule, value)

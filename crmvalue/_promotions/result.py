@@ -15,6 +15,7 @@ from crmvalue._core.values import (
     count_field,
     of_class,
     optional,
+    plain_given,
     repr_of_given,
     tuple_of,
     words_field,
@@ -44,7 +45,8 @@ def _amount_field(name: str, **options: Any) -> Any:
     return checked_field(name, _whole, **options)
 
 
-def _unit_prices(value: Any) -> tuple[tuple[int, int], ...]:
+def _unit_prices(given: Any) -> tuple[tuple[int, int], ...]:
+    value = plain_given(given)
     pairs = value if isinstance(value, list | tuple) else [value]
     if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
         raise InputError("unit_prices", "pairs of a number of units and their price", value)

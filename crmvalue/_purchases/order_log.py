@@ -38,7 +38,7 @@ from crmvalue._core.encoding.copies import Duplicates, find_copies
 from crmvalue._core.encoding.customers import encode_customers, fill_missing
 from crmvalue._core.encoding.keys import in_order
 from crmvalue._core.encoding.threads import in_halves, side_by_side
-from crmvalue._core.values import count_field, require_at_most
+from crmvalue._core.values import count_field, given_field, require_at_most
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _maybe_count(name: str) -> Any:
     def convert(value: Any) -> int | None:
         return None if value is None else as_whole_number(name, value, low=0)
 
-    return attrs.field(default=0, converter=convert)
+    return given_field(default=0, converter=convert)
 
 
 def _not_positive(value: ArrayLike | None) -> float | None:

@@ -85,7 +85,7 @@ _BETTER = 0.05  # by which the mean error of a naive rule has to be smaller for 
 def _as_parameters(name: str, value: Any) -> Mapping[str, float]:
     if not isinstance(value, Mapping):
         raise InputError(name, "a mapping of names to numbers", value)
-    return FixedMapping({as_text(name, key): as_float(name, number) for key, number in value.items()})
+    return FixedMapping({as_text(name, key): as_float(f"{name}[{key!r}]", number) for key, number in value.items()})
 
 
 @attrs.frozen(kw_only=True)

@@ -14,7 +14,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_day, as_float, as_items, as_ordered_items, as_text, plain_text, require_choice
-from crmvalue._core.values import checked_field, choice_field
+from crmvalue._core.values import checked_field, choice_field, plain_given
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -333,7 +333,8 @@ class Column:
 
 
 def _read_types(value: object) -> tuple[tuple[str, ColumnType], ...]:
-    given = value.items() if isinstance(value, Mapping) else value
+    plain = plain_given(value)
+    given = plain.items() if isinstance(plain, Mapping) else plain
     pairs = as_ordered_items("types", given, "a mapping from columns to their types")
     read = []
     for pair in pairs:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from crmvalue import loyalty, metrics, products
 from crmvalue._core.calendar import (
     LEAP_DAY_POLICIES,
     YEAR_FRACTION_CONVENTIONS,
@@ -26,6 +27,7 @@ from crmvalue._core.calendar import (
     skip_quiet_hours,
     year_fraction,
 )
+from crmvalue.errors import DataWarning
 from tests.core.references import (
     add_months_one,
     anniversary_one,
@@ -497,6 +499,32 @@ class TestMainSpan:
     def test_edges(self, days, span):
         day = np.datetime64("2000-01-01") + np.array(days)
         assert tuple((end - np.datetime64("2000-01-01")).astype(int) for end in main_span(day)) == span
+
+
+class TestOddDates:
+    """One row dated 1900 or 2203 by mistake is named by functions that have no last day, or take that of the log."""
+
+    CUSTOMER = ("ann", "bob") * 12
+    DATE = tuple(f"2024-{month:02}-0{day}" for month in range(1, 13) for day in (1, 2))
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            metrics.time_between_purchases,
+            lambda customer, date: loyalty.find_streaks(customer, date, period="month", length=3),
+            lambda customer, date: products.next_purchases(
+                products.read_order_lines(customer, date, ["ink"] * len(date)), min_count=1
+            ),
+        ],
+    )
+    def test_early(self, call):
+        with pytest.warns(DataWarning, match="^1 row is more than 5 years before all others, the first of 1900-01-01"):
+            call([*self.CUSTOMER, "ann"], [*self.DATE, "1900-01-01"])
+        call([*self.CUSTOMER], [*self.DATE])
+
+    def test_late(self):
+        with pytest.warns(DataWarning, match="^1 row is more than 5 years after all others, the last of 2203-05-05"):
+            metrics.time_between_purchases([*self.CUSTOMER, "ann"], [*self.DATE, "2203-05-05"])
 
 
 class TestFirstDayOfLog:

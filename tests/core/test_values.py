@@ -26,9 +26,11 @@ import crmvalue
 from crmvalue import (
     attribution,
     codes,
+    experiments,
     frames,
     funnels,
     journeys,
+    loyalty,
     ltv,
     models,
     plots,
@@ -632,7 +634,47 @@ class BrokenFloat(float):
     __float__ = Broken._raise
 
 
+class BrokenList(list):
+    """A list that cannot be walked."""
+
+    __iter__ = __len__ = __getitem__ = Broken._raise
+
+
+class BrokenTuple(tuple):
+    """A tuple that cannot be walked."""
+
+    __slots__ = ()
+    __iter__ = __len__ = __getitem__ = Broken._raise
+
+
+class BrokenMapping(dict):
+    """A mapping that gives nothing."""
+
+    __iter__ = __len__ = __getitem__ = items = keys = values = Broken._raise
+
+
+class BrokenText(str):
+    """A text of which nothing can be asked."""
+
+    __slots__ = ()
+    __eq__ = __hash__ = __len__ = __iter__ = __str__ = strip = Broken._raise
+
+
+class BrokenKey:
+    """A value that cannot be compared."""
+
+    __eq__ = __hash__ = Broken._raise
+
+
 UNREADABLE = {
+    "a list that raises": lambda: BrokenList(["a"]),
+    "a list of lists that raise": lambda: [BrokenList(["a"])],
+    "a tuple that raises": lambda: BrokenTuple(["a"]),
+    "a mapping that raises": lambda: BrokenMapping(a=1),
+    "a mapping with a list that raises": lambda: {"a": BrokenList([1])},
+    "a text that raises": lambda: BrokenText("a"),
+    "a list of texts that raise": lambda: [BrokenText("a")],
+    "a list of keys that raise": lambda: [BrokenKey()],
     "a ragged list": lambda: [[1], [2, 3]],
     "a list in a list": lambda: [["a"], "b"],
     "deep lists": lambda: [[["a"]]],
@@ -700,6 +742,16 @@ class TestUnreadable:
                 call()
             assert caught.value.name == name
 
+    def test_lists_and_texts_with_code_of_their_own_are_taken_as_plain_ones(self):
+        class Words(list):
+            def __iter__(self):
+                return iter(["a gift", "a cup"])
+
+        ivan = journeys.Technician("Ivan", districts=Words(["north"]), hours=journeys.BusinessHours())
+        assert ivan.districts == ("a gift", "a cup")
+        arms = experiments.compare_means([1, 2, 3, 5], ["a", "a", "b", "b"], control=BrokenText("a"))
+        assert arms.control == 0
+
     @pytest.mark.parametrize("value", ["ab", b"ab", bytearray(b"ab"), {"a": 1}, None, 1, np.array("a"), np.ma.masked])
     def test_no_items(self, value):
         with pytest.raises(InputError, match="`names` must be a list of texts"):
@@ -756,6 +808,23 @@ def test_columns_of_texts_hold_no_numbers():
                 attrs.evolve(value, **{field.alias: np.arange(column.size).reshape(column.shape)})
             n_refused += 1
     assert n_refused > 40
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: loyalty.EarnRule(name="x", points=1, level_percent={"gold": "much"}), "level_percent['gold']"),
+        (lambda: loyalty.EarnRule(name="x", points=1, only={"brand": "Ajax"}), "only['brand']"),
+        (lambda: loyalty.member_effect([True, False], [1, 2], before={"after": ["a", "b"]}), "before['after']"),
+        (lambda: loyalty.referred_value([True, False], [1, 2], start={"month": ["a", "b"]}), "start['month']"),
+        (lambda: promotions.Cart(lines=[], currency="UAH", tax_rates={"food": "all"}), "tax_rates['food']"),
+        (lambda: promotions.Caps(brand_percent={"LUX": "all"}), "brand_percent['LUX']"),
+    ],
+)
+def test_what_is_wrong_in_a_mapping_is_named_by_argument_and_key(call, name):
+    with pytest.raises(InputError) as caught:
+        call()
+    assert caught.value.name == name
 
 
 class TestTables:

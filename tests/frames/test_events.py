@@ -459,6 +459,28 @@ class TestPlan:
         plain = frames.plan(cart, people, done, **mapped).result  # without zones, times are those of UTC
         assert {str(time) for time in plain.anchor} == {"2024-06-01T20:30:00"}
 
+    @pytest.mark.parametrize("name", ["pandas", "Polars", "PyArrow"])
+    def test_a_moment_at_which_the_clock_shows_an_hour_again(self, name):
+        """In Kyiv, 03:30 of 27 October 2024 comes at 00:30 and at 01:30 UTC; the waits end at 12:30 and 13:30 UTC."""
+        engine = next(engine for engine in ENGINES if engine.name == name)
+        needs(engine)
+        people = engine.make(pa.table({"customer": ["ann", "bob"], "ok": [True, True], "zone": ["Europe/Kyiv"] * 2}))
+        times = [dt.datetime(2024, 10, 27, hour, 30, tzinfo=dt.UTC) for hour in (1, 0)]
+        carts = {"customer": ["ann", "bob"], "event": ["cart"] * 2}
+        done = engine.make(pa.table({**carts, "time": pa.array(times, pa.timestamp("us", tz="UTC"))}))
+        steps = {"wait": journeys.Wait("12 hours", then="ask"), "ask": journeys.Message(offer="5 %")}
+        kinds = [
+            TriggerJourney("trigger", event="cart", wait_hours=12, offer="5 %"),
+            journeys.Journey("journey", entry="cart", steps=steps),
+        ]
+        for kind in kinds:
+            found = frames.plan(
+                [kind], people, done, as_of="2024-10-27", time_zone="zone", consent={"email": "ok"}
+            ).result
+            planned = dict(zip(found.customer.tolist(), found.send_time_utc.astype(str).tolist(), strict=True))
+            assert planned == {"ann": "2024-10-27T13:30:00", "bob": "2024-10-27T12:30:00"}
+            assert set(found.anchor.astype(str)) == {"2024-10-27T03:30:00"}
+
     @searched
     def test_a_lazy_frame_is_refused(self, engine):
         frame = engine.make(pa.table(PEOPLE))

@@ -529,7 +529,7 @@ class TestMemberEffect:
             ({"member": [True] * 20}, "member"),
             ({"member": [2] * 20}, "member"),
             ({"before": {}}, "before"),
-            ({"before": {"x": [np.nan] * 20}}, "x"),
+            ({"before": {"x": [np.nan] * 20}}, "before['x']"),
             ({"before": {"x": [1.0] * 10 + [2.0] * 10}}, "before"),
         ],
     )

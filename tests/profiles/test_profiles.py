@@ -327,11 +327,11 @@ class TestProfiles:
         columns = {"card": ["a", "a"]}
         with pytest.raises(InputError) as caught:
             resolve_profiles([1, 2], columns, ["card"], never={"card": listed})
-        assert caught.value.name == "never"
+        assert caught.value.name == "never['card']"
         profiles = resolve_profiles([1, 2], columns, ["card"])
         with pytest.raises(InputError) as caught:
             attrs.evolve(profiles, never={"card": listed})
-        assert caught.value.name == "never"
+        assert caught.value.name == "never['card']"
 
     def test_masked_keys_are_refused(self):
         """A log may miss keys; a value says of each record what it is."""

@@ -217,8 +217,8 @@ class TestCaps:
 
     @pytest.mark.parametrize(
         ("changes", "name"),
-        [({"brand_percent": {"L": 101}}, "brand_percent"), ({"brand_percent": {"L": 0.1}}, "brand_percent"),
-         ({"line_amount": -1}, "line_amount"), ({"floor_price": {"p": 1.5}}, "floor_price"),
+        [({"brand_percent": {"L": 101}}, "brand_percent['L']"), ({"brand_percent": {"L": 0.1}}, "brand_percent['L']"),
+         ({"line_amount": -1}, "line_amount"), ({"floor_price": {"p": 1.5}}, "floor_price['p']"),
          ({"blocked": "stays"}, "blocked"), ({"brand_percent": ["L"]}, "brand_percent")],
     )  # fmt: skip
     def test_refuses(self, changes, name):

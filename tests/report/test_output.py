@@ -93,6 +93,16 @@ class TestConsole:
         assert done.stderr == b"crmvalue: cannot print the overview: No space left on device\n"
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+    @pytest.mark.parametrize(("option", "what"), [("--help", "the help"), ("--version", "the version")])
+    def test_a_full_disk_under_the_help(self, option, what, capsys, monkeypatch):
+        with Path("/dev/full").open("w", encoding="utf-8") as full:
+            monkeypatch.setattr(sys, "stdout", full)
+            with pytest.raises(SystemExit) as stopped:
+                main([option])
+        assert stopped.value.code == 2
+        assert capsys.readouterr().err == f"crmvalue: cannot print {what}: No space left on device\n"
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
     def test_a_full_disk_under_the_errors(self):
         with Path("/dev/full").open("wb") as full:
             done = subprocess.run([sys.executable, "-m", "crmvalue", "none.csv"], stderr=full, check=False)

@@ -35,6 +35,7 @@ from crmvalue._core.values import (
     checked_field,
     hand_over,
     optional,
+    plain_given,
     read_only,
     stay_frozen,
 )
@@ -100,6 +101,7 @@ def _hours_of_week(value: Any) -> FixedMapping[str, tuple[str, ...]]:
     """Take the periods of each day; "Mon-Fri" stands for its five days."""
     if value is None:
         return _NOT_GIVEN
+    value = plain_given(value)
     if not isinstance(value, Mapping):
         raise InputError("hours", "a mapping of days to periods, such as {'Mon-Fri': '09:00-18:00'}", value)
     found: dict[str, tuple[str, ...]] = {}

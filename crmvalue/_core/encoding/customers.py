@@ -136,7 +136,7 @@ def as_words(name: str, value: ArrayLike) -> tuple[list[str], Integers]:
     items = array.tolist()
     try:
         distinct = list(dict.fromkeys(items))
-    except TypeError as error:
+    except Exception as error:  # of a list, or whatever the value's own code raises
         raise InputError(name, "a column of texts", type(items[0]).__name__) from error
     for item in distinct:
         if not isinstance(item, str) or not item.strip("\0"):  # numpy drops null characters at the end of a text
@@ -249,7 +249,7 @@ def _encode_whole_numbers(ids: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArra
 def _encode_objects(name: str, ids: list[Any]) -> tuple[npt.NDArray[Any], Integers]:
     try:
         distinct = list(dict.fromkeys(ids))
-    except TypeError:  # a list or another value that cannot be a key
+    except Exception:  # noqa: BLE001 - a list or another value that cannot be a key, or whatever its own code raises
         _raise_for_identifier(name, ids)
     kinds = set(map(type, ids))  # of all rows: True and 1.0 are the same key as 1
     text = all(issubclass(kind, str) for kind in kinds) and all(item.strip() for item in distinct)

@@ -5,6 +5,7 @@ Columns are matched by position, so those with labels must have the same ones, i
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 __all__ = [
     "column_labels",
@@ -88,11 +89,20 @@ def require_order(column: str, index: Any, name: str, value: Any) -> None:
 
 def column_labels(value: object) -> list[Any]:
     """Give the labels of the columns of a dataframe of any kind, or of a list of rows of pandas; none for others."""
-    if isinstance(value, list | tuple) and value:
-        index = None if names_of_columns(value[0]) is not None else index_of(value[0])
+    rows = _first_of(value) if isinstance(value, list | tuple) else []
+    if rows:
+        index = None if names_of_columns(rows[0]) is not None else index_of(rows[0])
         return [] if index is None else list(index)
     labels = names_of_columns(value) if part_of(value, "shape") is not None else None
     return [] if labels is None or callable(labels) else list(labels)
+
+
+def _first_of(items: Sequence[Any]) -> list[Any]:
+    """Give the first item in a list; none where there is none, or where the list's own code raises."""
+    try:
+        return list(islice(items, 1))
+    except Exception:  # noqa: BLE001 - whatever the value's own code raises
+        return []
 
 
 def names_of_columns(value: object) -> Any:

@@ -28,6 +28,7 @@ from crmvalue._core.labels import as_given, columns_of
 from crmvalue._core.values import (
     checked_field,
     count_field,
+    given_field,
     hand_over,
     label_column,
     number_column,
@@ -356,7 +357,7 @@ def _many(name: str, kind: type[_T]) -> Any:
             raise InputError(name, f"at most {_MOST_RULES}", len(found))
         return found
 
-    return attrs.field(converter=convert, default=())
+    return given_field(converter=convert, default=())
 
 
 @attrs.frozen(kw_only=True)

@@ -305,7 +305,7 @@ class Journey:
         row, entered = self._admitted(context, past, as_due=as_due)
         goal, other = (_until(context, names, row, entered) for names in (self.goals, self.exits))
         over = np.fmin(goal, other)
-        walk = self._walk(context, past, row, entered, context.clocks.to_utc(row, over), as_due=as_due)
+        walk = self._walk(context, past, row, entered, context.log.to_utc(row, over), as_due=as_due)
         context.log.warn_of_misspelt()
         finished, stopped = ~np.isnat(walk.finished), ~np.isnat(walk.stopped)
         since, through, cut = (context.clocks.to_local(row, time) for time in (walk.since, walk.finished, walk.stopped))
@@ -424,9 +424,9 @@ class Journey:
         """Find the first local time at which each customer may enter again."""
         if self.reentry != "after exit":
             again = take_apart("reentry", self.reentry)
-            start = context.clocks.to_utc(row, entered)
+            start = context.log.to_utc(row, entered)
             return context.clocks.to_local(row, again.after_utc(start, row, context.clocks))
-        over = context.clocks.to_utc(row, context.first_after(self.goals + self.exits, row, entered))
+        over = context.log.to_utc(row, context.first_after(self.goals + self.exits, row, entered))
         walk = self._walk(context, past, row, entered, over, as_due=as_due, keep=keep)
         left = context.clocks.to_local(row, np.fmin(over, np.fmin(walk.finished, walk.stopped)))
         return np.where(np.isnat(left), _LATEST, left + _SECOND)
@@ -450,7 +450,7 @@ class Journey:
         """
         order, names, first = self._order, self._place, self._first(context)
         self._require_columns(context)
-        n, key, start = len(row), moment(row, entered), context.clocks.to_utc(row, entered)
+        n, key, start = len(row), moment(row, entered), context.log.to_utc(row, entered)
         settled, came = context.memory.get((self.group, keep), _NOTHING).of(key, start)
         arrived: defaultdict[str, list[tuple[Integers, Dates]]] = defaultdict(list)
         arrived |= {order[i]: [(runs, came[runs])] for i, runs in _places_of(settled)}

@@ -167,7 +167,7 @@ class TriggerJourney:
         first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
         near = time + days + hours >= first - _THREE_DAYS  # clocks and the hour of sending move it by less
         row, time = row[near], time[near]
-        instant = context.clocks.to_utc(row, time)
+        instant = context.log.to_utc(row, time)
         if self.wait_days:
             instant = context.clocks.to_utc(row, context.clocks.to_local(row, instant) + days)
         instant = context.next_hour(self.send_hour, row, instant + hours)

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from crmvalue._journeys.offers import Offer
-    from crmvalue.typing import ArrayLike, Integers
+    from crmvalue.typing import ArrayLike, Dates, Integers
 
     Bools = npt.NDArray[np.bool_]
     Memory = dict[tuple[str, str], Any]
 
-__all__ = ["explain", "plan", "simulate_plan"]
+__all__ = ["explain", "plan", "plan_events", "simulate_plan"]
 
 _FIRST_DAY, _LAST_DAY = np.datetime64("1000-01-01", "D"), np.datetime64("9997-12-31", "D")  # zones need room
 _MOST_DAYS = 3660
@@ -121,6 +121,21 @@ def plan(
     bob vip birthday send
     bob birthday outranked
     """
+    return plan_events(journeys, customers, events, history, policy, as_of, days=days)
+
+
+def plan_events(
+    journeys: Sequence[JourneyKind],
+    customers: Customers,
+    events: Events | None,
+    history: MessageHistory | None,
+    policy: Policy,
+    as_of: ArrayLike,
+    *,
+    days: int,
+    instants: Dates | None = None,
+) -> Plan:
+    """Decide as :func:`plan` does, with the instants of the events in UTC where they are known."""
     chosen = _read_journeys(journeys)
     for name, value, kind in (("customers", customers, Customers), ("policy", policy, Policy)):
         if not isinstance(value, kind):
@@ -142,7 +157,7 @@ def plan(
     parts: list[Plan] = []
     n_rows = 0
     memory: Memory = {}
-    log = EventLog(customers, events)
+    log = EventLog(customers, events, instants)
     for day in range(n_days):
         room = _Room(_MOST_ROWS - n_rows, n_days)
         made = _plan_day(chosen, customers, log, past, policy, first + np.timedelta64(day, "D"), memory, room)
@@ -432,7 +447,7 @@ def _decide_day(
         late=late,
         send=send,
         send_utc=send_utc,
-        exited_utc=clocks.to_utc(messages.row, messages.exited),
+        exited_utc=context.log.to_utc(messages.row, messages.exited),
         channels=channels,
         channel_names=channel_names,
     )

@@ -331,7 +331,7 @@ def observed_effect(
         raise InputError("past", f"with {len(given)} customers in each period", periods.shape)
     table = {f"past[{i}]": period for i, period in enumerate(periods)}
     n_periods = len(table)
-    traits_read = {name: as_column(name, column) for name, column in named.items()}
+    traits_read = {name: as_column(f"traits[{name!r}]", column) for name, column in named.items()}
     require_same_length(
         treated=given, after=outcome, **table, **{f"traits[{name!r}]": column for name, column in traits_read.items()}
     )

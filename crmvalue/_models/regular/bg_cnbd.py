@@ -13,6 +13,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_whole_number
+from crmvalue._core.values import given_field
 from crmvalue._models.regular.erlang import ErlangProcess
 from crmvalue._models.regular.erlang_likelihood import Likelihood, log_likelihood_derivatives
 from crmvalue._models.repeat.beta_geometric import KIND
@@ -38,7 +39,7 @@ _DAYS_OF_TAIL = 40  # means of a geometric distribution beyond which nothing is 
 
 
 def _steps_field() -> Any:
-    return attrs.field(kw_only=True, converter=lambda value: as_whole_number("k", value, low=1, high=_MOST_STEPS))
+    return given_field(kw_only=True, converter=lambda value: as_whole_number("k", value, low=1, high=_MOST_STEPS))
 
 
 @register

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_counts, as_floats, as_items, as_positive, as_text, require
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
-from crmvalue._core.values import choice_field, hand_over
+from crmvalue._core.values import choice_field, given_field, hand_over
 from crmvalue.errors import InputError
 from crmvalue.purchases import DAYS_PER_UNIT, PurchaseHistory
 
@@ -128,7 +127,7 @@ def covariate_columns(history: PurchaseHistory) -> list[Floats]:
 
 def positive_field(name: str) -> Any:
     """Field for a parameter above 0."""
-    return attrs.field(converter=lambda value: as_positive(name, value))
+    return given_field(converter=lambda value: as_positive(name, value))
 
 
 def time_unit_field() -> Any:

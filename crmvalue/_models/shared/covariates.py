@@ -13,7 +13,7 @@ import attrs
 import numpy as np
 
 from crmvalue._core.checks import as_float, as_floats, as_ordered_items, as_positive, as_text, require
-from crmvalue._core.values import checked_field
+from crmvalue._core.values import checked_field, given_field
 from crmvalue._models.shared.common import per_customer
 from crmvalue.errors import InputError
 
@@ -81,7 +81,7 @@ def effects_field(name: str) -> Any:
             raise InputError(name, "each covariate once", [effect.name for effect in effects])
         return effects
 
-    return attrs.field(default=(), converter=convert, kw_only=True)
+    return given_field(default=(), converter=convert, kw_only=True)
 
 
 def factors(effects: tuple[CovariateEffect, ...], history: PurchaseHistory) -> Floats | float:

@@ -27,6 +27,7 @@ from crmvalue._core.values import (
     number_column,
     number_field,
     number_table,
+    plain_given,
     read_only,
     stay_frozen,
 )
@@ -622,6 +623,7 @@ def _is_part(smaller: tuple[str, ...], larger: tuple[str, ...]) -> bool:
 
 def has_priors(priors: object) -> bool:
     """Tell whether there are any priors; refuse what is no mapping."""
+    priors = plain_given(priors)
     if priors is not None and not isinstance(priors, Mapping):
         raise InputError("priors", "a mapping from parameters to pairs (median, log-scale spread)", priors)
     return bool(priors)

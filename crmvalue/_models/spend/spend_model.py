@@ -22,7 +22,7 @@ from crmvalue._core.checks import (
     as_positive,
     require,
 )
-from crmvalue._core.values import checked_field, optional
+from crmvalue._core.values import checked_field, given_field, optional
 from crmvalue._models.shared.common import MOST_PURCHASES, as_rng, check_history
 from crmvalue._models.shared.model import Model
 from crmvalue.errors import InputError
@@ -145,7 +145,7 @@ def season_field() -> Any:
             raise InputError("season", rule, len(effects))
         return effects
 
-    return attrs.field(default=(), converter=convert, kw_only=True)
+    return given_field(default=(), converter=convert, kw_only=True)
 
 
 class SpendModel(Model):

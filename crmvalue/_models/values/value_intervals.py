@@ -13,7 +13,7 @@ from crmvalue._core.checks import as_flag, as_fraction, as_ordered_items, as_who
 from crmvalue._core.encoding.keys import distinct_keys, row_keys
 from crmvalue._core.frames import Columns
 from crmvalue._core.labels import counted, warn_of_data
-from crmvalue._core.values import checked_field, count_field, number_column, number_field, stay_frozen
+from crmvalue._core.values import checked_field, count_field, given_field, number_column, number_field, stay_frozen
 from crmvalue._models.seasons.seasonal_model import SeasonalModel
 from crmvalue._models.shared.common import as_rng, take
 from crmvalue._models.shared.fit import ADVICE, WITHOUT_PRIORS, Fit
@@ -72,7 +72,7 @@ def _interval(name: str) -> Any:
         low, high = (float(end) for end in ends)
         return Interval(low, high)  # type: ignore[arg-type]  # a float is as good as numpy's
 
-    return attrs.field(converter=convert)
+    return given_field(converter=convert)
 
 
 @stay_frozen

@@ -23,7 +23,15 @@ from crmvalue._core.encoding.indexes import part_of
 from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.money import as_currency, exponent_of
-from crmvalue._core.values import FixedMapping, array_columns, array_field, checked_field, read_only, stay_frozen
+from crmvalue._core.values import (
+    FixedMapping,
+    array_columns,
+    array_field,
+    checked_field,
+    given_field,
+    read_only,
+    stay_frozen,
+)
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -117,14 +125,18 @@ def _times_or_none(value: Any) -> Dates | None:
     return read_only(as_time_column("time", value, allow_missing=True))
 
 
+def _texts_in(name: str, value: Any) -> tuple[str, ...]:
+    return tuple(as_text(name, word) for word in as_ordered_items(name, value, "a list of texts"))
+
+
 def _words_of(name: str) -> Any:
     def convert(value: Any) -> FixedMapping[Any, tuple[str, ...]]:
         if part_of(value, "items") is None:
             raise InputError(name, "a mapping to lists of texts", value)
-        pairs = ((key, as_ordered_items(name, words, "lists of texts")) for key, words in value.items())
-        return FixedMapping({plain_text(key): tuple(as_text(name, word) for word in words) for key, words in pairs})
+        pairs = ((plain_text(key), words) for key, words in value.items())
+        return FixedMapping({key: _texts_in(f"{name}[{key!r}]", words) for key, words in pairs})
 
-    return attrs.field(converter=convert, factory=FixedMapping)
+    return given_field(converter=convert, factory=FixedMapping)
 
 
 @stay_frozen

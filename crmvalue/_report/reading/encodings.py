@@ -164,19 +164,30 @@ def as_utf8(
 def _without_end(place: Path, target: Path) -> Path:
     """Write a file again without last lines that hold nothing but blanks, nulls or the end of file of DOS."""
     with _open(place) as file:
-        end = file.seek(0 if is_packed(place) else max(place.stat().st_size - _BLOCK, 0))
-        tail = b""
-        while block := file.read(_BLOCK):
-            end, tail = end + len(block), (tail + block)[-_BLOCK:]
-    rows = tail.rstrip(_NO_ROW + b"\r\n")
-    last = re.search(rb"[\r\n]", tail[len(rows) :])
-    if not rows or last is None or not tail[len(rows) + last.start() :].strip(b"\r\n"):
+        starts = (0,) if is_packed(place) else (max(place.stat().st_size - _BLOCK, 0), 0)
+        n_left = next((found for start in starts if (found := _end_of_rows(file, start)) is not None), -1)
+    if n_left < 0:
         return place
-    n_left = end - len(tail) + len(rows) + last.start()
     with _open(place) as source, target.open("wb") as sink:
         while block := source.read(min(_BLOCK, n_left)):
             n_left -= sink.write(block)
     return target
+
+
+def _end_of_rows(file: io.BufferedIOBase, start: int) -> int | None:
+    """Find where the blank last lines of a file begin, -1 if it has none; None if nothing else follows `start`."""
+    end, begin, found, is_blank = file.seek(start), -1, False, False
+    while block := file.read(_BLOCK):
+        rows = block.rstrip(_NO_ROW + b"\r\n")
+        rest = block[len(rows) :]
+        if rows:
+            begin, found, is_blank = -1, True, False
+        if begin < 0:
+            line = re.search(rb"[\r\n]", rest)
+            begin, rest = (end + len(rows) + line.start(), rest[line.start() :]) if line else (-1, b"")
+        is_blank |= bool(rest.strip(b"\r\n"))
+        end += len(block)
+    return (begin if is_blank else -1) if found else None
 
 
 def _say_utf8(names: list[str], encoding: str | None) -> list[str]:

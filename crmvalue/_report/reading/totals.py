@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from crmvalue._core.checks import as_day
 from crmvalue._core.labels import counted
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from crmvalue._report.reading.orders import OrderFile
     from crmvalue.typing import Floats
 
-__all__ = ["describe_guest", "end_before_totals", "find_guest", "find_totals", "name_totals"]
+__all__ = ["describe_totals", "end_before_totals", "find_guest", "find_totals", "name_totals"]
 
 _TOTALS = {
     "total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme", "gesamtergebnis", "итого",
@@ -112,7 +113,27 @@ def find_guest(orders: OrderFile) -> tuple[str, int]:
     return names[place], int(rows[place])
 
 
-def describe_guest(orders: OrderFile) -> list[str]:
+def describe_totals(orders: OrderFile, as_of: Any) -> list[str]:
+    """Name customers that are rather the last line of a table, or all guests, in lines for the command.
+
+    Those after `as_of` do not count.
+    """
+    end = orders.date.max() if as_of is None else as_day("--as-of", as_of)
+    seen, late = (list(map(repr, names)) for names in name_totals(orders, end))
+    lines = _describe_guest(orders)
+    if seen:
+        one, names = len(seen) == 1, ", ".join(seen)
+        who, what, rows = ("a customer", "this is the sum", "row") if one else ("customers", "these are sums", "rows")
+        lines.append(f"Counted as {who}: {names}. If {what} of the table, take the {rows} out of the file.")
+    if late:
+        one = len(late) == 1
+        what, who = ("the sum of the table is", "this is a customer") if one else ("sums are", "these are customers")
+        lines.append(f"Left out, because only {what} dated after {end}: {', '.join(late)}.")
+        lines.append(f"If {who}, give --as-of {orders.date.max()}.")
+    return lines
+
+
+def _describe_guest(orders: OrderFile) -> list[str]:
     """Name the customer who rather stands for all guests, in lines for the command."""
     who, n_rows = find_guest(orders)
     if not who:

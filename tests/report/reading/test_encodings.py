@@ -200,6 +200,18 @@ def test_a_last_line_of_nothing_is_no_row(tmp_path, end, encoding):
     assert place.read_bytes().decode(encoding) == rows + end
 
 
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize("n", [(1 << 20) - 1, 1 << 20, (2 << 20) + 5])
+def test_no_number_of_blanks_at_the_end_is_a_row(tmp_path, n, pack):
+    rows = b"customer,date,amount\nann,2024-01-01,5\nbob,2024-02-01,6  "
+    place = tmp_path / "orders.csv"
+    for end, left in ((b"\n" + b" " * n, b""), (b" " * n + b"\n\n\0", b" " * n), (b"\n" * n, b"\n" * n)):
+        place.write_bytes(pack(rows + end))
+        (found,) = as_utf8(find_files([str(place)]), tmp_path, None, len)[0].files
+        read = gzip.decompress if found == place and pack is gzip.compress else bytes
+        assert read(found.read_bytes()) == rows + left
+
+
 @pytest.mark.parametrize("end", ["\x1a", "\n \n"])
 def test_a_last_line_of_nothing_in_a_packed_file_is_no_row(tmp_path, capsys, end):
     """Blanks at the end of the last row stay: they may belong to it."""

@@ -9,7 +9,7 @@ from crmvalue._report.reading.orders import read_orders
 from crmvalue._report.reading.places import FileError
 from crmvalue._report.reading.spoiled import describe_spoiled
 from crmvalue._report.reading.statuses import Statuses, describe_statuses
-from crmvalue._report.reading.totals import describe_guest
+from crmvalue._report.reading.totals import describe_totals
 
 pytest.importorskip("duckdb")
 
@@ -128,5 +128,5 @@ class TestPeople:
     @pytest.mark.parametrize(("who", "n", "found"), [("0", 12, True), ("0", 1, False), ("Guest", 1, True)])
     def test_guests_are_no_customer(self, tmp_path, who, n, found):
         rows = [f"{who},2024-01-{i:02},5" for i in range(1, n + 1)] + [f"c{i},2024-02-01,5" for i in range(9)]
-        said = describe_guest(read(tmp_path, "customer_id,day,total\n" + "\n".join(rows)))
+        said = describe_totals(read(tmp_path, "customer_id,day,total\n" + "\n".join(rows)), None)
         assert (f"Customer {who!r} has {n} row" in " ".join(said)) == found
