@@ -213,7 +213,7 @@ CALLS = {
     "names of models": ("fits", lambda: compare_models(SPLIT, {1: BgNbd(0.2, 4.4, 0.8, 2.4, "day")})),
     "names of keys": ("keys", lambda: contact_quality(["web"], {1: ["7"]})),
     "values that never join": (
-        "never",
+        "never['card']",
         lambda: resolve_profiles([1], CARD, [["card"]], never={"card": [7]}),
     ),
     "tickets": ("ticket_time", lambda: worst(["2024-01-02"])),

@@ -111,17 +111,18 @@ class TestSummariseModels:
     @pytest.mark.parametrize(
         ("field", "bad"),
         [
-            ("n_customers", -3), ("holdout_length", -1.0), ("model", 5), ("parameters", {"a": "b"}),
-            ("parameters", {1: 2.0}), ("parameters", {"a": np.nan}), ("parameters", 7), ("scores", [1]),
+            ("n_customers", -3), ("holdout_length", -1.0), ("model", 5), ("parameters['a']", {"a": "b"}),
+            ("parameters", {1: 2.0}), ("parameters['a']", {"a": np.nan}), ("parameters", 7), ("scores", [1]),
             ("scores", "ab"), ("problem", 5), ("expected_purchases", np.nan), ("share_alive", 1.5),
-            ("share_alive", "x"), ("parameters", {"a": 10**400}), ("n_zero_spend", -1),
+            ("share_alive", "x"), ("parameters['a']", {"a": 10**400}), ("n_zero_spend", -1),
             ("value", np.inf), ("margin", 5.0), ("horizon", -1.0), ("warnings", "text"),
             ("warnings", [5]),
         ],
     )  # fmt: skip
     def test_takes_only_what_it_means(self, found, field, bad):
-        with pytest.raises(InputError, match=f"`{field}`"):
-            attrs.evolve(found, **{field: bad})
+        with pytest.raises(InputError) as caught:
+            attrs.evolve(found, **{field.partition("[")[0]: bad})
+        assert caught.value.name == field
 
     def test_parameters_cannot_be_changed(self, found):
         for parameters in (found.parameters, found.spend_parameters):

@@ -26,7 +26,7 @@ class TestBadInput:
             (lambda: CartLine(id="1", product="soap", unit_price=10.5), "unit_price", "write '18.50'"),
             (lambda: Promotion.amount("A", 5.5), "amount_off", "write '18.50'"),
             (lambda: Promotion.percent("A", 12.5), "percent_off", "write 20 or '12.5'"),
-            (lambda: Caps(floor_price={"soap": 9.5}), "floor_price", "write '18.50'"),
+            (lambda: Caps(floor_price={"soap": 9.5}), "floor_price['soap']", "write '18.50'"),
             (lambda: CartHistory(unit_price=[10.5], **ROWS), "unit_price", "whole minor units"),
             (lambda: CartHistory(unit_price=[timedelta(1)], **ROWS), "unit_price", "column of texts, numbers"),
             (lambda: CartHistory(unit_price=[1], brand=[{"a"}], **ROWS), "brand", "got {'a'} at index 0"),
