@@ -113,8 +113,10 @@ def summarise_base(
     the mean of the second half of the log, chance aside. Half as many days again are left out for old customers who buy
     rarely. Nobody is left out of a business that opens: there the people of the pile buy at most 1.1 times as often as
     later ones in the same time, and the first 2, 4 or 8 weeks have less than 0.8 times the purchases of the next
-    quarter's weeks, or the first two more than 1.25 times those of the next four, beyond chance. Then the period is the
-    longest that leaves at least 30 newcomers, if there is one. Fewer than 30 newcomers give no figure.
+    quarter's weeks, or the first two more than 1.25 times those of the next four, beyond chance. The same weeks a year
+    later tell this from a season, so a log of under 60 weeks, or with a month without a purchase, is not judged by it.
+    Then the period is the longest that leaves at least 30 newcomers, if there is one. Fewer than 30 newcomers give no
+    figure.
 
     The value of a newcomer does not rest on the retention rate: a rate of customers is too low where some buy rarely,
     and it rises and falls with the seasons. Their money of two periods is measured. The money kept is measured on known

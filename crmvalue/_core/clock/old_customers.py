@@ -52,7 +52,7 @@ def days_bought(first: Dates, customer: npt.NDArray[Any], day: Dates) -> DaysBou
     """
     step = len(customer) // _ENOUGH + 1
     if step > 1:
-        chosen = customer % step == customer[0] % step
+        chosen = customer % step == customer.min() % step
         customer, day = customer[chosen], day[chosen]
     begin = day.min()
     n_days = int((day.max() - begin).astype(np.int64)) + 1
@@ -72,9 +72,12 @@ def pile_of_old_customers(came: Dates, bought: Callable[[], DaysBought]) -> int:
       of the log (at least 28 days) after their first purchase. Old customers are those who stay and buy often. Fewer
       than 30 such purchases of later newcomers say too little.
     - The shop did not sell as before from its first day on. Either its first 2, 4 or 8 weeks have less than 0.8 times
-      the purchases of a week of the next quarter, and of the same weeks a year later if the log has them; or the first
-      two weeks have more than 1.25 times the purchases of a week of the next four, and 1.25 times what this is a
-      year later if the log has it. Both beyond two standard deviations, which come from how neighbouring weeks differ.
+      the purchases of a week of the next quarter, and of the same weeks a year later; or the first two weeks have
+      more than 1.25 times the purchases of a week of the next four, and 1.25 times what this is a year later. Both
+      beyond two standard deviations, which come from how neighbouring weeks differ.
+
+    A log of under 60 weeks, or one in which a shop is closed, does not show the same weeks a year later. A season or an
+    advertising wave looks like an opening there, so its pile is one of old customers.
     """
     days = pile_of_first_days(came)
     if not days:
@@ -99,12 +102,12 @@ def pile_of_old_customers(came: Dates, bought: Callable[[], DaysBought]) -> int:
     came_on = moved(came)
     if closed.any():
         days = pile_of_first_days(begin + came_on)
-    if not days or _opens(came_on, days, moved(found.first), moved(found.day), n, has_years=not closed.any()):
+    if not days or (not closed.any() and _opens(came_on, days, moved(found.first), moved(found.day), n)):
         return 0
     return days + int(shift[np.searchsorted(place, days, side="left") - 1])
 
 
-def _opens(came: Integers, days: int, first: Integers, day: Integers, n: Floats, *, has_years: bool) -> bool:
+def _opens(came: Integers, days: int, first: Integers, day: Integers, n: Floats) -> bool:
     """Tell whether a pile looks like that of a business that opens; all days count from the first day of the log."""
     few = min(max(len(came) // _FEW, 1), len(came) - 1)
     start = int(np.partition(came, few)[few])
@@ -121,11 +124,14 @@ def _opens(came: Integers, days: int, first: Integers, day: Integers, n: Floats,
         if not n_pile or of_later < _FEW_LATER or of_pile / n_pile > _AS_OFTEN * of_later / n_later:
             return False
     weeks = np.bincount((day[day >= start] - start) // _WEEK, n[day >= start])[: n_days // _WEEK]
-    return _begins_unlike(weeks.astype(np.float64), has_years=has_years)
+    return _begins_unlike(weeks.astype(np.float64))
 
 
-def _begins_unlike(weeks: Floats, *, has_years: bool) -> bool:
-    """Tell whether the purchases of the first weeks are much fewer, or suddenly many more, than those after them."""
+def _begins_unlike(weeks: Floats) -> bool:
+    """Tell whether the purchases of the first weeks are much fewer, or suddenly many more, than those after them.
+
+    The weeks a year later tell them from those of a season. Without such weeks, nothing is told.
+    """
 
     def compare(n_first: int, start: int, n_weeks: int, begin: int = 0) -> tuple[float, float]:
         """Give the ratio of a week of the first ones to a week of others, and what chance may add to it."""
@@ -135,19 +141,14 @@ def _begins_unlike(weeks: Floats, *, has_years: bool) -> bool:
         allowed = _BEYOND * np.sqrt(noise * (1.0 / n_first + 1.0 / len(others))) / mean
         return float(ours.mean()) / mean, float(allowed)
 
-    if len(weeks) < max(_AT_OPENING) + _QUARTER - 1:
+    if len(weeks) < _YEAR + max(_AT_OPENING):
         return False
     n_first = _AT_OPENING[0]
-    ratio, allowed = compare(n_first, n_first, _MONTH)
-    yearly = 1.0
-    if has_years and len(weeks) >= _YEAR + n_first + _MONTH:
-        yearly = max(compare(n_first, n_first, _MONTH, _YEAR)[0], 1.0)
-    if ratio > yearly * (_MORE + allowed):
+    (ratio, allowed), (a_year_later, _) = (compare(n_first, n_first, _MONTH, begin) for begin in (0, _YEAR))
+    if ratio > max(a_year_later, 1.0) * (_MORE + allowed):
         return True
     for n_first in _AT_OPENING:
-        compared = [compare(n_first, n_first, _QUARTER)]
-        if has_years and len(weeks) >= _YEAR + n_first:
-            compared.append(compare(n_first, _YEAR, n_first))
+        compared = (compare(n_first, n_first, _QUARTER), compare(n_first, _YEAR, n_first))
         if all(ratio < _FEWER - allowed for ratio, allowed in compared):
             return True
     return False

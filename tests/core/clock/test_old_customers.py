@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from crmvalue._core.calendar import pile_of_first_days
+from crmvalue._core.clock import old_customers
 from crmvalue._core.clock.old_customers import DaysBought, days_bought, pile_of_old_customers
 
 FIRST_DAY = np.datetime64("2023-01-02")
@@ -80,6 +81,24 @@ class TestPileOfOldCustomers:
         assert on_first_days > 120
         assert old == 0
 
+    @pytest.mark.parametrize("from_day", [14, 30, 60])
+    def test_an_advertising_wave_in_a_log_of_a_year_is_no_opening(self, from_day):
+        """Three times as many come in 60 days; no year later says how many buy otherwise."""
+        came = np.append(np.arange(-2000, 1820) // 5, from_day + np.arange(600) // 10)
+        on_first_days, old = piles(*log_of(came, np.full(len(came), 30), np.full(len(came), 4), 364))
+        assert 0 < on_first_days == old
+
+    def test_a_closed_month_makes_no_opening_of_the_end_of_a_season(self):
+        """Old customers buy twice as much in the first two weeks of each year; in one month nobody does."""
+        _, code, day = from_the_middle(40, 5)
+        at = (day - FIRST_DAY).astype(int)
+        keep = ((at % 364 < 14) | (np.arange(len(day)) % 2 == 0)) & ((at < 300) | (at >= 335))
+        code = np.unique(code[keep], return_inverse=True)[1]
+        first = np.full(code.max() + 1, day.max())
+        np.minimum.at(first, code, day[keep])
+        on_first_days, old = piles(first, code, day[keep])
+        assert 0 < on_first_days == old
+
     def test_days_of_a_pile_are_days_of_the_calendar(self):
         """An odd order stands 100 days before old customers: the days without any between them count."""
         first, code, day = from_the_middle()
@@ -121,3 +140,11 @@ class TestDaysBought:
         found = days_bought(first, np.array([1, 0, 1, 0]), FIRST_DAY + np.array([5, 0, 5, 2]))
         assert (found.first - FIRST_DAY).astype(int).tolist() == [0, 0, 3]
         assert (found.day - FIRST_DAY).astype(int).tolist() == [0, 2, 5]
+
+    def test_of_many_rows_it_takes_the_same_customers_in_any_order(self, monkeypatch):
+        """Two rows are many here, so that four rows take each third customer: 0, whoever stands in the first row."""
+        monkeypatch.setattr(old_customers, "_ENOUGH", 2)
+        first, customer = FIRST_DAY + np.arange(4), np.array([1, 0, 3, 2])
+        for order in (slice(None), slice(None, None, -1)):
+            found = days_bought(first, customer[order], first[customer[order]])
+            assert (found.first - FIRST_DAY).astype(int).tolist() == [0, 3]
