@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import attrs
 import numpy as np
 
+from crmvalue._models.regular.erlang import ErlangProcess
+from crmvalue._models.repeat.beta_geometric import BetaGeometric
 from crmvalue._models.shared.process import ContinuousProcess, Future, Past
 
 if TYPE_CHECKING:
@@ -117,7 +119,7 @@ class ClockProcess(ProcessWithClock):
         events = inner.r + getattr(inner, "k", 1) * known.x
         finest = float(((inner.alpha + known.age) / (events + 1.0)).min(initial=math.inf))
         rule = (self.clock.time_rule if stay else self.clock.discount_rule)(time, force, finest)
-        return self.inner.at_moments(known, rule.moment, rule.weight, stay=stay)
+        return _sharing(inner).at_moments(known, rule.moment, rule.weight, stay=stay)
 
 
 @attrs.frozen
@@ -130,3 +132,10 @@ class RecallingClockProcess(ClockProcess):
 def clocked(inner: ContinuousProcess, clock: Clock) -> ClockProcess:
     """Let a process run by a clock."""
     return (RecallingClockProcess if inner.recalls else ClockProcess)(inner, clock)
+
+
+def _sharing(inner: ContinuousProcess) -> ContinuousProcess:
+    """Take BG/NBD whose customers leave in their own ways as BG/CNBD-1, in which they share nodes of p."""
+    if isinstance(inner, BetaGeometric) and (np.ndim(inner.a) or np.ndim(inner.b)):
+        return ErlangProcess(k=1, r=inner.r, alpha=inner.alpha, a=inner.a, b=inner.b, early=inner.early)
+    return inner
