@@ -151,7 +151,9 @@ class TestAgainstTheDefinition:
         over_eta = exact.likelihood_by_integration(*customer)
         assert float(mpmath.log(over_eta)) == pytest.approx(float(exact.log_likelihood(*customer)), rel=1e-8)
 
-    @pytest.mark.parametrize("parameters", [(0.01, 20.0, 0.05, 0.6, 1.5), (0.5, 400.0, 0.3, 2.0, 5.0)])
+    @pytest.mark.parametrize(
+        "parameters", [(0.01, 20.0, 0.05, 0.6, 1.5), (0.5, 400.0, 0.3, 2.0, 5.0), (1e-7, 20.0, 0.05, 0.6, 0.01)]
+    )
     def test_customers_who_are_hardly_expected_to_buy(self, parameters):
         """The chance to buy is the integral of r alpha^r (alpha+u)^-(r+1) S(u), which keeps its digits."""
         r, alpha, b, s, beta = parameters
