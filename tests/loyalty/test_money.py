@@ -437,6 +437,19 @@ class TestMemberEffect:
         widest = max(ends, key=lambda end: end.high - end.low)
         assert tuple(found.naive_interval) == pytest.approx((widest.low, widest.high))
 
+    @pytest.mark.parametrize("times", [0.25, 4.0])
+    def test_the_interval_is_the_wider_of_welch_and_student(self, times):
+        """Equal customers leave nothing to match: 120 members who vary less, or more, than 300 others."""
+        joins = np.arange(420) % 7 < 2
+        after = np.where(joins, np.arange(420) % 11 * times, np.arange(420) % 5)
+        found = member_effect(joins, after, before={"orders": np.ones(420)}, level=0.9)
+        ends = [
+            stats.ttest_ind(after[joins], after[~joins], equal_var=alike).confidence_interval(0.9)
+            for alike in (False, True)
+        ]
+        widest = max(ends, key=lambda end: end.high - end.low)
+        assert tuple(found.interval) == pytest.approx((widest.low, widest.high))
+
     @pytest.mark.parametrize("level", [-0.1, 1.5])
     def test_no_level_beyond_certainty(self, level):
         found = member_effect(np.arange(90) % 3 == 0, np.arange(90) % 7, before={"orders": np.arange(90) % 2})

@@ -252,7 +252,8 @@ def assign_visits(
     meets = [_who_is_home(people, start, length) for people in households]
     if meets:
         fits &= np.array([home for home, _ in meets])[household]
-    visit, slot = np.nonzero(fits)
+    has_chance = _place_among_alike(planned, place, household) < fits.sum(axis=1)
+    visit, slot = np.nonzero(fits & has_chance[:, np.newaxis])
     cost = 1 + _A_DAY_AWAY * np.abs(moved[visit, slot]) + _minutes_of_day(start[slot])
     chosen = _match(n, len(start), visit, slot, cost)
 
@@ -329,6 +330,18 @@ def _slots(
     return np.repeat(np.arange(len(team)), n_slots), np.concatenate(slots)
 
 
+def _place_among_alike(planned: Dates, district: Integers, household: Integers) -> Integers:
+    """Count the visits before each one that are like it in all; of such visits, the first ones have the slots."""
+    columns = (household, district, planned)
+    order = np.lexsort(columns)
+    begins = np.ones(len(order), dtype=bool)
+    begins[1:] = np.any([column[order[1:]] != column[order[:-1]] for column in columns], axis=0)
+    count = np.arange(len(order))
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = count - np.maximum.accumulate(np.where(begins, count, 0))
+    return place
+
+
 def _who_is_home(
     people: dict[str, BusinessHours] | None, start: Dates, length: int
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[Any]]:
@@ -353,9 +366,12 @@ def _match(n: int, n_slots: int, visit: Integers, slot: Integers, cost: Floats) 
     from scipy.sparse import csgraph
 
     cost = cost * (n + 1)
-    last = (cost.max(initial=1.0) + 1) * (n + 1) + np.arange(n, 0, -1)  # of equal visits, the first rows stay
-    columns = np.concatenate((slot, n_slots + np.arange(n)))
-    rows, costs = np.concatenate((visit, np.arange(n))), np.concatenate((cost, last))
-    graph = sparse.csr_array((costs, (rows, columns)), shape=(n, n_slots + n))
+    some, visit = np.unique(visit, return_inverse=True)  # the others have no slot
+    last = (cost.max(initial=1.0) + 1) * (n + 1) + (n - some)  # of equal visits, the first rows stay
+    columns = np.concatenate((slot, n_slots + np.arange(len(some))))
+    rows, costs = np.concatenate((visit, np.arange(len(some)))), np.concatenate((cost, last))
+    graph = sparse.csr_array((costs, (rows, columns)), shape=(len(some), n_slots + len(some)))
     _, got = csgraph.min_weight_full_bipartite_matching(graph)
-    return np.where(got < n_slots, got, -1).astype(np.int64)
+    chosen = np.full(n, -1)
+    chosen[some] = np.where(got < n_slots, got, -1)
+    return chosen

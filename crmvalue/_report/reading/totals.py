@@ -30,6 +30,7 @@ _GUESTS = re.compile(
     "(розничный|конечный) (покупатель|клиент)|(физическое|частное) лицо",
     re.IGNORECASE,
 )
+_GUESTS_BEGIN = frozenset("gwalq" + "GWALQ" + "гркфпчს" + "гркфпчს".upper())  # with one of these letters
 _OF_MANY = 5  # so many times the mean rows of a customer
 _WORD = re.compile(r"[^\W\d_]+")
 _MANY_ROWS = 10  # of so many customers and days, no order has by chance the money of all others
@@ -103,7 +104,9 @@ def find_guest(orders: OrderFile) -> tuple[str, int]:
     0 and -1 are such a customer only where nobody has more rows.
     """
     names = orders.customer.tolist()
-    places = [i for i, who in enumerate(names) if who in {"0", "-1"} or _GUESTS.fullmatch(who)]
+    places = [
+        i for i, who in enumerate(names) if who in {"0", "-1"} or (who[:1] in _GUESTS_BEGIN and _GUESTS.fullmatch(who))
+    ]
     if not places:
         return "", 0
     rows = np.bincount(orders.code, orders.n_file_rows, len(names))

@@ -290,6 +290,16 @@ class TestAssignVisits:
         made = assign_visits([], [], TEAM, as_of="2024-06-10")
         assert (len(made), made.conclusion) == (0, "0 visits: 0 placed, 0 of them on another day; 0 without a place.")
 
+    def test_visits_without_a_slot_take_no_longer_than_others(self):
+        """Two slots, for the first two rows; 16 times as many visits took 90 times as long."""
+
+        def of_visits(n):
+            return assign_visits(["2024-06-12"] * n, ["north"] * n, TEAM[:1], as_of="2024-06-12", days_late=0)
+
+        ratio, found = times_longer(of_visits, 1_000, 16_000, n_rounds=2)
+        assert np.flatnonzero(found.is_placed).tolist() == [0, 1]
+        assert ratio < 40
+
     def test_technicians_are_checked(self):
         for changes in ({"districts": []}, {"hours": "9-18"}, {"hours": BusinessHours(time_zone="UTC")}, {"name": ""}):
             with pytest.raises(InputError):

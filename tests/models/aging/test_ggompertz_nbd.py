@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from itertools import islice
 
+import attrs
 import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.integrate import quad
 
 from crmvalue._models.aging import ggompertz_nbd
 from crmvalue._models.aging.ggompertz_nbd import _SEARCH
@@ -149,6 +151,21 @@ class TestAgainstTheDefinition:
         over_eta = exact.likelihood_by_integration(*customer)
         assert float(mpmath.log(over_eta)) == pytest.approx(float(exact.log_likelihood(*customer)), rel=1e-8)
 
+    @pytest.mark.parametrize(
+        "parameters", [(0.01, 20.0, 0.05, 0.6, 1.5), (0.5, 400.0, 0.3, 2.0, 5.0), (1e-7, 20.0, 0.05, 0.6, 0.01)]
+    )
+    def test_customers_who_are_hardly_expected_to_buy(self, parameters):
+        """The chance to buy is the integral of r alpha^r (alpha+u)^-(r+1) S(u), which keeps its digits."""
+        r, alpha, b, s, beta = parameters
+
+        def density(u):
+            return r / alpha * (1 + u / alpha) ** -(r + 1) * (1 + math.expm1(b * u) / beta) ** -s
+
+        ages = (1e-6, 0.5, 12.0, 60.0)
+        expected = [math.log1p(-quad(density, 0.0, age, epsabs=0.0, epsrel=1e-13)[0]) for age in ages]
+        found = model_of(parameters).log_likelihood(history_of(*((0, 0.0, age) for age in ages)))
+        assert found == pytest.approx(expected, rel=1e-11, abs=0.0)
+
     def test_for_life_is_a_long_horizon(self):
         one = history_of((2, 30.43, 38.86))
         model = model_of(AGED)
@@ -267,6 +284,19 @@ class TestParetoLimit:
         ):
             found, same = (getattr(model, method)(past, **arguments) for model in (limit, pareto))
             assert found == pytest.approx(same, rel=2e-10, abs=1e-290), method
+
+    def test_the_limit_is_as_usable_as_the_pareto_nbd(self):
+        """What is flat in age may be "not usable"; its forecasts are those of the simpler fit."""
+        fit = fit_pareto_nbd(calibration()[:300])
+
+        def graded(grade):
+            messages = () if grade == "good" else ("flat",)
+            return attrs.evolve(fit, diagnosis=attrs.evolve(fit.diagnosis, grade=grade, messages=messages))
+
+        for grade, expected in (("good", "usable"), ("usable", "usable"), ("not usable", "not usable")):
+            found = ggompertz_nbd._name_limit(graded("not usable"), graded(grade)).diagnosis
+            assert found.grade == expected
+            assert found.messages[-1].startswith("no effect of age")
 
     def test_cdnow_is_there_and_the_diagnosis_says_so(self):
         """CLVTools prints -9594.9762."""

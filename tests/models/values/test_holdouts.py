@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, t
 
-from crmvalue._models.values.holdouts import _reach, _widened, inflated
+from crmvalue._models.values.holdouts import _reach, _widened, inflated, read_holdouts
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.models import (
     GammaGamma,
@@ -235,6 +235,13 @@ class TestInflate:
                 valued(history, fits, inflate="holdout", holdout=splits, **changes)
             assert caught[0].filename == __file__
         valued(history, fits, inflate="holdout", holdout=split_at(log, QUARTERS - 2, 2), horizon=26)
+
+    @pytest.mark.parametrize("horizon", [13.0, 26.0])
+    def test_one_of_the_holdouts_of_another_length(self, log, history, horizon):
+        """3/4 of 26 weeks are 19.5: too many for a horizon of 13, and more than the shorter holdout has."""
+        splits = [split_at(log, QUARTERS - 4, 2), split_at(log, QUARTERS - 2)]
+        with pytest.warns(DataWarning, match="the holdouts have 13 to 26 weeks"):
+            read_holdouts(splits, history, horizon)
 
     @pytest.mark.parametrize(
         ("change", "name", "rule"),

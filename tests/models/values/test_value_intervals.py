@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 import warnings
+from types import SimpleNamespace
 
 import attrs
 import numpy as np
@@ -202,6 +203,17 @@ class TestOutcomes:
         drawn = draw_futures(heavy, PARETO, terms, 4_000, np.random.default_rng(8))
         expected = customer_values(heavy, PARETO, SPEND, **terms._asdict()).clv
         assert abs(drawn.mean() - expected[0]) < 4 * drawn.std() / np.sqrt(4_000)
+
+    def test_one_purchase_at_the_end_of_a_stay_of_two_periods(self, monkeypatch):
+        """At a rate of 100 % a payment of 8 after 2 periods counts 8 / 4; the time is that of 2^-t over (0, 2)."""
+        future = SimpleNamespace(n_before=np.zeros(1), stay=np.array([2.0]), one_more=np.ones(1))
+        process = SimpleNamespace(draw_future=lambda *_: future)
+        payments = SimpleNamespace(purchases=lambda n, _: np.full(n, 8.0), levels=lambda x, _: np.ones(len(x)))
+        monkeypatch.setattr(outcomes, "_discounted_sum", lambda count, *_: np.zeros(len(count)))
+        known = Known(process, Past(np.ones(1), np.ones(1), np.full(1, 3.0)), np.ones(1), np.ones(1))
+        units = outcomes.draw_units(known, np.zeros(1, dtype=int), payments, Terms(9.0, 1.0, 1.0, 0.0), None)
+        assert units.money.tolist() == pytest.approx([2.0], rel=1e-12)
+        assert units.time.tolist() == pytest.approx([0.75 / np.log(2.0)], rel=1e-12)
 
     def test_sums_drawn_in_blocks_keep_their_owners(self, monkeypatch):
         """A large p makes each purchase bring p almost exactly."""
@@ -557,6 +569,23 @@ class TestTotals:
         )
         *_, spread = outcome_ends._each(known, payments_of(SPEND), Terms(9.0, 0.0, 1.0, 0.0), 0.9, 20, None)
         np.testing.assert_allclose(spread, 100.0 * known.alive * (1.0 - known.alive), rtol=1e-12, atol=1e-12)
+
+    def test_rows_drawn_in_several_blocks_keep_their_futures(self, monkeypatch):
+        """Who bought x times brings 3 x, and stays for x / 4 at a cost of 4: the variance is (2 x)^2 a (1 - a)."""
+        past = Past(HISTORY.frequency, HISTORY.recency, HISTORY.age)
+        known = Known(
+            process=process_of(MBG, HISTORY), past=past, scale=np.ones(len(HISTORY)), alive=MBG.prob_alive(HISTORY)
+        )
+
+        def draw(pairs, owner, *_):
+            x = pairs.past.x[owner]
+            return outcomes.Units(3.0 * x, 0.25 * x)
+
+        monkeypatch.setattr(outcome_ends, "draw_units", draw)
+        monkeypatch.setattr(outcome_ends, "_MOST_FUTURES", 20)  # one row at a time
+        *_, spread = outcome_ends._each(known, payments_of(SPEND), Terms(9.0, 0.0, 1.0, 4.0), 0.9, 20, None)
+        expected = 4.0 * past.x**2 * known.alive * (1.0 - known.alive)
+        np.testing.assert_allclose(spread, expected, rtol=1e-12, atol=1e-12)
 
     @pytest.mark.slow
     def test_is_that_of_drawing_all(self, monkeypatch):

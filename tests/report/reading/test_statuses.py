@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from crmvalue._report.reading.orders import read_orders
 from crmvalue._report.reading.places import FileError
 from crmvalue._report.reading.spoiled import describe_spoiled
 from crmvalue._report.reading.statuses import Statuses, describe_statuses
-from crmvalue._report.reading.totals import describe_totals
+from crmvalue._report.reading.totals import describe_totals, find_guest
 
 pytest.importorskip("duckdb")
 
@@ -130,3 +132,13 @@ class TestPeople:
         rows = [f"{who},2024-01-{i:02},5" for i in range(1, n + 1)] + [f"c{i},2024-02-01,5" for i in range(9)]
         said = describe_totals(read(tmp_path, "customer_id,day,total\n" + "\n".join(rows)), None)
         assert (f"Customer {who!r} has {n} row" in " ".join(said)) == found
+
+    @pytest.mark.parametrize("capital", [False, True])
+    def test_guests_in_all_languages(self, capital):
+        guests = ["guest checkout", "walk-in", "anonymous", "gast", "laufkunde", "гість", "qonaq", "სტუმარი", "гость"]
+        guests += ["роздрібний покупець", "кінцевий споживач"]
+        guests += ["розничный клиент", "конечный покупатель", "физическое лицо", "частное лицо"]
+        for who in guests:
+            name = who.upper() if capital else who
+            orders = SimpleNamespace(customer=np.array([name, "ann"]), code=np.array([0, 0, 1]), n_file_rows=np.ones(3))
+            assert find_guest(orders) == (name, 2)
