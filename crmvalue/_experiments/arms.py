@@ -318,13 +318,16 @@ def few_enough(n_arms: int) -> bool:
 
 
 def choice_text(
-    names: tuple[str, ...], quantity: str, best: Floats, losses: Floats, *, size: float, unit: str = ""
+    names: tuple[str, ...], quantity: str, seen: Floats, best: Floats, losses: Floats, *, unit: str = ""
 ) -> str:
     """Say which arm probably has the highest quantity, and the average loss from choosing it.
 
-    A loss below a millionth of `size`, the size of the quantities, is nothing in practice.
+    Of arms whose observed quantities, `seen`, are all equal, only the prior and the numbers of customers could choose
+    one, so none is named. A loss below a millionth of the size of the quantities is nothing in practice.
     """
-    top = int(np.argmax(best))
+    if seen.min() == seen.max():
+        return f"The {quantity} is the same in all arms, so nothing shows which arm is best."
+    top, size = int(np.argmax(best)), 100.0 if unit else float(np.abs(seen).max())
     prob = "more than 99.9%" if best[top] > 0.999 else f"{best[top]:z.1%}"
     loss = float(losses[top])
     if not np.isfinite(loss):

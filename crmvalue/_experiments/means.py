@@ -249,7 +249,7 @@ class MeanComparison(Columns, Pictured):
             return "\n".join(variant_lines(self, told, self.too_few))
         best, loss = (column[self._known] for column in self._bayes())
         names = tuple(np.array(self.names)[self._known].tolist())
-        choice = choice_text(names, self.quantity, best, loss, size=float(np.nanmax(np.abs(self.mean))))
+        choice = choice_text(names, self.quantity, self.mean[self._known], best, loss)
         return "\n".join([*variant_lines(self, told), choice])
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

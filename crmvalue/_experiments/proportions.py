@@ -210,7 +210,7 @@ class ProportionComparison(Columns, Pictured):
         if not few_enough(len(self.names)):
             return "\n".join(variant_lines(self, told))
         best, loss = self._bayes()
-        choice = choice_text(self.names, "rate", best, 100.0 * loss, size=100.0, unit=" points")
+        choice = choice_text(self.names, "rate", self.rate, best, 100.0 * loss, unit=" points")
         return "\n".join([*variant_lines(self, told), choice])
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

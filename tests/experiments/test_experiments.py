@@ -324,6 +324,16 @@ class TestCompareProportions:
         z = float(np.diff(x)[0]) / np.sqrt(2 * 0.3 * 0.7 * n)
         np.testing.assert_allclose(compare_proportions(x, [n, n]).prob_best[1], stats.norm.cdf(z), rtol=1e-5)
 
+    @pytest.mark.parametrize(("x", "n"), [([0, 0], [30, 200]), ([30, 200], [30, 200]), ([5, 5, 5], [10, 10, 10])])
+    def test_no_arm_is_named_best_where_all_rates_are_equal(self, x, n):
+        """Only the prior and the numbers of customers could choose one: it said "A has the highest rate" of no sale."""
+        *lines, choice = compare_proportions(x, n).conclusion.split("\n")
+        assert len(lines) == len(x) - 1
+        assert choice == "The rate is the same in all arms, so nothing shows which arm is best."
+        means = compare_means_from_summary([5.0] * len(x), [2.0] * len(x), np.array(n) + 100)
+        assert means.conclusion.endswith("The mean is the same in all arms, so nothing shows which arm is best.")
+        assert "A has the highest rate with" in compare_proportions([3, 2], [30, 30]).conclusion
+
 
 class TestCompareMeans:
     """`compare_means`: Welch's test and interval, Fieller's ratio, Student's distribution around each mean."""
