@@ -10,6 +10,7 @@ import numpy as np
 from crmvalue._cohorts.pictures import days_parts
 from crmvalue._cohorts.retention import rate
 from crmvalue._cohorts.starts import NEVER, advice_on_old, read_starts
+from crmvalue._core.calendar import warn_of_early_rows
 from crmvalue._core.checks import (
     as_counts,
     as_day,
@@ -276,6 +277,7 @@ def n_day_retention(
         first = np.full(len(ids), NEVER)
         np.minimum.at(first, code, number)
         came, of_row = (moments.astype(day.dtype).astype("datetime64[D]") for moments in (first, number))
+        warn_of_early_rows(of_row)
         warn_of_old_customers(
             came[first < NEVER], lambda: days_bought(came, code, of_row), advice_on_old("n_day_retention")
         )

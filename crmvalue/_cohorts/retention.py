@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._cohorts.pictures import triangle_parts
 from crmvalue._cohorts.starts import NEVER, advice_on_old, read_starts
+from crmvalue._core.calendar import warn_of_early_rows
 from crmvalue._core.checks import (
     as_column,
     as_counts,
@@ -515,6 +516,7 @@ def _first_purchases(code: Integers, day: Dates, bought: Bools | None, n_custome
         code, day, number = code[bought], day[bought], number[bought]
     np.minimum.at(came, code, number)
     first = came.astype("datetime64[D]")
+    warn_of_early_rows(day)
     warn_of_old_customers(
         first[came < NEVER], lambda: days_bought(first, code, day), advice_on_old("retention_triangle")
     )

@@ -98,6 +98,7 @@ class Candidates(NamedTuple):
     planned_utc: Dates | None = None  # tells apart two instants of one local time; None takes the first one
     goes_on: npt.NDArray[np.bool_] | None = None  # whether another message may be due on the day that sends this one
     goes_on_without: npt.NDArray[np.bool_] | None = None  # whether another one may be due where this one is not sent
+    exited_utc: Dates | None = None  # tells apart two instants of one local time; None takes that of the event
 
 
 class EventLog:
@@ -109,6 +110,7 @@ class EventLog:
     def __init__(self, customers: Customers, events: Events | None, instants: Dates | None = None) -> None:
         self.clocks = Clocks(customers)
         self.n_unknown = 0
+        self.has_instants = instants is not None
         self._by_name: dict[str, tuple[Integers, Dates]] = {}
         self._instants: dict[str, Dates] = {}
         self._keys: dict[tuple[str, bool], Integers] = {}
@@ -242,6 +244,12 @@ class Context:
             found = np.where((place < len(rows)) & (rows[inside] == row), times[inside], NEVER)
             first = np.fmin(first, found)
         return first
+
+    def ended_at(self, names: Iterable[str], row: Integers, after: Dates) -> Dates:
+        """Instant of the first event of some names after the local time of an event, for each row; NaT for none."""
+        if not self.log.has_instants:
+            return self.clocks.to_utc(row, self.first_after(names, row, after))
+        return self.first_after(names, row, self.log.to_utc(row, after), utc=True)
 
     def latest_day(self, name: str) -> Dates:
         """Day of the last event of a name of each customer; NaT where there is none."""

@@ -224,7 +224,7 @@ class ProgrammeCosts(Columns, Pictured):
     ([50.0, -40.0], [50.0, 40.0])
     """
 
-    month: Dates = date_table("month")
+    month: Dates = date_table("month", missing=False)
     issued: Integers = whole_table("issued", low=_LOWEST)
     redeemed: Integers = whole_table("redeemed", low=_LOWEST)
     expired: Integers = whole_table("expired", low=_LOWEST)
@@ -409,7 +409,7 @@ class RedemptionRates(Columns, Pictured):
     [0.4]
     """
 
-    period: Dates = date_table("period")
+    period: Dates = date_table("period", missing=False)
     n_members: Integers = whole_table("n_members")
     issued: Integers = whole_table("issued")
     redeemed: Integers = whole_table("redeemed")

@@ -95,7 +95,7 @@ class ProgrammeSimulation(Columns, Pictured):
     spend: float = number_field("spend", low=0)
     rules: tuple[str, ...] = words_field("rules")
     points_by_rule: Integers = whole_table("points_by_rule")
-    month: Dates = date_table("month")
+    month: Dates = date_table("month", missing=False)
     points_by_month: Integers = whole_table("points_by_month")
     cost_by_month: Floats = number_column("cost_by_month", low=0.0)
     levels: tuple[str, ...] = words_field("levels")

@@ -84,8 +84,8 @@ def _dimensions(name: str, value: Any) -> FixedMapping[str, tuple[str, ...]]:
         raise InputError(name, rule, value)
     return FixedMapping(
         {
-            as_text(name, key): tuple(as_text(name, label) for label in as_ordered_items(name, column, rule))
-            for key, column in value.items()
+            as_text(name, key): tuple(as_text(of, label) for label in as_ordered_items(of, column, "a list of texts"))
+            for key, of, column in ((key, f"{name}[{key!r}]", column) for key, column in value.items())
         }
     )
 
@@ -139,8 +139,8 @@ class PlanAndActual(Columns, Pictured):
     """
 
     dimensions: Mapping[str, tuple[str, ...]] = checked_field("dimensions", _dimensions, repr=_repr_of_labels)
-    start: Dates = date_table("start")
-    end: Dates = date_table("end")
+    start: Dates = date_table("start", missing=False)
+    end: Dates = date_table("end", missing=False)
     target: Floats = number_column("target", low=0.0)
     actual: Floats = number_column("actual")
     days_over: Integers = count_column("days_over")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import attrs
 import numpy as np
 
+from crmvalue._core.calendar import warn_of_early_rows
 from crmvalue._core.checks import as_day, as_flag, as_fraction, as_text, as_whole_number, require
 from crmvalue._core.labels import counted
 from crmvalue._core.values import (
@@ -82,11 +83,11 @@ class Replenishment(Table):
     customer: npt.NDArray[Any] = label_column("customer", identifiers=True)
     product: npt.NDArray[Any] = label_column("product", identifiers=True)
     n_purchases: Integers = count_column("n_purchases")
-    last_date: Dates = date_table("last_date", 1)
+    last_date: Dates = date_table("last_date", 1, missing=False)
     interval_days: Floats = number_column("interval_days", low=0.0)
-    due_date: Dates = date_table("due_date", 1)
-    due_low: Dates = date_table("due_low", 1)
-    due_high: Dates = date_table("due_high", 1)
+    due_date: Dates = date_table("due_date", 1, missing=False)
+    due_low: Dates = date_table("due_low", 1, missing=False)
+    due_high: Dates = date_table("due_high", 1, missing=False)
     as_of: np.datetime64 = checked_field("as_of", as_day)
     spread_own: float = number_field("spread_own", low=0.0)
     spread_customers: float = number_field("spread_customers", low=0.0)
@@ -232,6 +233,7 @@ def replenishment(
     enough = as_whole_number("min_intervals", min_intervals, low=1)
     by_units = as_flag("per_unit", per_unit)
     level = as_fraction("level", level)
+    warn_of_early_rows(lines.date)
 
     bought = _purchases(lines)
     gap = np.diff(bought.day).astype(np.float64)

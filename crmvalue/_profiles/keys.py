@@ -28,6 +28,7 @@ __all__ = [
     "codes_of",
     "key_column",
     "kind_of",
+    "kinds_of",
     "listed_values",
     "normal_keys",
     "normal_values",
@@ -180,6 +181,14 @@ def codes_of(values: npt.NDArray[np.str_]) -> tuple[npt.NDArray[np.str_], Intege
         return np.zeros(0, dtype="U1"), code
     distinct, code[there] = encode_customers("keys", values[there])
     return distinct, code
+
+
+def kinds_of(value: Any) -> FixedMapping[str, str]:
+    """Take a mapping of names of keys to their kinds."""
+    kinds = texts_of("kinds", value)
+    for name, kind in kinds.items():
+        require_choice(f"kinds[{name!r}]", kind, KINDS)
+    return kinds
 
 
 def texts_of(name: str, value: Any) -> FixedMapping[str, str]:

@@ -50,7 +50,7 @@ from crmvalue._core.values import (
     whole_table,
     words_field,
 )
-from crmvalue._profiles.keys import KINDS, NUMBERS, codes_of, kind_of, listed_values, normal_keys, texts_of
+from crmvalue._profiles.keys import KINDS, NUMBERS, codes_of, kind_of, kinds_of, listed_values, normal_keys, texts_of
 from crmvalue._profiles.merging import FINE, KEPT_APART, TOO_LARGE, Groups, chain_between, grouped, merge, scored_groups
 from crmvalue._profiles.rules import MatchRule, rules_of
 from crmvalue._profiles.scores import ScoredPairs
@@ -66,7 +66,7 @@ __all__ = ["IdentityEvents", "MergeStep", "Profiles", "RefusedKeys", "resolve_pr
 _REASONS = {TOO_LARGE: "too many records in one profile", KEPT_APART: "would join a pair that stays apart"}
 
 
-def _words_of(value: Any, name: str = "keys", take: Callable[..., list[Any]] = as_items) -> npt.NDArray[np.str_]:
+def _words_of(value: Any, name: str, take: Callable[..., list[Any]] = as_items) -> npt.NDArray[np.str_]:
     rule = "a column of texts"
     if part_of(part_of(value, "dtype"), "kind", "") == "U":
         column, _ = to_array(name, value, rule)
@@ -80,7 +80,10 @@ def _words_of(value: Any, name: str = "keys", take: Callable[..., list[Any]] = a
 def _key_columns(value: Any) -> FixedMapping[str, npt.NDArray[np.str_]]:
     columns = columns_of("keys", plain_given(value)).items()
     return FixedMapping(
-        {as_text("keys", name): read_only(_words_of(column, take=as_ordered_items)) for name, column in columns}
+        {
+            as_text("keys", name): read_only(_words_of(column, f"keys[{name!r}]", as_ordered_items))
+            for name, column in columns
+        }
     )
 
 
@@ -328,8 +331,8 @@ class Profiles(Columns):
             raise InputError("record", "each once", values[counts > 1].tolist()[0])
         for name, column in self.keys.items():
             if len(column) != n:
-                raise InputError("keys", f"columns of {n} records", f"{len(column)} in {name!r}")
-            require_choice("kinds", self.kinds.get(name), KINDS)
+                raise InputError(f"keys[{name!r}]", f"one for each of the {n} records", len(column))
+            require_choice(f"kinds[{name!r}]", self.kinds.get(name), KINDS)
         for rule in self.rules:
             for key in rule.keys:
                 require_choice("rules", key, self.keys)
@@ -561,9 +564,10 @@ def _normal(
     order = np.argsort(place)
     columns = {}
     for name, column in columns_of("keys", keys).items():
-        values = normal_keys(as_text("keys", name), column, kind_of(name, kinds), **policy)
+        of = f"keys[{as_text('keys', name)!r}]"
+        values = normal_keys(of, column, kind_of(name, kinds), **policy)
         if len(values) != len(names):
-            raise InputError(name, f"as long as `record` ({len(names)} rows)", len(values))
+            raise InputError(of, f"as long as `record` ({len(names)} rows)", len(values))
         columns[name] = values[order]
     return names, columns
 
@@ -660,7 +664,7 @@ def resolve_profiles(
     region, policy = as_text("region", region), {"sub_address": sub_address, "email_case": email_case}
     require_choice("sub_address", sub_address, ("keep", "drop"))
     require_choice("email_case", email_case, ("fold", "keep"))
-    given = texts_of("kinds", {} if kinds is None else kinds)
+    given = kinds_of({} if kinds is None else kinds)
     names, columns = _normal(record, keys, given, region=region or None, **policy)
     for name in given:
         require_choice("kinds", name, columns)

@@ -13,7 +13,7 @@ from crmvalue._core.frames import Columns
 from crmvalue._core.json import from_json, to_json
 from crmvalue._core.labels import columns_of
 from crmvalue._core.values import count_column, require_columns, stay_frozen, whole_table, words_field
-from crmvalue._profiles.keys import codes_of, key_column, kind_of, normal_keys, texts_of
+from crmvalue._profiles.keys import codes_of, key_column, kind_of, kinds_of, normal_keys
 from crmvalue.errors import InputError
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ def contact_quality(
     >>> quality.source, quality.n_duplicate.tolist(), quality.n_missing.tolist()
     (('shop', 'web'), [0, 2], [1, 0])
     """
-    given = texts_of("kinds", {} if kinds is None else kinds)
+    given = kinds_of({} if kinds is None else kinds)
     require_choice("sub_address", sub_address, ("keep", "drop"))
     require_choice("email_case", email_case, ("fold", "keep"))
     policy: dict[str, Any] = {"sub_address": sub_address, "email_case": email_case}
@@ -154,11 +154,11 @@ def contact_quality(
     n = np.bincount(of, minlength=len(sources))
     counts = {}
     for name, column in columns.items():
-        as_text("keys", name)
-        values = normal_keys(name, column, kind_of(name, given), **policy)
+        name_of_column = f"keys[{as_text('keys', name)!r}]"
+        values = normal_keys(name_of_column, column, kind_of(name, given), **policy)
         if len(values) != len(of):
-            raise InputError(name, f"as long as `source` ({len(of)} rows)", len(values))
-        _, missing = fill_missing(name, key_column(name, column))
+            raise InputError(name_of_column, f"as long as `source` ({len(of)} rows)", len(values))
+        _, missing = fill_missing(name_of_column, key_column(name_of_column, column))
         _, code = codes_of(values)
         pair = np.where(code >= 0, of * (code.max(initial=0) + 1) + code, -1)
         _, place, size = np.unique(pair, return_inverse=True, return_counts=True)

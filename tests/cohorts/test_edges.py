@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import attrs
 import numpy as np
@@ -17,7 +18,7 @@ from crmvalue.cohorts import (
     retention_triangle,
     survival_curve,
 )
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 
 
 class TestTriangle:
@@ -81,6 +82,29 @@ class TestSurvival:
         assert math.isnan(curve.at(12.001))
         with pytest.raises(InputError, match="longest duration"):
             curve.restricted_mean(horizon=12.001)
+
+
+class TestOneWrongDate:
+    """An order of 1900 among those of two years is named, and does not begin the log."""
+
+    CUSTOMER = np.append(np.arange(2000) % 100, 7)  # each buys every 36 days from the first days on
+    DATE = np.append(np.datetime64("2022-01-01") + np.arange(2000) * 36 // 100, np.datetime64("1900-01-01"))
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda log: retention_triangle(*log, period="month", as_of="2023-12-31"),
+            lambda log: n_day_retention(*log, [30], kind="unbounded", as_of="2023-12-31"),
+        ],
+    )
+    def test_is_named(self, call):
+        newcomers = np.arange(300) % 60 + 1000, np.datetime64("2022-06-01") + np.arange(300) * 9 // 5
+        log = [np.append(*columns) for columns in zip((self.CUSTOMER, self.DATE), newcomers, strict=True)]
+        with pytest.warns(DataWarning) as found:
+            call(log)
+        words = [str(warning.message) for warning in found]
+        assert words[0] == "1 row is more than 5 years before all others, the first of 1900-01-01: correct a wrong date"
+        assert re.match(r"first purchases pile up in the first \d\d days of the log: 100 of 160 customers", words[1])
 
 
 class TestProjection:

@@ -810,6 +810,29 @@ def test_columns_of_texts_hold_no_numbers():
     assert n_refused > 40
 
 
+_MAY_LACK_DAYS = {
+    "RollingHoldout.origin", "EventFunnel.step_time", "JourneyRuns.ended", "CascadeState.next_date",
+    "InstalledItems.last_visit", "AssignedVisits.start", "TermsInForce.expires", "VisitSchedule.week",
+    "WithoutNextStep.last_step", "CartHistory.time", "Plan.expires",
+}  # fmt: skip
+"""Columns of days and moments in which NaT has a meaning, which their docstrings say."""
+
+
+def test_days_that_cannot_lack_are_never_missing():
+    n_refused = 0
+    for value in importlib.import_module("tests.core.public_values").VALUES:
+        for field in attrs.fields(type(value)):
+            column = getattr(value, field.name)
+            if not field.init or not isinstance(column, np.ndarray) or column.dtype.kind != "M" or not column.size:
+                continue
+            if f"{type(value).__name__}.{field.name}" in _MAY_LACK_DAYS:
+                continue
+            with pytest.raises(InputError):
+                attrs.evolve(value, **{field.alias: np.full_like(column, "NaT")})
+            n_refused += 1
+    assert n_refused > 20
+
+
 @pytest.mark.parametrize(
     ("call", "name"),
     [
@@ -819,6 +842,14 @@ def test_columns_of_texts_hold_no_numbers():
         (lambda: loyalty.referred_value([True, False], [1, 2], start={"month": ["a", "b"]}), "start['month']"),
         (lambda: promotions.Cart(lines=[], currency="UAH", tax_rates={"food": "all"}), "tax_rates['food']"),
         (lambda: promotions.Caps(brand_percent={"LUX": "all"}), "brand_percent['LUX']"),
+        (lambda: journeys.Choice("city", cases={"Kyiv": 5}, otherwise="end"), "cases['Kyiv']"),
+        (lambda: journeys.Split({"ask": "half", "wait": 0.5}), "shares['ask']"),
+        (lambda: journeys.Journey("x", entry="y", steps={"hi": journeys.Message(), "by": 7}), "steps['by']"),
+        (lambda: journeys.BusinessHours(hours={"Mon-Fri": "9-18"}), "hours['Mon-Fri']"),
+        (lambda: journeys.BusinessHours(hours={"Sat": 9}), "hours['Sat']"),
+        (lambda: profiles.resolve_profiles([1, 2], {"phone": ["1"]}, ["phone"]), "keys['phone']"),
+        (lambda: profiles.resolve_profiles([1], {"tel": ["1"]}, ["tel"], kinds={"tel": "fone"}), "kinds['tel']"),
+        (lambda: profiles.contact_quality(["web"], {"tel": ["1"]}, kinds={"tel": "fone"}), "kinds['tel']"),
     ],
 )
 def test_what_is_wrong_in_a_mapping_is_named_by_argument_and_key(call, name):

@@ -481,6 +481,35 @@ class TestPlan:
             assert planned == {"ann": "2024-10-27T13:30:00", "bob": "2024-10-27T12:30:00"}
             assert set(found.anchor.astype(str)) == {"2024-10-27T03:30:00"}
 
+    @pytest.mark.parametrize("name", ["pandas", "Polars", "PyArrow"])
+    def test_a_purchase_within_an_hour_that_the_clock_shows_again(self, name):
+        """In Kyiv, 03:00 to 04:00 of 27 October 2024 comes from 00:00 and from 01:00 UTC: 03:10 may follow 03:30."""
+        engine = next(engine for engine in ENGINES if engine.name == name)
+        needs(engine)
+        people = {"customer": ["after", "before", "between"], "ok": [True] * 3, "zone": ["Europe/Kyiv"] * 3}
+        done = [
+            ("after", "cart", (0, 30)), ("after", "purchase", (1, 10)),
+            ("before", "purchase", (0, 50)), ("before", "cart", (1, 10)),
+            ("between", "purchase", (0, 10)), ("between", "cart", (0, 30)), ("between", "purchase", (1, 10)),
+        ]  # fmt: skip
+        columns = [list(column) for column in zip(*done, strict=True)]
+        times = pa.array(
+            [dt.datetime(2024, 10, 27, *at, tzinfo=dt.UTC) for at in columns[2]], pa.timestamp("us", "UTC")
+        )
+        events = engine.make(pa.table({"customer": columns[0], "event": columns[1], "time": times}))
+        for minutes, sent in ((120, {"before"}), (6, {"before", "between", "after"})):
+            steps = {"wait": journeys.Wait(f"{minutes} minutes", then="ask"), "ask": journeys.Message()}
+            for kind in (
+                TriggerJourney("trigger", event="cart", wait_hours=minutes / 60, unless="purchase", send_hour="any"),
+                journeys.Journey("goal", entry="cart", steps=steps, goals="purchase"),
+                journeys.Journey("exit", entry="cart", steps=steps, exits="purchase"),
+            ):
+                found = frames.plan(
+                    [kind], engine.make(pa.table(people)), events, as_of="2024-10-27", time_zone="zone",
+                    consent={"email": "ok"},
+                ).result  # fmt: skip
+                assert set(found.customer[found.decision == "send"].tolist()) == sent
+
     @searched
     def test_a_lazy_frame_is_refused(self, engine):
         frame = engine.make(pa.table(PEOPLE))

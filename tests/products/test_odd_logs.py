@@ -10,7 +10,7 @@ from scipy import sparse, stats
 
 from crmvalue._products import pairs
 from crmvalue._products.offers.learning import bought_in, history_of, learn, purchase_days
-from crmvalue.errors import InputError
+from crmvalue.errors import DataWarning, InputError
 from crmvalue.products import (
     FirstProducts,
     OrderLines,
@@ -32,6 +32,15 @@ def steady_log():
     """Ten buyers of one product on each day of a year."""
     days = np.repeat(np.arange(360), 10)
     return OrderLines(customer=np.arange(len(days)) % 97, date=DAY + days, product=["tea"] * len(days))
+
+
+def test_due_dates_name_a_line_long_before_all_others():
+    """Of two purchases, one of 1900 by mistake, the interval would be 124 years."""
+    log = steady_log().to_columns()
+    log = {name: np.append(column, column[:1]) for name, column in log.items()}
+    log["date"][-1] = np.datetime64("1900-01-01")
+    with pytest.warns(DataWarning, match="1 row is more than 5 years before all others, the first of 1900-01-01"):
+        replenishment(OrderLines(**log), as_of=DAY + 360)
 
 
 class TestTrends:

@@ -38,7 +38,8 @@ class TestContactQuality:
         assert quality.to_frame("polars").rows() == [("web", "phone", 3, 0.0, 1 / 3, 2 / 3)]
 
     @pytest.mark.parametrize(
-        ("change", "name"), [({"keys": {"card": ["1"]}}, "card"), ({"source": [1, 2]}, "source"), ({"keys": 1}, "keys")]
+        ("change", "name"),
+        [({"keys": {"card": ["1"]}}, "keys['card']"), ({"source": [1, 2]}, "source"), ({"keys": 1}, "keys")],
     )
     def test_rejections(self, change, name):
         with pytest.raises(InputError) as caught:

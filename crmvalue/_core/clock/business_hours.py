@@ -106,13 +106,14 @@ def _hours_of_week(value: Any) -> FixedMapping[str, tuple[str, ...]]:
         raise InputError("hours", "a mapping of days to periods, such as {'Mon-Fri': '09:00-18:00'}", value)
     found: dict[str, tuple[str, ...]] = {}
     for days, periods in value.items():
+        named, name = _days_named(days), f"hours[{days!r}]"
         texts = (
-            [periods] if isinstance(periods, str) else as_ordered_items("hours", periods, "a period, or a list of them")
+            [periods] if isinstance(periods, str) else as_ordered_items(name, periods, "a period, or a list of them")
         )
-        for day in _days_named(days):
+        for day in named:
             if day in found:
                 raise InputError("hours", "each day once", day)
-            found[day] = _periods(texts)
+            found[day] = _periods(name, texts)
     if value and not any(found.values()):
         raise InputError("hours", "at least one period of the week", value)
     return FixedMapping({day: found[day] for day in _WEEK if found.get(day)})
@@ -126,16 +127,16 @@ def _days_named(text: object) -> tuple[str, ...]:
     return _WEEK[_WEEK.index(first) : _WEEK.index(last) + 1]
 
 
-def _periods(texts: list[Any]) -> tuple[str, ...]:
+def _periods(name: str, texts: list[Any]) -> tuple[str, ...]:
     rule = "periods such as '09:00-13:00', that end after their start and do not overlap"
     for text in texts:
         start, _, end = text.partition("-") if isinstance(text, str) else ("", "", "")
         if not _CLOCK.fullmatch(start) or not _CLOCK.fullmatch(end) or end <= start:
-            raise InputError("hours", rule, text, hint=_CLOCK_HINT)
+            raise InputError(name, rule, text, hint=_CLOCK_HINT)
     ordered = sorted(texts)
     for one, other in pairwise(ordered):
         if other[:5] < one[6:]:
-            raise InputError("hours", rule, other)
+            raise InputError(name, rule, other)
     return tuple(str.__str__(text) for text in ordered)
 
 

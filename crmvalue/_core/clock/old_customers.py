@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from crmvalue._core.calendar import pile_of_first_days
+from crmvalue._core.calendar import main_span, pile_of_first_days
 from crmvalue._core.labels import warn_at_user
 
 if TYPE_CHECKING:
@@ -163,7 +163,13 @@ def warn_of_old_customers(
     """
     days = pile_of_old_customers(came, bought)
     if days:
-        warn_of_pile(f"{days:,} days of the log", came < came.min() + np.timedelta64(days, "D"), advice, is_new=is_new)
+        odd = int((main_span(came)[0] - came.min()).astype(np.int64))  # an order dated 1900 does not begin the log
+        warn_of_pile(
+            f"{days - odd if days > odd else days:,} days of the log",
+            came < came.min() + np.timedelta64(days, "D"),
+            advice,
+            is_new=is_new,
+        )
 
 
 def warn_of_pile(

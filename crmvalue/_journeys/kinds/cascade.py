@@ -106,9 +106,9 @@ class CascadeSteps:
     """
 
     months: Integers = whole_table("months")
-    dates: Dates = date_table("dates", None)
+    dates: Dates = date_table("dates", None, missing=False)
     offers: tuple[Offer | None, ...] = checked_field("offers", tuple_of(Offer, type(None)))
-    churned_on: Dates = date_table("churned_on", None)
+    churned_on: Dates = date_table("churned_on", None, missing=False)
 
 
 @stay_frozen
@@ -174,7 +174,7 @@ class CascadeDue(Columns):
 
     row: Integers = whole_table("row")
     month: Integers = whole_table("month")
-    date: Dates = date_table("date")
+    date: Dates = date_table("date", missing=False)
     offer: tuple[Offer | None, ...] = checked_field("offer", tuple_of(Offer, type(None)), repr=short_repr)
 
     def __attrs_post_init__(self) -> None:

@@ -84,7 +84,7 @@ def _steps(name: str, value: Any) -> FixedMapping[str, Step]:
         if word == END:
             raise InputError(name, f"names other than {END!r}, which is where every journey leads", word)
         if not isinstance(step, Step):
-            raise InputError(name, "Message, Wait, WaitFor, Branch, Choice or Split objects", step)
+            raise InputError(f"{name}[{word!r}]", "a Message, Wait, WaitFor, Branch, Choice or Split", step)
         steps[word] = step
     if not any(isinstance(step, Message) for step in steps.values()):
         raise InputError(name, "at least one Message", list(steps))
@@ -227,7 +227,7 @@ class Journey:
         planned = context.clocks.to_local(row[run], planned_utc)
         due = (planned >= first) & (planned < context.end)
         run, step, planned, planned_utc = run[due], step[due], planned[due], planned_utc[due]
-        over = context.first_after(self.goals + self.exits, row, entered)
+        over = context.ended_at(self.goals + self.exits, row[run], entered[run])
         # Where a clock comes back over midnight, a message of today shows the time of yesterday: a day ends today.
         goes_on = messages.goes_on[step] | (planned < context.today)
         again = np.zeros(len(row), dtype=bool)
@@ -236,9 +236,9 @@ class Journey:
             today = np.bincount(row[entered >= context.today], minlength=len(context.customers))
             again &= today[row] < _MOST_A_DAY
         return Candidates(
-            row[run], step, tuple(messages.place), entered[run], planned, planned + messages.valid[step], over[run],
-            messages.offers, messages.channels,
-            planned_utc, goes_on | again[run], messages.goes_on_without[step],
+            row[run], step, tuple(messages.place), entered[run], planned, planned + messages.valid[step],
+            context.clocks.to_local(row[run], over), messages.offers, messages.channels,
+            planned_utc, goes_on | again[run], messages.goes_on_without[step], over,
         )  # fmt: skip
 
     def runs(
@@ -426,7 +426,7 @@ class Journey:
             again = take_apart("reentry", self.reentry)
             start = context.log.to_utc(row, entered)
             return context.clocks.to_local(row, again.after_utc(start, row, context.clocks))
-        over = context.log.to_utc(row, context.first_after(self.goals + self.exits, row, entered))
+        over = context.ended_at(self.goals + self.exits, row, entered)
         walk = self._walk(context, past, row, entered, over, as_due=as_due, keep=keep)
         left = context.clocks.to_local(row, np.fmin(over, np.fmin(walk.finished, walk.stopped)))
         return np.where(np.isnat(left), _LATEST, left + _SECOND)

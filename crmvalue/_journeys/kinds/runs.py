@@ -49,9 +49,9 @@ class JourneyRuns(Columns):
     """
 
     customer: npt.NDArray[Any] = label_column("customer")
-    entered: Dates = date_table("entered")
+    entered: Dates = date_table("entered", missing=False)
     step: npt.NDArray[np.str_] = label_column("step", texts=True)
-    since: Dates = date_table("since")
+    since: Dates = date_table("since", missing=False)
     outcome: npt.NDArray[np.str_] = label_column("outcome", texts=True)
     ended: Dates = date_table("ended")
 

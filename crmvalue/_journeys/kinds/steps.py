@@ -130,7 +130,9 @@ def _needed_target(name: str, value: object) -> str:
 def _cases(name: str, value: Any) -> FixedMapping[str, str]:
     if not isinstance(value, Mapping) or not value:
         raise InputError(name, "a mapping from values of the attribute to names of steps", value)
-    return FixedMapping({as_text(name, case): _needed_target(name, step) for case, step in value.items()})
+    return FixedMapping(
+        {as_text(name, case): _needed_target(f"{name}[{case!r}]", step) for case, step in value.items()}
+    )
 
 
 def _shares(name: str, value: Any) -> FixedMapping[str, float]:
@@ -138,7 +140,7 @@ def _shares(name: str, value: Any) -> FixedMapping[str, float]:
         raise InputError(name, "a mapping from the names of at least two steps to their shares", value)
     if len(value) > _MOST_WAYS:
         raise InputError(name, f"at most {_MOST_WAYS:,} ways", len(value))
-    shares = FixedMapping({name_of(name, step): as_float(name, share) for step, share in value.items()})
+    shares = FixedMapping({name_of(name, step): as_float(f"{name}[{step!r}]", share) for step, share in value.items()})
     if min(shares.values()) <= 0 or not math.isclose(math.fsum(shares.values()), 1.0, rel_tol=1e-9):
         raise InputError(name, "above 0, with the sum 1", dict(shares))
     return shares

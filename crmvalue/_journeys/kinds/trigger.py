@@ -174,8 +174,9 @@ class TriggerJourney:
         planned = context.clocks.to_local(row, instant)
         due = (planned >= first) & (planned < context.end)
         row, time, planned, instant = row[due], time[due], planned[due], instant[due]
+        over = context.ended_at(self.unless, row, time)
         return Candidates(
             row, np.zeros(len(row), dtype=np.int64), ("message",), time, planned,
-            planned + np.timedelta64(self.valid_days, "D"), context.first_after(self.unless, row, time), (self.offer,),
-            planned_utc=instant,
+            planned + np.timedelta64(self.valid_days, "D"), context.clocks.to_local(row, over), (self.offer,),
+            planned_utc=instant, exited_utc=over,
         )  # fmt: skip

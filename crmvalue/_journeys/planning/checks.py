@@ -61,7 +61,7 @@ class Messages(NamedTuple):
     planned: Dates
     planned_utc: Dates
     expires: Dates
-    exited: Dates
+    exited_utc: Dates  # NaT where nothing ended the reason for the message
 
 
 class Run(NamedTuple):
@@ -84,7 +84,6 @@ class Run(NamedTuple):
     late: Bools  # due before the day of the run began
     send: Dates  # local time
     send_utc: Dates
-    exited_utc: Dates  # NaT where nothing ended the reason for the message
     channels: Integers  # two-dimensional: the allowed channels, the preferred one first; -1 for none
     channel_names: list[str]  # of all journeys
 
@@ -134,7 +133,7 @@ def _given_twice(run: Run, decision: Decisions) -> Bools:
 
 
 def _exited(run: Run, _: Decisions) -> Bools:
-    exited: Bools = run.exited_utc <= run.send_utc
+    exited: Bools = run.messages.exited_utc <= run.send_utc
     return exited
 
 

@@ -332,7 +332,18 @@ def _candidates(journey: JourneyKind, context: Context) -> Candidates:
     found = journey.candidates(context)
     if not isinstance(found, Candidates):
         raise InputError("candidates", "giving Candidates", found)
-    for name in ("row", "step", "anchor", "planned", "expires", "exited", "planned_utc", "goes_on", "goes_on_without"):
+    for name in (
+        "row",
+        "step",
+        "anchor",
+        "planned",
+        "expires",
+        "exited",
+        "planned_utc",
+        "exited_utc",
+        "goes_on",
+        "goes_on_without",
+    ):
         column = getattr(found, name)
         kinds = {"row": "iu", "step": "iu", "goes_on": "b", "goes_on_without": "b"}.get(name, "M")
         if column is None and found._field_defaults.get(name, name) is None:
@@ -447,7 +458,6 @@ def _decide_day(
         late=late,
         send=send,
         send_utc=send_utc,
-        exited_utc=context.log.to_utc(messages.row, messages.exited),
         channels=channels,
         channel_names=channel_names,
     )
@@ -527,9 +537,10 @@ def _collect(
         place = np.array([labels.setdefault(label, len(labels)) for label in found.labels], dtype=np.int64)
         row, step = found.row[keep], found.step[keep]
         utc = context.clocks.to_utc(found.row, found.planned) if found.planned_utc is None else found.planned_utc
+        over = context.log.to_utc(found.row, found.exited) if found.exited_utc is None else found.exited_utc
         values = (
             row, np.full(len(row), j), place[step], step + len(steps),
-            found.anchor[keep], found.planned[keep], utc[keep], found.expires[keep], found.exited[keep],
+            found.anchor[keep], found.planned[keep], utc[keep], found.expires[keep], over[keep],
         )  # fmt: skip
         none = np.zeros(len(found.row), dtype=bool)
         ways = (found.goes_on, found.goes_on_without)

@@ -147,8 +147,8 @@ class ServiceDue(Columns):
     row: Integers = whole_table("row")
     kind: npt.NDArray[np.str_] = label_column("kind", texts=True)
     month: Integers = whole_table("month")
-    date: Dates = date_table("date")
-    about: Dates = date_table("about")
+    date: Dates = date_table("date", missing=False)
+    about: Dates = date_table("about", missing=False)
     days_late: Integers = whole_table("days_late", low=-(2**53))
     reason: npt.NDArray[np.str_] = label_column("reason", texts=True)
 

@@ -110,7 +110,7 @@ class AssignedVisits(Columns):
     (array([ True,  True, False]), '3 visits: 2 placed, 0 of them on another day; 1 without a place.')
     """
 
-    planned: Dates = date_table("planned")
+    planned: Dates = date_table("planned", missing=False)
     technician: npt.NDArray[np.str_] = label_column("technician", texts=True)
     start: Dates = date_table("start")
     meets: npt.NDArray[np.str_] = label_column("meets", texts=True)

@@ -69,7 +69,7 @@ class ExpiringTerms(Columns):
 
     row: Integers = whole_table("row")
     term: npt.NDArray[np.str_] = label_column("term", texts=True)
-    expires: Dates = date_table("expires")
+    expires: Dates = date_table("expires", missing=False)
     days_left: Integers = whole_table("days_left", low=-(2**53))
     n_expired: int = count_field("n_expired")
     n_open: int = count_field("n_open")

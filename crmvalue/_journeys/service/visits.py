@@ -57,7 +57,7 @@ class VisitSchedule(Columns):
     (array(['2024-06-03', '2024-06-10'], dtype='datetime64[D]'), array([-1,  0]))
     """
 
-    planned_week: Dates = date_table("planned_week")
+    planned_week: Dates = date_table("planned_week", missing=False)
     week: Dates = date_table("week")
 
     def __attrs_post_init__(self) -> None:

@@ -111,8 +111,8 @@ class RevenuePlan(Columns, Pictured):
     (300.0, [300.0])
     """
 
-    start: Dates = date_table("start")
-    end: Dates = date_table("end")
+    start: Dates = date_table("start", missing=False)
+    end: Dates = date_table("end", missing=False)
     expected_purchases: Floats = number_column("expected_purchases", low=0.0)
     revenue: Floats = number_column("revenue", low=0.0)
     margin: Floats = number_column("margin", low=0.0)

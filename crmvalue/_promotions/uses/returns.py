@@ -39,7 +39,9 @@ def _whole(name: str, value: Any) -> int:
 def _quantities(name: str, value: Any) -> FixedMapping[str, int]:
     if not isinstance(value, Mapping) or not value:
         raise InputError(name, "a mapping from lines to numbers of units, not empty", value)
-    return FixedMapping({as_text(name, line): as_whole_number(name, n, low=1) for line, n in value.items()})
+    return FixedMapping(
+        {as_text(name, line): as_whole_number(f"{name}[{line!r}]", n, low=1) for line, n in value.items()}
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -120,7 +122,7 @@ class Refund:
         bought = {line.id: line.quantity for line in self.priced.lines}
         for line, n in self.returned.items():
             if n > bought.get(line, 0):
-                raise InputError("returned", f"at most the {bought.get(line, 0)} units of line {line!r}", n)
+                raise InputError(f"returned[{line!r}]", f"at most the {bought.get(line, 0)} units of the line", n)
         for part in self.lines:
             if part.quantity > self.returned.get(part.id, 0):
                 rule = f"at most the {self.returned.get(part.id, 0)} units of line {part.id!r} in `returned`"
