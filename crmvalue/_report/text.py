@@ -269,6 +269,8 @@ def _value_lines(summary: BaseSummary) -> list[str]:
             note=f"at {_a_year(summary.discount_rate or 0.0)}{serving}",
         ),
     ]
+    if value.ltv_revenue is not None:
+        lines += _wrap("The intervals of active customers show chance in the retention rate alone, not in the spend.")
     lines += _newcomer_lines(summary, period)
     if value.band is not None and value.ltv_to_cac is not None:
         note = f"of a newcomer{serving}; {value.band.name}: {value.band.message}"

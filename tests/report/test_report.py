@@ -285,6 +285,19 @@ class TestFormatSummary:
             r"At the typical pace, [^.]+ % would be silent that long by chance; of slower customers, more", text
         )
 
+    def test_the_interval_of_active_customers_is_said_to_be_that_of_the_retention_rate(self):
+        """One order of 900,000 makes the spend unknown, and the value looked sure to a third."""
+        rng = np.random.default_rng(7)
+        who = np.repeat(np.arange(200), 12)
+        day = np.datetime64("2021-01-01") + rng.integers(0, np.repeat(rng.integers(300, 1095, 200), 12))
+        amount = np.where(np.arange(len(who)) == day.argmax(), 900_000.0, 1.0)
+        summary = summarise_base(who, day, amount, as_of="2023-12-31")
+        arpu, worth = summary.last_period.arpu, summary.value.ltv_revenue
+        assert arpu.low < 0.1 * arpu.value
+        assert worth.low > 0.7 * worth.value
+        text = " ".join(format_summary(summary).split())
+        assert "The intervals of active customers show chance in the retention rate alone, not in the spend." in text
+
 
 class TestPlurals:
     """One of a thing is written in the singular."""

@@ -115,6 +115,9 @@ def _of_figures(report: Report, _: Words) -> Iterator[tuple[str, str]]:
             said = _("Of an active customer: revenue or margin per period / churn rate. It is before acquisition cost.")
             if base.service_cost:
                 said += " " + _("It is also before the cost of serving.")
+            if base.value.ltv_revenue is not None:
+                alone = _("Its interval shows the uncertainty of the retention rate alone, not that of the spend.")
+                said += f" {alone}"
             yield _("Lifetime value"), said
     basis = _("total spend") if report.groups.breaks.spend_basis == "total" else _("mean spend per purchase")
     if not report.groups.has_money:

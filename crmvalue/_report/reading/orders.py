@@ -263,7 +263,7 @@ def read_orders(
             raise_all([*of_files, *(problems if columns else [])] if of_files else [])
             raise_all(unfit_columns(database, chosen.values()))
             doubtful = {problem.name.removeprefix("--") for problem in problems}
-            statuses = treat_statuses(database, columns, chosen, leave_out)
+            statuses = treat_statuses(database, columns, chosen, leave_out, duplicates)
             n_same = treat_duplicates(database, columns, duplicates, several=several)
             _view_texts(database, chosen, "NULL" if n_same is None else f"hash({sql_names(columns)})", several=several)
             pattern, day = _try(_read_dates, (database, chosen.get("date"), date_format), problems)
@@ -594,7 +594,7 @@ def _aggregate(
                case when {unused} then sum(n_same) else count(*) end as n_rows, sum(n_same) - n_rows as n_copies,
                bool_or(zoned) as zoned, count(*) filter (not zoned) as n_without_zone,
                count(*) filter (money = 0 and any_money <> 0) as n_residues,
-               count(*) filter (infinite) as n_infinite, count(*) filter (again) as n_again,
+               count(*) filter (infinite) as n_infinite, sum(n_same) filter (again) as n_again,
                count(*) filter ({_BAD_DATE}) as n_bad_dates, count(*) filter ({_BAD_AMOUNT}) as n_bad_amounts,
                count(*) filter ({_BAD_QUANTITY}) as n_bad_quantities,
                min(currency) as currency, max(currency) as other_currency,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crmvalue._core.headings import key_of
 from crmvalue._core.labels import counted
+from crmvalue._report.reading.copies import sql_names
 from crmvalue._report.reading.places import FileError
 from crmvalue._report.reading.sources import MISSING, import_duckdb, literal
 
@@ -20,7 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["Statuses", "describe_statuses", "treat_statuses"]
 
 _STATUS = re.compile(r"status|статус|стадия|стадія|სტატუს|veziyyet|^orderstate$")
-_OF_PEOPLE = re.compile(r"customer|client|kunde|member|user|subscri|marital|loyal|клиент|клієнт|მომხმარებ|musteri")
+_OF_OTHERS = re.compile(
+    r"customer|client|kunde|member|user|subscri|marital|loyal|клиент|клієнт|მომხმარებ|musteri"
+    r"|account|consent|marketing|newsletter|mail|coupon|voucher|gutschein|warrant|garant|tax|vat|mwst"
+)
 _CANCELLED = re.compile(
     r"^(is|date|order)?(cancell?ed|void(ed)?|refunded)(at|on|date)?$|^storniert(am)?$|^отменена?$|^скасован[оеий]*$"
 )
@@ -29,15 +33,17 @@ _REFUND = re.compile(
     r"|^(сумма|сума)?(возврата|возвращено|повернення|повернено)$|^erstattungsbetrag$"
 )
 _NO_SALE = re.compile(
-    r"^(cancel|void|refund|fail|declin|reject|den(y|ied)|expire|chargeback|abandon|unpaid|return|block|draft|trash|error"
-    r"|incomplete|revers|fraud|storn|abgebrochen|erstattet|fehlgeschlagen|abgelehnt|retour|unbezahlt"
+    r"^(cancel(?!l?able)|void|refund(?!able)|fail|declin|reject|den(y|ied)|expire|chargeback|abandon|unpaid"
+    r"|return(?!ing|able)|block|draft|trash|error|incomplete|revers(?!e$)|fraud|storn|abgebrochen|erstattet|fehlgeschlagen|abgelehnt|retour|unbezahlt"
     r"|скасов|відмов|відмін[^н]|анульов|повернен|неуспіш|невдал|відхил|помилк|отмен|отказ|аннулир|возв|неуспешн|ошибк|отклонен"
     r"|провален|недозвон|გაუქმ|დაბრუნ|უარყ|წარუმატ|გადაუხდ|legv|qaytar|imtina|ugursuz|redd|iptal|iade|odenilmeyib)"
 )
 _UNPAID = re.compile(  # pending alone is no payment; pending shipment is a sale
     r"^(wc)?(payment)?pending(payment)?$|awaiting.*payment|notpaid|очіку(є|ється|вання)оплат|неоплачен|ожида(ет|ется|нии|ние)оплат"
 )
-_PART = re.compile(r"^(part|not?$|non$|teil|част|qismen|ნაწილ)")
+_PART = re.compile(r"^(part|teil|част|qismen|ნაწილ)")
+_NOT = re.compile(r"(not?|non|never|without|nicht|keine?|ohne|не|нет|без|ні|немає)( (yet|been|a))?")
+_REFUSED = re.compile(r"^(refund|return|cancell?ation|chargeback)(request)?(declined|rejected|denied)$")
 _BELOW = "(^|[^0-9eE.,])[-\u2212]|[(]|[0-9][-\u2212]"  # what is written with an amount below 0
 _MOST_STATUSES = 5_000  # combinations of statuses; a column with more is something else
 _NAMED = 4
@@ -45,7 +51,8 @@ _ORDER = re.compile(
     r"^((amazon)?order|invoice|receipt|basket)(id|no|nr|number)?$|^номер(заказа|замовлення|чека)$"
     r"|^bestellnummer$|^rechnungsnummer$|^შეკვეთისნომერი$|^sifarisnomresi$"
 )
-_NOT_SO = ("0", "false", "no", "n", "nein", "нет", "ні", "xeyr", "არა", "0000-00-00", "0000-00-00 00:00:00")
+_NOT_SO = "[-\u2013\u2014]|0+([.,]0*)?|f|false|no?|nein|нет|ні|xeyr|არა|0000-00-00( 00:00:00)?|(not|non|nicht|не) .*"
+_MONEY = r"[^0-9]*[0-9][0-9., ]*[^0-9]*"
 _LOOKED_AT = 200_000  # rows among which totals are looked for
 _LEAST_ORDERS, _MOST_SAME = 5, 0.9
 
@@ -68,45 +75,67 @@ class Statuses(NamedTuple):
 
 
 def treat_statuses(
-    database: Database, columns: Sequence[Column], chosen: Mapping[str, Column], leave_out: Sequence[str] | None
+    database: Database,
+    columns: list[Column],
+    chosen: Mapping[str, Column],
+    leave_out: Sequence[str] | None,
+    duplicates: str,
 ) -> Statuses:
-    """Count rows by their status, and take those of the statuses `leave_out` out of the view `file`."""
+    """Count rows by their status, and take those of the statuses `leave_out` out of the view `file`.
+
+    Copies of a row that `duplicates` drops count once, but among the rows that are left out each of them.
+    """
     others = [column for column in columns if column not in chosen.values()]
-    found = [c for c in others if _STATUS.search(key_of(c.name)) and not _OF_PEOPLE.search(key_of(c.name))]
+    found = [c for c in others if _STATUS.search(key_of(c.name)) and not _OF_OTHERS.search(key_of(c.name))]
     cancelled = [c for c in others if c not in found and _CANCELLED.search(key_of(c.name))]
-    refunds = [c for c in others if c not in [*found, *cancelled] and _REFUND.search(key_of(c.name))][:1]
-    signs = [*map(_text, found), *(f"case when {_given(c)} then {literal(c.name)} end" for c in cancelled)]
-    refunded = " or ".join(f"regexp_matches({_text(column)}, '[1-9]')" for column in refunds) or "false"
+    refunds = [c for c in others if c not in found and _REFUND.search(key_of(c.name))][:1]
+    flags = [f"case when {_is_so(c)} then {literal(c.name)} end" for c in cancelled]
+    refunded = " or ".join(f"({_has_money(c)} and regexp_matches({_text(c)}, '[1-9]'))" for c in refunds) or "false"
+    used = " and ".join(_given(column) for role, column in chosen.items() if role != "quantity") or "true"
+    for role in chosen.keys() & {"amount", "quantity"}:  # a refund in a row of its own is taken off
+        used += f" and not regexp_matches(coalesce({_text(chosen[role])}, ''), '{_BELOW}')"
+    n_used = f"count(distinct hash({sql_names(columns)}))" if duplicates == "drop" else "count(*)"
     combinations: list[tuple[Any, ...]] = []
-    if signs or refunds:
-        used = " and ".join(_given(column) for role, column in chosen.items() if role != "quantity") or "true"
-        for role in chosen.keys() & {"amount", "quantity"}:  # a refund in a row of its own is taken off
-            used += f" and not regexp_matches(coalesce({_text(chosen[role])}, ''), '{_BELOW}')"
-        cells = ", ".join([*signs, f"coalesce({refunded}, false)"])
-        sql = f"select {cells}, count(*), count(*) filter ({used}) from file group by all limit {_MOST_STATUSES + 1}"  # noqa: S608 - our own names, and quoted ones
+    if found or cancelled or refunds:
+        counts = f"coalesce({refunded}, false), count(*), {n_used} filter ({used})"
         with contextlib.suppress(import_duckdb("reading files").Error):
-            combinations = database.execute(sql).fetchall()
-    if len(combinations) > _MOST_STATUSES:
-        combinations = []
+            found, combinations = _combine(database, found, flags, counts)
+    signs = [*map(_text, found), *flags]
     dropped = _leave_out(database, signs, combinations, leave_out)
-    counts: dict[str, int] = {}
+    n_of: dict[str, int] = {}
     n_rows = n_left_out = n_refunded = 0
-    for *names, is_refund, n, n_used in combinations:
+    for *names, is_refund, n_all, n in combinations:
         if not dropped.isdisjoint(_keys(names)):
-            n_left_out += n
+            n_left_out += n_all
             continue
-        n_refunded += n_used if is_refund else 0
+        n_refunded += n if is_refund else 0
         ended = [name for name in names[: len(found)] if name and _is_none(name)]
         ended += filter(None, names[len(found) :])
-        n_rows += n_used if ended else 0
+        n_rows += n if ended else 0
         for name in dict.fromkeys(ended):
-            counts[name] = counts.get(name, 0) + n_used
+            n_of[name] = n_of.get(name, 0) + n
     if n_left_out and n_left_out == sum(n for *_, n, _ in combinations):
         raise FileError("--leave-out", "--leave-out must leave some rows of the file", leave_out)
-    no_sale = sorted(((name, n) for name, n in counts.items() if n), key=lambda pair: (-pair[1], pair[0]))
+    no_sale = sorted(((name, n) for name, n in n_of.items() if n), key=lambda pair: (-pair[1], pair[0]))
     refund = refunds[0].name if n_refunded else ""
     n_same, n_orders = _count_totals(database, others, chosen)
     return Statuses(n_rows, tuple(no_sale), n_left_out, refund, n_refunded, n_same, n_orders)
+
+
+def _combine(
+    database: Database, found: Sequence[Column], flags: Sequence[str], counts: str
+) -> tuple[list[Column], list[tuple[Any, ...]]]:
+    """Count the rows of each combination of statuses; of too many, leave out the column with most different texts."""
+    kept = list(found)
+    while True:
+        cells = ", ".join([*map(_text, kept), *flags, counts])
+        sql = f"select {cells} from file group by all limit {_MOST_STATUSES + 1}"  # noqa: S608 - our own names, and quoted ones
+        combinations = database.execute(sql).fetchall()
+        if len(combinations) <= _MOST_STATUSES or not kept:
+            return kept, combinations
+        different = ", ".join(f"approx_count_distinct({_text(column)})" for column in kept)
+        numbers = database.execute(f"select {different} from file").fetchone()  # noqa: S608 - our own names, and quoted ones
+        del kept[numbers.index(max(numbers))]
 
 
 def _leave_out(
@@ -135,17 +164,19 @@ def _count_totals(database: Database, others: Sequence[Column], chosen: Mapping[
     if len(orders) != 1 or "amount" not in chosen or "quantity" in chosen:
         return 0, 0
     amount = _text(chosen["amount"])
-    sql = f"""
-        select count(*) filter (low = high), count(*) from (
-            select min(amount) as low, max(amount) as high
-            from (select {_text(orders[0])} as number, {amount} as amount from file
-                  where {_given(chosen["amount"])} and regexp_matches({amount}, '[1-9]') limit {_LOOKED_AT})
-            where number <> '' group by number having count(*) > 1)
-        """  # noqa: S608 - our own names, and quoted ones
     with contextlib.suppress(import_duckdb("reading files").Error):
-        n_same, n_orders = database.execute(sql).fetchone()
-        if n_orders >= _LEAST_ORDERS and n_same >= _MOST_SAME * n_orders:
-            return int(n_same), int(n_orders)
+        for limit in (f"limit {_LOOKED_AT}", ""):  # all rows are counted only if the first ones look like totals
+            sql = f"""
+                select count(*) filter (low = high), count(*) from (
+                    select min(amount) as low, max(amount) as high
+                    from (select {_text(orders[0])} as number, {amount} as amount from file
+                          where {_given(chosen["amount"])} and regexp_matches({amount}, '[1-9]') {limit})
+                    where number <> '' group by number having count(*) > 1)
+                """  # noqa: S608 - our own names, and quoted ones
+            n_same, n_orders = database.execute(sql).fetchone()
+            if n_orders < _LEAST_ORDERS or n_same < _MOST_SAME * n_orders:
+                return 0, 0
+        return int(n_same), int(n_orders)
     return 0, 0
 
 
@@ -158,16 +189,36 @@ def _text(column: Column) -> str:
 
 
 def _given(column: Column) -> str:
-    texts = (*MISSING, *_NOT_SO) if _CANCELLED.search(key_of(column.name)) else MISSING
-    return f"coalesce(lower({_text(column)}), '') not in ({', '.join(map(literal, texts))})"
+    return f"coalesce(lower({_text(column)}), '') not in ({', '.join(map(literal, MISSING))})"
+
+
+def _is_so(column: Column) -> str:
+    """Give the SQL for the rows that a column such as `cancelled` says so of; money in `refunded` is a refund."""
+    so = f"{_given(column)} and not regexp_full_match(lower({_text(column)}), {literal(_NOT_SO)})"
+    return f"{so} and not {_has_money(column)}" if _REFUND.search(key_of(column.name)) else so
+
+
+def _has_money(column: Column) -> str:
+    """Give the SQL for the rows that have money in a column of refunds; a number 1 in `refunded` may mean yes."""
+    text = f"coalesce({_text(column)}, '')"
+    money = f"regexp_full_match({text}, {literal(_MONEY)})"
+    return f"({money} and {text} not in ('1', '1.0'))" if _CANCELLED.search(key_of(column.name)) else money
 
 
 def _is_none(status: str) -> bool:
     """Whether a status is that of no finished sale."""
     key, words = key_of(status), [key_of(word) for word in re.findall(r"[^\W_]+", status)]
-    if any(map(_PART.search, words)) and not _UNPAID.search(key):
+    if _UNPAID.search(key):
+        return True
+    if any(map(_PART.search, words)) or _REFUSED.search(key):
         return False
-    return bool(_UNPAID.search(key)) or any(map(_NO_SALE.search, words))
+    ended = [place for place, word in enumerate(words) if _NO_SALE.search(word)]
+    return any(not _is_denied(words[max(place - 2, 0) : place]) for place in ended)
+
+
+def _is_denied(before: Sequence[str]) -> bool:
+    """Whether the two words before another one turn its meaning round, such as "not yet" before "returned"."""
+    return any(_NOT.fullmatch(" ".join(words)) for words in (before, before[-1:]))
 
 
 def describe_statuses(statuses: Statuses, n_rows: int) -> list[str]:
@@ -179,6 +230,7 @@ def describe_statuses(statuses: Statuses, n_rows: int) -> list[str]:
         names = [f"{name!r} ({n:,})" for name, n in statuses.no_sale]
         more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
         options = " ".join(f"--leave-out {_quoted(name)}" for name, _ in statuses.no_sale[:_NAMED])
+        options += ", and the others so too" if more else ""
         have = "has" if statuses.n_rows == 1 else "have"
         listed = ", ".join(names[:_NAMED]) + more
         lines += [

@@ -70,6 +70,11 @@ class TestHeadingRow:
         assert (orders.n_rows, orders.n_without_customer, orders.n_headings) == (4, 2, 1)
         assert orders.amount.sum() == 11
 
+    def test_headings_repeated_are_counted_each_where_copies_are_dropped(self, tmp_path):
+        place = write(tmp_path / "a.csv", "client,day,total", "a,2024-01-01,5\nclient,day,total\nclient,day,total\n")
+        orders = read_orders(str(place), duplicates="drop")
+        assert (orders.n_without_customer, orders.n_headings) == (2, 2)
+
     def test_a_row_with_one_field(self, tmp_path):
         with pytest.raises(InputError, match="line 12 has 1 field instead of the 4 of the header"):
             read_orders(write(tmp_path / "a.csv", "customer,date,amount,note", ROWS + "x"))

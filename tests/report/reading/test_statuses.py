@@ -98,6 +98,25 @@ class TestStatuses:
             ("is_cancelled", "TRUE", True),
             ("is_cancelled", "0", False),
             ("city", "Cancelled", False),
+            ("cancelled", "0.0", False),
+            ("cancelled", "1.0", True),
+            ("cancelled", "f", False),
+            ("Cancelled", "-", False),
+            ("Cancelled", "not cancelled", False),
+            ("refunded", "0.00", False),
+            ("refunded", "t", True),
+            ("Status", "Returning", False),
+            ("Return status", "returnable", False),
+            ("Return status", "Not yet returned", False),
+            ("Status", "Refund declined", False),
+            ("Status", "Cancelled - no stock", True),
+            ("Status", "Returned (not as described)", True),
+            ("Статус", "Заказ не отменён", False),
+            ("Статус", "Без повернення", False),
+            ("Статус", "Неоплачено", True),
+            ("Tax status", "reverse charge", False),
+            ("Account status", "blocked", False),
+            ("Consent status", "denied", False),
         ],
     )
     def test_what_is_no_finished_sale(self, tmp_path, heading, status, counts):
@@ -110,6 +129,37 @@ class TestStatuses:
             for refund in ("-5", "(5)", "€ -5", "€-5", "-€5", "5-", "\u22125", "5- €")
         )
         assert read(tmp_path, f"client,day,total,status\n{rows}").statuses.n_rows == 0
+
+    def test_money_in_a_column_refunded_is_a_refund(self, tmp_path):
+        rows = [f"c{i},2024-01-0{i},9,{refunded}" for i, refunded in enumerate(("0.00", "5.50", "12", "EUR 3"), 1)]
+        found = read(tmp_path, "client,day,total,Refunded\n" + "\n".join(rows)).statuses
+        assert (found.n_rows, found.refund, found.n_refunded) == (0, "Refunded", 3)
+
+    def test_copies_that_are_dropped_count_once(self, tmp_path):
+        text = "client,day,total,status\n" + "a,2024-01-01,5,void\na,2024-01-02,5,paid\n" * 3
+        assert read(tmp_path, text, duplicates="drop").statuses.no_sale == (("void", 1),)
+        assert read(tmp_path, text).statuses.no_sale == (("void", 3),)
+        left = read(tmp_path, text, duplicates="drop", leave_out=["void"])
+        assert (left.statuses.n_left_out, left.n_duplicates, len(left.amount)) == (3, 2, 1)
+
+    def test_beside_a_column_of_times_and_one_of_notes(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("crmvalue._report.reading.statuses._MOST_STATUSES", 5)
+        rows = [f"a,2024-01-{i:02},5,{'void' if i % 3 else 'paid'},{i}:00,{i // 2}" for i in range(10, 22)]
+        text = "client,day,total,Status,Status changed at,Status note\n" + "\n".join(rows)
+        assert read(tmp_path, text).statuses.no_sale == (("void", 8),)
+        assert len(read(tmp_path, text, leave_out=["void"]).amount) == 4
+
+    def test_more_statuses_than_are_named(self, tmp_path):
+        statuses = ("void", "failed", "refunded", "returned", "cancelled")
+        rows = "".join(f"a,2024-01-01,5,{status}\n" for status in statuses)
+        orders = read(tmp_path, f"client,day,total,status\n{rows}")
+        assert describe_statuses(orders.statuses, 5)[1].endswith("--leave-out returned, and the others so too.")
+
+    def test_totals_are_counted_in_all_rows(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("crmvalue._report.reading.statuses._LOOKED_AT", 12)
+        rows = [f"c{i},2024-01-{i:02},{i}.50,o{i},p{j}" for i in range(1, 21) for j in range(2)]
+        header = "client,day,order_total,order_id,product\n"
+        assert read(tmp_path, header + "\n".join(rows)).statuses[-2:] == (20, 20)
 
     def test_the_total_of_an_order_in_each_of_its_rows(self, tmp_path):
         rows = [f"c{i},2024-01-{i:02},{i}.50,o{i},p{j}" for i in range(1, 7) for j in range(2)]
