@@ -55,6 +55,7 @@ from crmvalue.models import (
     customer_values,
     fit_calendar,
 )
+from crmvalue.profiles import resolve_profiles
 from crmvalue.purchases import PurchaseHistory, split_purchases
 from crmvalue.report import BaseSummary, summarise_base
 from crmvalue.segmentation import Migration, SegmentSummary, migration_matrix
@@ -586,9 +587,36 @@ def test_a_column_whose_labels_are_the_identifiers_has_their_order(call, ids):
             call(kind(ids), labelled([1, 2], list(ids)[::-1]))
 
 
+def test_rows_labelled_by_customers_who_come_again():
+    """Dates sorted by customer would stand beside customers in the order of time; numbers may be those of rows."""
+    log = pd.DataFrame({"customer": list("abab"), "date": pd.date_range("2024-01-01", periods=4, freq="10D")})
+    by_customer = log.sort_values("customer", kind="stable").set_index("customer")["date"]
+    options = {"period": "month", "as_of": "2024-02-29"}
+    with pytest.raises(InputError, match="in the order of `customer`"):
+        retention_triangle(log["customer"].tolist(), by_customer, **options)
+    assert retention_triangle(by_customer.index.tolist(), by_customer, **options).size.tolist() == [2]
+    joined = pd.concat([log["date"][:2]] * 2)  # its rows are 0, 1, 0 and 1
+    assert retention_triangle([0, 0, 1, 1], joined, **options).size.tolist() == [2]
+
+
 def test_a_sum_by_customer_beside_customers_in_the_order_of_the_log():
     log = pd.DataFrame({"customer": [3, 1, 2, 3], "spend": [300.0, 10.0, 20.0, 5.0]})
     with pytest.raises(InputError, match="in the order of `customer`"):
         customer_profits(log.groupby("customer")["spend"].sum(), margin=1, customer=log["customer"].unique())
     in_order = log.groupby("customer", sort=False)["spend"].sum()
     assert customer_profits(in_order, margin=1, customer=log["customer"].unique()).income.tolist() == [305, 10, 20]
+
+
+class OwnFrame:
+    """A frame of a user's own kind, which sets its columns when it is made."""
+
+    def __init__(self, **columns):
+        self.columns, self.shape, self._given = list(columns), (2, len(columns)), columns
+
+    def __getitem__(self, name):
+        return self._given[name]
+
+
+def test_a_frame_that_has_its_columns_since_it_was_made():
+    found = resolve_profiles([1, 2], OwnFrame(card=["7", "7"], email=["", ""]), ["card"])
+    assert found == resolve_profiles([1, 2], {"card": ["7", "7"], "email": ["", ""]}, ["card"])

@@ -79,12 +79,8 @@ def _words_of(value: Any, name: str, take: Callable[..., list[Any]] = as_items) 
 
 def _key_columns(value: Any) -> FixedMapping[str, npt.NDArray[np.str_]]:
     columns = columns_of("keys", plain_given(value)).items()
-    return FixedMapping(
-        {
-            as_text("keys", name): read_only(_words_of(column, f"keys[{name!r}]", as_ordered_items))
-            for name, column in columns
-        }
-    )
+    words = {as_text("keys", name): _words_of(part, f"keys[{name!r}]", as_ordered_items) for name, part in columns}
+    return FixedMapping({name: read_only(column) for name, column in words.items()})
 
 
 def _same_columns(left: Mapping[str, Any], right: Mapping[str, Any]) -> bool:

@@ -660,6 +660,14 @@ class BrokenText(str):
     __eq__ = __hash__ = __len__ = __iter__ = __str__ = strip = Broken._raise
 
 
+class BrokenName(str):
+    """A text that can be a key, and cannot be compared."""
+
+    __slots__ = ()
+    __eq__ = Broken._raise
+    __hash__ = str.__hash__
+
+
 class BrokenKey:
     """A value that cannot be compared."""
 
@@ -695,6 +703,7 @@ UNREADABLE = {
     "no number": lambda: [BrokenFloat(1)],
     "what raises": Broken,
     "a list of what raises": lambda: [Broken()],
+    "a key that raises": lambda: {BrokenName("a"): 1},
     "an object": object,
 }
 

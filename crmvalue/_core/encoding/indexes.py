@@ -5,6 +5,7 @@ Columns are matched by position, so those with labels must have the same ones, i
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -82,9 +83,17 @@ def require_order(column: str, index: Any, name: str, value: Any) -> None:
     labels, names = list(index), np.asarray(value, dtype=object).tolist()
     kinds, distinct = {type(item) for item in (*labels, *names)}, set(labels)
     whole = kinds <= {int, np.int64} and (min(labels), max(labels)) != (0, len(labels) - 1)
-    if (whole or kinds <= {str, np.str_}) and labels != names and len(labels) == len(distinct & set(names)):
+    texts = kinds <= {str, np.str_}
+    if (whole or texts) and labels != names and _are_same(labels, names, distinct, repeated=texts):
         hint = "bring it into their order by its labels, or give a plain array"
         raise InputError(column, f"in the order of `{name}`", labels[:3], hint=hint)
+
+
+def _are_same(labels: list[Any], names: list[Any], distinct: set[Any], *, repeated: bool) -> bool:
+    """Tell whether labels are the names in any order; repeated numbers may be those of rows of joined tables."""
+    if len(distinct) == len(labels) or not repeated:
+        return len(labels) == len(distinct & set(names))
+    return distinct == set(names) and Counter(labels) == Counter(names)
 
 
 def column_labels(value: object) -> list[Any]:
@@ -111,7 +120,8 @@ def names_of_columns(value: object) -> Any:
     The kind of a value tells whether it is one: a column of pandas with the label "columns" gives its element of that
     label as an attribute, and so does a dataframe of pandas with a column of that name.
     """
-    name = next((name for name in ("column_names", "columns") if hasattr(type(value), name)), None)
+    own = part_of(value, "__dict__", {})  # of a frame of a user's own kind
+    name = next((name for name in ("column_names", "columns") if hasattr(type(value), name) or name in own), None)
     return None if name is None else part_of(value, name)
 
 

@@ -42,7 +42,7 @@ KIND = Kind(names=("r", "alpha", "a", "b"), times=("alpha",), signs=(0, -1, 1, 1
 _DISCOUNTED_AWAY = 45.0  # a discount of exp(-45) leaves nothing
 _NEAR_ONE = -0.1  # log-likelihoods above this are those of near certainty
 _ROWS = 1 << 14  # at a time in the discounted sum
-_MANY = 1 << 14  # from so many rows on, most of them come from tables
+_MANY = 1 << 11  # from so many rows on, most of them come from tables
 _MOST_EXPECTED = 1e15  # purchases of one simulated customer
 
 

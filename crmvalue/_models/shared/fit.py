@@ -632,7 +632,7 @@ def has_priors(priors: object) -> bool:
 def read_priors(priors: Any, parameters: Parameters) -> dict[str, tuple[float, float]]:
     """Check priors: of a positive parameter median and log-scale spread, of a coefficient mean and deviation."""
     checked = {}
-    for name, prior in priors.items() if has_priors(priors) else ():
+    for name, prior in plain_given(priors).items() if has_priors(priors) else ():
         if name not in parameters.names:
             raise InputError("priors", f"for parameters of the model ({', '.join(parameters.names)})", name)
         rule = "a pair: median and log-scale spread"

@@ -80,7 +80,9 @@ def _of_data(report: Report, orders: OrderFile | None, _: Words) -> Iterator[tup
             yield _("Time zone of the days"), orders.time_zone
     n_rows = base.counts.n_rows
     if orders is not None:
-        n_rows = orders.n_rows + (orders.n_duplicates or 0 if orders.copies_left_out else 0)
+        n_rows = (
+            orders.n_rows + orders.statuses.n_left_out + (orders.n_duplicates or 0 if orders.copies_left_out else 0)
+        )
     yield _("Rows of the log"), _.count(n_rows)
     yield _("Observed"), f"{_.day(base.first_day)} – {_.day(base.as_of)}"  # noqa: RUF001 - a dash between two days
     yield _("Purchase"), _("All orders of a customer on one day are one purchase.")

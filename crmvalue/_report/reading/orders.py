@@ -31,7 +31,7 @@ from crmvalue._report.reading.copies import (
     treat_duplicates,
     used_rows,
 )
-from crmvalue._report.reading.encodings import as_utf8, heading_below, say_encoding
+from crmvalue._report.reading.encodings import as_utf8, heading_below, say_encoding, say_heading
 from crmvalue._report.reading.places import FileError, FileProblemsError, find_files, raise_all
 from crmvalue._report.reading.sources import (
     MISSING,
@@ -249,9 +249,11 @@ def read_orders(
     several = len(places.files) > 1
     asked = {"customer": customer, "date": date, "amount": amount, "quantity": quantity}
     with open_database() as database:
-        places, encodings = as_utf8(
-            places, folder_of(database), encoding, lambda names: len(choose_columns(names, asked)[0])
-        )
+
+        def known(names: Sequence[str]) -> int:
+            return len(choose_columns(names, asked)[0])
+
+        places, encodings = as_utf8(places, folder_of(database), encoding, known)
         shown = dict(zip(map(str, places.files), places.names, strict=True))
         try:
             zone = set_time_zone(database, time_zone)
@@ -287,7 +289,7 @@ def read_orders(
             names = database.execute("select who from ids order by code").fetchnumpy()["who"]
         except (duckdb.Error, OSError, EOFError, zlib.error) as error:
             why = reason(error)
-            hint = say_encoding(places.files) if why.endswith("save the file as UTF-8") else ""
+            hint = say_encoding(places.files) if why.endswith("as UTF-8") else say_heading(places.files, known)
             raise FileError("FILE", f"cannot read {_blamed(error, shown)}: {why}{hint}") from error
     if found["ids_shortened"]:
         names = [name[:-2] for name in names.tolist()]

@@ -447,3 +447,17 @@ class TestManyRows:
         found = process.discounted(past, np.full(17_000, ahead), 0.002)
         assert sum(sizes) < 1_000
         np.testing.assert_allclose(found[few], alone, rtol=1e-13)
+
+    def test_some_thousands_are_many(self, monkeypatch):
+        """Of 16,383 distinct customers each was computed alone, in 3.5 seconds; 16,384 took 0.05."""
+        process = BetaGeometric(r=0.243, alpha=4.414, a=0.793, b=2.426, early=1)
+        past, ahead = Past(np.zeros(2_100), np.zeros(2_100), np.linspace(20.0, 104.0, 2_100)), np.full(2_100, 39.0)
+        sizes, block = [], BetaGeometric.discounted_block
+
+        def counted(self, x, *rest):
+            sizes.append(len(x))
+            return block(self, x, *rest)
+
+        monkeypatch.setattr(BetaGeometric, "discounted_block", counted)
+        process.discounted(past, ahead, 0.002)
+        assert sum(sizes) < 1_000

@@ -62,6 +62,14 @@ class TestHeadingRow:
         said = "line 3 looks like the row of headings: take out the lines above it"
         assert str(caught.value.problems[-1]) == said
 
+    @pytest.mark.parametrize(("title", "line"), [("Sales of 2024\n", 2), ("Sales, 2024\n\n", 3)])
+    def test_a_title_of_fewer_fields_is_named(self, tmp_path, title, line):
+        (tmp_path / "a.csv").write_text(f"{title}client,day,total\na,2024-01-01,5\n", encoding="utf-8")
+        with pytest.raises(
+            InputError, match=rf"\. Line {line} looks like the row of headings: take out the lines above"
+        ):
+            read_orders(str(tmp_path / "a.csv"))
+
     def test_headings_repeated_among_the_rows_are_left_out_and_counted(self, tmp_path):
         """Files that were joined without a look have them; they stopped the run as no date and no number."""
         place = tmp_path / "orders.csv"
