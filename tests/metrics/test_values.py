@@ -47,7 +47,7 @@ def a_value(name, **changes):
         ("ServiceLevel", {"n_missed": [0]}, "open.*at most as many tickets as"),
         ("ServiceLevel", {"design_effect": [0.5]}, "design_effect.*>= 1"),
         ("PlanAndActual", {"end": ["2023-12-31"]}, "start.*at most `end`"),
-        ("PlanAndActual", {"end": np.array(["NaT"], "datetime64[D]")}, "end.*a day"),
+        ("PlanAndActual", {"end": np.array(["NaT"], "datetime64[D]")}, "end.*a date, not missing"),
         ("PlanAndActual", {"target": [-100.0]}, "target.*>= 0"),
         ("PlanAndActual", {"prob_reached": [2.0]}, "prob_reached.*in \\[0, 1\\]"),
         ("PlanAndActual", {"forecast_low": [math.nan]}, "forecast_low.*NaN where, and only where, `forecast_high`"),
