@@ -156,7 +156,7 @@ class OrderLogCounts:
     n_zeros_kept : int
         Purchase rows with an amount of 0.
     n_refunds_netted : int
-        Rows with an amount below 0 that were taken off a purchase.
+        Rows with an amount below 0, taken off earlier purchases if there are any.
     n_purchase_rows : int
         Rows that are purchases.
     n_purchases : int

@@ -31,6 +31,8 @@ def lorenz_parts(customer_share: Floats, value_share: Floats) -> Parts:
     half = round(float(np.interp(0.5, value[after - 1 : after + 1], customers[after - 1 : after + 1])), 12)
     share = shown(half, "share")
     title = f"Half of the value comes from {share} of the customers"
+    if half * n < 1:
+        title = f"The best customer brings {shown(float(value[1]), 'share')} of the value"
     if (value - customers).max() < 0.05:
         title = "All customers bring about the same value"
     if n == 1:

@@ -57,6 +57,8 @@ def _concentration(parts: Parts, report: Report, _: Words) -> Parts:
     customers, value = parts.columns["customer_share"], parts.columns["value_share"]
     half = float(np.nanmax(parts.columns["half_customer_share"]))
     title = _("Half of the revenue comes from %(share)s of the customers", share=_.share(half))
+    if half * report.base.n_customers < 1:
+        title = _("The best customer brings %(share)s of the revenue", share=_.share(float(value[1])))
     if (value - customers).max() < _ALIKE:
         title = _("All customers bring about the same revenue")
     if report.base.n_customers == 1:

@@ -229,7 +229,7 @@ def _of_rows(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
         (counts.n_rows_after_as_of, _("Rows after the last day of observation, left out: %(n)s.")),
         (dropped, _("Exact copies of other rows, left out: %(n)s.")),
         (copies, _("Exact copies of other rows: %(n)s. They count like all others.")),
-        (counts.n_refunds_netted, _("Refunds, taken off earlier purchases: %(n)s.")),
+        (counts.n_refunds_netted, _("Refunds, taken off earlier purchases if there are any: %(n)s.")),
         (counts.n_refunds_dropped, _("Refunds, left out: %(n)s.")),
         (counts.n_zeros_kept, _("Rows with an amount of 0, counted as purchases: %(n)s.")),
         (counts.n_zeros_dropped, _("Rows with an amount of 0, left out: %(n)s.")),

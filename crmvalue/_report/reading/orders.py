@@ -407,7 +407,7 @@ def _view_texts(database: Database, chosen: dict[str, Column], key: str, *, seve
     """Make the view `texts`: the columns as they are and as text; text that stands for a missing value becomes NULL."""
     columns = ["file_" if several else "NULL as file_", f"{key} as row_key", "n_same"]
     infinite = []
-    own = [f"coalesce(trim(cast({column.sql} as varchar)), '') = {literal(column.name)}" for column in chosen.values()]
+    own = [f"coalesce(lower(trim(cast({c.sql} as varchar))), '') = lower({literal(c.name)})" for c in chosen.values()]
     again = f"({' and '.join(own) or 'false'})"  # a row of headings, as files that were joined have
     columns.append(f"{again} as again")
     for role in ROLES:

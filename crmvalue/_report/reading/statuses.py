@@ -142,15 +142,15 @@ def _leave_out(
     database: Database, signs: Sequence[str], combinations: Sequence[tuple[Any, ...]], leave_out: Sequence[str] | None
 ) -> set[str]:
     """Take rows with some statuses out of the view `file`; give the keys of these statuses."""
-    dropped = {name.strip().casefold() for name in leave_out or ()}
+    dropped = set(map(_key, leave_out or ()))
     if not dropped:
         return dropped
     names = {name for row in combinations for name in row[: len(signs)] if name}
     for asked in leave_out or ():
-        if asked.strip().casefold() not in _keys(names):
+        if _key(asked) not in _keys(names):
             known = ", ".join(map(repr, sorted(names)[:20])) or "no column looks like a status"
             raise FileError("--leave-out", f"--leave-out must be a status of the rows ({known}); got {asked!r}", asked)
-    exact = ", ".join(literal(name) for name in sorted(names) if name.casefold() in dropped)
+    exact = ", ".join(literal(name) for name in sorted(names) if _key(name) in dropped)
     unsold = " or ".join(f"coalesce({sign} in ({exact}), false)" for sign in signs)
     database.execute(
         f"alter view file rename to whole_file; create view file as select * from whole_file where not ({unsold})"  # noqa: S608 - our own names, and quoted ones
@@ -181,7 +181,13 @@ def _count_totals(database: Database, others: Sequence[Column], chosen: Mapping[
 
 
 def _keys(names: Any) -> set[str]:
-    return {name.casefold() for name in names if name}
+    return {_key(name) for name in names if name}
+
+
+def _key(name: str) -> str:
+    """Give a status without capitals, also of the Turkish i, and a whole number without decimals."""
+    key = name.strip().casefold().replace("\u0307", "").replace("\u0131", "i")
+    return re.sub(r"^(-?[0-9]+)\.0$", r"\1", key)
 
 
 def _text(column: Column) -> str:

@@ -450,7 +450,7 @@ class TestOthers:
         alike = lorenz_parts(np.array([0, 0.5, 1]), np.array([0, 0.46, 1]))
         assert alike.title == "All customers bring about the same value"
         unlike = lorenz_parts(np.array([0, 0.5, 1]), np.array([0, 0.44, 1]))
-        assert unlike.title == "Half of the value comes from 45 % of the customers"  # 0.5 / 0.56 of the better half
+        assert unlike.title == "The best customer brings 56 % of the value"
 
     def test_groups(self):
         n = 17

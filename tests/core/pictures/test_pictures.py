@@ -300,7 +300,7 @@ class TestPlot:
         figure = Figure()
         ax = figure.add_subplot()
         assert LORENZ.plot(ax) is ax
-        assert ax.get_title(loc="left").replace("\n", " ") == "Half of the value comes from 33 % of the customers"
+        assert ax.get_title(loc="left").replace("\n", " ") == "The best customer brings 75 % of the value"
         assert not figure.get_suptitle()
 
     def test_no_pyplot_and_no_settings(self):

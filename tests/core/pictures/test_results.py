@@ -51,8 +51,10 @@ def parts(value):
 @pytest.mark.parametrize(
     ("value", "title"),
     [
-        ([100, 0], "Half of the value comes from 25 % of the customers"),
-        ([1, 3], "Half of the value comes from 33 % of the customers"),  # 2/3 of the better one
+        ([100, 0], "The best customer brings 100 % of the value"),
+        ([1, 3], "The best customer brings 75 % of the value"),
+        ([1, 3, 1, 1], "Half of the value comes from 25 % of the customers"),
+        ([3508, *[1] * 605], "The best customer brings 85 % of the value"),  # 0.1 % of the customers
         ([50, 10, 10, 10, 20], "Half of the value comes from 20 % of the customers"),
         ([9], "One customer brings all of the value"),
     ],

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from crmvalue._models.pictures import values_parts
-from crmvalue._report.page.captions import _values
+from crmvalue._report.page.captions import _concentration, _values
 from crmvalue._report.page.contents import _due_parts
 from crmvalue._report.page.words import LANGUAGES, words_of
+from crmvalue._segmentation.pictures import lorenz_parts
 
 SEVERAL = np.repeat([100.0, 20.0, -5.0, -8.0], [2, 3, 10, 5])  # in all 170, the best tenth 200
 FEW = np.array([100.0, 10.0, -40.0])
@@ -37,6 +38,23 @@ class TestShareOfTheBest:
             said = " ".join(_values(parts, report, words_of(language)).title.split())
             assert (said == title) is (language == "en")
             assert re.findall(r"\d+", said) == re.findall(r"\d+", title)
+
+
+@pytest.mark.parametrize(
+    ("value", "title"),
+    [
+        ([3508, *[1] * 605], "The best customer brings 85 % of the revenue"),  # 0.1 % of the customers
+        ([5, 2, 1, 1, 1], "Half of the revenue comes from 20 % of the customers"),
+    ],
+)
+def test_one_customer_who_brings_more_than_half_is_no_share_of_the_customers(value, title):
+    ends = np.concatenate([[0.0], np.cumsum(np.sort(value)) / np.sum(value)])
+    parts = lorenz_parts(np.linspace(0, 1, len(ends)), ends)
+    report = SimpleNamespace(base=SimpleNamespace(n_customers=len(value)))
+    for language in LANGUAGES:
+        said = " ".join(_concentration(parts, report, words_of(language)).title.split())
+        assert (said == title) is (language == "en")
+        assert re.findall(r"\d+", said) == re.findall(r"\d+", title)
 
 
 def test_the_largest_step_of_those_who_are_due_is_not_said_to_have_most_of_them():

@@ -9,6 +9,7 @@ import sys
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import attrs
 import numpy as np
@@ -16,14 +17,14 @@ import pytest
 
 from crmvalue._core.pictures.drawing import draw
 from crmvalue._report.page import contents, svg
-from crmvalue._report.page.cautions import cautions
+from crmvalue._report.page.cautions import _of_rows, cautions
 from crmvalue._report.page.html import _figures
 from crmvalue._report.page.words import LANGUAGES, words_of
 from crmvalue.datasets import load_cdnow
 from crmvalue.errors import InputError
 from crmvalue.ltv import ltv_to_cac_band
 from crmvalue.models import HoldoutError, ModelScore, ProperScores, customer_values
-from crmvalue.report import format_report, summarise_report
+from crmvalue.report import format_report, summarise_base, summarise_report
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
@@ -361,3 +362,10 @@ def test_the_door_loads_neither_matplotlib_nor_jinja2():
     code = "import sys, crmvalue, crmvalue.report; print({'matplotlib', 'jinja2', 'duckdb'} & set(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "set()"
+
+
+def test_a_refund_without_an_earlier_purchase_is_not_said_to_be_taken_off_one():
+    base = summarise_base([1, 2, 2], ["2024-01-01", "2024-01-02", "2024-02-03"], [-5, 7, 8], refunds="net")
+    said = list(_of_rows(SimpleNamespace(base=base), None, words_of("en")))
+    assert "Refunds, taken off earlier purchases if there are any: 1." in said
+    assert any(line.startswith("Refunds without an earlier purchase: 5") for line in said)

@@ -78,6 +78,12 @@ class TestHeadingRow:
         assert (orders.n_rows, orders.n_without_customer, orders.n_headings) == (4, 2, 1)
         assert orders.amount.sum() == 11
 
+    def test_headings_repeated_in_other_capitals(self, tmp_path):
+        text = "Client,Дата,Total\na,2024-01-01,5\nCLIENT,ДАТА,TOTAL\nclient,дата,total\nTotal,2024-01-02,6\n"
+        (tmp_path / "orders.csv").write_text(text, "utf-8")
+        orders = read_orders(str(tmp_path / "orders.csv"))
+        assert (orders.n_rows, orders.n_without_customer, orders.n_headings, orders.amount.sum()) == (4, 2, 2, 11)
+
     def test_headings_repeated_are_counted_each_where_copies_are_dropped(self, tmp_path):
         place = write(tmp_path / "a.csv", "client,day,total", "a,2024-01-01,5\nclient,day,total\nclient,day,total\n")
         orders = read_orders(str(place), duplicates="drop")

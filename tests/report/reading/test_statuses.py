@@ -14,6 +14,8 @@ from crmvalue._report.reading.statuses import Statuses, describe_statuses
 from crmvalue._report.reading.totals import describe_totals, find_guest
 
 pytest.importorskip("duckdb")
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
 
 SHOP = """Name,Email,Financial Status,Currency,Subtotal,Total,Created at,Lineitem quantity,Lineitem price,Cancelled at,\
 Refunded Amount
@@ -59,6 +61,33 @@ class TestStatuses:
         assert (orders.statuses.n_left_out, orders.n_rows) == (n, 6 - n)
         said = f"Left out, because of their status: {n} of the rows."
         assert describe_statuses(orders.statuses, orders.n_rows)[0] == said
+
+    @pytest.mark.parametrize(
+        ("status", "asked"),
+        [
+            ("İptal", "iptal"),
+            ("İPTAL", "İptal"),
+            ("İPTAL", "IPTAL"),
+            ("İade edildi", "iade edildi"),
+            ("LƏĞV EDİLDİ", "ləğv edildi"),
+            ("QAYTARILDI", "qaytarıldı"),
+            ("qaytarıldı", "QAYTARILDI"),
+            ("Nicht groß", "NICHT GROSS"),
+        ],
+    )
+    def test_leaves_out_in_other_capitals(self, tmp_path, status, asked):
+        orders = read(
+            tmp_path, f"client,day,total,status\na,2024-01-01,5,{status}\nb,2024-01-02,6,ok\n", leave_out=[asked]
+        )
+        assert (orders.amount.tolist(), orders.statuses.n_left_out) == ([6.0], 1)
+
+    @pytest.mark.parametrize(("kind", "asked"), [("double", "5"), ("double", "5.0"), ("int64", "5"), ("string", "5")])
+    def test_leaves_out_by_a_number(self, tmp_path, kind, asked):
+        days = ["2024-01-01", "2024-01-02"]
+        table = pa.table({"client": ["a", "b"], "day": days, "total": [5, 6], "status": pa.array([5, 50]).cast(kind)})
+        pq.write_table(table, tmp_path / "orders.parquet")
+        orders = read_orders(str(tmp_path / "orders.parquet"), leave_out=[asked])
+        assert (orders.amount.tolist(), orders.statuses.n_left_out) == ([6.0], 1)
 
     def test_in_several_files_of_which_one_has_no_status(self, tmp_path):
         (tmp_path / "1.csv").write_text("client,day,total,status\na,2024-01-01,5,failed\nb,2024-01-02,6,ok\n", "utf-8")
