@@ -113,6 +113,9 @@ class FixedMapping(dict[_K, _T]):
         return type(self), (dict(self),)
 
 
+_AS_THEY_ARE = frozenset((str, int, float, bool, type(None), np.ndarray, FixedMapping))
+
+
 class _Unreadable:
     """Stands for a value whose own code raises; no check takes it."""
 
@@ -133,14 +136,17 @@ def plain_given(value: Any, depth: int = 0) -> Any:
 
     So no code of a user runs in the checks that follow. A value whose code raises becomes one that no check takes.
     """
+    if type(value) in _AS_THEY_ARE:
+        return value
     try:
         value = _plain_copy(value) if _is_own(type(value)) else value
     except Exception:  # noqa: BLE001 - whatever the value's own code raises
         return _Unreadable(value)
-    if depth == _MOST_LEVELS or type(value) not in {list, tuple, dict}:
+    if depth == _MOST_LEVELS or type(value) not in {list, tuple, dict} or not value:
         return value
     inside = set(map(type, value.values() if isinstance(value, dict) else value))
-    if not (inside & {list, tuple, dict} or any(map(_is_own, inside | set(map(type, value))))):
+    kinds = inside | set(map(type, value)) if isinstance(value, dict) else inside
+    if kinds <= _AS_THEY_ARE or not (inside & {list, tuple, dict} or any(map(_is_own, kinds))):
         return value
     if isinstance(value, dict):
         return {plain_given(key): plain_given(part, depth + 1) for key, part in value.items()}
@@ -159,7 +165,11 @@ def _plain_copy(value: Any) -> Any:
 
 def given_field(converter: Callable[[Any], Any], **options: Any) -> Any:
     """Field with a converter, which gets plain lists, mappings, texts and numbers for those of a user's own classes."""
-    return attrs.field(converter=lambda value: converter(plain_given(value)), **options)
+
+    def convert(value: Any) -> Any:
+        return converter(value if type(value) in _AS_THEY_ARE else plain_given(value))
+
+    return attrs.field(converter=convert, **options)
 
 
 class Given(NamedTuple):
@@ -281,7 +291,11 @@ def count_field(name: str, *, low: int = 0, **options: Any) -> Any:
 
 def checked_field(name: str, check: Callable[[str, Any], Any], **options: Any) -> Any:
     """Field with a check, which gets the name of the field and the value; a long tuple is shown short."""
-    return given_field(lambda value: check(name, value), **{"repr": _shown, **options})
+
+    def convert(value: Any) -> Any:
+        return check(name, value if type(value) in _AS_THEY_ARE else plain_given(value))
+
+    return attrs.field(converter=convert, **{"repr": _shown, **options})
 
 
 def choice_field(name: str, choices: Any, **options: Any) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._cohorts.retention import MONTHS, WEEKS, count_retention, first_day, period_of, read_period, require_room
 from crmvalue._cohorts.starts import advice_on_old
+from crmvalue._core.calendar import FAR_YEARS, warn_of_early_rows
 from crmvalue._core.checks import AMOUNT_RULE, LARGEST_AMOUNT, RESIDUE, as_day, require_choice
 from crmvalue._core.clock.old_customers import DaysBought, warn_of_old_customers
 from crmvalue._frames.columns import find_roles
@@ -33,11 +34,12 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     import narwhals as nw
 
-    from crmvalue.typing import ArrayLike, Dates, Integers
+    from crmvalue.typing import ArrayLike, Dates, Floats, Integers
 
 __all__ = ["retention"]
 
 _NO_COHORT = -(10**9)
+_FAR_DAYS = 365 * FAR_YEARS
 
 
 def retention(
@@ -170,6 +172,7 @@ def _triangle(
         .group_by("_who", "_period")
         .agg(nw.col("_bought").sum(), nw.col("_money").sum(), nw.len().alias("_rows"))
     )
+    _warn_of_early(rows.filter(~late & bought), ends)
     first = cells.filter(nw.col("_bought") > 0).group_by("_who").agg(nw.col("_period").min().alias("_cohort"))
     inside = cells.join(first, on="_who", how="left")
     _warn_of_old(rows.filter(~late & bought).select("_who", "_day").unique(["_who", "_day"]))
@@ -192,6 +195,17 @@ def _triangle(
         n_duplicates_kept=None if duplicates == "keep" else 0,
         **counted,
     )
+
+
+def _warn_of_early(rows: nw.LazyFrame[Any], ends: Floats) -> None:
+    """Warn of rows far before all others; `ends` are the first and the last day, which seldom are so far apart."""
+    import narwhals as nw
+
+    if ends[1] - ends[0] > _FAR_DAYS:
+        found = collect(rows.group_by("_day").agg(nw.len().alias("n")).select("_day", "n"))
+        day, n = np.asarray(found["_day"], dtype=np.float64), np.asarray(found["n"], dtype=np.int64)
+        if len(day):
+            warn_of_early_rows(day.astype(np.int64).astype("datetime64[D]"), n)
 
 
 def _warn_of_old(days: nw.LazyFrame[Any]) -> None:

@@ -68,6 +68,13 @@ class TestOrders:
             with pytest.warns(DataWarning, match="^1 row is more than 5 years before .*, the first of 1900-01-01"):
                 function(orders, **cut)
 
+    @each_engine
+    def test_a_retention_names_a_date_far_before_the_others(self, engine):
+        days = [dt.date(2024, 1, 1 + i % 8) for i in range(40)] + [dt.date(1900, 1, 1)]
+        orders = engine.make(pa.table({"customer": [1] * 41, "date": pa.array(days, pa.date32())}))
+        with pytest.warns(DataWarning, match="^1 row is more than 5 years before .*, the first of 1900-01-01"):
+            frames.retention(orders, period="month", as_of="2024-01-08")
+
     @each_lazy_engine
     def test_a_far_date_has_no_place_among_the_days(self, engine):
         days = [dt.date(2024, 1, 1 + i % 8) for i in range(40)] + [dt.date(2203, 1, 1)] * 2 + [None]
