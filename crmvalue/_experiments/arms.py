@@ -18,7 +18,7 @@ from crmvalue._core.checks import (
     require_choice,
     require_same_length,
 )
-from crmvalue._core.comparisons import holm, p_text
+from crmvalue._core.comparisons import holm, leaders, p_text
 from crmvalue._core.encoding.customers import encode_customers, text_array
 from crmvalue._core.labels import MOST_LINES, counted, figure, in_percent, listed, name_text
 from crmvalue._core.values import array_field, given_field, hand_over, plain_given, read_only, short_repr
@@ -318,15 +318,24 @@ def few_enough(n_arms: int) -> bool:
 
 
 def choice_text(
-    names: tuple[str, ...], quantity: str, seen: Floats, best: Floats, losses: Floats, *, unit: str = ""
+    names: tuple[str, ...],
+    quantity: str,
+    seen: Floats,
+    best: Floats,
+    losses: Floats,
+    *,
+    unit: str = "",
+    some_left_out: bool = False,
 ) -> str:
     """Say which arm probably has the highest quantity, and the average loss from choosing it.
 
-    Of arms whose observed quantities, `seen`, are all equal, only the prior and the numbers of customers could choose
-    one, so none is named. A loss below a millionth of the size of the quantities is nothing in practice.
+    Of arms whose observed quantities, `seen`, are all equal but for rounding, only the prior and the numbers of
+    customers could choose one, so none is named. A loss below a millionth of the size of the quantities is nothing in
+    practice. `some_left_out` tells whether other arms are not compared.
     """
-    if seen.min() == seen.max():
-        return f"The {quantity} is the same in all arms, so nothing shows which arm is best."
+    if len(leaders(seen)) == len(seen):
+        which = "all arms that are compared" if some_left_out else "all arms"
+        return f"The {quantity} is the same in {which}, so nothing shows which arm is best."
     top, size = int(np.argmax(best)), 100.0 if unit else float(np.abs(seen).max())
     prob = "more than 99.9%" if best[top] > 0.999 else f"{best[top]:z.1%}"
     loss = float(losses[top])

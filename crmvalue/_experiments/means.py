@@ -249,7 +249,8 @@ class MeanComparison(Columns, Pictured):
             return "\n".join(variant_lines(self, told, self.too_few))
         best, loss = (column[self._known] for column in self._bayes())
         names = tuple(np.array(self.names)[self._known].tolist())
-        choice = choice_text(names, self.quantity, self.mean[self._known], best, loss)
+        some_left_out = not self._known.all()
+        choice = choice_text(names, self.quantity, self.mean[self._known], best, loss, some_left_out=some_left_out)
         return "\n".join([*variant_lines(self, told), choice])
 
     def to_columns(self) -> dict[str, npt.NDArray[Any]]:

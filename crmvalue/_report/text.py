@@ -345,7 +345,12 @@ def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
         f"spending is taken to go on as that of {counted(period.n_known, 'known customer')}: times "
         f"{fraction(period.money_kept.value)} in {counted(period.months_kept, 'month')}. Changes of prices are in it."
     )
-    if not period.ignored_days:
+    if period.ignored_days:  # known customers are of all ages
+        said.append(
+            "If customers leave less the longer they stay, the value may be higher; if newcomers leave sooner than "
+            "known customers, it is lower."
+        )
+    else:
         said.append("If customers leave less the longer they stay, the value is higher.")
     if period.months_kept < _YEAR:
         said.append("The log is too short to tell a season from customers who leave.")

@@ -334,6 +334,13 @@ class TestCompareProportions:
         assert means.conclusion.endswith("The mean is the same in all arms, so nothing shows which arm is best.")
         assert "A has the highest rate with" in compare_proportions([3, 2], [30, 30]).conclusion
 
+    def test_rounding_names_no_best_arm_and_an_arm_that_is_not_compared_is_no_part_of_all(self):
+        """It said "A has the highest mean" of 0.1 + 0.2 beside 0.3, and "the same in all arms" beside a mean of 99."""
+        rounded = compare_means_from_summary([0.1 + 0.2, 0.3], [0.5, 0.5], [30, 30]).conclusion
+        assert rounded.endswith("The mean is the same in all arms, so nothing shows which arm is best.")
+        alone = compare_means([1, 2, 3, 1, 2, 3, 99], list("AAABBBC"), control="A").conclusion
+        assert alone.endswith("The mean is the same in all arms that are compared, so nothing shows which arm is best.")
+
 
 class TestCompareMeans:
     """`compare_means`: Welch's test and interval, Fieller's ratio, Student's distribution around each mean."""

@@ -219,7 +219,12 @@ class TestNewcomerValue:
         assert "times 0.50 in 12 months. Changes of prices are in it." in text
         assert "If customers leave less the longer they stay, the value is higher." in text
         old = attrs.evolve(young, last_period=attrs.evolve(young.last_period, ignored_days=30, n_ignored=5))
-        assert "the longer they stay" not in " ".join(format_summary(old).split())
+        text = " ".join(format_summary(old).split())
+        assert (
+            "If customers leave less the longer they stay, the value may be higher; if newcomers leave sooner than "
+            "known customers, it is lower."
+        ) in text
+        assert "the value is higher" not in text
 
 
 class TestUneven:
