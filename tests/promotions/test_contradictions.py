@@ -26,7 +26,7 @@ from tests.contradictions import first, refuses
         ("PricedCart", {"promotions": []}, "promotions.*those that are applied or rejected"),
         ("PricedCart", {"possible_saving": 5}, "possible_saving.*0 where `optimal`"),
         ("Refund", {"returned": {"1": 99}}, "returned.*at most the"),
-        ("Refund", {"returned": {"9": 1}}, "returned\['9'\].*at most the 0 units of the line"),
+        ("Refund", {"returned": {"9": 1}}, r"returned\['9'\].*at most the 0 units of the line"),
         ("Refund", {"lines": []}, "amount.*the sum of `lines` and `delivery_amount`"),
         ("Refund", {"delivery_amount": 1}, "amount.*the sum of `lines` and `delivery_amount`"),
         ("Refund", {"refunded": 0}, "amount.*at most `refunded`"),
