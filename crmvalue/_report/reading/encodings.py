@@ -114,9 +114,11 @@ def heading_below(place: Path, known: Callable[[Sequence[str]], int]) -> int | N
 
 def say_heading(places: Sequence[Path], known: Callable[[Sequence[str]], int]) -> str:
     """Say which line has the headings of a CSV file that cannot be read, if its first one is rather a title."""
-    if len(places) > 1 or is_parquet(places[0]):
+    if len(places) > 1:
         return ""
     with contextlib.suppress(csv.Error, OSError, EOFError, zlib.error):  # the file itself cannot be read
+        if is_parquet(places[0]):
+            return ""
         title = read_head(places[0]).decode("utf-8-sig", "replace").split("\n", 1)[0]
         line = heading_below(places[0], known) if known(parse_heading(title).names) < 2 else None
         return f". Line {line} looks like the row of headings: take out the lines above it" if line else ""
