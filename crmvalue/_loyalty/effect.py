@@ -176,9 +176,9 @@ def member_effect(
     Each column of `before` is cut at quantiles of the members: into 10 parts if there is one column, 5 of two, 3 of
     more. Customers in the same parts of all columns form a cell. In each cell with at least two members and six others
     the means are compared; what is left of the difference before, inside the cell, is taken off by a regression on
-    `before`, of which one to three outsize values are cut back to the largest other one. Cells count by their members.
-    The interval is one of Student's t, with the variances of both groups in each cell and that of the regression, and
-    Satterthwaite's degrees of freedom. Money is skewed, and small groups
+    `before`. Customers with one of up to three outsize values of a column are not matched. Cells count by their
+    members. The interval is one of Student's t, with the variances of both groups in each cell and that of the
+    regression, and Satterthwaite's degrees of freedom. Money is skewed, and small groups
     seldom show how much. So the interval is the wider of two, by the rule of
     :func:`crmvalue.experiments.compare_means`: one lets each group of a cell vary in its own way, the other one both
     groups of a cell alike. With fewer than 100 matched customers in a group, no cell varies less than all customers
@@ -409,19 +409,22 @@ def _compared(
     from scipy import stats
 
     past = np.stack(list(columns.values()), axis=1)
-    cell = _cells(past, joins)
-    n_in, n_out = np.bincount(cell, joins), np.bincount(cell, ~joins)
-    used = (n_in >= 2) & (n_out >= _FEWEST_OTHERS)
+    cut = np.stack([cut_back(column) for column in past.T], axis=1)
+    usual = (cut == past).all(axis=1)
+    used = np.zeros(1, dtype=bool)
+    if (joins & usual).any():
+        cell, match = _cells(past[usual], joins[usual]), joins[usual]
+        n_in, n_out = np.bincount(cell, match), np.bincount(cell, ~match)
+        used = (n_in >= 2) & (n_out >= _FEWEST_OTHERS)
     if not used.any():
         rule = f"of values that at least 2 {groups[0]} and {_FEWEST_OTHERS} {groups[1]} share"
         raise InputError(past_name, rule, "none in common", hint="give fewer columns, or more customers")
-    cut = np.stack([cut_back(column) for column in past.T], axis=1)
     past, cut = (part / np.array([_unit(column) for column in part.T]) for part in (past, cut))
     unit = _unit(value)
     with np.errstate(under="ignore"):
         value = value / unit  # squares of sums of money in any currency stay finite
-        effect, ways = _matched(value, cut, joins, cell, used)
-        flat, flat_matched = (_ROUNDING * float(np.abs(part).max()) for part in (value, value[used[cell]]))
+        effect, ways = _matched(value[usual], past[usual], match, cell, used)
+        flat, flat_matched = (_ROUNDING * float(np.abs(part).max()) for part in (value, value[usual][used[cell]]))
         enough = max(error for error, _ in ways) > flat_matched and min(n_in[used].sum(), n_out[used].sum()) >= _FEWEST
         tail = 0.5 + confidence / 2
         half = np.float64(max(stats.t.ppf(tail, degrees) * error for error, degrees in ways) if enough else np.inf)

@@ -512,6 +512,17 @@ class TestMemberEffect:
         assert found.effect == pytest.approx(without.effect, abs=0.05 * np.ptp(without.interval))
         assert found.before_difference == pytest.approx(without.before_difference, abs=0.05)
 
+    def test_two_large_buyers_do_not_hide_a_gain(self):
+        """Both are members; with only their past cut back, the interval was twenty times as wide."""
+        rng = np.random.default_rng(0)
+        joins, taste = np.arange(300) % 2 == 0, rng.lognormal(3, 0.6, 300)
+        spend, after = taste * rng.lognormal(0, 0.4, 300), taste * rng.lognormal(0, 0.4, 300) + 10 * joins
+        without = member_effect(joins, after, before={"spend": spend})
+        spend[[0, 2]], after[[0, 2]] = [5_000, 6_000], [5_600, 5_400]
+        found = member_effect(joins, after, before={"spend": spend})
+        assert found.interval.low > 0
+        assert np.ptp(found.interval) < 1.2 * np.ptp(without.interval)
+
     def test_a_chance_split_agrees_with_the_naive_difference(self):
         rng = np.random.default_rng(2)
         before = rng.poisson(3, 5000)
