@@ -23,30 +23,35 @@ _RARE = 1e-4  # a smaller chance to stay is a power series
 _POWERS = 5  # of it
 _CELLS = 1 << 14  # of one block of sums
 _DROP = 36.0  # exp(-36) = 2e-16
+_NO_MORE = 60.0  # purchases are near 1 or more where another root is down to exp(-60); it adds less than 1e-20 to them
+_ZERO = 746.0  # exp(-746) is 0
 
 
 def survival_given(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> Floats:
     """Chance to survive all attempts, given the chance p to be lost at each."""
-    away, chance, others = _of_roots(k, j, p, power, w)
+    away, chance, others = _of_roots(k, j, p, power, w, _ZERO)
     survived: Floats = (1.0 + away) * np.exp(chance) + others
     return np.where(p > 1.0 - _RARE, _of_few_attempts(k, j, p, power, w), np.maximum(survived, 0.0))
 
 
 def purchases_given(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> Floats:
     """Purchases made while alive, given p: the chance to be lost by then over p."""
-    away, chance, others = _of_roots(k, j, p, power, w)
+    away, chance, others = _of_roots(k, j, p, power, w, _NO_MORE)
     lost: Floats = -away - np.expm1(chance) * (1.0 + away) - others
     return np.where(p > 1.0 - _RARE, 1.0 - _of_few_attempts(k, j, p, power, w), lost) / p
 
 
-def _of_roots(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> tuple[Floats, Floats, Floats]:
+def _of_roots(
+    k: int, j: int, p: Floats, power: Floats | float, w: Floats, drop: float
+) -> tuple[Floats, Floats, Floats]:
     """Parts of the generating function of attempts at 1 - p, each to full precision where p is small.
 
     With z = (1 - p)^(1/k), and z' = z times a k-th root of unity, it is the sum over all z' of (1 + w (1 - z'))^-power
     times the mean over m = 0, ..., k - 1 of z'^(j - m). Of the term of z itself this gives the mean less 1 and the
-    logarithm of the power; the third part are all others.
+    logarithm of the power; the third part are all others, but for those below exp(-drop) in every row.
     """
-    less, away, parts = _parts(k, j, p)
+    first = _first_that_vanishes(k, power, w, drop)
+    less, away, parts = _parts(k, j, p, first)
     others: Any = 0.0
     for turn, (real, imaginary) in enumerate(parts, 1):
         log_size, angle = _polar(k, turn, less, w)
@@ -55,8 +60,20 @@ def _of_roots(k: int, j: int, p: Floats, power: Floats | float, w: Floats) -> tu
     return away, -power * np.log1p(-w * less), others
 
 
-def _parts(k: int, j: int, p: Floats) -> tuple[Floats, Floats, list[tuple[Floats, Floats]]]:
-    """Give z - 1, the mean less 1, and real and imaginary parts of the means at the other roots; pairs count twice."""
+def _first_that_vanishes(k: int, power: Floats | float, w: Floats, drop: float) -> int:
+    """Give the first turn from which on the powers at the roots are at most exp(-drop), whatever p is."""
+    for turn in range(1, k // 2 + 1):
+        least = 1.0 - max(math.cos(2.0 * math.pi * turn / k), 0.0)  # real part of 1 - z'; it rises with the turn
+        if np.all(power * np.log1p(w * least) >= drop):
+            return turn
+    return k // 2 + 1
+
+
+def _parts(k: int, j: int, p: Floats, end: int) -> tuple[Floats, Floats, list[tuple[Floats, Floats]]]:
+    """Give z - 1, the mean less 1, and real and imaginary parts of the means at other roots; pairs count twice.
+
+    These are the roots of the turns 1 to end - 1.
+    """
     step = -np.log1p(-np.minimum(p, 1.0 - 0.1 * _RARE)) / k
     less, more = np.expm1(-step), np.expm1(step)
     grown: list[Any] = [0.0]  # expm1(step (m - j)), by sums of one sign
@@ -66,7 +83,7 @@ def _parts(k: int, j: int, p: Floats) -> tuple[Floats, Floats, list[tuple[Floats
         grown.insert(0, grown[0] + (1.0 + grown[0]) * less)
     away: Any = sum(grown) / k
     parts: list[Any] = []
-    for turn in range(1, k // 2 + 1):
+    for turn in range(1, end):
         angle, share = 2.0 * np.pi * turn / k, (1.0 if 2 * turn == k else 2.0) / k
         parts.append(
             (
@@ -107,7 +124,7 @@ def sums_given(k: int, p: Floats, power: float, times: Sequence[Floats], weight:
     """
     found, rare = np.empty((k, len(times), len(p))), p > 1.0 - _RARE
     few, common, whole = p[rare], p[~rare], weight.sum()
-    means = [_parts(k, j, common)[1:] for j in range(k)]
+    means = [_parts(k, j, common, k // 2 + 1)[1:] for j in range(k)]
     for place, w in enumerate(times):
         kept, gone = _sums_at_root(k, common, power, w, weight)
         turned = _sums_at_others(k, common, power, w, weight)

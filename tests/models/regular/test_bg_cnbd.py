@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import nbinom
 
-from crmvalue._models.regular import erlang
+from crmvalue._models.regular import erlang, erlang_roots
 from crmvalue._models.regular.bg_cnbd import _steps_of_random_days
 from crmvalue._models.regular.erlang import ErlangProcess
 from crmvalue._models.regular.erlang_likelihood import Likelihood, log_likelihood_derivatives
@@ -253,6 +253,24 @@ class TestDefinition:
         monkeypatch.setattr(erlang, "_MOST_TERMS", 0.0)
         by_integrals = process.purchases(*asked), process.survival(*asked)
         np.testing.assert_allclose(by_integrals, by_sums, rtol=1e-12)
+
+    @pytest.mark.parametrize("w", [0.02, 0.06, 0.2, 3.0])
+    @pytest.mark.parametrize("power", [300.0, 2000.0])
+    def test_purchases_given_p_where_some_roots_vanish(self, power, w):
+        """Against the sum over attempts of the chance that they come and that all before were survived."""
+        p, attempt = np.array([1e-9, 1e-3, 0.4, 0.9998]), np.arange(1, 1200)
+        for j in (0, 5, 11):
+            comes = nbinom.sf(12 * attempt - j - 1, power, 1 / (1 + w))
+            expected = ((1 - p[:, np.newaxis]) ** (attempt - 1) * comes).sum(axis=1)
+            found = erlang_roots.purchases_given(12, j, p, power, np.array([w]))
+            np.testing.assert_allclose(found, expected, rtol=1e-11)
+
+    def test_roots_that_vanish_are_no_work(self, monkeypatch):
+        """All other roots of a customer with 200 purchases are below exp(-60); they took most of the time."""
+        monkeypatch.setattr(erlang_roots, "_polar", None)
+        comes = nbinom.sf(12 * np.arange(1, 900) - 1, 2400.0, 1 / 2)
+        found = erlang_roots.purchases_given(12, 0, np.array([0.25]), 2400.0, np.array([1.0]))
+        assert found[0] == pytest.approx((0.75 ** np.arange(899) * comes).sum(), rel=1e-12)
 
     @each_pair
     def test_one_step_is_at_random(self, regular, random, fit, fit_random, cdnow):
