@@ -155,6 +155,8 @@ def retention_uplift(
     horizon = as_horizon(n_periods, retention_rate=retention, discount_rate=rate, points=extra)
     if horizon is None:
         require_finite_value(np.where(raised >= 1, 0, np.minimum(churn, churn_after)), rate)
+        lasting: FloatOrArray = (np.clip(extra, -retention, churn) / (churn_after + rate) + 0.0)[()]
+        return lasting
 
     before, after = (survivor_annuity(c, rate, n_periods=horizon, timing="end") for c in (churn, churn_after))
 

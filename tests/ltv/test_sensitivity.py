@@ -176,6 +176,17 @@ class TestRetentionUplift:
             expected = float(loss / (loss - mpmath.mpf(points)) - 1)
         assert ltv.retention_uplift(retention, rate, points=points) == pytest.approx(expected, rel=1e-12)
 
+    @pytest.mark.parametrize(
+        ("retention", "rate", "points"),
+        [(1e-15, 1e3, 0.05), (0.6, 32101.5, 1e-12), (0.5, 0.1, 1e-30), (1e-15, 9.0, -4.8e-16), (0.0, 1e100, 1e-100)],
+    )
+    def test_keeps_the_digits_of_a_small_gain(self, retention, rate, points):
+        """The definition, in 250 digits; a gain of 3.1e-17 was given as 2.2e-16."""
+        with mpmath.workdps(250):
+            loss = 1 - mpmath.mpf(retention) + mpmath.mpf(rate)
+            expected = float(loss / (loss - mpmath.mpf(points)) - 1)
+        assert ltv.retention_uplift(retention, rate, points=points) == pytest.approx(expected, rel=1e-14, abs=0)
+
     def test_a_sum_that_rounds_to_1_is_infinite_without_a_discount(self):
         assert (1 - 0.7) - 0.3 > 0
         error = refusal(ltv.retention_uplift, retention_rate=0.7, discount_rate=0, points=0.3, n_periods=None)
