@@ -137,7 +137,7 @@ CALLS: list[Call] = [
             "ltv": -1,
             "monthly_margin": 0,
             "csat": 80,
-            "turnover_growth": -2,
+            "turnover_growth": -1.01,
         },
     ),
     Call(

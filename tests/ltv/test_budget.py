@@ -246,6 +246,13 @@ class TestSplitBudget:
         assert split.spend[1] == 0
         assert split._parts().title.startswith("Spend 50 more on 1: ")
 
+    def test_a_channel_of_less_than_one_money_takes_its_spend_too(self):
+        """The ratio is 5 (s / 0.1)^-0.5, which is 2 at a spend of 0.625."""
+        found = split_budget(
+            10, spend={"a": 0.1}, n_new={"a": 1}, value={"a": 0.5}, elasticity=0.5, target_ratio=2, keep="each"
+        )
+        assert found.spend.tolist() == [0.62]
+
     def test_no_money_brings_in_less_than_itself(self):
         split = split_budget(1e9, **{**ADS, "target_ratio": 1})
         assert (split.next_ratio >= 1 - 1e-6).all()
