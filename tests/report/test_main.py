@@ -1086,6 +1086,12 @@ class TestMain:
         ):
             assert re.search(fact, printed), fact
 
+    def test_a_refund_without_a_purchase_is_not_taken_off_one(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        path.write_text("client,day,total\na,2024-01-01,5\nb,2024-01-04,-2\n")
+        assert main([str(path)]) == 0
+        assert "taken off purchases, if any; 0 purchases cancelled\n" in capsys.readouterr().out
+
     def test_a_file_without_amounts(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"
         path.write_text("customer,date\na,2024-01-01\na,2024-03-01\n")
