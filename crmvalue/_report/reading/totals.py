@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day
 from crmvalue._core.labels import counted
+from crmvalue._report.reading.spoiled import TOTALS, is_total
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -18,12 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["describe_totals", "end_before_totals", "find_guests", "find_totals", "name_totals"]
 
-_TOTALS = {
-    "total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme", "gesamtergebnis", "итого",
-    "всего", "общий итог", "сумма", "разом", "усього", "всього", "загалом", "сума", "загальна сума",
-    "загальний підсумок", "სულ", "ჯამი", "cəmi", "yekun", "toplam", "genel toplam", "total général", "total general",
-    "totale", "totaal", "razem", "suma", "zwischensumme", "teilsumme", "підсумок", "проміжний підсумок", "ara toplam",
-}  # fmt: skip
 _GUESTS = re.compile(
     "guest([ _-]?(customer|checkout))?|walk[ -]?in([ _-]customer)?|anonymous|gast|laufkunde|гість|qonaq|სტუმარი|"
     "(роздрібний|кінцевий) (покупець|споживач)|(фізична|приватна) особа|гость|"  # noqa: RUF001 - Cyrillic
@@ -51,7 +46,7 @@ def find_totals(orders: OrderFile) -> npt.NDArray[np.bool_]:
     money = np.nan_to_num(orders.amount)
     alone = np.nonzero(_alone(orders) & ~by_name)[0]
     who = orders.customer[orders.code[alone]].tolist()
-    worded = np.array([not _TOTALS.isdisjoint(_WORD.findall(name.casefold())) for name in who], dtype=bool)
+    worded = np.array([not TOTALS.isdisjoint(_WORD.findall(name.casefold())) for name in who], dtype=bool)
     plain = ~by_name
     plain[alone[worded]] = False
     if worded.any():
@@ -147,8 +142,7 @@ def _describe_guests(orders: OrderFile) -> list[str]:
 
 def _has_name(orders: OrderFile) -> npt.NDArray[np.bool_]:
     """Tell which customers have a name that means a sum."""
-    names = (who.strip(" :=").casefold() for who in orders.customer.tolist())
-    return np.array([name in _TOTALS for name in names], dtype=bool)
+    return np.array([is_total(who) for who in orders.customer.tolist()], dtype=bool)
 
 
 def _alone(orders: OrderFile) -> npt.NDArray[np.bool_]:
