@@ -432,7 +432,8 @@ def _describe_costs(terms: CustomerTerms | None, columns: Mapping[str, Any] | No
     lines = []
     if own := [name.replace("_", " ") for name in terms.varying()]:
         rests = "" if columns is None or own == ["acquisition cost"] else "; the value rests on those of each customer"
-        lines.append(f"  Different by customer, above as means: {', '.join(own)}{rests}.")
+        named = ", ".join(f"{name} (weighted by revenue)" if name == "margin" else name for name in own)
+        lines.append(f"  Different by customer, above as means: {named}{rests}.")
     if columns is None or not np.isfinite(columns["clv"]).all():
         return lines
     loss = columns["clv"] < 0

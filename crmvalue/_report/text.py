@@ -197,7 +197,8 @@ def _base_lines(summary: BaseSummary) -> list[str]:
         note = "the customer, time and amount of another row; they count"
         lines.append(_line("exact copies", counted(counts.n_duplicates_kept, "row"), note=note))
     if counts.n_refunds_netted:
-        note = f"taken off purchases; {counted(counts.n_purchases_cancelled or 0, 'purchase')} cancelled"
+        off = "taken off purchases, if any" if counts.unmatched_refunds else "taken off purchases"
+        note = f"{off}; {counted(counts.n_purchases_cancelled or 0, 'purchase')} cancelled"
         lines.append(_line("refunds", counted(counts.n_refunds_netted, "row"), note=note))
     if counts.unmatched_refunds:
         lines.append(_line("", money(counts.unmatched_refunds), note="refunded without an earlier purchase"))

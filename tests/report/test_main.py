@@ -683,6 +683,8 @@ class TestAmounts:
             (["(5.50)", "\u22125.50"], ".", [-5.5, -5.5]),
             (["5,50 грн.", "1 200 грн", "-3,5 ГРН."], ",", [5.5, 1200, -3.5]),
             (["100 руб.", "5.50 р.", "7 Руб"], ".", [100, 5.5, 7]),  # noqa: RUF001 - Cyrillic
+            (["1 200 сом", "5,50 сом"], ",", [1200, 5.5]),
+            (["1 200 тг", "5,50 ₸"], ",", [1200, 5.5]),
             (["5 ლარი", "6 ₾", "7 GEL"], ".", [5, 6, 7]),
             (["5 man.", "6 manat", "7 ₼"], ".", [5, 6, 7]),
             (["Rs. 1,200.50", "Rs.5", "Rs 7.5"], ".", [1200.5, 5, 7.5]),
@@ -1086,6 +1088,12 @@ class TestMain:
         ):
             assert re.search(fact, printed), fact
 
+    def test_a_refund_without_a_purchase_is_not_taken_off_one(self, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        path.write_text("client,day,total\na,2024-01-01,5\nb,2024-01-04,-2\n")
+        assert main([str(path)]) == 0
+        assert "taken off purchases, if any; 0 purchases cancelled\n" in capsys.readouterr().out
+
     def test_a_file_without_amounts(self, tmp_path, capsys):
         path = tmp_path / "orders.csv"
         path.write_text("customer,date\na,2024-01-01\na,2024-03-01\n")
@@ -1226,12 +1234,32 @@ class TestMain:
         assert ">0.0026<" in page.read_text(encoding="utf-8")
 
     @pytest.mark.parametrize(
+        ("written", "hint"),
+        [
+            ("45292", "if a spreadsheet wrote this for 2024-01-01, show the column as dates there, and save it again"),
+            ("Total:", "if this is the sum of the table, take the row out of the file"),
+            ("5 sty 2024", "write months as numbers, such as 2024-02-29"),
+            ("5 janv. 2024", "write months as numbers, such as 2024-02-29"),
+            ("5 de enero de 2024", "write months as numbers, such as 2024-02-29"),
+            ("31 Feb 2024", "write dates as 2024-02-29, or name their format with --date-format"),
+            ("12345", "write dates as 2024-02-29, or name their format with --date-format"),
+        ],
+    )
+    def test_what_to_do_about_a_text_that_is_no_date(self, tmp_path, capsys, written, hint):
+        path = tmp_path / "orders.csv"
+        path.write_text(f"customer,date\nann,{written}\n")
+        assert main([str(path)]) == 2
+        assert capsys.readouterr().err.endswith(f"is no date (1 such row). Hint: {hint}\n")
+
+    @pytest.mark.parametrize(
         ("written", "said"),
         [
             (["1.23457E+11", "1.2E+12", "A1E+5"], "2 customers are rounded numbers, such as 1.23457E+11, as"),
             (["1,23457E+11", "12"], "1 customer is a rounded number, such as 1,23457E+11, as"),
             (["1.2345678901234568e+17", "12"], "1 customer is a rounded number, such as 1.2345678901234568e+17, as"),
             (["5E+11", "1234567E+11"], "1 customer is a rounded number, such as 5E+11, as"),
+            (["3.80672E11", "1.5E2"], "1 customer is a rounded number, such as 3.80672E11, as"),
+            (["5E11", "12E34", "1.5E11A", "A.5E11", "1.2E3456"], None),
             (["E+11", "1.5E-11", "1.5+11", "1.E+11", "+380501234567"], None),
         ],
     )
@@ -1477,7 +1505,7 @@ class TestTermsOfEachCustomer:
         assert (
             f"{loss.sum():,} of {len(who):,} customers are expected to cost {-wanted.clv[loss].sum():,.2f}" in printed
         )
-        own = "margin, discount rate, service cost; the value rests on those of each customer."
+        own = "margin (weighted by revenue), discount rate, service cost; the value rests on those of each customer."
         assert f"Different by customer, above as means: {own}" in printed
         words = " ".join(printed.split())
         assert re.search(r"LTV:CAC [^;]+ before the cost of serving; [\w -]+: .{,99}(B2B SaaS|money|risky)", words)
@@ -1488,7 +1516,7 @@ class TestTermsOfEachCustomer:
         assert main([str(tmp_path / "orders.csv"), "--terms", str(tmp_path / "terms.csv")]) == 0
         printed = capsys.readouterr().out
         assert "not known: the log spans 2 days" in printed
-        assert "  Different by customer, above as means: margin.\n" in printed
+        assert "  Different by customer, above as means: margin (weighted by revenue).\n" in printed
 
     @pytest.mark.parametrize("form", ["{}.0", "{}"])
     def test_whole_numbers_are_matched(self, tmp_path, capsys, form):
@@ -1582,7 +1610,10 @@ class TestTermsOfEachCustomer:
         printed = capsys.readouterr()
         assert done == (0 if said is None else 2)
         assert said is None or (said in printed.err and printed.err.count("\n") == 1)
-        assert said or "Different by customer, above as means: margin, acquisition cost." in printed.out
+        assert (
+            said
+            or "Different by customer, above as means: margin (weighted by revenue), acquisition cost." in printed.out
+        )
         if said is None:
             terms = read_terms_file(str(tmp_path / "terms.csv"), np.array(["ann", "bob"]), {})
             assert (terms.margin.tolist(), terms.acquisition_cost.tolist()) == ([0.3, 0.25], [12.5, 2.0])

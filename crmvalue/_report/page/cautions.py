@@ -16,7 +16,7 @@ from crmvalue._report.reading.spoiled import (
     first_line,
     n_lines,
 )
-from crmvalue._report.reading.totals import find_guest, name_totals
+from crmvalue._report.reading.totals import find_guests, name_totals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -291,8 +291,7 @@ def _of_people(orders: OrderFile, _: Words) -> Iterator[str]:
             who=plain(same[0]),
             n=_.count(len(same)),
         )
-    who, n = find_guest(orders)
-    if who:
+    for who, n in find_guests(orders):
         yield _(
             "Rows of the customer “%(who)s”, who may stand for all guests of a shop: %(n)s.",
             who=plain(who),

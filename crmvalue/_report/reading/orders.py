@@ -48,7 +48,7 @@ from crmvalue._report.reading.sources import (
     set_time_zone,
     unfit_columns,
 )
-from crmvalue._report.reading.spoiled import LOST
+from crmvalue._report.reading.spoiled import LOST, hint_for_date
 from crmvalue._report.reading.statuses import Statuses, treat_statuses
 from crmvalue.errors import InputError
 
@@ -86,7 +86,7 @@ _NO_DATE = (  # databases write noughts where there is none, and spreadsheets sh
 _FRACTION = r"(:\d\d\.\d{6})\d+"
 _CURRENCY = (
     r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|"
-    r"(?i:zł|kč|kr|rs|ft|fr|tl|lei|manat|man|грн|руб|р|лв|лари|ლარი)\.?)"  # noqa: RUF001 - Cyrillic
+    r"(?i:zł|kč|kr|rs|ft|fr|tl|lei|manat|man|грн|руб|р|сом|тг|лв|лари|ლარი)\.?)"  # noqa: RUF001 - Cyrillic
 )
 _BAD_DATE = "named and day is null and date_text is not null"
 _BAD_AMOUNT = "named and amount_text is not null and (price is null or (money is null and any_money is not null))"
@@ -639,8 +639,8 @@ def _check_rows(
         raise FileError("FILE", "the file has a header and no rows")
     if found["n_bad_dates"] and "date" not in unread:
         form = f" of the form {_spelled(pattern)}" if pattern and (found["n_days"] or pattern != _ISO) else ""
-        hint = "write dates as 2024-02-29, or name their format with --date-format"
         value, where = _example(database, "date_text", _BAD_DATE, shown)
+        hint = hint_for_date(value or "")
         problems.append(_unreadable(columns["date"], where, f"is no date{form}", value, found["n_bad_dates"], hint))
     if found["n_bad_amounts"] and "amount" not in unread:
         value, where = _example(database, "amount_text", _BAD_AMOUNT, shown)

@@ -87,7 +87,7 @@ _CURRENCY_CODES = {
     "₽": "RUB", "РУБ": "RUB", "Р": "RUB", "₾": "GEL", "ЛАРИ": "GEL", "ლარი".upper(): "GEL", "₼": "AZN",
     "MANAT": "AZN", "MAN": "AZN", "₺": "TRY", "TL": "TRY", "ZŁ": "PLN", "KČ": "CZK", "₹": "INR", "₪": "ILS",
     "₸": "KZT", "₩": "KRW", "₫": "VND", "฿": "THB", "₱": "PHP", "₦": "NGN", "ЛВ": "BGN", "LEI": "RON",
-    "FT": "HUF", "FR": "CHF",
+    "FT": "HUF", "FR": "CHF", "ТГ": "KZT",
 }  # fmt: skip
 _MOST_FILES = 5  # files that are named for one missing column
 _SHARE = 0.5  # the rest is for the columns that come out of the database

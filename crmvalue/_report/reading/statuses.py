@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Statuses", "describe_statuses", "treat_statuses"]
 
-_STATUS = re.compile(r"status|статус|стадия|стадія|სტატუს|veziyyet|^orderstate$")
+_STATUS = re.compile(
+    r"statu[st]|статус|стадия|стадія|სტატუს|veziyyet|^orderstate$|^estado|^etat(de(la)?)?(commande)?$|^stanzamow"
+)
 _OF_OTHERS = re.compile(
     r"customer|client|kunde|member|user|subscri|marital|loyal|клиент|клієнт|მომხმარებ|musteri"
     r"|account|consent|marketing|newsletter|mail|coupon|voucher|gutschein|warrant|garant|tax|vat|mwst"
@@ -36,14 +38,22 @@ _NO_SALE = re.compile(
     r"^(cancel(?!l?able)|void|refund(?!able)|fail|declin|reject|den(y|ied)|expire|chargeback|abandon|unpaid"
     r"|return(?!ing|able)|block|draft|trash|error|incomplete|revers(?!e$)|fraud|storn|abgebrochen|erstattet|fehlgeschlagen|abgelehnt|retour|unbezahlt"
     r"|скасов|відмов|відмін[^н]|анульов|повернен|неуспіш|невдал|відхил|помилк|отмен|отказ|аннулир|возв|неуспешн|ошибк|отклонен"
-    r"|провален|недозвон|გაუქმ|დაბრუნ|უარყ|წარუმატ|გადაუხდ|legv|qaytar|imtina|ugursuz|redd|iptal|iade|odenilmeyib)"
+    r"|провален|недозвон|გაუქმ|დაბრუნ|უარყ|წარუმატ|გადაუხდ|legv|qaytar|imtina|ugursuz|redd|iptal|iade|odenilmeyib"
+    r"|annul(?!able)|rembours(?!able)|refuse(d|e?s?)$|echou|echec|erreur|impaye|reembols(?!able)|rechaz|fallid|devuelt"
+    r"|devoluc|anula[dc]|impagad|anulow|zwroc|zwrot$|odrzuc|nieudan|nieop[lł]ac|unfulfillable)"
 )
 _UNPAID = re.compile(  # pending alone is no payment; pending shipment is a sale
-    r"^(wc)?(payment)?pending(payment)?$|awaiting.*payment|notpaid|очіку(є|ється|вання)оплат|неоплачен|ожида(ет|ется|нии|ние)оплат"
+    r"^(wc)?(payment)?pending(payment|paypal)?$|awaiting.*payment|notpaid|nichtbezahlt|очіку(є|ється|вання)оплат|неоплачен|ожида(ет|ется|нии|ние)оплат"
+    r"|attente(de|du)paiement|^pagopendiente$|pendientede(l)?pago$|esperadepago$|nopagad|oczek[a-z]*naw?p[lł]at"
 )
-_PART = re.compile(r"^(part|teil|част|qismen|ნაწილ)")
-_NOT = re.compile(r"(not?|non|never|without|nicht|keine?|ohne|не|нет|без|ні|немає)( (yet|been|a))?")
-_REFUSED = re.compile(r"^(refund|return|cancell?ation|chargeback)(request)?(declined|rejected|denied)$")
+_PART = re.compile(r"^(part|teil|parcial|czesci|част|qismen|ნაწილ)")
+_NOT = re.compile(
+    r"(not?|non|never|without|nicht|keine?|ohne|pas|sans|jamais|sin|nie|bez|не|нет|без|ні|немає)( (yet|been|a|encore))?"
+)
+_REFUSED = re.compile(
+    r"^(refund|return|cancell?ation|chargeback)(request)?(declined|rejected|denied)$"
+    r"|^(devolucion|reembolso)(rechazad|denegad)[ao]$|^(remboursement|retour)refusee?$|^zwrotodrzucony$"
+)
 _BELOW = "(^|[^0-9eE.,])[-\u2212]|[(]|[0-9][-\u2212]"  # what is written with an amount below 0
 _MOST_STATUSES = 5_000  # combinations of statuses; a column with more is something else
 _NAMED = 4

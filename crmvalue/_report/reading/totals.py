@@ -9,6 +9,7 @@ import numpy as np
 
 from crmvalue._core.checks import as_day
 from crmvalue._core.labels import counted
+from crmvalue._report.reading.spoiled import TOTALS, is_total
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -16,21 +17,16 @@ if TYPE_CHECKING:
     from crmvalue._report.reading.orders import OrderFile
     from crmvalue.typing import Floats
 
-__all__ = ["describe_totals", "end_before_totals", "find_guest", "find_totals", "name_totals"]
+__all__ = ["describe_totals", "end_before_totals", "find_guests", "find_totals", "name_totals"]
 
-_TOTALS = {
-    "total", "totals", "grand total", "subtotal", "sum", "summe", "gesamt", "gesamtsumme", "gesamtergebnis", "итого",
-    "всего", "общий итог", "сумма", "разом", "усього", "всього", "загалом", "сума", "загальна сума",
-    "загальний підсумок", "სულ", "ჯამი", "cəmi", "yekun", "toplam", "genel toplam", "total général", "total general",
-    "totale", "totaal", "razem", "suma", "zwischensumme", "teilsumme", "підсумок", "проміжний підсумок", "ara toplam",
-}  # fmt: skip
 _GUESTS = re.compile(
     "guest([ _-]?(customer|checkout))?|walk[ -]?in([ _-]customer)?|anonymous|gast|laufkunde|гість|qonaq|სტუმარი|"
     "(роздрібний|кінцевий) (покупець|споживач)|(фізична|приватна) особа|гость|"  # noqa: RUF001 - Cyrillic
     "(розничный|конечный) (покупатель|клиент)|(физическое|частное) лицо",
     re.IGNORECASE,
 )
-_GUESTS_BEGIN = frozenset("gwalq" + "GWALQ" + "гркфпчს" + "гркфпчს".upper())  # with one of these letters
+_MAYBE_GUESTS = re.compile("0|-1|unknown([ _-]customer)?|guest@.*", re.IGNORECASE)
+_GUESTS_BEGIN = frozenset("0-ugwalq" + "UGWALQ" + "гркфпчს" + "гркфпчს".upper())  # with one of these letters
 _OF_MANY = 5  # so many times the mean rows of a customer
 _WORD = re.compile(r"[^\W\d_]+")
 _MANY_ROWS = 10  # of so many customers and days, no order has by chance the money of all others
@@ -50,7 +46,7 @@ def find_totals(orders: OrderFile) -> npt.NDArray[np.bool_]:
     money = np.nan_to_num(orders.amount)
     alone = np.nonzero(_alone(orders) & ~by_name)[0]
     who = orders.customer[orders.code[alone]].tolist()
-    worded = np.array([not _TOTALS.isdisjoint(_WORD.findall(name.casefold())) for name in who], dtype=bool)
+    worded = np.array([not TOTALS.isdisjoint(_WORD.findall(name.casefold())) for name in who], dtype=bool)
     plain = ~by_name
     plain[alone[worded]] = False
     if worded.any():
@@ -98,22 +94,21 @@ def name_totals(orders: OrderFile, as_of: np.datetime64) -> tuple[list[str], lis
     return orders.customer[found & seen].tolist(), late
 
 
-def find_guest(orders: OrderFile) -> tuple[str, int]:
-    """Find the customer who rather stands for all guests of a shop, and the rows of the file; "" if none does.
+def find_guests(orders: OrderFile) -> list[tuple[str, int]]:
+    """Find customers who rather stand for all guests of a shop, and their rows of the file, most first.
 
-    0 and -1 are such a customer only where nobody has more rows.
+    0, -1, "unknown" or guest@x.com are such a customer only with many rows, and where no buyer has more.
     """
     names = orders.customer.tolist()
-    places = [
-        i for i, who in enumerate(names) if who in {"0", "-1"} or (who[:1] in _GUESTS_BEGIN and _GUESTS.fullmatch(who))
-    ]
-    if not places:
-        return "", 0
+    some = [(i, who) for i, who in enumerate(names) if who[:1] in _GUESTS_BEGIN]
+    sure = [i for i, who in some if _GUESTS.fullmatch(who)]
+    maybe = [i for i, who in some if _MAYBE_GUESTS.fullmatch(who)]
+    if not sure and not maybe:
+        return []
     rows = np.bincount(orders.code, orders.n_file_rows, len(names))
-    place = max(places, key=lambda i: rows[i])
-    if names[place] in {"0", "-1"} and (rows[place] < _OF_MANY * rows.mean() or rows[place] < rows.max()):
-        return "", 0
-    return names[place], int(rows[place])
+    most = np.delete(rows, sure + maybe).max(initial=0)
+    sure += [i for i in maybe if rows[i] >= max(_OF_MANY * rows.mean(), most)]
+    return [(names[i], int(rows[i])) for i in sorted(sure, key=lambda i: -rows[i])]
 
 
 def describe_totals(orders: OrderFile, as_of: Any) -> list[str]:
@@ -123,7 +118,7 @@ def describe_totals(orders: OrderFile, as_of: Any) -> list[str]:
     """
     end = orders.date.max() if as_of is None else as_day("--as-of", as_of)
     seen, late = (list(map(repr, names)) for names in name_totals(orders, end))
-    lines = _describe_guest(orders)
+    lines = _describe_guests(orders)
     if seen:
         one, names = len(seen) == 1, ", ".join(seen)
         who, what, rows = ("a customer", "this is the sum", "row") if one else ("customers", "these are sums", "rows")
@@ -136,21 +131,18 @@ def describe_totals(orders: OrderFile, as_of: Any) -> list[str]:
     return lines
 
 
-def _describe_guest(orders: OrderFile) -> list[str]:
-    """Name the customer who rather stands for all guests, in lines for the command."""
-    who, n_rows = find_guest(orders)
-    if not who:
-        return []
-    return [
-        f"Customer {who!r} has {counted(n_rows, 'row')}, and may stand for all guests of a shop.",
-        "If so, take them out, or name a column such as the e-mail with --customer.",
+def _describe_guests(orders: OrderFile) -> list[str]:
+    """Name the customers who rather stand for all guests, in lines for the command."""
+    lines = [
+        f"Customer {who!r} has {counted(n_rows, 'row')}, and may stand for all guests of a shop."
+        for who, n_rows in find_guests(orders)
     ]
+    return [*lines, "If so, take them out, or name a column such as the e-mail with --customer."] if lines else []
 
 
 def _has_name(orders: OrderFile) -> npt.NDArray[np.bool_]:
     """Tell which customers have a name that means a sum."""
-    names = (who.strip(" :=").casefold() for who in orders.customer.tolist())
-    return np.array([name in _TOTALS for name in names], dtype=bool)
+    return np.array([is_total(who) for who in orders.customer.tolist()], dtype=bool)
 
 
 def _alone(orders: OrderFile) -> npt.NDArray[np.bool_]:

@@ -11,7 +11,7 @@ from crmvalue._report.reading.orders import read_orders
 from crmvalue._report.reading.places import FileError
 from crmvalue._report.reading.spoiled import describe_spoiled
 from crmvalue._report.reading.statuses import Statuses, describe_statuses
-from crmvalue._report.reading.totals import describe_totals, find_guest
+from crmvalue._report.reading.totals import describe_totals, find_guests
 
 pytest.importorskip("duckdb")
 pa = pytest.importorskip("pyarrow")
@@ -146,6 +146,25 @@ class TestStatuses:
             ("Tax status", "reverse charge", False),
             ("Account status", "blocked", False),
             ("Consent status", "denied", False),
+            ("Statut", "Annulée", True),
+            ("État de la commande", "En attente de paiement", True),
+            ("Statut", "Remboursement partiel", False),
+            ("Statut", "Pas encore remboursé", False),
+            ("Statut", "Remboursement refusé", False),
+            ("Statut", "En attente de livraison", False),
+            ("Estado", "Anulado", True),
+            ("Estado del pedido", "Pendiente de pago", True),
+            ("Estado", "Devolución parcial", False),
+            ("Estado", "Pendiente de envío", False),
+            ("Estado", "Sinaloa", False),
+            ("Status", "Zwrócone", True),
+            ("Stan zamówienia", "Oczekiwanie na płatność", True),
+            ("Status", "Nie zwrócono", False),
+            ("Status", "Częściowy zwrot", False),
+            ("Status", "Oczekuje na wysyłkę", False),
+            ("Status", "Annual", False),
+            ("Status", "unfulfilled", False),
+            ("order-status", "Unfulfillable", True),
         ],
     )
     def test_what_is_no_finished_sale(self, tmp_path, heading, status, counts):
@@ -220,4 +239,10 @@ class TestPeople:
         for who in guests:
             name = who.upper() if capital else who
             orders = SimpleNamespace(customer=np.array([name, "ann"]), code=np.array([0, 0, 1]), n_file_rows=np.ones(3))
-            assert find_guest(orders) == (name, 2)
+            assert find_guests(orders) == [(name, 2)]
+
+    def test_all_guests_are_named(self):
+        rows = {"ann": 3, "Walk-in": 2, "guest@x.com": 40, "0": 60, "unknown": 4} | {f"c{i}": 1 for i in range(60)}
+        code = np.repeat(np.arange(len(rows)), list(rows.values()))
+        orders = SimpleNamespace(customer=np.array(list(rows)), code=code, n_file_rows=np.ones(len(code)))
+        assert find_guests(orders) == [("0", 60), ("guest@x.com", 40), ("Walk-in", 2)]  # 4 rows are not many
