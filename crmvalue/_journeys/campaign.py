@@ -47,6 +47,9 @@ __all__ = ["CampaignEffect", "campaign_effect"]
 _ALIKE = 0.1
 """Standardised difference up to which groups count as alike (Austin 2009)."""
 
+_TOO_UNLIKE = 1.0
+"""Standardised difference beyond which hardly anybody of one group is like the other: no line corrects for it."""
+
 _FEWEST = 10
 """Customers in the smaller group below which nothing is said about balance, nor from customers who do not differ."""
 
@@ -254,6 +257,8 @@ class CampaignEffect:
             )
         elif 0 in signs:
             said = "Beyond what the period before explains, no difference is shown."
+        elif abs(self.balance) > _TOO_UNLIKE:
+            said = "The groups are too unlike to tell whether a difference remains: they hardly overlap."
         else:
             said = (
                 "A difference remains that the period before does not explain; only a test with groups drawn by chance "
@@ -374,7 +379,9 @@ def campaign_effect(
       through has no part in HC3. Without a spread of the period before inside the groups, or with one in the last
       digits of the amounts alone, nothing can be adjusted for, and it is the plain difference.
 
-    They correct for the period before and for nothing else. If groups said to be random differ before with
+    They correct for the period before and for nothing else, and by a straight line. Where the best customers were
+    chosen, groups more than one standard deviation apart hardly overlap, and the line is wrong outside: the conclusion
+    then does not say that a difference remains. If groups said to be random differ before with
     p < 0.001, the conclusion asks for a check of the draw and names no effect.
 
     .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions. Statistics in
