@@ -48,7 +48,7 @@ _ALIKE = 0.1
 """Standardised difference up to which groups count as alike (Austin 2009)."""
 
 _TOO_UNLIKE = 1.0
-"""Standardised difference beyond which hardly anybody of one group is like the other: no line corrects for it."""
+"""Standardised difference beyond which few of one group are like the other: no straight line corrects for it."""
 
 _FEWEST = 10
 """Customers in the smaller group below which nothing is said about balance, nor from customers who do not differ."""
@@ -258,7 +258,7 @@ class CampaignEffect:
         elif 0 in signs:
             said = "Beyond what the period before explains, no difference is shown."
         elif abs(self.balance) > _TOO_UNLIKE:
-            said = "The groups are too unlike to tell whether a difference remains: they hardly overlap."
+            said = "The groups were too far apart before to tell whether a difference remains."
         else:
             said = (
                 "A difference remains that the period before does not explain; only a test with groups drawn by chance "
@@ -380,8 +380,8 @@ def campaign_effect(
       digits of the amounts alone, nothing can be adjusted for, and it is the plain difference.
 
     They correct for the period before and for nothing else, and by a straight line. Where the best customers were
-    chosen, groups more than one standard deviation apart hardly overlap, and the line is wrong outside: the conclusion
-    then does not say that a difference remains. If groups said to be random differ before with
+    chosen, few of one group are like the other, and the line is wrong beyond them: for groups that were more than one
+    standard deviation apart, the conclusion does not say that a difference remains. If groups said to be random differ before with
     p < 0.001, the conclusion asks for a check of the draw and names no effect.
 
     .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions. Statistics in
