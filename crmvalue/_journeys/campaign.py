@@ -381,8 +381,8 @@ def campaign_effect(
 
     They correct for the period before and for nothing else, and by a straight line. Where the best customers were
     chosen, few of one group are like the other, and the line is wrong beyond them: for groups that were more than one
-    standard deviation apart, the conclusion does not say that a difference remains. If groups said to be random differ before with
-    p < 0.001, the conclusion asks for a check of the draw and names no effect.
+    standard deviation apart, the conclusion does not say that a difference remains. If groups said to be random
+    differ before with p < 0.001, the conclusion asks for a check of the draw and names no effect.
 
     .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions. Statistics in
        Medicine 17, 873-890, method 10.
