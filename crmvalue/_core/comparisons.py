@@ -59,14 +59,16 @@ def rounding_part(x: Floats) -> float:
     return 0.0 if exact else _ROUNDED
 
 
-def cut_back(x: Floats) -> Floats:
+def cut_back(x: Floats, *, many: bool = False) -> Floats:
     """Cut one to three outsize values of a column back to the largest other one, where they make most of its spread.
 
-    Beside one amount of 1e9 all others are alike in standard deviations. Ordinary columns stay as they are.
+    With `many`, these may be a fiftieth of the column. Beside a few amounts of 1e9 all others are alike in standard
+    deviations, so groups look alike that are not. Ordinary columns stay as they are.
     """
     with np.errstate(over="ignore"):
         apart = np.abs(x - float(np.median(x)))
-    n = min(_OUTSIZE, max(1, int(np.count_nonzero(apart)) // 50))
+    n_apart = int(np.count_nonzero(apart))
+    n = max(1, min(len(x) // 50, n_apart // 2) if many else min(_OUTSIZE, n_apart // 50))
     if len(x) <= n:
         return x
     reach = float(np.partition(apart, -n - 1)[-n - 1])

@@ -47,6 +47,9 @@ __all__ = ["CampaignEffect", "campaign_effect"]
 _ALIKE = 0.1
 """Standardised difference up to which groups count as alike (Austin 2009)."""
 
+_TOO_UNLIKE = 1.0
+"""Standardised difference beyond which few of one group are like the other: no straight line corrects for it."""
+
 _FEWEST = 10
 """Customers in the smaller group below which nothing is said about balance, nor from customers who do not differ."""
 
@@ -85,9 +88,9 @@ class CampaignEffect:
         Outcome per customer in the period before, treated minus control [money], and its interval. Without the
         period before, this and the other figures of it are None.
     balance : float or None
-        The same difference in standard deviations, as a check of balance; groups alike have 0.1 or less. Up to three
-        outsize amounts, beside which all others are alike, are cut back where this makes it larger. Groups of fewer
-        than 10 customers do not show whether they were alike.
+        The same difference in standard deviations, as a check of balance; groups alike have 0.1 or less. Outsize
+        amounts, up to one in fifty, beside which all others are alike, are cut back where this makes it larger. Groups
+        of fewer than 10 customers do not show whether they were alike.
     suspect : bool
         Whether the groups differed before by more than a fair draw does once in a thousand times.
     did_difference, did_interval : float, Interval or None
@@ -236,7 +239,7 @@ class CampaignEffect:
         limit = math.copysign(_ALIKE, self.balance)
         deviations = f"{on_its_side(self.balance, limit, 2, '+z')} standard deviations"
         if self.balance * self.before_difference < 0:
-            deviations += " where one to three outsize amounts are cut back"
+            deviations += " where outsize amounts are cut back"
         apart = deviations if math.isfinite(self.balance) else "all of a group alike"
         before = money(abs(self.before_difference), form="z")
         brought = "as much as" if before == "0.00" else f"{before} {more}"
@@ -254,6 +257,8 @@ class CampaignEffect:
             )
         elif 0 in signs:
             said = "Beyond what the period before explains, no difference is shown."
+        elif abs(self.balance) > _TOO_UNLIKE:
+            said = "The groups were too far apart before to tell whether a difference remains."
         else:
             said = (
                 "A difference remains that the period before does not explain; only a test with groups drawn by chance "
@@ -364,18 +369,20 @@ def campaign_effect(
     conclusion never names an effect, and the totals that would not have come without the campaign are None. What the
     period before explains is then shown in three ways:
 
-    - the balance: the difference before, divided by :math:`\sqrt{(s_1^2 + s_0^2) / 2}` [3]_, as it is or with the one
-      to three amounts that alone make 8/9 of the squares around the median, and lie four times as far from it as the
-      next one, cut back to the largest other one, whichever is larger; nothing is said about groups of fewer than 10
-      customers,
+    - the balance: the difference before, divided by :math:`\sqrt{(s_1^2 + s_0^2) / 2}` [3]_, as it is or with
+      outsize amounts cut back to the largest other one, whichever is larger: those that lie four times as far from the
+      median as all but a fiftieth of the customers and make 8/9 of the squares around it; nothing is said about groups
+      of fewer than 10 customers,
     - difference in differences: the same rule for revenue less the period before,
     - adjustment: the coefficient of the treatment in a regression of revenue on treatment and period before, with the
       larger of the standard error HC3 [4]_ and that for customers who all vary alike; a customer whom the line goes
       through has no part in HC3. Without a spread of the period before inside the groups, or with one in the last
       digits of the amounts alone, nothing can be adjusted for, and it is the plain difference.
 
-    They correct for the period before and for nothing else. If groups said to be random differ before with
-    p < 0.001, the conclusion asks for a check of the draw and names no effect.
+    They correct for the period before and for nothing else, and by a straight line. Where the best customers were
+    chosen, few of one group are like the other, and the line is wrong beyond them: for groups that were more than one
+    standard deviation apart, the conclusion does not say that a difference remains. If groups said to be random
+    differ before with p < 0.001, the conclusion asks for a check of the draw and names no effect.
 
     .. [1] Newcombe, R. G. (1998). Interval estimation for the difference between independent proportions. Statistics in
        Medicine 17, 873-890, method 10.
@@ -526,7 +533,7 @@ def _before(
 def _balance(treated: Floats, control: Floats, level: float) -> dict[str, Any]:
     """Compare the groups in the period before."""
     difference, interval = _mean_difference(treated, control, level)
-    cut = np.split(cut_back(np.concatenate([treated, control])), [len(treated)])
+    cut = np.split(cut_back(np.concatenate([treated, control]), many=True), [len(treated)])
     ways = [_in_deviations(treated, control), _in_deviations(*cut)]
     rare = _mean_difference(treated, control, _SUSPECT)[1]
     return {

@@ -58,6 +58,7 @@ class MemberEffect(Pictured):
         Confidence interval of `naive_difference`.
     before_difference : float
         The largest difference between the groups before joining, over the columns of `before`, in standard deviations.
+        Outsize values, up to one in fifty, are cut back where this makes it larger.
     n_members, n_matched : int
         Members, and those of them for whom there are non-members like them.
     n_others : int
@@ -234,6 +235,7 @@ class ReferredValue(Pictured):
         Confidence interval of `naive_difference`.
     start_difference : float
         The largest difference between the groups at the start, over the columns of `start`, in standard deviations.
+        Outsize values, up to one in fifty, are cut back where this makes it larger.
     n_referred, n_matched : int
         Referred customers, and those of them for whom there are others like them.
     n_others : int
@@ -419,6 +421,7 @@ def _compared(
     if not used.any():
         rule = f"of values that at least 2 {groups[0]} and {_FEWEST_OTHERS} {groups[1]} share"
         raise InputError(past_name, rule, "none in common", hint="give fewer columns, or more customers")
+    cut = np.stack([cut_back(column, many=True) for column in past.T], axis=1)
     past, cut = (part / np.array([_unit(column) for column in part.T]) for part in (past, cut))
     unit = _unit(value)
     with np.errstate(under="ignore"):

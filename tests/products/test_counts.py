@@ -435,6 +435,43 @@ class TestBestCustomerProducts:
             covered += row["index_low"] <= 1.5 <= row["index_high"]
         assert covered / 200 >= 0.95 - 3 * 0.0155
 
+    @pytest.mark.parametrize(
+        ("best", "level"),  # orders of each customer with each item; without the first of two, one purchase is left
+        [([[9, 0, 1, 4], [2, 0, 2, 0], [1, 0, 3, 1], [4, 0, 0, 2]], 0.9), ([[3, 0, 2, 1], [0, 0, 1, 0]], 0.1)],
+    )
+    def test_the_interval_is_that_of_leaving_out_one_customer_at_a_time(self, best, level):
+        """An item that a group never bought has half a purchase more in both, and all purchases one more."""
+        best = np.array(best)
+        others = np.array([[3, 2, 2, 0], [1, 0, 6, 0], [0, 3, 1, 0], [5, 1, 2, 0], [4, 1, 6, 0]])
+        counts = np.vstack((others, best))
+        log = [
+            (who, day, item)
+            for who, row in enumerate(counts)
+            for item, n in enumerate(row)
+            for day in range(30 * item, 30 * item + n)
+        ]
+        who = list(range(5, 5 + len(best)))
+        found = rows_of(best_customer_products(as_lines(log), best=who, min_buyers=1, level=level), "item")
+        kish = [table.sum() ** 2 / (table.sum(axis=1) ** 2).sum() for table in (best, others)]
+        for item in range(4):
+            bought = np.array([table[:, item].sum() for table in (best, others)])
+            everything = np.array([best.sum(), others.sum()])
+            if 0 in bought:
+                near = np.divide(*((bought + 0.5) / (everything + 1)))
+                variance = (1 / (bought + 0.5)).sum()
+            else:
+                near = np.divide(*(bought / everything))
+                variance = 0.0
+                for table in (best, others):
+                    without = [np.delete(table, who, axis=0) for who in range(len(table))]
+                    apart = np.array([rest[:, item].sum() / rest.sum() for rest in without])
+                    share = table[:, item].sum() / table.sum()
+                    variance += (len(table) - 1) / len(table) * ((apart - share) ** 2).sum() / share**2
+            factor = np.exp(stats.t.ppf(0.5 + level / 2, min(kish) - 1) * np.sqrt(variance))
+            index = found[item]["index"]
+            assert found[item]["index_low"] == pytest.approx(min(near / factor, index))
+            assert found[item]["index_high"] == pytest.approx(max(near * factor, index))
+
     def test_the_largest_sums_are_the_best(self):
         lines = as_lines([(0, 0, 1), (1, 0, 2), (2, 0, 2), (3, 0, 2), (4, 0, 2)], amount=[9.0, 1.0, 1.0, 1.0, 1.0])
         found = best_customer_products(lines, min_buyers=1)

@@ -115,6 +115,15 @@ class TestSummariseGroups:
         assert bare.groups.n_customers.sum() == 2357
         assert "revenue" not in format_groups(bare)
 
+    def test_the_smallest_fields(self):
+        nobody = attrs.evolve(SUMMARY, due={0: 0, 7: 0}, window=1)
+        assert dict(nobody.due) == {0: 0, 7: 0}
+        assert nobody.window == 1
+        assert attrs.evolve(SUMMARY, window=None, before=None, now=None).now is None
+        for part in ("window", "before", "now"):
+            with pytest.raises(InputError, match="`window` must be given where"):
+                attrs.evolve(SUMMARY, **{part: None})
+
     def test_the_due_customers_cannot_be_changed(self):
         with pytest.raises(TypeError, match="cannot be changed"):
             SUMMARY.due[9] = 0

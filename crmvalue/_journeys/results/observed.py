@@ -85,7 +85,8 @@ class ObservedEffect(Columns, Pictured):
         Names of the columns that were looked at.
     balance_before, balance_after : ndarray
         Difference of the means of each column in standard deviations, treated minus others: as they are, and those who
-        are compared, weighted. Groups alike have 0.1 or less. Outsize values are cut back where this makes it larger.
+        are compared, weighted. Groups alike have 0.1 or less. Outsize values, up to one in fifty, are cut back where
+        this makes it larger.
     overlap_treated, overlap_control : ndarray of int
         Customers of each group by their probability to be chosen, in tenths: from 0 to 0.1, and so on.
     effect, interval : float, Interval
@@ -369,6 +370,7 @@ def observed_effect(
     change = outcome - x[:, n_periods - 1]
     did = _difference(change[given], change[~given], level)
     tenths = np.minimum((chance * _BINS).astype(np.int64), _BINS - 1)
+    cut = np.stack([cut_back(column, many=True) for column in x.T], axis=1)
     as_given, as_cut = (_balance(columns, given, inside, odds) for columns in (x, cut))
     return ObservedEffect(
         n_treated=int(given.sum()),

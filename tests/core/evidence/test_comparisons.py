@@ -62,6 +62,18 @@ class TestRounding:
         for ordinary in (np.r_[x, [1e6] * 4], np.r_[x, 60.0], few, np.zeros(30), np.r_[np.zeros(30), 5.0], x[:1]):
             assert cut_back(ordinary) is ordinary
 
+    def test_cut_back_many(self):
+        """Up to one in fifty, and half of those that differ from the median."""
+        x = np.arange(0.1, 39.9, 0.2)
+        for n_huge in (1, 4):
+            column = np.r_[x, [1e9] * n_huge]
+            np.testing.assert_array_equal(cut_back(column, many=True), np.r_[x, [x.max()] * n_huge])
+        zeros = np.r_[np.zeros(390), np.arange(1.0, 7.0), [1e9] * 4]
+        np.testing.assert_array_equal(cut_back(zeros, many=True), np.minimum(zeros, 6.0))
+        few = np.random.default_rng(1).lognormal(0, 1.5, 300)
+        for ordinary in (np.r_[x, [1e9] * 5], few, np.zeros(200), np.r_[np.zeros(200), 5.0], np.arange(3.0), x[:1]):
+            assert cut_back(ordinary, many=True) is ordinary
+
     @pytest.mark.parametrize(
         ("x", "limit", "digits"),
         [

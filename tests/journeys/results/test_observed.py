@@ -136,6 +136,17 @@ class TestObservedEffect:
         assert found.balance_after == pytest.approx(without.balance_after, abs=0.03)
         assert found.n_outside == without.n_outside
 
+    def test_many_huge_amounts_make_no_groups_alike(self):
+        """Five of 1e9, in both groups: the chosen, who had spent much more, were said to be like the others."""
+        rng = np.random.default_rng(0)
+        before = rng.lognormal(3, 1, 2000)
+        treated = rng.random(2000) < 1 / (1 + np.exp(3.6) / before**1.2)
+        before[:5] = 1e9 * rng.uniform(0.5, 2, 5)
+        found = observed_effect(treated, before * rng.lognormal(0, 0.3, 2000), past=[before])
+        assert abs(found.balance_before[0]) > 0.3
+        assert not found.is_balanced
+        assert "do not build on this figure" in found.conclusion
+
     @pytest.mark.parametrize("huge", [None, 1e4])
     def test_a_return_changes_little(self, huge):
         """Beside -1 in a period nobody's logarithm was taken: 0.9 deviations apart, or passed for alike."""
