@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -331,26 +332,30 @@ def _lost_of_each(chain: _Chain, n_channels: int, order: int) -> Floats:
     back, step = chain.step.T.tocsr(), chain.step.nnz + _PER_STATE * len(chain.last)
     often = np.bincount(chain.last, weights=chain.visits, minlength=n_channels)
     for solved, channel in enumerate(np.argsort(-often, kind="stable").tolist(), start=1):
-        found[channel], n_steps = _lost_after(chain, back, chain.last != channel)
+        most = int((_MOST_WORK * solved / n_channels - work) / step) if solved <= _FIRST else sys.maxsize
+        found[channel], n_steps = _lost_after(chain, back, chain.last != channel, most)
         work += n_steps * step
-        if solved <= _FIRST and work / solved * n_channels > _MOST_WORK:
+        if n_steps > most:
             rule = "so low that the chain is solved for all channels within some ten seconds"
             states = f"{n_channels:,} channels have {len(chain.last):,} states"
             raise InputError("order", rule, order, hint=f"{states}; lower it, join channels or take fewer paths")
     return found
 
 
-def _lost_after(chain: _Chain, back: Any, kept: npt.NDArray[np.bool_]) -> tuple[float, int]:
+def _lost_after(chain: _Chain, back: Any, kept: npt.NDArray[np.bool_], most: int) -> tuple[float, int]:
     """Probability to convert after the last visit of the states that are not `kept`, and the steps that it took.
 
+    It stops at more than `most` steps, with a probability that is too low.
     No state converts with more than 1, so the absolute sum of what is left bounds the error.
     """
     at_once = float(chain.visits[~kept] @ chain.convert[~kept])
     entry = kept * (back @ np.where(kept, 0.0, chain.visits))
     way, left, error, steps = np.zeros(len(kept)), entry, float(entry.sum()), 0
     while error > _RESIDUAL * (at_once + float(way @ chain.convert)):
-        more, taken = _visits(back, kept, left)
+        more, taken = _visits(back, kept, left, min(_MOST_STEPS, most - steps + 1))
         tried, steps = way + more, steps + taken
+        if steps > most:
+            return at_once, steps
         rest = entry - tried + kept * (back @ tried)
         if not float(np.abs(rest).sum()) < error / 2:
             break
@@ -359,7 +364,7 @@ def _lost_after(chain: _Chain, back: Any, kept: npt.NDArray[np.bool_]) -> tuple[
     return (lost if error <= _ENOUGH * lost else at_once + _directly(chain, entry, kept)), steps
 
 
-def _visits(back: Any, kept: npt.NDArray[np.bool_], entry: Floats) -> tuple[Floats, int]:
+def _visits(back: Any, kept: npt.NDArray[np.bool_], entry: Floats, most: int) -> tuple[Floats, int]:
     """Visits of the kept states from an entry, avoiding the others, and the steps taken.
 
     The search begins at random visits: begun at none, it soon finds only what is orthogonal to the entry, and stops.
@@ -376,7 +381,7 @@ def _visits(back: Any, kept: npt.NDArray[np.bool_], entry: Floats) -> tuple[Floa
     system = LinearOperator((size, size), matvec=lambda way: way - kept * (back @ way), dtype=np.float64)
     first = np.random.default_rng(1).random(size) * kept * np.abs(entry / unit).mean()
     with np.errstate(under="ignore"):
-        found, _ = bicgstab(system, entry / unit, x0=first, rtol=_PER_SOLVE, maxiter=_MOST_STEPS, callback=count)
+        found, _ = bicgstab(system, entry / unit, x0=first, rtol=_PER_SOLVE, maxiter=most, callback=count)
     return unit * np.asarray(found, dtype=np.float64), steps
 
 

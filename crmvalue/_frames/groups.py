@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
     import narwhals as nw
 
+    from crmvalue._segmentation.migration import Window
     from crmvalue.segmentation import RfmMethod, SpendBasis
 
 __all__ = ["migrate", "rfm"]
@@ -184,8 +185,10 @@ def migrate(
         Column of the customers, in both frames; by default that of the frames, or guessed from its heading.
     value : str, optional
         Column of the value of each customer [money], in both frames.
-    states, level, window_before, window_now
+    states, level
         As in :func:`crmvalue.segmentation.migration_matrix`.
+    window_before, window_now : float or "all", optional
+        As there. By default those of :func:`rfm`, if both frames are its results and `group` is its column.
 
     Returns
     -------
@@ -216,6 +219,8 @@ def migrate(
     if then.frame.implementation is not today.frame.implementation or (lazy is None) != (later is None):
         kinds = (then.frame.implementation.value, today.frame.implementation.value)
         raise InputError("now", f"a frame of the kind of `before`, {kinds[0]}", kinds[1])
+    if group == "rfm_group" and window_before is None and window_now is None:
+        window_before, window_now = _windows_of_scores(before, now)
     options: dict[str, Any] = {
         "states": states, "level": level, "window_before": window_before, "window_now": window_now,
     }  # fmt: skip
@@ -239,6 +244,16 @@ def migrate(
         frame=native(table, then.frame), result=result, columns={"customer": then.customer, "group": group},
         guessed=guessed,
     )  # fmt: skip
+
+
+def _windows_of_scores(before: Any, now: Any) -> tuple[Window | None, Window | None]:
+    """Give the windows over which the scores of two results of `rfm` count; None for other frames."""
+    windows: list[Window] = []
+    for given in (before, now):
+        if not isinstance(given, CustomerFrame) or given.breaks is None:
+            return None, None
+        windows.append("all" if given.breaks.window is None else given.breaks.window)
+    return windows[0], windows[1]
 
 
 def _require_same(breaks: RfmBreaks, spend_basis: object, n_bins: int | None, method: str | None) -> None:

@@ -598,6 +598,16 @@ class TestMarkovRemovalEffects:
         assert caught.value.name == "order"
         assert len(solved) <= 3
 
+    def test_what_takes_longer_is_refused_within_the_first_channel(self, monkeypatch):
+        """One path of a million touches took 65 s until it was refused: all steps of the largest channel."""
+        steps, visits = [], chains._visits
+        monkeypatch.setattr(chains, "_visits", lambda *given: steps.append(visits(*given)) or steps[-1])
+        monkeypatch.setattr(chains, "_MOST_DIRECT", 0)
+        monkeypatch.setattr(chains, "_MOST_WORK", 1)
+        with pytest.raises(InputError, match="some ten seconds"):
+            markov_removal_effects(self.many_states(20, 300, 50), order=2)
+        assert sum(n for _, n in steps) == 1
+
     def test_long_paths_take_few_steps(self, monkeypatch):
         """A path of 50 touches was followed until 1e-15 of it went on: 400 touches, and then a system after all."""
         paths = self.many_states(20, 300, 50)

@@ -435,6 +435,21 @@ class TestMigrate:
             error = outcome(functools.partial(frames.migrate, frame, frame, customer="who", **options))
             assert isinstance(error, InputError)
 
+    def test_windows_are_those_of_the_scores(self):
+        customers = pa.table({"who": [1, 2], "days_since_last": [5, 90], "n_purchases": [4, 1], "total_spend": [9, 2]})
+        all_time, recent = (frames.rfm(customers, spend_basis="total", window=window) for window in (None, 180))
+        for before, now, windows in (
+            (all_time, all_time, ("all", "all")),
+            (recent, all_time, (180, "all")),
+            (recent, recent, (180, 180)),
+            (recent, all_time.frame, (None, None)),
+        ):
+            moved = frames.migrate(before, now, customer="who").result
+            assert (moved.window_before, moved.window_now) == windows
+        assert "by construction" in frames.migrate(recent, all_time, customer="who").result.statements()[-1]
+        told = frames.migrate(recent, all_time, customer="who", window_before=90, window_now=90).result
+        assert told.window_now == 90
+
     @searched
     def test_searched(self, engine):
         name = st.sampled_from(("Loyal", "Lost", " New", "Ünï"))
