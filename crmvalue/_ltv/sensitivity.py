@@ -160,8 +160,27 @@ def retention_uplift(
 
     before, after = (survivor_annuity(c, rate, n_periods=horizon, timing="end") for c in (churn, churn_after))
 
-    gain: FloatOrArray = (after / before - 1)[()]
-    return gain
+    gain = after / before - 1
+    with np.errstate(under="ignore"):
+        small = _small_gain(retention / (1 + rate), np.clip(extra, -retention, churn) / (1 + rate), horizon)
+        kept: FloatOrArray = np.where(np.abs(gain) * before < 1, small, gain)[()]  # each where it is the more exact
+    return kept
+
+
+def _small_gain(factor: Floats, step: Floats, n_periods: Floats) -> Floats:
+    """Gain of a sum of `n_periods` powers from 0, as the factor rises by `step`; by doubling, without a difference."""
+    power, total = np.ones_like(factor + step + n_periods), np.zeros_like(factor + step + n_periods)
+    rise = gain = total  # of the power, of the total
+    for bit in reversed(range(int(np.max(n_periods, initial=0)).bit_length())):
+        gain, total = gain * (1 + power + rise) + total * rise, total * (1 + power)
+        rise, power = rise * (2 * power + rise), power * power
+        one_more = np.floor(n_periods / 2.0**bit) % 2 == 1
+        gain = np.where(one_more, (factor + step) * gain + step * total, gain)
+        total = np.where(one_more, 1 + factor * total, total)
+        rise = np.where(one_more, (factor + step) * rise + step * power, rise)
+        power = np.where(one_more, power * factor, power)
+    small: Floats = gain / total + 0.0
+    return small
 
 
 def _require_arguments(function: Callable[..., Any], inputs: Mapping[str, Any]) -> None:
