@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from crmvalue.segmentation import gini
+from crmvalue.errors import InputError
+from crmvalue.segmentation import concentration, gini
 
 
 class TestGiniRange:
@@ -22,3 +24,9 @@ class TestGiniRange:
     @given(st.integers(1, 50), st.floats(1e-3, 1e3))
     def test_all_are_alike(self, n, value):
         assert 0 <= gini([value] * n) <= 1e-15
+
+
+@pytest.mark.parametrize("name", ["gini", "best_customers", "value_of_best", "value_share", "holders", "warning_share"])
+def test_no_share_is_above_one(name):
+    with pytest.raises(InputError, match=f"`{name}` must be in"):
+        attrs.evolve(concentration([1, 3, 5, 7]), **{name: 1.5})
