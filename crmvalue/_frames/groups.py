@@ -188,7 +188,8 @@ def migrate(
     states, level
         As in :func:`crmvalue.segmentation.migration_matrix`.
     window_before, window_now : float or "all", optional
-        As there. By default those of :func:`rfm`, if both frames are its results and `group` is its column.
+        As there. By default those of :func:`rfm`, if both frames are its results and `group` is its column;
+        not those of one length of days if the break points differ.
 
     Returns
     -------
@@ -247,13 +248,18 @@ def migrate(
 
 
 def _windows_of_scores(before: Any, now: Any) -> tuple[Window | None, Window | None]:
-    """Give the windows over which the scores of two results of `rfm` count; None for other frames."""
+    """Give the windows over which the scores of two results of `rfm` count.
+
+    None for other frames, and for scores of one length of days by different break points: are they comparable?
+    """
     windows: list[Window] = []
     for given in (before, now):
         if not isinstance(given, CustomerFrame) or given.breaks is None:
             return None, None
         windows.append("all" if given.breaks.window is None else given.breaks.window)
-    return windows[0], windows[1]
+    names = ("days_since_last", "n_purchases", "spend", "spend_basis")
+    same = all(np.array_equal(getattr(before.breaks, name), getattr(now.breaks, name)) for name in names)
+    return (windows[0], windows[1]) if same or "all" in windows or windows[0] != windows[1] else (None, None)
 
 
 def _require_same(breaks: RfmBreaks, spend_basis: object, n_bins: int | None, method: str | None) -> None:

@@ -450,6 +450,16 @@ class TestMigrate:
         told = frames.migrate(recent, all_time, customer="who", window_before=90, window_now=90).result
         assert told.window_now == 90
 
+    def test_scores_of_other_break_points_are_not_said_to_be_comparable(self):
+        customers = {"who": [1, 2], "days_since_last": [5, 90], "n_purchases": [4, 1], "total_spend": [9, 2]}
+        first, second = pa.table(customers), pa.table(customers | {"total_spend": [90, 20]})
+        before, own = (frames.rfm(table, spend_basis="total", window=180) for table in (first, second))
+        assert "no windows are given" in frames.migrate(before, own, customer="who").result.caution
+        shared = frames.rfm(second, breaks=before.breaks, window=180)
+        assert frames.migrate(before, shared, customer="who").result.caution == ""
+        of_all_time = (frames.rfm(table, spend_basis="total") for table in (first, second))
+        assert "only rise" in frames.migrate(*of_all_time, customer="who").result.caution
+
     @searched
     def test_searched(self, engine):
         name = st.sampled_from(("Loyal", "Lost", " New", "Ünï"))
