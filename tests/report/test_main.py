@@ -1242,6 +1242,7 @@ class TestMain:
             ("5 janv. 2024", "write months as numbers, such as 2024-02-29"),
             ("5 de enero de 2024", "write months as numbers, such as 2024-02-29"),
             ("31 Feb 2024", "write dates as 2024-02-29, or name their format with --date-format"),
+            ("31 Sept 2024", "write dates as 2024-02-29, or name their format with --date-format"),
             ("12345", "write dates as 2024-02-29, or name their format with --date-format"),
         ],
     )
@@ -1259,7 +1260,7 @@ class TestMain:
             (["1.2345678901234568e+17", "12"], "1 customer is a rounded number, such as 1.2345678901234568e+17, as"),
             (["5E+11", "1234567E+11"], "1 customer is a rounded number, such as 5E+11, as"),
             (["3.80672E11", "1.5E2"], "1 customer is a rounded number, such as 3.80672E11, as"),
-            (["5E11", "12E34", "1.5E11A", "A.5E11", "1.2E3456"], None),
+            (["5E11", "12E34", "1.5E11A", "A.5E11", "1.2E3456", "1.25E05"], None),
             (["E+11", "1.5E-11", "1.5+11", "1.E+11", "+380501234567"], None),
         ],
     )

@@ -27,7 +27,7 @@ __all__ = [
 
 LOST = re.compile(r"\?(\?|[^\W\d_])")  # a question mark is written for each letter that an encoding does not have
 _ROUNDED = re.compile(
-    r"\d([.,]\d{1,16})?[eE]\+\d{2,3}|\d[.,]\d{2,16}[eE]\d{2}", re.ASCII
+    r"\d([.,]\d{1,16})?[eE]\+\d{2,3}|\d[.,]\d{2,16}[eE][1-9]\d", re.ASCII
 )  # how spreadsheets and floats show long numbers
 _ROWS = re.compile(r"[\r\n].*[,;|\t]")  # a further line with what separates the columns of a file
 TOTALS = {
@@ -40,8 +40,8 @@ _LETTERS = 40  # of a name that is shown
 _DAY_NUMBER = re.compile(r"([2-7]\d{4})([.,]\d+)?", re.ASCII)  # from 1954 to 2119
 _MONTH = re.compile(r"\d{1,2}\.? (?:de )?([^\W\d_]{3,})\.?,? (?:de )?\d{4}\b")
 _ENGLISH = {
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec", "january", "february", "march",
-    "april", "june", "july", "august", "september", "october", "november", "december",
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "january", "february",
+    "march", "april", "june", "july", "august", "september", "october", "november", "december",
 }  # fmt: skip
 
 
