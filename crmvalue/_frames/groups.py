@@ -250,16 +250,19 @@ def migrate(
 def _windows_of_scores(before: Any, now: Any) -> tuple[Window | None, Window | None]:
     """Give the windows over which the scores of two results of `rfm` count.
 
-    None for other frames, and for scores of one length of days by different break points: are they comparable?
+    None for other frames. None too for equal windows of days with different break points: scores of these do not
+    compare.
     """
     windows: list[Window] = []
     for given in (before, now):
         if not isinstance(given, CustomerFrame) or given.breaks is None:
             return None, None
         windows.append("all" if given.breaks.window is None else given.breaks.window)
-    names = ("days_since_last", "n_purchases", "spend", "spend_basis")
-    same = all(np.array_equal(getattr(before.breaks, name), getattr(now.breaks, name)) for name in names)
-    return (windows[0], windows[1]) if same or "all" in windows or windows[0] != windows[1] else (None, None)
+    if windows[0] == windows[1] != "all":
+        names = ("days_since_last", "n_purchases", "spend", "spend_basis")
+        if not all(np.array_equal(getattr(before.breaks, name), getattr(now.breaks, name)) for name in names):
+            return None, None
+    return windows[0], windows[1]
 
 
 def _require_same(breaks: RfmBreaks, spend_basis: object, n_bins: int | None, method: str | None) -> None:
