@@ -5,20 +5,22 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import functools
+import zoneinfo
 
 import attrs
 import narwhals as nw
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from crmvalue import frames, journeys
 from crmvalue.cohorts import retention_triangle
 from crmvalue.errors import InputError
 from crmvalue.funnels import funnel_from_events
-from crmvalue.journeys import BirthdayJourney, Customers, Events, Policy, TriggerJourney
+from crmvalue.journeys import BirthdayJourney, Customers, Events, Journey, Message, Policy, TriggerJourney, Wait
 from tests.frames.engines import ENGINES, needs, own_connection, read
 from tests.frames.logs import SEARCHED, arrays, assert_close, few, make_log, outcome, table_of
 
@@ -522,6 +524,43 @@ class TestPlan:
             assert error.hint == "collect the customers who may get a message first"
         else:
             assert len(error.result.decision)
+
+    @given(
+        entered=st.lists(st.integers(0, 47), min_size=1, max_size=6, unique=True),
+        left=st.lists(st.integers(0, 47), max_size=6, unique=True),
+        reentry=st.sampled_from(["never", "after exit", "50 minutes"]),
+    )
+    @example(entered=[0, 28], left=[20], reentry="after exit")  # leaves at the first 02:45, enters at the second 02:30
+    @example(entered=[0, 18], left=[26], reentry="after exit")  # enters at the first 02:30, leaves at the second 02:10
+    def test_entries_in_the_hour_that_comes_twice(self, entered, left, reentry):
+        """From 01:00 to 05:00 of Berlin, of which the hour from 02:00 comes twice; against a walk in UTC."""
+        midnight, clock = dt.datetime(2026, 10, 24, 23, 0, tzinfo=dt.UTC), zoneinfo.ZoneInfo("Europe/Berlin")
+        enters = [midnight + dt.timedelta(minutes=5 * n + 1) for n in sorted(entered)]
+        leaves = [midnight + dt.timedelta(minutes=5 * n + 4) for n in sorted(left)]
+        shown = [time.astimezone(clock).replace(tzinfo=None) for time in enters]
+        assume(len(set(shown)) == len(shown))  # two entries at one local time are one
+        expected, free = [], midnight
+        for start, local in zip(enters, shown, strict=True):
+            if start >= free and not (reentry == "never" and expected):
+                expected.append(local)
+                ends = [time for time in leaves if time > start] + [start + dt.timedelta(minutes=40)]
+                free = (
+                    min(ends) + dt.timedelta(seconds=1) if reentry == "after exit" else start + dt.timedelta(minutes=50)
+                )
+        steps = {"wait": Wait("40 minutes"), "message": Message(valid_days=2)}
+        journey = Journey("x", entry="enter", steps=steps, exits="leave", reentry=reentry)
+        base = pl.DataFrame({"customer": [1], "zone": ["Europe/Berlin"], "email": [True]})
+        names = ["enter"] * len(enters) + ["leave"] * len(leaves)
+        did = pl.DataFrame({"customer": [1] * len(names), "event": names, "time": enters + leaves})
+        made = frames.plan(
+            [journey],
+            base,
+            did,
+            as_of="2026-10-25",
+            consent={"email": "email"},
+            time_zone="zone",
+        ).result
+        assert sorted(set(made.anchor.tolist())) == sorted(expected)
 
 
 SOLD = {

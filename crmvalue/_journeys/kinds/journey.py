@@ -232,7 +232,8 @@ class Journey:
         goes_on = messages.goes_on[step] | (planned < context.today)
         again = np.zeros(len(row), dtype=bool)
         if self.reentry == "after exit":  # what is sent may end a run, and let the customer enter again on the same day
-            again = ~np.isnat(_until(context, (self.entry,), row, entered))
+            later = context.first_after((self.entry,), row, context.log.to_utc(row, entered), utc=True)
+            again = context.clocks.to_local(row, later) < context.end
             today = np.bincount(row[entered >= context.today], minlength=len(context.customers))
             again &= today[row] < _MOST_A_DAY
         return Candidates(
@@ -399,36 +400,39 @@ class Journey:
         row, time = row[keep], time[keep]
         if self.reentry == "always" or len(row) == 0:
             return row, time
+        start = context.log.to_utc(row, time)  # what came first: a clock that is set back shows times again
+        order = np.lexsort((start, row))
+        row, time, start = row[order], time[order], start[order]
         first = np.r_[True, row[1:] != row[:-1]]
         if self.reentry == "never":
             before = np.full(len(context.customers), _LATEST)
             sent_row, _, anchor, _ = context.sent(self.group)
-            np.minimum.at(before, sent_row, anchor)
-            keep = first & (time <= before[row])
+            np.minimum.at(before, sent_row, context.log.to_utc(sent_row, anchor))
+            keep = first & (start <= before[row])
             return row[keep], time[keep]
-        key, current, taken = moment(row, time), np.nonzero(first)[0], []
+        key, current, taken = moment(row, start), np.nonzero(first)[0], []
         while len(current):  # one round for each entry of the customer with the most entries
             taken.append(current)
             name = "" if as_due else f"entry {len(taken)}"
-            free = self._free_from(context, past, row[current], time[current], as_due=as_due, keep=name)
-            free = np.maximum(free, time[current] + _SECOND)  # a clock that is set back may show an earlier end
+            of_round = row[current], time[current], start[current]
+            free = self._free_from(context, past, *of_round, as_due=as_due, keep=name)
             place = np.searchsorted(key, moment(row[current], free))
             inside = np.minimum(place, len(row) - 1)
             current = inside[(place < len(row)) & (row[inside] == row[current]) & (free < _LATEST)]
-        chosen = np.sort(np.concatenate(taken))
+        chosen = np.concatenate(taken)
+        chosen = chosen[np.lexsort((time[chosen], row[chosen]))]
         return row[chosen], time[chosen]
 
     def _free_from(
-        self, context: Context, past: _Past, row: Integers, entered: Dates, *, as_due: bool, keep: str
+        self, context: Context, past: _Past, row: Integers, entered: Dates, start: Dates, *, as_due: bool, keep: str
     ) -> Dates:
-        """Find the first local time at which each customer may enter again."""
+        """Find the first instant at which each customer may enter again, which is after the instant of `start`."""
         if self.reentry != "after exit":
             again = take_apart("reentry", self.reentry)
-            start = context.log.to_utc(row, entered)
-            return context.clocks.to_local(row, again.after_utc(start, row, context.clocks))
+            return np.maximum(again.after_utc(start, row, context.clocks), start + _SECOND)
         over = context.ended_at(self.goals + self.exits, row, entered)
         walk = self._walk(context, past, row, entered, over, as_due=as_due, keep=keep)
-        left = context.clocks.to_local(row, np.fmin(over, np.fmin(walk.finished, walk.stopped)))
+        left = np.fmin(over, np.fmin(walk.finished, walk.stopped))
         return np.where(np.isnat(left), _LATEST, left + _SECOND)
 
     def _walk(
