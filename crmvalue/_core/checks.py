@@ -172,6 +172,8 @@ def as_float(name: str, value: ArrayLike) -> float:
 def as_positive(name: str, value: ArrayLike, *, zero: bool = False) -> float:
     """Cast one number above 0, or of at least 0 with `zero`."""
     number = as_float(name, value)
+    if number == 0 and not zero and value != 0:
+        raise InputError(name, ">= 1e-100: what is smaller counts as 0", value)
     require(number > 0 or (number == 0 and zero), name, number, ">= 0" if zero else "> 0")
     return number
 

@@ -475,6 +475,16 @@ class TestAsWholeNumber:
         assert caught.value.name == "n"
 
 
+class TestAsPositive:
+    """One number above 0."""
+
+    @pytest.mark.parametrize("value", [1e-300, 5e-324, np.float64(1e-101)])
+    def test_what_counts_as_0_is_shown_as_given(self, value):
+        with pytest.raises(InputError, match=f"must be >= 1e-100: what is smaller counts as 0; got {value}"):
+            as_positive("penalty", value)
+        assert as_positive("cost", value, zero=True) == 0
+
+
 class TestAsFraction:
     """One number inside (0, 1), or in [0, 1] where closed."""
 

@@ -233,12 +233,12 @@ def agent_scores(agent: ArrayLike, score: ArrayLike, *, level: float = 0.95) -> 
     for tau, weight in zip(spread.tolist(), prob.tolist(), strict=True):
         middle, error, kept = _given_spread(mean, noise, tau)
         expected = middle + kept * (mean - middle)
-        overall += weight * middle
+        overall += weight * (middle - centre)
         first += weight * (expected - centre)
         second += weight * ((expected - centre) ** 2 + tau**2 * (1 - kept) + ((1 - kept) * error) ** 2)
     quantile = -special.stdtrit(n_rows - k, (1 - level) / 2)  # few answers know their variance badly
     half = quantile * np.sqrt(np.maximum(second - first**2, 0))
-    return _scores(names, n, mean, first + centre, half, overall, float(spread @ prob), level)
+    return _scores(names, n, mean, first + centre, half, overall + centre, float(spread @ prob), level)
 
 
 def _step(answers: Floats) -> float:

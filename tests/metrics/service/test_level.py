@@ -240,6 +240,7 @@ class TestAgentScores:
 
     def test_nothing_to_tell_agents_apart(self):
         assert set(agent_scores(["a", "b", "c"], [1, 3, 5]).shrunk.tolist()) == {3.0}
+        assert agent_scores(np.repeat([1, 2, 3], 7), np.full(21, 3)).overall == 3  # not 2.9999999999999982
         same = agent_scores(["a", "a", "b"], [4, 4, 4])
         np.testing.assert_allclose(same.shrunk, [4, 4], rtol=1e-12)
         assert same.best.tolist() == []
