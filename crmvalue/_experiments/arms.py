@@ -336,16 +336,19 @@ def choice_text(
     if len(leaders(seen)) == len(seen):
         which = "all arms that are compared" if some_left_out else "all arms"
         return f"The {quantity} is the same in {which}, so nothing shows which arm is best."
-    top, size = int(np.argmax(best)), 100.0 if unit else float(np.abs(seen).max())
+    tied, size = leaders(best), 100.0 if unit else float(np.abs(seen).max())
+    top, which = int(tied[0]), "it" if len(tied) == 1 else "one of them"
     prob = "more than 99.9%" if best[top] > 0.999 else f"{best[top]:z.1%}"
     loss = float(losses[top])
     if not np.isfinite(loss):
-        loses = "what choosing it loses on average is not known, because an arm has too few customers"
+        loses = f"what choosing {which} loses on average is not known, because an arm has too few customers"
     elif loss < _NOTHING * size:
-        loses = "choosing it loses practically nothing on average"
+        loses = f"choosing {which} loses practically nothing on average"
     else:
-        loses = f"choosing it loses {figure(loss, digits=2)}{unit} on average"
-    return f"{names[top]} has the highest {quantity} with probability {prob} (flat priors); {loses}."
+        loses = f"choosing {which} loses {figure(loss, digits=2)}{unit} on average"
+    have = "has" if len(tied) == 1 else "each have"
+    named = listed(names[i] for i in tied)
+    return f"{named} {have} the highest {quantity} with probability {prob} (flat priors); {loses}."
 
 
 class ArmRows(NamedTuple):

@@ -334,6 +334,15 @@ class TestCompareProportions:
         assert means.conclusion.endswith("The mean is the same in all arms, so nothing shows which arm is best.")
         assert "A has the highest rate with" in compare_proportions([3, 2], [30, 30]).conclusion
 
+    def test_all_of_several_equal_best_arms_are_named(self):
+        """Rounding named one of them: "C has the highest rate", with "it", beside a B with the same counts."""
+        choice = compare_proportions([3000, 4000, 4000], [100_000] * 3).conclusion.split("\n")[-1]
+        assert choice.startswith(
+            "B, C each have the highest rate with probability 50.0% (flat priors); choosing one of"
+        )
+        means = compare_means_from_summary([3.0, 4.0, 4.0], [1.0] * 3, [1000] * 3).conclusion
+        assert "B, C each have the highest mean with probability 50.0% (flat priors); choosing one of them" in means
+
     def test_rounding_names_no_best_arm_and_an_arm_that_is_not_compared_is_no_part_of_all(self):
         """It said "A has the highest mean" of 0.1 + 0.2 beside 0.3, and "the same in all arms" beside a mean of 99."""
         rounded = compare_means_from_summary([0.1 + 0.2, 0.3], [0.5, 0.5], [30, 30]).conclusion
