@@ -544,6 +544,7 @@ def _as_datetimes(name: str, value: ArrayLike, unit: Literal["D", "us"], *, allo
         raise InputError(name, "without time zone", str(kept_by), hint=_ZONE_HINT[unit])
     gaps = allow_missing and isinstance(value, list | tuple)
     array, _ = to_array(name, value, "a date or a regular array of dates", hint=DATE_HINT, as_objects=gaps)
+    array = array.astype(object) if array.dtype.kind == "T" else array  # numpy's variable-width text
     missing = _is_missing(array) if allow_missing else np.zeros(array.shape, dtype=bool)
     if missing.any():  # a day takes their place, so that the others keep their position in errors
         filler = np.zeros((), array.dtype) if array.dtype.kind == "M" else np.array(date(1970, 1, 1), dtype=object)

@@ -529,6 +529,7 @@ GOOD_DATES = {
 GOOD_COLUMNS = {
     "texts": ["2024-02-29", "1969-12-31"],
     "text array": np.array(["2024-02-29", "1969-12-31"]),
+    "text of any width": np.array(["2024-02-29", "1969-12-31"], dtype=np.dtypes.StringDType()),
     "dates": [dt.date(2024, 2, 29), dt.date(1969, 12, 31)],
     "dates and texts": [dt.date(2024, 2, 29), "1969-12-31"],
     "dates and times": [dt.datetime(2024, 2, 29, 1), dt.date(1969, 12, 31)],
