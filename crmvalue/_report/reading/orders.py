@@ -7,7 +7,6 @@ day and kind of row (purchase, zero, refund, missing amount), before they come i
 
 from __future__ import annotations
 
-import re
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,10 +31,20 @@ from crmvalue._report.reading.copies import (
     used_rows,
 )
 from crmvalue._report.reading.encodings import as_utf8, heading_below, say_encoding, say_heading
+from crmvalue._report.reading.forms import (
+    CURRENCY,
+    ISO,
+    WHOLE_YEAR,
+    ZONED,
+    ZONED_KINDS,
+    first_value,
+    read_dates,
+    read_numbers,
+    spelled,
+)
 from crmvalue._report.reading.places import FileError, FileProblemsError, find_files, raise_all
 from crmvalue._report.reading.sources import (
     MISSING,
-    NUMBERS,
     Union,
     code_of_currency,
     find_currencies,
@@ -67,34 +76,12 @@ __all__ = [
     "read_orders",
 ]
 
-_ISO = "%Y-%m-%d"
-_DATES = (
-    _ISO, "%Y%m%d", "%Y/%m/%d", "%Y.%m.%d", "%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d/%m/%y", "%m/%d/%y",
-    "%y/%m/%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d", "%d %b %Y", "%d %B %Y", "%b %d, %Y",
-    "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y", "%b-%d-%Y", "%b-%d-%y",
-)  # fmt: skip
-_TIMES = (
-    "", " %H:%M:%S", " %H:%M", "T%H:%M:%S", "T%H:%M", " %H:%M:%S.%f", "T%H:%M:%S.%f", " %I:%M:%S %p", " %I:%M %p",
-    " %I:%M%p",
-)  # fmt: skip
-_OFFSET = r"(?:(?:0\d|1[0-3])(?::?[0-5]\d)?|14(?::?00)?)"  # no clock on earth is further from UTC
-_ZONED = rf"^(\d{{4}}-\d\d?-\d\d?)[T ](\d\d?:\d\d)(?::(?:[0-5]\d|60))?(?:\.\d+)? ?(?:Z|z|UTC|([+-]{_OFFSET}))$"
-_ZONED_KINDS = ("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ_NS")
 _NO_DATE = (  # databases write noughts where there is none, and spreadsheets show the day 0 of 1900
     r"((00)?00[-/.]00[-/.](00)?00|00000000|1900-01-00|00?[-/.](0?1|[Jj][Aa][Nn])[-/.](19)?00|0?1/00?/(19)?00)(\D.*)?"
-)
-_FRACTION = r"(:\d\d\.\d{6})\d+"
-_CURRENCY = (
-    r"(?:[A-Z]{0,3}\p{Sc}|[A-Z]{3}|"
-    r"(?i:zł|kč|kr|rs|ft|fr|tl|lei|manat|man|грн|руб|р|сом|тг|лв|лари|ლარი)\.?)"  # noqa: RUF001 - Cyrillic
 )
 _BAD_DATE = "named and day is null and date_text is not null"
 _BAD_AMOUNT = "named and amount_text is not null and (price is null or (money is null and any_money is not null))"
 _BAD_QUANTITY = "named and quantity_text is not null and pieces is null"
-_WHOLE_YEAR = r"(year({0}) >= 1000 or (year({0}) >= 1 and regexp_matches(date_text, '(^|\D)0001(\D|$)')))"
-"""24 is no year before 1000; but in some systems 0001-01-01 stands for no date."""
-
-_SAMPLE = 1000  # values that sort out readings before the whole column is read
 _FETCHED = 1 << 20  # rows that leave the database at once
 _MOST_NAMED = 4  # rows that are named, of those left out for their date
 
@@ -268,9 +255,9 @@ def read_orders(
             statuses = treat_statuses(database, columns, chosen, leave_out, duplicates)
             n_same = treat_duplicates(database, columns, duplicates, several=several)
             _view_texts(database, chosen, "NULL" if n_same is None else f"hash({sql_names(columns)})", several=several)
-            pattern, day = _try(_read_dates, (database, chosen.get("date"), date_format), problems)
-            sign, money = _try(_read_numbers, (database, chosen.get("amount"), "amount", decimal), problems)
-            q_sign, pieces = _try(_read_numbers, (database, chosen.get("quantity"), "quantity", decimal), problems)
+            pattern, day = _try(read_dates, (database, chosen.get("date"), date_format), problems)
+            sign, money = _try(read_numbers, (database, chosen.get("amount"), "amount", decimal), problems)
+            q_sign, pieces = _try(read_numbers, (database, chosen.get("quantity"), "quantity", decimal), problems)
             _aggregate(database, day, money, pieces if "quantity" in chosen else None, end)
             unread = {role for role, sql in zip(ROLES[1:], (day, money, pieces), strict=True) if sql is None} | doubtful
             found = _check_rows(database, chosen, pattern, problems, unread, shown)
@@ -307,7 +294,7 @@ def read_orders(
         far=(),
         columns={role: column.name for role, column in chosen.items()},
         guessed=frozenset(role for role in chosen if asked[role] is None),
-        date_format=None if pattern is None else _spelled(pattern),
+        date_format=None if pattern is None else spelled(pattern),
         decimal="," if "," in {sign, q_sign} else sign,
         time_zone=zone if found.pop("zoned") else None,
         customer_kind=chosen["customer"].kind,
@@ -425,7 +412,7 @@ def _view_texts(database: Database, chosen: dict[str, Column], key: str, *, seve
         columns.append(f"{raw} as {role}_raw")
         columns.append(f"case when {given} then {text} end as {role}_text")
     columns.append(f"{' or '.join(infinite)} as infinite")
-    zoned = f"length(date_text) > 10 and regexp_full_match(date_text, '{_ZONED}')"
+    zoned = f"length(date_text) > 10 and regexp_full_match(date_text, '{ZONED}')"
     named = "customer_text is not null" if "customer" in chosen else "true"  # others are left out, whatever they say
     cells = f"select {', '.join(columns)} from rows_"  # noqa: S608 - quoted names
     database.execute(f"create view texts as select *, {zoned} as zoned, {named} as named from ({cells})")  # noqa: S608 - our own names
@@ -440,120 +427,6 @@ def _try(
     except InputError as error:
         problems.append(error)
         return None, None
-
-
-def _read_dates(database: Database, column: Column | None, asked: str | None) -> tuple[str | None, str]:
-    """Find the pattern of the dates, and the SQL for their day."""
-    if column is None:
-        return None, "cast(NULL as date)"
-    if column.kind == "DATE" or column.kind.startswith("TIMESTAMP"):
-        if asked is not None:
-            raise FileError(
-                "--date-format", f"--date-format is for text, and column {column.name!r} holds dates", asked
-            )
-        return (
-            None,
-            f"try_cast({'try_cast(date_raw as timestamptz)' if column.kind in _ZONED_KINDS else 'date_raw'} as date)",
-        )
-    if asked is not None:
-        codes = set(re.findall(r"%-?(.|$)", asked))
-        if not (codes <= set("aAbBdmyYHIMSpfnzj%") and codes & set("yY") and codes & set("mbBj")):
-            raise InputError("--date-format", "a strptime pattern such as %d/%m/%Y", asked)
-        return asked, _day(asked)
-    readings = {pattern: _day(pattern) for pattern in _DATES}
-    fits, example = _fitting(database, "date_text", readings, _WHOLE_YEAR)
-    if example is not None:
-        ways = " or ".join(_spelled(pattern) for pattern in fits)
-        sentence = f"dates such as {example!r} in column {column.name!r} can be read as {ways}"
-        raise FileError("--date-format", f"{sentence}: give --date-format {' or '.join(fits)}", example)
-    return fits[0], readings[fits[0]]
-
-
-def _day(pattern: str) -> str:
-    """Write the SQL for the day of a text that follows a pattern, with or without a time of day."""
-    times = _TIMES if not set("HI") & set(re.findall(r"%-?(.)", pattern)) else ("",)
-    # More than six digits of a second would ask for times in nanoseconds, which exist from 1677 to 2262 only.
-    text = rf"case when length(date_text) < 20 then date_text else regexp_replace(date_text, '{_FRACTION}', '\1') end"
-    day = f"try_strptime({text}, [{', '.join(literal((pattern + time).replace('%n', '%f')) for time in times)}])"
-    # DuckDB reads three words whatever the pattern, and any number of digits if nothing separates them.
-    good = "lower(date_text) not in ('infinity', '-infinity', 'epoch')"
-    if pattern == "%Y%m%d":
-        good = r"regexp_full_match(date_text, '\d{8}(\D.*)?')"
-    day = f"cast(case when {good} then {day} end as date)"
-    if pattern != _ISO:
-        return day
-    # Seconds never change the day, and DuckDB 1.1 reads no zone after minutes without seconds.
-    offset = rf"coalesce(nullif(regexp_extract(date_text, '{_ZONED}', 3), ''), '+00')"
-    zoned = rf"try_cast(regexp_replace(date_text, '{_ZONED}', '\1 \2:00') || {offset} as timestamptz)"
-    return f"case when zoned then cast({zoned} as date) else {day} end"
-
-
-def _spelled(pattern: str) -> str:
-    """Write a pattern in words, such as "day.month.year"."""
-    words = {"%d": "day", "%m": "month", "%b": "month", "%B": "month", "%Y": "year", "%y": "year"}
-    text = re.sub("%[dmbBYy]", lambda found: words[found[0]], pattern)
-    return f"{text} (two digits)" if "%y" in pattern else text
-
-
-def _read_numbers(database: Database, column: Column | None, role: str, asked: str | None) -> tuple[str | None, str]:
-    """Find the decimal sign of the amounts or quantities, and the SQL for their numbers."""
-    if column is None:
-        return None, "cast(NULL as double)"
-    if re.match(NUMBERS, column.kind):
-        if asked is not None and role == "amount":
-            raise FileError("--decimal", f"--decimal is for text, and column {column.name!r} holds numbers", asked)
-        return None, f"case when {role}_text is not null then cast({role}_raw as double) end"
-    readings = {sign: _number(sign, f"{role}_text") for sign in (asked or ".,")}
-    fits, example = _fitting(database, f"{role}_text", readings, "{} is not null")
-    if example is not None:
-        what = "amounts" if role == "amount" else "quantities"
-        sentence = (
-            f"the sign in {what} such as {example!r} in column {column.name!r} can stand before decimals or thousands"
-        )
-        raise FileError("--decimal", f"{sentence}: give the sign of the decimals, --decimal . or --decimal ,", example)
-    return fits[0], readings[fits[0]]
-
-
-def _number(sign: str, column: str) -> str:
-    """Write the SQL for the number of a text with this decimal sign, with or without thousands and currency."""
-    comma = "," if sign == "." else r"\."
-    units = rf"(?:\d+|[1-9]\d{{0,2}}(?:(?:{comma}\d{{3}})+|(?: \d{{3}})+|(?:''\d{{3}})+))"
-    number = rf"{units}(?:[{sign}]\d*)?|[{sign}]\d+"
-    below = rf"\((?:{number})\)|{units}(?:[{sign}]\d+)?-"  # in accounts; but 5,- is 5
-    body, less = (rf"(?:{_CURRENCY} ?)?(?:{digits})(?: ?{_CURRENCY})?" for digits in (number, below))
-    whole = rf"[-+]? ?{body}|\({body}\)|{less}|{_CURRENCY} ?[-+] ?(?:{number})"
-    text = f"translate({column}, '\u00a0\u202f\u2009\u2019\u2212', '   ''-')"
-    digits = rf"cast(replace(regexp_replace({text}, '{_CURRENCY}|[^0-9{sign}]', '', 'g'), '{sign}', '.') as double)"
-    minus = f"case when regexp_matches({text}, '[-(]') then -1 else 1 end"
-    # DuckDB itself reads most values, and fast; but it also takes 1_000 for a number.
-    plain = f"try_cast(replace({column}, ',', '.') as double)"
-    other = "," if sign == "." else "."
-    return (
-        f"coalesce(case when not contains({column}, '{other}') and not contains({column}, '_') then {plain} end, "
-        f"case when regexp_full_match({text}, '{whole}') then {minus} * {digits} end)"
-    )
-
-
-def _fitting(database: Database, text: str, readings: dict[str, str], rule: str) -> tuple[list[str], str | None]:
-    """Find the readings that fit the values of a column best, and a value that these read differently, if any.
-
-    For most columns a sample leaves one reading; `_check_rows` finds values that it does not fit.
-    """
-    for rows in (f"(select * from texts where named and {text} is not null limit {_SAMPLE})", "texts"):  # noqa: S608 - our own names
-        values = ", ".join(f"{sql} as r{i}" for i, sql in enumerate(readings.values()))
-        wrong = ", ".join(f"count(*) filter (({rule.format(f'r{i}')}) is not true)" for i in range(len(readings)))
-        sql = f"select {wrong} from (select {text}, {values} from {rows} where named and {text} is not null)"  # noqa: S608 - our own names
-        n_wrong = database.execute(sql).fetchone()
-        readings = {name: readings[name] for name, n in zip(readings, n_wrong, strict=True) if n == min(n_wrong)}
-        if len(readings) == 1 or min(n_wrong):
-            return list(readings), None
-    values = ", ".join(readings.values())
-    return list(readings), _first(database, text, f"named and greatest({values}) > least({values})")
-
-
-def _first(database: Database, value: str, condition: str, table: str = "texts") -> str | None:
-    found = database.execute(f"select {value} from {table} where {condition} limit 1").fetchone()  # noqa: S608 - our own names
-    return None if found is None else found[0]
 
 
 def _example(database: Database, value: str, condition: str, shown: dict[str, str]) -> tuple[str | None, str]:
@@ -584,10 +457,10 @@ def _aggregate(
                customer_text as who, date_text, amount_text, quantity_text, price, pieces, zoned, named, infinite,
                again,
                money as any_money,
-               case when {_WHOLE_YEAR.format("day")} and year(day) <= 9999 then day end as day,
+               case when {WHOLE_YEAR.format("day")} and year(day) <= 9999 then day end as day,
                case when abs(money) < {RESIDUE} then 0 when abs(money) <= 1e15 then money end as money,
                case when try_cast(amount_text as double) is null
-                    then nullif(regexp_extract(amount_text, '{_CURRENCY}'), '') end as sign,
+                    then nullif(regexp_extract(amount_text, '{CURRENCY}'), '') end as sign,
                {code_of_currency("upper(sign)")} || ' ' || sign as currency
         from (select *, {product} as money from (select *, {columns} from texts));
 
@@ -638,14 +511,14 @@ def _check_rows(
     if found["n_rows"] == 0:
         raise FileError("FILE", "the file has a header and no rows")
     if found["n_bad_dates"] and "date" not in unread:
-        form = f" of the form {_spelled(pattern)}" if pattern and (found["n_days"] or pattern != _ISO) else ""
+        form = f" of the form {spelled(pattern)}" if pattern and (found["n_days"] or pattern != ISO) else ""
         value, where = _example(database, "date_text", _BAD_DATE, shown)
         hint = hint_for_date(value or "")
         problems.append(_unreadable(columns["date"], where, f"is no date{form}", value, found["n_bad_dates"], hint))
     if found["n_bad_amounts"] and "amount" not in unread:
         value, where = _example(database, "amount_text", _BAD_AMOUNT, shown)
         large = "price is not null and regexp_matches(amount_text, '[0-9]')"
-        what = "is above 1e15" if _first(database, large, _BAD_AMOUNT, "file_rows") else "is no number"
+        what = "is above 1e15" if first_value(database, large, _BAD_AMOUNT, "file_rows") else "is no number"
         if what == "is above 1e15" and "quantity" in columns:
             what = f"is above 1e15, alone or times {columns['quantity'].name!r}"
         hint = "write amounts as 1200.50, or as 1200,50 with --decimal ,"
@@ -670,13 +543,13 @@ def _check_rows(
     raise_all(problems)
     if found["n_rows"] == found["n_without_customer"] + found["n_without_date"]:
         raise FileError("FILE", "no row of the file has both a customer and a date")
-    in_texts = columns["date"].kind not in _ZONED_KINDS and bool(found["zoned"] and pattern == _ISO)
+    in_texts = columns["date"].kind not in ZONED_KINDS and bool(found["zoned"] and pattern == ISO)
     return {
         "n_rows": int(found["n_rows"]),
         "n_without_customer": int(found["n_without_customer"]),
         "n_without_date": int(found["n_without_date"]),
         "n_headings": int(found["n_headings"]),
-        "zoned": columns["date"].kind in _ZONED_KINDS or in_texts,
+        "zoned": columns["date"].kind in ZONED_KINDS or in_texts,
         "n_without_zone": int(found["n_without_zone"]) if in_texts else 0,
         "currency": currency or None,
         "n_without_currency": 0 if found["currency"] is None else int(found["n_without_currency"]),
@@ -686,7 +559,7 @@ def _check_rows(
 
 def _doubtful_customers(database: Database, columns: dict[str, Column]) -> list[InputError]:
     """Name a customer who is a whole number in one file and the same with ".0" in another, as spreadsheets write it."""
-    who = _first(database, "a.who", "a.who = b.who || '.0'", "ids a, ids b")
+    who = first_value(database, "a.who", "a.who = b.who || '.0'", "ids a, ids b")
     if who is None or "customer" not in columns:
         return []
     sentence = f"column {columns['customer'].name!r} has both {who!r} and {who[:-2]!r}: write customers in one way"
