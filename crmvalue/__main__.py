@@ -590,8 +590,11 @@ def _describe_missing(orders: OrderFile) -> list[str]:
     if orders.n_without_customer:
         again = f" (headings repeated: {orders.n_headings:,})" if orders.n_headings else ""
         lines.append(f"Left out, because the customer is missing: {orders.n_without_customer:,} of the rows{again}.")
-    if orders.n_without_date:
-        lines.append(f"Left out, because the date is missing: {orders.n_without_date:,} of the rows.")
+    if n_undated := orders.n_without_date - orders.unreadable.get("date", (0, ""))[0]:
+        lines.append(f"Left out, because the date is missing: {n_undated:,} of the rows.")
+    for role, (n, sentence) in orders.unreadable.items():
+        what, them = "Left out" if role == "date" else "Counted as missing", "it" if n == 1 else "them"
+        lines.append(f"{what}: {sentence}. Correct {them} in the file.")
     if orders.n_infinite:
         rows, some = counted(orders.n_infinite, "row"), orders.n_infinite > 1
         verbs = ("have", "count as rows") if some else ("has", "counts as a row")

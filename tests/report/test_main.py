@@ -69,6 +69,96 @@ def read_amounts(path, values, **options):
     return orders.amount[np.argsort(orders.code)].tolist(), orders
 
 
+class TestOddValues:
+    """A value in 200 rows that cannot be read stops nothing: it counts as missing, and is named and counted."""
+
+    @staticmethod
+    def write(path, *, dates=None, amounts=None, n=2000, form="%Y-%m-%d", sign="."):
+        """Write n orders of 200 days, the values of some rows in place of good ones."""
+        start, dates, amounts = dt.date(2024, 1, 1), dates or {}, amounts or {}
+        rows = [
+            f"{i % 90};{dates.get(i, (start + dt.timedelta(days=i % 200)).strftime(form))}"
+            f";{amounts.get(i, f'{20 + i % 7}{sign}50')}"
+            for i in range(n)
+        ]
+        path.write_text("customer;date;amount\n" + "\n".join(rows) + "\n", encoding="utf-8")
+        return str(path)
+
+    @pytest.mark.parametrize("odd", ["unknown", "2024-02-30", "20244-02-12", "-", "45292", "31.01.2024", "Total"])
+    def test_of_dates(self, odd, tmp_path):
+        orders = read_orders(self.write(tmp_path / "orders.csv", dates={7: odd}))
+        said = f"{odd!r} in column 'date' is no date of the form year-month-day (1 such row)"
+        assert orders.unreadable == {"date": (1, said)}
+        assert (orders.n_without_date, int(orders.n_file_rows.sum())) == (1, 1999)
+
+    @pytest.mark.parametrize(
+        ("odd", "what"),
+        [("free", "is no number"), ("-", "is no number"), ("1.2.3", "is no number"), ("2e16", "is above 1e15")],
+    )
+    def test_of_amounts(self, odd, what, tmp_path, capsys):
+        path = self.write(tmp_path / "orders.csv", amounts={1000: odd}, sign=",")
+        orders = read_orders(path)
+        assert orders.unreadable == {"amount": (1, f"{odd!r} in column 'amount' {what} (1 such row)")}
+        assert (int(np.isnan(orders.amount).sum()), orders.currency, orders.decimal) == (1, None, ",")
+        assert main([path]) == 0
+        shown = capsys.readouterr().out
+        assert f"Counted as missing: {odd!r} in column 'amount' {what} (1 such row). Correct it in the file." in shown
+        assert main([path, "--missing", "raise"]) == 2
+
+    def test_of_quantities(self, tmp_path):
+        rows = [f"{i % 9},2024-01-{1 + i % 28},5,{'two' if i == 3 else 2}" for i in range(400)]
+        path = tmp_path / "orders.csv"
+        path.write_text("customer,date,price,quantity\n" + "\n".join(rows) + "\n")
+        orders = read_orders(str(path), amount="price", quantity="quantity")
+        assert orders.unreadable == {"quantity": (1, "'two' in column 'quantity' is no number (1 such row)")}
+        assert np.nansum(orders.amount) == 399 * 10
+
+    def test_of_times_in_parquet_far_from_all_calendars(self, tmp_path):
+        seconds = np.arange(400) * 86_400 + 1_700_000_000
+        seconds[9] = 4_611_686_018_427  # in the year 148108
+        times = pa.array(seconds * 1000, pa.timestamp("ms"))
+        pq.write_table(pa.table({"customer": np.arange(400) % 30, "date": times}), tmp_path / "orders.parquet")
+        orders = read_orders(str(tmp_path / "orders.parquet"))
+        assert orders.unreadable["date"][0] == orders.n_without_date == 1
+        assert "148108" in orders.unreadable["date"][1]
+
+    def test_the_command_names_them_and_goes_on(self, tmp_path, capsys):
+        path = self.write(tmp_path / "orders.csv", dates={0: "n.d.", 1: "", 1999: "n.d."}, amounts={5: "x"})
+        assert main([path]) == 0
+        shown = capsys.readouterr().out
+        assert "Left out, because the date is missing: 1 of the rows.\n" in shown
+        form = "is no date of the form year-month-day (2 such rows). Correct them in the file."
+        assert f"Left out: 'n.d.' in column 'date' {form}\n" in shown
+        assert (
+            "Counted as missing: 'x' in column 'amount' is no number (1 such row). Correct it in the file.\n" in shown
+        )
+
+    @pytest.mark.parametrize(("n_odd", "good"), [(10, True), (11, False)])
+    @pytest.mark.parametrize("column", ["dates", "amounts"])
+    def test_more_than_one_in_200_rows_are_an_error(self, column, n_odd, good, tmp_path):
+        path = self.write(tmp_path / "orders.csv", **{column: dict.fromkeys(range(n_odd), "odd")})
+        if good:
+            assert [n for n, _ in read_orders(path).unreadable.values()] == [10]
+        else:
+            with pytest.raises(InputError, match=r"'odd' in column '(date|amount)' is no .* \(11 such rows\)\. Hint: "):
+                read_orders(path)
+
+    def test_they_do_not_decide_between_two_forms(self, tmp_path):
+        """The days of all good dates are below 13; and one date fits each form alone."""
+        for odd in ({0: "x"}, {0: "13/01/2024", 1: "01/13/2024"}):
+            dates = {i: f"{1 + i % 12:02}/{1 + i % 11:02}/2024" for i in range(2000)} | odd
+            with pytest.raises(InputError, match="can be read as day/month/year or month/day/year"):
+                read_orders(self.write(tmp_path / "orders.csv", dates=dates))
+        amounts = dict.fromkeys(range(2000), "1.234") | {4: "x"}
+        with pytest.raises(InputError, match="can stand before decimals or thousands"):
+            read_orders(self.write(tmp_path / "orders.csv", amounts=amounts))
+
+    def test_a_form_is_found_beside_them(self, tmp_path):
+        path = self.write(tmp_path / "orders.csv", dates={0: "x", 1: "13/25/2024", 2: "25/12/2024"}, form="%m/%d/%Y")
+        orders = read_orders(path)
+        assert (orders.date_format, orders.unreadable["date"][0]) == ("month/day/year", 3)
+
+
 class TestReadOrders:
     """One row per customer, day and kind of row, whatever the file looks like."""
 
@@ -508,9 +598,9 @@ class TestDates:
         path.write_text("customer,date\n" + "a,01/02/2024\n" * 3000 + "b,13/02/2024\n")
         orders = read_orders(str(path))
         assert (orders.date_format, min(orders.date.tolist())) == ("day/month/year", dt.date(2024, 2, 1))
-        path.write_text("customer,date\n" + "a,13/02/2024\n" * 3000 + "b,02/14/2024\n")
+        path.write_text("customer,date\n" + "a,13/02/2024\n" * 3000 + "b,02/14/2024\n" * 16)
         with pytest.raises(
-            InputError, match=r"'02/14/2024' in column 'date' is no date of the form day/month/year \(1 "
+            InputError, match=r"'02/14/2024' in column 'date' is no date of the form day/month/year \(16 "
         ):
             read_orders(str(path))
 
@@ -715,8 +805,8 @@ class TestAmounts:
         path = tmp_path / "orders.csv"
         assert read_amounts(path, ["1,200"] * 3000 + ["1,200.50"])[0][0] == 1200
         assert read_amounts(path, ["1,200"] * 3000 + ["1,20"])[0][0] == 1.2
-        with pytest.raises(InputError, match=r"'1,20' in column 'amount' is no number \(1 such row\)"):
-            read_amounts(path, ["1.20"] * 3000 + ["1,20"])
+        with pytest.raises(InputError, match=r"'1,20' in column 'amount' is no number \(16 such rows\)"):
+            read_amounts(path, ["1.20"] * 3000 + ["1,20"] * 16)
 
     @pytest.mark.parametrize(
         ("values", "bad", "says"),

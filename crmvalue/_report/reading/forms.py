@@ -143,15 +143,15 @@ def _number(sign: str, column: str) -> str:
 def _fitting(database: Database, text: str, readings: dict[str, str], rule: str) -> tuple[list[str], str | None]:
     """Find the readings that fit the values of a column best, and a value that these read differently, if any.
 
-    For most columns a sample leaves one reading; `_check_rows` finds values that it does not fit.
+    For most columns a sample leaves one reading; the reader of the rows finds values that it does not fit.
     """
     for rows in (f"(select * from texts where named and {text} is not null limit {_SAMPLE})", "texts"):  # noqa: S608 - our own names
         values = ", ".join(f"{sql} as r{i}" for i, sql in enumerate(readings.values()))
         wrong = ", ".join(f"count(*) filter (({rule.format(f'r{i}')}) is not true)" for i in range(len(readings)))
-        sql = f"select {wrong} from (select {text}, {values} from {rows} where named and {text} is not null)"  # noqa: S608 - our own names
-        n_wrong = database.execute(sql).fetchone()
-        readings = {name: readings[name] for name, n in zip(readings, n_wrong, strict=True) if n == min(n_wrong)}
-        if len(readings) == 1 or min(n_wrong):
+        sql = f"select count(*), {wrong} from (select {text}, {values} from {rows} where named and {text} is not null)"  # noqa: S608 - our own names
+        n, *n_wrong = database.execute(sql).fetchone()
+        readings = {name: readings[name] for name, bad in zip(readings, n_wrong, strict=True) if bad == min(n_wrong)}
+        if len(readings) == 1 or min(n_wrong) == n:
             return list(readings), None
     values = ", ".join(readings.values())
     return list(readings), first_value(database, text, f"named and greatest({values}) > least({values})")

@@ -1,15 +1,16 @@
 """Order logs from CSV and Parquet files of any size, through DuckDB.
 
-CSV is read as text. The form of dates and amounts is found from all values of their column, and must fit every value.
-If two forms fit and differ, an error asks for the form. DuckDB adds the rows of a file up, to one row per customer,
-day and kind of row (purchase, zero, refund, missing amount), before they come into memory. Needs the extra `report`.
+CSV is read as text. The form of dates and amounts is found from all values of their column, and must fit every value
+but one in 200 rows, which counts as missing. If two forms fit and differ, an error asks for the form. DuckDB adds the
+rows of a file up, to one row per customer, day and kind of row (purchase, zero, refund, missing amount), before they
+come into memory. Needs the extra `report`.
 """
 
 from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import attrs
 import numpy as np
@@ -83,6 +84,7 @@ _BAD_DATE = "named and day is null and date_text is not null"
 _BAD_AMOUNT = "named and amount_text is not null and (price is null or (money is null and any_money is not null))"
 _BAD_QUANTITY = "named and quantity_text is not null and pieces is null"
 _FETCHED = 1 << 20  # rows that leave the database at once
+_ROWS_FOR_ONE = 200  # so many rows of a file for each value that cannot be read
 _MOST_NAMED = 4  # rows that are named, of those left out for their date
 
 
@@ -114,7 +116,10 @@ class OrderFile:
     copies_left_out : bool
         Whether these rows are left out, as ``duplicates="drop"`` asks; then they are not among `n_rows`.
     n_without_customer, n_without_date : int
-        Rows left out because the customer or the date is missing.
+        Rows left out because the customer is missing, or the date is missing or cannot be read.
+    unreadable : dict of str to (int, str)
+        How many dates, amounts and quantities cannot be read, and a sentence with the first one, by role. These are at
+        most one for 200 rows of the file; more are an error.
     n_far : int
         Rows left out because their date lies far from all others, such as an order dated 2203.
     far : tuple of tuple of str
@@ -179,6 +184,7 @@ class OrderFile:
     decimal: str | None
     ids_shortened: bool
     customer_kind: str
+    unreadable: dict[str, tuple[int, str]] = attrs.field(factory=dict)
     n_infinite: int = 0
     n_without_zone: int = 0
     n_headings: int = 0
@@ -459,7 +465,7 @@ def _aggregate(
                money as any_money,
                case when {WHOLE_YEAR.format("day")} and year(day) <= 9999 then day end as day,
                case when abs(money) < {RESIDUE} then 0 when abs(money) <= 1e15 then money end as money,
-               case when try_cast(amount_text as double) is null
+               case when price is not null and try_cast(amount_text as double) is null
                     then nullif(regexp_extract(amount_text, '{CURRENCY}'), '') end as sign,
                {code_of_currency("upper(sign)")} || ' ' || sign as currency
         from (select *, {product} as money from (select *, {columns} from texts));
@@ -491,7 +497,7 @@ def _check_rows(
     unread: set[str],
     shown: dict[str, str],
 ) -> dict[str, Any]:
-    """Raise for values that cannot be read, and the problems so far; else count the rows, and describe them."""
+    """Raise for many values that cannot be read, and the problems so far; else count the rows, and describe them."""
     totals = database.execute(
         r"""
         select coalesce(sum(n_rows), 0) as n_rows,
@@ -510,11 +516,12 @@ def _check_rows(
     found = dict(zip([column[0] for column in totals.description], totals.fetchone(), strict=True))
     if found["n_rows"] == 0:
         raise FileError("FILE", "the file has a header and no rows")
+    bad: dict[str, _Unreadable] = {}
     if found["n_bad_dates"] and "date" not in unread:
         form = f" of the form {spelled(pattern)}" if pattern and (found["n_days"] or pattern != ISO) else ""
         value, where = _example(database, "date_text", _BAD_DATE, shown)
         hint = hint_for_date(value or "")
-        problems.append(_unreadable(columns["date"], where, f"is no date{form}", value, found["n_bad_dates"], hint))
+        bad["date"] = _unreadable(columns["date"], where, f"is no date{form}", value, found["n_bad_dates"], hint)
     if found["n_bad_amounts"] and "amount" not in unread:
         value, where = _example(database, "amount_text", _BAD_AMOUNT, shown)
         large = "price is not null and regexp_matches(amount_text, '[0-9]')"
@@ -522,11 +529,15 @@ def _check_rows(
         if what == "is above 1e15" and "quantity" in columns:
             what = f"is above 1e15, alone or times {columns['quantity'].name!r}"
         hint = "write amounts as 1200.50, or as 1200,50 with --decimal ,"
-        problems.append(_unreadable(columns["amount"], where, what, value, found["n_bad_amounts"], hint))
+        bad["amount"] = _unreadable(columns["amount"], where, what, value, found["n_bad_amounts"], hint)
     if found["n_bad_quantities"] and "quantity" not in unread:
         hint = "write quantities as 12 or 1.5"
         value, where = _example(database, "quantity_text", _BAD_QUANTITY, shown)
-        problems.append(_unreadable(columns["quantity"], where, "is no number", value, found["n_bad_quantities"], hint))
+        bad["quantity"] = _unreadable(
+            columns["quantity"], where, "is no number", value, found["n_bad_quantities"], hint
+        )
+    few = {role: (some.n, some.sentence) for role, some in bad.items() if some.n * _ROWS_FOR_ONE <= found["n_rows"]}
+    problems += [some.as_error() for role, some in bad.items() if role not in few]
     (code, currency), (other_code, other) = (
         (found[name] or " ").split(" ")
         for name in ("currency", "other_currency")  # a code, and as it is written
@@ -548,6 +559,7 @@ def _check_rows(
         "n_rows": int(found["n_rows"]),
         "n_without_customer": int(found["n_without_customer"]),
         "n_without_date": int(found["n_without_date"]),
+        "unreadable": few,
         "n_headings": int(found["n_headings"]),
         "zoned": columns["date"].kind in ZONED_KINDS or in_texts,
         "n_without_zone": int(found["n_without_zone"]) if in_texts else 0,
@@ -566,8 +578,21 @@ def _doubtful_customers(database: Database, columns: dict[str, Column]) -> list[
     return [FileError("--customer", sentence, who)]
 
 
-def _unreadable(column: Column, where: str, what: str, value: str | None, count: int, hint: str) -> InputError:
+class _Unreadable(NamedTuple):
+    """Values of a column that cannot be read: one of them, how many there are, and what is wrong with them."""
+
+    column: str
+    sentence: str
+    value: str | None
+    n: int
+    hint: str
+
+    def as_error(self) -> InputError:
+        rule = f"{self.sentence}. Hint: {self.hint}"
+        return FileError(f"column {self.column}", rule, self.value, count=self.n)
+
+
+def _unreadable(column: Column, where: str, what: str, value: str | None, count: int, hint: str) -> _Unreadable:
     rows = "1 such row" if count == 1 else f"{count:,} such rows"
     shown = repr(value if value is None or len(value) <= 60 else f"{value[:57]}...")
-    sentence = f"{shown} in column {column.name!r}{where} {what} ({rows}). Hint: {hint}"
-    return FileError(f"column {column.name}", sentence, value, count=count)
+    return _Unreadable(column.name, f"{shown} in column {column.name!r}{where} {what} ({rows})", value, count, hint)
