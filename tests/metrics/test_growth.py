@@ -47,6 +47,11 @@ class TestGrowthRate:
         with pytest.raises(InputError, match="`n_periods` must be long enough"):
             growth_rate(before, now, n_periods=n)
 
+    @pytest.mark.parametrize(("before", "n", "name"), [(0, 1, "before"), (100, 0, "n_periods")])
+    def test_nothing_has_no_growth_and_takes_no_time(self, before, n, name):
+        with pytest.raises(InputError, match=f"`{name}` must be > 0; got 0"):
+            growth_rate(before, 121, n_periods=n)
+
     def test_the_period_that_is_too_short_is_named(self):
         with pytest.raises(InputError) as caught:
             growth_rate([80.0, 80.0, 80.0], [121.0, 0.0, 121.0], n_periods=[1.0, 1e-7, 1e-7])
@@ -63,3 +68,7 @@ class TestDoublingTime:
 
     def test_column(self):
         np.testing.assert_allclose(doubling_time([1.0, 3.0, 0.1]), [1, 0.5, 7.272540897341713])
+
+    def test_what_does_not_grow_never_doubles(self):
+        with pytest.raises(InputError, match="`growth_rate` must be > 0; got 0"):
+            doubling_time(0)

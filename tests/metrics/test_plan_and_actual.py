@@ -333,6 +333,15 @@ class TestPlanAndActual:
             plan_and_actual(*given, **{"as_of": NOW, **options})
         assert caught.value.name == name
 
+    def test_the_conclusion_counts_what_is_likely_open_and_unlikely(self):
+        """About 10 a day leads to 310 in the month, which three targets are below, at and above."""
+        targets = plan_of(
+            [(who, "north", START, END, target) for who, target in zip("abc", (250, 310, 370), strict=True)]
+        )
+        sales = sales_of([(who, "north", day, 5.0 + 10 * (day % 2)) for who in "abc" for day in range(-40, 12)])
+        found = plan_and_actual(targets, sales, as_of=NOW)
+        assert found.conclusion == "Of 3 targets: 1 likely (at least 80 %), 1 open, 1 unlikely (below 20 %)."
+
     def test_amounts_after_the_last_day_are_counted(self):
         sales = sales_of([("ann", "north", 0, 40.0), ("ann", "north", 20, 5.0), ("eve", "north", 21, 5.0)])
         found = plan_and_actual(PLAN, sales, as_of=NOW)

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from crmvalue._funnels.leads.fit import _auc, _auc_interval, _hold_out, fit_lead_score
+from crmvalue._funnels.leads.fit import _auc, _auc_interval, _calibration_intercept, _hold_out, fit_lead_score
 from crmvalue._funnels.leads.score import FitRule, Grade, LeadScore, Signal
 from crmvalue.errors import DataWarning, InputError
 from crmvalue.typing import Interval
@@ -351,6 +351,19 @@ class TestFitLeadScore:
         assert found.brier_score == pytest.approx(np.mean((prob[held] - y[held]) ** 2), abs=1e-5)
         pairs = [(a > b) + 0.5 * (a == b) for a in prob[held & y] for b in prob[held & ~y]]
         assert found.auc == pytest.approx(np.mean(pairs))
+
+    def test_the_calibration_intercept_is_that_of_the_definition(self):
+        """With the slope 1 the predicted buyers are as many as the buyers; a score that says too little is above 0."""
+        assert _calibration_intercept(np.zeros(4), np.array([True, True, True, False])) == pytest.approx(math.log(3))
+        assert _calibration_intercept(np.ones(4), np.array([False, True, False, False])) == pytest.approx(
+            -1 - math.log(3)
+        )
+
+    def test_a_score_is_never_worse_than_1_and_has_no_signal_twice(self):
+        found = fitted(*drawn_leads(400, 2))
+        for wrong in ({"brier_score": 1.01}, {"names": ("x0", "x0", "x2")}):
+            with pytest.raises(InputError, match=f"`{next(iter(wrong))}` must be"):
+                attrs.evolve(found, **wrong)
 
     def test_recovers_what_the_leads_were_drawn_from(self):
         x, y = drawn_leads(40_000, 2)
