@@ -51,6 +51,7 @@ _NAMES = {  # for each role: the best names, then weaker ones; names in one line
         ),
         (
             "email, customer email, client email, buyer email, contact email, billing email, email billing,"
+            "from email address,"
             "e-mail adresse, електронна пошта, email покупця, email клієнта, электронная почта, email покупателя,"
             "email клиента, ელფოსტა, e-poçt"
         ),
@@ -117,6 +118,7 @@ _NAMES = {  # for each role: the best names, then weaker ones; names in one line
             "сумма оплаты, стоимость, стоимость заказа, общая стоимость, итоговая стоимость, итого, всего,"
             "ღირებულება, შეკვეთის ღირებულება, სულ, ბრუნვა, შემოსავალი, dəyər, yekun, gəlir, dövriyyə"
         ),
+        "gross",
     ),
     "quantity": (
         (

@@ -40,6 +40,12 @@ class TestChooseColumns:
         names = header.split(",")
         assert choose(*names) == ({"customer": names[1], "date": names[2], "amount": names[3]}, [])
 
+    def test_a_list_of_payments(self):
+        """The heading row of the activity report of PayPal."""
+        names = ["Date", "Time", "TimeZone", "Name", "Type", "Status", "Currency", "Gross", "Fee", "Net"]
+        found = choose(*names, "From Email Address", "To Email Address", "Transaction ID")
+        assert found == ({"customer": "From Email Address", "date": "Date", "amount": "Gross"}, [])
+
     @pytest.mark.parametrize(
         ("price", "quantity"),
         [

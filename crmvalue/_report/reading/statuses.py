@@ -40,20 +40,44 @@ _NO_SALE = re.compile(
     r"|скасов|відмов|відмін[^н]|анульов|повернен|неуспіш|невдал|відхил|помилк|отмен|отказ|аннулир|возв|неуспешн|ошибк|отклонен"
     r"|провален|недозвон|გაუქმ|დაბრუნ|უარყ|წარუმატ|გადაუხდ|legv|qaytar|imtina|ugursuz|redd|iptal|iade|odenilmeyib"
     r"|annul(?!able)|rembours(?!able)|refuse(d|e?s?)$|echou|echec|erreur|impaye|reembols(?!able)|rechaz|fallid|devuelt"
-    r"|devoluc|anula[dc]|impagad|anulow|zwroc|zwrot$|odrzuc|nieudan|nieop[lł]ac|unfulfillable)"
+    r"|devoluc|anula[dc]|impagad|anulow|zwroc|zwrot$|odrzuc|nieudan|nieop[lł]ac|unfulfillable|expira[dt]|caducad|abgelaufen"
+    r"|devolvid|recusad|estornad|rimbors|rifiut|restituit|scadut|geannul|terugbetaal|mislukt|geweigerd)"
 )
 _UNPAID = re.compile(  # pending alone is no payment; pending shipment is a sale
     r"^(wc)?(payment)?pending(payment|paypal)?$|awaiting.*payment|notpaid|nichtbezahlt|очіку(є|ється|вання)оплат|неоплачен|ожида(ет|ется|нии|ние)оплат"
     r"|attente(de|du)paiement|^pagopendiente$|pendientede(l)?pago$|esperadepago$|nopagad|oczek[a-z]*naw?p[lł]at"
+    r"|pagamentopendente|(aguardando|esperando)(o)?pagamento|naopag|attesa(di|del)pagamento|nonpagat|nietbetaald"
 )
 _PART = re.compile(r"^(part|teil|parcial|czesci|част|qismen|ნაწილ)")
 _NOT = re.compile(
-    r"(not?|non|never|without|nicht|keine?|ohne|pas|sans|jamais|sin|nie|bez|не|нет|без|ні|немає)( (yet|been|a|encore))?"
+    r"(not?|non|never|without|nicht|keine?|ohne|pas|sans|jamais|sin|nunca|jamas|nao|niet|nie|bez|не|нет|без|ні|немає)"
+    r"( (yet|been|a|ete|encore|zosta[lł][aoy]?|foi|fue|ha sido|stato|wurde))?"
+)
+_TAKING_BACK = re.compile(
+    r"refund|return|cancell?ation|chargeback|devolucion|devolucao|reembolso|anulacion|cancelacion|cancelamento"
+    r"|remboursement|retour|annulation|rimborso|reso|zwrotu?|stornierung|ruckgabe|erstattung|возврат|повернення"
 )
 _REFUSED = re.compile(
-    r"^(refund|return|cancell?ation|chargeback)(request)?(declined|rejected|denied)$"
-    r"|^(devolucion|reembolso)(rechazad|denegad)[ao]$|^(remboursement|retour)refusee?$|^zwrotodrzucony$"
+    r"declined|rejected|denied|rechazad[ao]|denegad[ao]|negad[ao]|recusad[ao]|refusee?|rifiutat[ao]|odrzucon[aey]"
+    r"|abgelehnt|verweigert|отклон[её]н[ао]?|отказан[ао]?|відхилен[аоий]?"  # noqa: RUF001 - Cyrillic
 )
+_SMALL_WORDS = {
+    "request",
+    "demande",
+    "solicitud",
+    "la",
+    "le",
+    "el",
+    "de",
+    "del",
+    "du",
+    "da",
+    "do",
+    "di",
+    "des",
+    "l",
+    "d",
+}
 _BELOW = "(^|[^0-9eE.,])[-\u2212]|[(]|[0-9][-\u2212]"  # what is written with an amount below 0
 _MOST_STATUSES = 5_000  # combinations of statuses; a column with more is something else
 _NAMED = 4
@@ -226,10 +250,15 @@ def _is_none(status: str) -> bool:
     key, words = key_of(status), [key_of(word) for word in re.findall(r"[^\W_]+", status)]
     if _UNPAID.search(key):
         return True
-    if any(map(_PART.search, words)) or _REFUSED.search(key):
+    if any(map(_PART.search, words)) or _is_refused([word for word in words if word not in _SMALL_WORDS]):
         return False
     ended = [place for place, word in enumerate(words) if _NO_SALE.search(word)]
     return any(not _is_denied(words[max(place - 2, 0) : place]) for place in ended)
+
+
+def _is_refused(words: Sequence[str]) -> bool:
+    """Whether a status says that a return was refused, in two words: the sale stands."""
+    return len(words) == 2 and any(map(_TAKING_BACK.fullmatch, words)) and any(map(_REFUSED.fullmatch, words))
 
 
 def _is_denied(before: Sequence[str]) -> bool:
