@@ -141,9 +141,16 @@ class TestDiscounted:
     """The discount runs by the ordinary clock: the integral by parts, day by day at six nodes."""
 
     @pytest.mark.parametrize("model", [MBG, MODELS[3], MODELS[2]], ids=["MBG", "MBG/CNBD", "NBD"])
-    @pytest.mark.parametrize(("rate", "horizon"), [(0.01, 9.0), (0.002, 4.3), (0.5, 20.0), (0.003, 30.0)])
-    def test_equals_the_integral(self, model, rate, horizon):
-        seasonal = SeasonalModel(model, UNEVEN)
+    @pytest.mark.parametrize(
+        ("calendar", "rate", "horizon"),
+        [
+            (UNEVEN, 0.01, 9.0), (UNEVEN, 0.002, 4.3), (UNEVEN, 0.5, 20.0), (UNEVEN, 0.003, 30.0),
+            (Calendar(month={"December": 2.0}), 0.2, 4.3),  # all days ahead have one level, which is not 1
+        ],
+        ids=["two months", "one month", "a large rate", "a half-year", "days of one level"],
+    )  # fmt: skip
+    def test_equals_the_integral(self, model, calendar, rate, horizon):
+        seasonal = SeasonalModel(model, calendar)
         force, end = np.log1p(rate), horizon * 7
         edges = np.append(np.arange(np.ceil(end)), end) / 7
         node, weight = np.polynomial.legendre.leggauss(6)
