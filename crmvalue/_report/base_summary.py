@@ -183,10 +183,10 @@ class BaseValue:
     ltv_discounted : Estimate or None
         The same, discounted at the end of each period. None without a discount rate.
     ltv_newcomer : Estimate or None
-        Value of a new customer: the margin of the first two periods, then for each two periods that of the repeat
-        purchases of the two before, times what known customers keep spending (`money_kept`). Discounted if there is a
-        discount rate. Basis: margin. None for fewer than 30 newcomers, if known customers spend no less than before, or
-        if a season may be in it (`LastPeriod.is_uneven`).
+        Value of a new customer: the margin of the first two periods, with the day after them, then for each two periods
+        that of the repeat purchases of the two before, times what known customers keep spending (`money_kept`).
+        Discounted if there is a discount rate. Basis: margin. None for fewer than 30 newcomers, if known customers
+        spend no less than before, or if a season may be in it (`LastPeriod.is_uneven`).
     newcomer_beyond : float or None
         Share of it that lies beyond the first two periods.
     ltv_to_cac : float or None

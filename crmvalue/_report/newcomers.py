@@ -49,7 +49,7 @@ class Newcomers(NamedTuple):
     came: Dates
     first: Floats  # money of the first purchase
     money: Floats  # of the first period
-    later: Floats  # of the second period
+    later: Floats  # of the second period, and of the day after it
     came_again: npt.NDArray[np.bool_]
     n_ignored: int
     n_late: int  # so many of them may be old customers who had not bought since the log began
@@ -72,7 +72,12 @@ def find_newcomers(
     ignored_days: int,
     start_day: np.datetime64,
 ) -> Newcomers:
-    """Find the customers who came after the ignored days, and whose first two periods are over."""
+    """Find the customers who came after the ignored days, and whose first two periods are over.
+
+    The money of the second period has that of the day on which a third would begin. Purchases of one day are one
+    purchase, so nobody buys again on the first day: only with that day, two periods are left to buy again. And who pays
+    once a month pays twelve times in the year after the first payment, the last time on that day.
+    """
     n_purchases = np.diff(purchases.start)
     came = first_days(purchases, day)
     second, over = (add_months(came, k * n_months) for k in (1, 2))
@@ -81,7 +86,8 @@ def find_newcomers(
     old = came < newest_start
     covered = over_by_now & ~old
     in_first = day < np.repeat(second, n_purchases)
-    in_second = ~in_first & (day < np.repeat(over, n_purchases))
+    end = np.repeat(over, n_purchases)
+    in_second, with_next_day = (~in_first & (day < end), ~in_first & (day <= end))
     owner = np.repeat(np.arange(len(n_purchases)), n_purchases)
 
     def money(chosen: npt.NDArray[np.bool_]) -> Floats:
@@ -94,7 +100,7 @@ def find_newcomers(
     begins[purchases.start[:-1][n_purchases > 0]] = True
     n_late = _late_comers(purchases, day, as_of, n_months, newest_start - start_day) if ignored_days else 0
     return Newcomers(
-        came[covered], money(begins), money(in_first), money(in_second), again[covered],
+        came[covered], money(begins), money(in_first), money(with_next_day), again[covered],
         int(np.count_nonzero((n_purchases > 0) & old)), min(n_late, int(np.count_nonzero(covered))),
     )  # fmt: skip
 

@@ -156,6 +156,19 @@ class TestNewcomerValue:
         assert value.ltv_newcomer.value == pytest.approx(0.5 * (180.0 + 170.0 * (1 / 4) / (3 / 4)), rel=1e-12)
         assert value.newcomer_beyond == pytest.approx(1.0 - 90.0 / value.ltv_newcomer.value, rel=1e-12)
 
+    @pytest.mark.parametrize("grain", ["D", "M"])
+    def test_monthly_payments_by_hand(self, grain):
+        """Who pays 10 at first, and each month a little less, half of it after a year, pays 10 / (1 - 0.5^(1/12))."""
+        came, paid = (x.ravel() for x in np.meshgrid(np.arange(48), np.arange(48)))
+        seen = came + paid < 48
+        came, paid = np.repeat(came[seen], 5), np.repeat(paid[seen], 5)
+        customer = 5 * came + np.tile(np.arange(5), seen.sum())
+        day = (np.datetime64("2020-01") + came + paid).astype("datetime64[D]") + (14 if grain == "D" else 0)
+        log = customer, day, 10.0 * 0.5 ** (paid / 12)
+        summary = summarise_base(*log, margin=0.5, as_of="2023-12-31" if grain == "D" else None, ignore_first_days=0)
+        assert summary.last_period.money_kept.value == pytest.approx(0.5, rel=1e-9)
+        assert summary.value.ltv_newcomer.value == pytest.approx(0.5 * 10.0 / (1.0 - 0.5 ** (1 / 12)), rel=1e-9)
+
     def test_says_who_stands_behind_the_figure(self):
         summary = summarise_base(*business(1), margin=MARGIN, acquisition_cost=100.0)
         period = summary.last_period

@@ -91,7 +91,7 @@ class TestSummariseBase:
         assert period.newcomer_revenue == pytest.approx(early / 2357, rel=1e-12)
         assert period.newcomer_retention_rate == pytest.approx(len(again) / 2357, rel=1e-12)
         firsts = sum(amount for who, day, amount in rows if day == first[who])
-        late = sum(amount for who, day, amount in rows if second[who] <= day < third[who])
+        late = sum(amount for who, day, amount in rows if second[who] <= day <= third[who])  # two periods after day 1
         # 545 days, half-years, so 12 months apart: the last 90 days of June 1997 and 1998, for those who came before.
         known = {who for who, day in first.items() if day <= dt.date(1997, 4, 1)}
         earlier, newest = (
