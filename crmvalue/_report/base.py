@@ -118,6 +118,12 @@ def summarise_base(
     Then the period is the longest that leaves at least 30 newcomers, if there is one. Fewer than 30 newcomers give no
     figure.
 
+    Old customers who buy rarely come after the pile. Where most customers buy once, the others are no pile at all.
+    Known customers show how many they are, and how much more they buy than newcomers: those who would pass for
+    newcomers if the log began two periods later. Both ends of the interval allow for them. If there is no pile, nobody
+    is taken for old where known customers are more than half of those in the first four weeks of that later log,
+    because then they would be a pile; nor with ``ignore_first_days=0``.
+
     The value of a newcomer does not rest on the retention rate: a rate of customers is too low where some buy rarely,
     and it rises and falls with the seasons. Their money of two periods is measured. The money kept is measured on known
     customers: what they spent in the newest days, over what the same customers spent 12 months earlier (6, 3 or 1 in a
@@ -276,10 +282,13 @@ def _last_period(
             continue
         if typical_gap is None or int((as_of - start).astype(int)) < _PACES * typical_gap:
             break
-        fitting.append((name, n_months, find_newcomers(purchases, day, as_of, n_months, ignored, start_day)))
+        found = find_newcomers(
+            purchases, day, as_of, n_months, ignored, start_day, began_with_log=ignore_first_days == 0
+        )
+        fitting.append((name, n_months, found))
     if not fitting:
         return None, None, None
-    enough = [found for found in fitting if len(found[2].came) >= FEWEST_NEWCOMERS]
+    enough = [one for one in fitting if len(one[2].came) >= FEWEST_NEWCOMERS]
     name, n_months, newcomers = (enough if ignored and enough else fitting)[0]
     before, start = add_months(np.array(as_of), np.array([-2 * n_months, -n_months]))
     bought_before = _in_window(purchases, day, before, start)

@@ -113,7 +113,7 @@ class LastPeriod:
         Customers first seen on these days.
     n_late : int
         So many of the newcomers may be old customers who had not bought since the log began: so many known customers
-        would pass for newcomers if the log began two periods later.
+        would pass for newcomers if the log began two periods later. 0 if the business began with the log.
     money_kept : Estimate or None
         What known customers spent in the newest days, over what the same customers spent `months_kept` earlier; None
         if they spent nothing then.

@@ -53,6 +53,7 @@ class Newcomers(NamedTuple):
     came_again: npt.NDArray[np.bool_]
     n_ignored: int
     n_late: int  # so many of them may be old customers who had not bought since the log began
+    worth_of_late: float  # money of the later purchases of such customers, over that of newcomers
 
 
 class KeptMoney(NamedTuple):
@@ -71,6 +72,8 @@ def find_newcomers(
     n_months: int,
     ignored_days: int,
     start_day: np.datetime64,
+    *,
+    began_with_log: bool = False,
 ) -> Newcomers:
     """Find the customers who came after the ignored days, and whose first two periods are over.
 
@@ -98,25 +101,43 @@ def find_newcomers(
     again = np.bincount(owner[in_second], minlength=len(n_purchases)) > 0
     begins = np.zeros(len(day), dtype=bool)
     begins[purchases.start[:-1][n_purchases > 0]] = True
-    n_late = _late_comers(purchases, day, as_of, n_months, newest_start - start_day) if ignored_days else 0
+    ignored = newest_start - start_day if ignored_days else np.timedelta64(0, "D")
+    n_late, worth = (0, 0.0) if began_with_log else _late_comers(purchases, day, as_of, n_months, ignored)
     return Newcomers(
         came[covered], money(begins), money(in_first), money(with_next_day), again[covered],
-        int(np.count_nonzero((n_purchases > 0) & old)), min(n_late, int(np.count_nonzero(covered))),
+        int(np.count_nonzero((n_purchases > 0) & old)), min(n_late, int(np.count_nonzero(covered))), worth,
     )  # fmt: skip
 
 
-def _late_comers(purchases: Purchases, day: Dates, as_of: np.datetime64, n_months: int, ignored: np.timedelta64) -> int:
-    """Count the known customers who would pass for newcomers if the log began two periods later.
+def _late_comers(
+    purchases: Purchases, day: Dates, as_of: np.datetime64, n_months: int, ignored: np.timedelta64
+) -> tuple[int, float]:
+    """Count the known customers who would pass for newcomers if the log began two periods later, and tell their worth.
 
     The newcomers of that log come within as many days as those of the whole log. So the count shows how many old
-    customers may be among them.
+    customers may be among them. The worth is the money of their later purchases a day, over that of
+    those who are new then.
+
+    A log without a pile has no ignored days: the business began with it, or so few of its customers buy again that they
+    are no pile. If more than half of those who come in the first four weeks of the later log are known, they are not
+    few: then the business began with the log, and nobody is old.
     """
     n_purchases = np.diff(purchases.start)
     start = start_of_log(first_days(purchases, day)[n_purchases > 0]) + (as_of - _months_before(as_of, 2 * n_months))
-    n_before = np.diff(np.concatenate([[0], np.cumsum(day < start)])[purchases.start])
-    known = (n_before > 0) & (n_before < n_purchases)
-    next_day = day[(purchases.start[:-1] + n_before)[known]]
-    return int(np.count_nonzero((next_day >= start + ignored) & (next_day <= as_of)))
+    later = day >= start
+    n_before = np.diff(np.concatenate([[0], np.cumsum(~later)])[purchases.start])
+    some = n_before < n_purchases
+    came, known = day[(purchases.start[:-1] + n_before)[some]], n_before[some] > 0
+    at_first = came < start + _WEEKS
+    if not len(came) or (not ignored and 2 * np.count_nonzero(at_first & known) > np.count_nonzero(at_first)):
+        return 0, 0.0
+    owner = np.repeat(np.arange(len(came)), (n_purchases - n_before)[some])
+    repeat = np.bincount(owner, purchases.amount[later] * (day[later] > came[owner]), len(came))
+    n_days = (as_of - came).astype(np.int64)
+    late, new = ((came >= start + ignored) & who for who in (known, ~known))
+    worth = repeat[late].sum() * n_days[new].sum(), repeat[new].sum() * n_days[late].sum()
+    ratio = float(worth[0] / worth[1]) if worth[1] > 0.0 else math.inf
+    return int(np.count_nonzero(late)), ratio if worth[0] > 0.0 else 0.0
 
 
 def first_days(purchases: Purchases, day: Dates) -> Dates:
@@ -251,8 +272,9 @@ def newcomer_value(
     of the two before brought, times what known customers keep spending in so much time. `discount_rate` is that of a
     period. The interval joins those of two figures: the newcomers' own mean, and the money kept. Each moves the value
     alone, and the squares of their moves are added up (MOVER, Zou and Donner 2008). The upper end is moved by the
-    skewness of the money (Hall 1992): a sample that lacks the few best customers also looks too even. It also allows
-    for old customers among the newcomers. None if the value is infinite.
+    skewness of the money (Hall 1992): a sample that lacks the few best customers also looks too even. Both
+    ends allow for old customers among the newcomers: the upper one as if they bought no more, the lower one at their
+    worth, where they buy more than newcomers. None if the value is infinite.
     """
     first, second = (margin / (1.0 + discount_rate) ** k for k in (1, 2))
     own = first * newcomers.money + second * newcomers.later
@@ -271,9 +293,11 @@ def newcomer_value(
     own_low, own_high = (float(end) for end in mean_interval(values))
     own_high += _shift_of_skewness(values)
     low, high = None, None
-    if lowest is not None:
-        low = max(value - float(np.hypot(value - own_low, value - lowest.mean())), 0.0)
     n_late, n_all = newcomers.n_late, len(newcomers.came)
+    if lowest is not None:
+        more = n_late / n_all * max(newcomers.worth_of_late - 1.0, 0.0) if n_late else 0.0
+        of_late = (value - first * float(newcomers.first.mean())) * (1.0 - 1.0 / (1.0 + more))
+        low = max(value - float(np.hypot(value - own_low, value - lowest.mean())) - of_late, 0.0)
     if highest is not None and n_late < n_all:
         high = value + float(np.hypot(own_high - value, highest.mean() - value)) + value * n_late / (n_all - n_late)
     return Estimate(value, low, high), 0.0 if value == 0.0 else 1.0 - float(own.mean()) / value

@@ -25,6 +25,7 @@ _NARROWEST = 16
 _YEAR = 12  # months
 _DAYS_OF_A_YEAR = 365
 _NOTE = 58  # column of the note behind a figure and its interval
+_BEGAN_WITH_LOG = "If the business began with the log, give --ignore-first-days 0, or ignore_first_days=0 in Python."
 
 
 def format_summary(summary: BaseSummary) -> str:
@@ -339,14 +340,16 @@ def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
     said = [f"{measured}{period.newcomers_to}. It holds for newcomers like them."]
     if period.n_late:
         some = "One of them may be an old customer" if period.n_late == 1 else f"{period.n_late:,} may be old customers"
-        said.append(f"{some} from before the log; the upper end allows for it.")
+        said.append(f"{some} from before the log; the interval allows for it.")
+        if not period.ignored_days:
+            said.append(_BEGAN_WITH_LOG)
     beyond = percent(value.newcomer_beyond or 0.0, digits=0)
     said.append(
         f"{beyond} of the value lies beyond their first two {period.name}s. For it, "
         f"spending is taken to go on as that of {counted(period.n_known, 'known customer')}: times "
         f"{fraction(period.money_kept.value)} in {counted(period.months_kept, 'month')}. Changes of prices are in it."
     )
-    if period.ignored_days:  # known customers are of all ages
+    if period.ignored_days or period.n_late:  # known customers are of all ages
         said.append(
             "If customers leave less the longer they stay, the value may be higher; if newcomers leave sooner than "
             "known customers, it is lower."
@@ -381,8 +384,7 @@ def _ignored_lines(summary: BaseSummary) -> list[str]:
     days = "day" if period.ignored_days == 1 else f"{period.ignored_days:,} days"
     return _wrap(
         f"{who} first seen in the first {days} {do} not count as {newcomers}, because a log that begins later than the "
-        "business meets its old customers first. If the business began with the log, give --ignore-first-days 0, or "
-        "ignore_first_days=0 in Python."
+        f"business meets its old customers first. {_BEGAN_WITH_LOG}"
     )
 
 

@@ -46,17 +46,19 @@ SHAPES = {
     "short stays": {"shape": 1.5, "rate": 0.1, "stay": 80.0},
 }
 
+MOST_BUY_ONCE = {"n": 10_000, "once": 0.85, "rate": 1 / 120, "stay": 400.0, "n_years": 2.5}
+
 
 def varied_business(
     seed, n=3000, shape=2.0, rate=1 / 15, stay=300.0, stay_shape=np.inf, spread=0.4, by_rate=0.0, growth=0.0,
-    season=0.0, n_years=2.0, peak=1.0, peak_from=304,
+    season=0.0, n_years=2.0, peak=1.0, peak_from=304, once=0.0,
 ):  # fmt: skip
     """Simulate the last years of five, and give the log and the true value of a newcomer.
 
     `shape` is that of the gamma distribution of purchase rates, `stay_shape` that of the rates of leaving, `spread`
     that of the logarithm of the customers' mean spends, which also grow with the power `by_rate` of the rate. Newcomers
     grow by `growth` a year, and purchases rise and fall by the share `season` within each year, or are `peak` times as
-    many in 61 days of each year.
+    many in 61 days of each year. The share `once` buys once.
     """
     rng = np.random.default_rng(seed)
     uniform = rng.random(n)
@@ -64,6 +66,8 @@ def varied_business(
     pace = rng.gamma(shape, 1.0 / shape, n)
     leaving = 1.0 if np.isinf(stay_shape) else rng.gamma(stay_shape, 1.0 / (stay_shape - 1.0), n)
     stayed = rng.exponential(stay, n) / leaving
+    if once:
+        stayed[rng.random(n) < once] = 0.0
     spend = np.exp(3.0 + spread * rng.normal(size=n)) * pace**by_rate
     top = max(1.0 + season, peak)
     n_repeat = rng.poisson(rate * pace * stayed * top)
@@ -78,7 +82,7 @@ def varied_business(
     def mean_power(power):
         return np.exp(gammaln(shape + power) - gammaln(shape) - power * np.log(shape))
 
-    a_stay = stay * (1.0 + (peak - 1.0) * 61 / 365)  # newcomers come at all times of the year
+    a_stay = (1.0 - once) * stay * (1.0 + (peak - 1.0) * 61 / 365)  # newcomers come at all times of the year
     true = MARGIN * np.exp(3.0 + spread**2 / 2.0) * (mean_power(by_rate) + rate * a_stay * mean_power(1.0 + by_rate))
     return (customer[seen], np.datetime64("2019-01-01") + np.floor(day[seen]).astype(np.int64), amount[seen]), true
 
@@ -116,6 +120,28 @@ class TestNewcomerValue:
     @pytest.mark.parametrize("name", SHAPES)
     def test_covers_the_true_value_in_36_of_40_runs_of_a_varied_business(self, name):
         assert n_covered_of(range(500, 540), **SHAPES[name]) >= 36
+
+    def test_covers_the_true_value_where_most_buy_once(self):
+        """The few old customers who buy again are no pile, and worth many times a newcomer."""
+        assert n_covered_of(range(10), **MOST_BUY_ONCE) >= 9
+
+    def test_says_that_a_log_without_a_pile_may_begin_with_old_customers(self):
+        log, _ = varied_business(0, **MOST_BUY_ONCE)
+        summary, began = (summarise_base(*log, margin=MARGIN, ignore_first_days=days) for days in (None, 0))
+        period = summary.last_period
+        who, first = np.unique(log[0], return_index=True)
+        is_newcomer = log[1][np.lexsort((log[1], log[0]))][first] <= period.newcomers_to
+        came = 1825 * np.random.default_rng(0).random(MOST_BUY_ONCE["n"])[who]
+        n_old = np.count_nonzero(is_newcomer & (came < 1825 - 365 * MOST_BUY_ONCE["n_years"]))
+        assert period.ignored_days == 0
+        assert period.n_late == pytest.approx(n_old, abs=4 * np.sqrt(2 * n_old))
+        text = " ".join(format_summary(summary).split())
+        assert "may be old customers from before the log; the interval allows for it. If the business began" in text
+        assert began.last_period.n_late == 0
+        assert "old customers from before" not in format_summary(began)
+        assert began.value.ltv_newcomer.value == summary.value.ltv_newcomer.value
+        assert began.value.ltv_newcomer.low > summary.value.ltv_newcomer.low
+        assert began.value.ltv_newcomer.high < summary.value.ltv_newcomer.high
 
     def test_says_what_it_cannot_know(self):
         log, _ = varied_business(0, season=0.5)
@@ -337,6 +363,7 @@ class TestPileOfFirstDays:
     def test_a_business_seen_from_its_first_day_has_no_pile(self, seed):
         log = simulate_transactions(3000, rng=np.random.default_rng(seed), n_days=900, n_acquisition_days=900)
         assert pile_of_first_days(log.date[np.unique(log.customer, return_index=True)[1]]) == 0
+        assert summarise_base(log.customer, log.date, log.amount, margin=MARGIN).last_period.n_late == 0
 
     @pytest.mark.parametrize("seed", range(5))
     def test_a_business_seen_from_the_middle_has_one(self, seed):
