@@ -351,11 +351,11 @@ def _newcomer_lines(summary: BaseSummary, period: LastPeriod) -> list[str]:
     )
     if period.ignored_days or period.n_late:  # known customers are of all ages
         said.append(
-            "If customers leave less the longer they stay, the value may be higher; if newcomers leave sooner than "
-            "known customers, it is lower."
+            "If customers leave less the longer they stay, the value may be higher, even above the interval; if "
+            "newcomers leave sooner than known customers, it is lower."
         )
     else:
-        said.append("If customers leave less the longer they stay, the value is higher.")
+        said.append("If customers leave less the longer they stay, the value is higher, often above the interval.")
     if period.months_kept < _YEAR:
         said.append("The log is too short to tell a season from customers who leave.")
     estimate = _estimate("newcomer, in margin", value.ltv_newcomer, note=note)

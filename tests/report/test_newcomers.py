@@ -256,12 +256,12 @@ class TestNewcomerValue:
         young = summarise_base(customer, day, amount, margin=0.5, as_of="2024-01-14", ignore_first_days=0)
         text = " ".join(format_summary(young).split())
         assert "times 0.50 in 12 months. Changes of prices are in it." in text
-        assert "If customers leave less the longer they stay, the value is higher." in text
+        assert "If customers leave less the longer they stay, the value is higher, often above the interval." in text
         old = attrs.evolve(young, last_period=attrs.evolve(young.last_period, ignored_days=30, n_ignored=5))
         text = " ".join(format_summary(old).split())
         assert (
-            "If customers leave less the longer they stay, the value may be higher; if newcomers leave sooner than "
-            "known customers, it is lower."
+            "If customers leave less the longer they stay, the value may be higher, even above the interval; if "
+            "newcomers leave sooner than known customers, it is lower."
         ) in text
         assert "the value is higher" not in text
 
