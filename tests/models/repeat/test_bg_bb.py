@@ -262,7 +262,8 @@ class TestOpportunityHistory:
         ("name", "wrong"),
         [
             ("frequency", [-1, 0]), ("frequency", [0.5, 0]), ("recency", [1, 0]), ("recency", [9, 0]),
-            ("recency", [3, 1]), ("recency", [3.5, 0]), ("n_opportunities", [0, 5]), ("n_opportunities", [5.5, 5]), ("n_opportunities", [5]),
+            ("recency", [3, 1]), ("recency", [3.5, 0]), ("n_opportunities", [0, 5]), ("n_opportunities", [5]),
+            ("n_opportunities", [5.5, 5]),
             ("weight", [0, 0]), ("weight", [-1, 2]), ("weight", [0.5, 2]),
         ],
     )  # fmt: skip
