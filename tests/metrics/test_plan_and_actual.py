@@ -218,6 +218,8 @@ class TestPlanAndActual:
         )
         over = plan_and_actual(plan, sales, as_of="2025-03-31")
         assert (over.prob_reached[0], over.conclusion) == (1.0, "Of 1 target: 1 reached.")
+        missed = plan_and_actual({**plan, "target": [112.0]}, sales, as_of="2025-03-31")
+        assert (over.needed_per_day[0], missed.needed_per_day[0]) == (0, np.inf)
 
     def test_the_least_chance_of_several_is_not_rounded_up(self):
         """Chances of 0.895 and 0.905 are at least 89 %; nothing is said of one that too few days tell."""

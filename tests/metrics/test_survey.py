@@ -185,7 +185,7 @@ class TestScoreDrivers:
     speed, price, care = base + rng.normal(size=(3, 200))
     score = 2 * speed + price + rng.normal(size=200)
 
-    @pytest.mark.parametrize("code", [77, 97, 99, 997, 999, -99])
+    @pytest.mark.parametrize("code", [77, 88, 97, 98, 99, 777, 888, 997, 998, 999, -99])
     def test_a_number_that_stands_for_no_answer_is_told(self, code):
         speed, score = [5, 4, 2, 5, 1, 3, code], [9, 8, 3, 8, 2, 6, 8]
         with pytest.warns(
