@@ -255,6 +255,9 @@ class TestFunctionsOfPurchaseModels:
             of = attrs.evolve(plain, customer=np.arange(120))
             with pytest.raises(InputError, match="same customers in the same order"):
                 as_model_of("model", MODEL, of, changed)
+        other = attrs.evolve(changing, customer=np.where(np.arange(120) < 118, np.arange(120), np.arange(120) + 200))
+        with pytest.raises(InputError, match=r"same last day; got 318 \(1 more\)"):
+            as_model_of("model", MODEL, attrs.evolve(plain, customer=np.arange(120)), other)
         terms = {"margin": 0.3, "time_varying": changing}
         with pytest.raises(InputError, match="no covariates are known for life"):
             customer_values(plain, MODEL, SPEND, horizon=None, discount_rate=0.01, **terms)

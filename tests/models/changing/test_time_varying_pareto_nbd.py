@@ -421,7 +421,10 @@ class TestHistory:
             ({"as_of": "2024-02-12"}, "no row for customer ann from 2024-02-05"),
             ({"as_of": "2023-12-31"}, "at least one order"),
             ({"customer": [], "date": []}, "`customer` must be at least one row; got 0"),
-            ({"period_start": (*STARTS[:1], *STARTS[:1], *STARTS[2:], *STARTS)}, "two rows for customer ann"),
+            (
+                {"period_start": (*STARTS[:1], *STARTS[:1], *STARTS[2:], *STARTS)},
+                "two rows for customer ann from 2024-01-01",
+            ),
             ({"period_start": (*STARTS, *STARTS[:2], *("2024-01-16", "2024-01-23", "2024-01-30"))}, "no row for.*bob"),
             ({"covariate_customer": ["ann"] * 5 + ["eve"] * 5}, "no row for customer bob from 2024-01-10"),
             ({"covariate_customer": [1] * 5 + [2] * 5}, "identifiers like"),
