@@ -2,6 +2,8 @@
 
 A byte order mark tells UTF-8 and UTF-16. Without one, the heading row is tried in UTF-8 first, then in the encodings
 that spreadsheets and older systems use. One of these is taken only if it alone makes headings that are known.
+
+Blank last lines, and a few lines with more or fewer fields than the header, are left out in the same way.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import itertools
 import re
 import unicodedata
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from crmvalue._report.reading.places import FileError, raise_all
 from crmvalue.errors import InputError
@@ -26,7 +28,16 @@ if TYPE_CHECKING:
 
     from crmvalue._report.reading.places import Places
 
-__all__ = ["Heading", "as_utf8", "is_packed", "is_parquet", "parse_heading", "read_head", "say_encoding"]
+__all__ = [
+    "Heading",
+    "as_utf8",
+    "is_packed",
+    "is_parquet",
+    "parse_heading",
+    "read_head",
+    "say_encoding",
+    "without_uneven",
+]
 
 _CANDIDATES = (
     "cp1252", "cp1251", "cp1250", "cp1254", "mac-roman", "mac-cyrillic", "koi8-u", "cp866", "utf-16-le", "utf-16-be",
@@ -51,6 +62,7 @@ _OTHERS = (  # what files of other kinds begin with
 _UTF8 = {"utf-8", "utf-8-sig"}
 _HEAD = 1 << 20  # bytes of the longest header
 _BLOCK = 1 << 20
+_LINES_FOR_ONE = 200  # so many lines of a file for each that has more or fewer fields than the header
 _AROUND = 40  # bytes beside one that is not UTF-8, which may show what the text is
 _MOST_SHOWN = 3  # readings in one error
 _SIGNS = {"Zs", "Sc", "Pd", "Pi", "Pf"}  # kinds of signs that a heading or a name may have besides letters and digits
@@ -185,6 +197,58 @@ def _without_end(place: Path, target: Path) -> Path:
         while block := source.read(min(_BLOCK, n_left)):
             n_left -= sink.write(block)
     return target
+
+
+def without_uneven(places: Places, folder: Path) -> Places:
+    """Write CSV files again without the lines that have more or fewer fields than the header, and say so in notes.
+
+    A file with more than one such line in 200 stays as it is, and so does one with a quote that is not closed.
+    """
+    files, notes = [], [*places.notes]
+    for place, name in zip(places.files, places.names, strict=True):
+        files.append(place)
+        target = folder / f"even-{len(files)}.csv"
+        with contextlib.suppress(csv.Error, OSError, EOFError, zlib.error):  # who reads the file will say what is wrong
+            if is_parquet(place):
+                continue
+            n_fields, n_rows, uneven = _write_even(place, target)
+            if uneven and len(uneven) * _LINES_FOR_ONE <= n_rows:
+                files[-1] = target
+                notes.append(_say_uneven(uneven, n_fields, name if len(places.files) > 1 else None))
+    return places._replace(files=files, notes=notes)
+
+
+def _say_uneven(lines: list[int], n_fields: int, name: str | None) -> str:
+    of_file = "" if name is None else f" of {name!r}"
+    why = f"more or fewer fields than the {n_fields} of the header"
+    if len(lines) == 1:
+        return f"Line {lines[0]}{of_file} is left out: it has {why}."
+    return f"{len(lines):,} lines{of_file} are left out, such as line {lines[0]}: they have {why}."
+
+
+def _write_even(place: Path, target: Path) -> tuple[int, int, list[int]]:
+    """Write the rows with as many fields as the header; give that number, the number of all rows, and the other rows.
+
+    The others are given by the numbers of their lines.
+    """
+    opened: Any = _open(place)
+    heading = parse_heading(read_head(place).decode("utf-8-sig", "replace"))
+    n_rows, uneven = 0, []
+    with (
+        io.TextIOWrapper(opened, "utf-8-sig", errors="surrogateescape", newline="") as source,
+        target.open("w", encoding="utf-8", errors="surrogateescape", newline="") as sink,
+    ):
+        for _ in range(heading.n_before):
+            sink.write(source.readline().rstrip("\r\n") + "\n")
+        reader = csv.reader(source, delimiter=heading.delimiter, strict=True)
+        writer = csv.writer(sink, delimiter=heading.delimiter, lineterminator="\n")
+        for row in reader:
+            if len(row) == len(heading.names):
+                writer.writerow(row)
+            elif row:  # no blank line
+                uneven.append(reader.line_num + heading.n_before)
+            n_rows += bool(row)
+    return len(heading.names), n_rows, uneven
 
 
 def _end_of_rows(file: io.BufferedIOBase, start: int) -> int | None:

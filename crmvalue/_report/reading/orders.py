@@ -9,6 +9,7 @@ come into memory. Needs the extra `report`.
 from __future__ import annotations
 
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,7 +32,7 @@ from crmvalue._report.reading.copies import (
     treat_duplicates,
     used_rows,
 )
-from crmvalue._report.reading.encodings import as_utf8, heading_below, say_encoding, say_heading
+from crmvalue._report.reading.encodings import as_utf8, heading_below, say_encoding, say_heading, without_uneven
 from crmvalue._report.reading.forms import (
     CURRENCY,
     ISO,
@@ -51,6 +52,7 @@ from crmvalue._report.reading.sources import (
     find_currencies,
     folder_of,
     import_duckdb,
+    is_uneven,
     literal,
     open_database,
     open_file,
@@ -65,6 +67,7 @@ from crmvalue.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from crmvalue._report.reading.places import Places
     from crmvalue._report.reading.sources import Column, Database
     from crmvalue.typing import Dates, Floats, Integers
 
@@ -235,18 +238,57 @@ def read_orders(
         If the file does not exist, cannot be read or is empty, if a column is missing or cannot be guessed, or if dates
         or amounts cannot be read or can be read in two ways. If several of these are wrong, it says all of them.
     """
-    duckdb = import_duckdb("reading files")
+    import_duckdb("reading files")
     end = None if as_of is None else as_day("as_of", as_of)
     places = find_files([path] if isinstance(path, str) else path)
     raise_all(places.problems)
+    read = partial(
+        _read,
+        places,
+        {"customer": customer, "date": date, "amount": amount, "quantity": quantity},
+        date_format=date_format,
+        decimal=decimal,
+        duplicates=duplicates,
+        time_zone=time_zone,
+        end=end,
+        encoding=encoding,
+        leave_out=leave_out,
+    )
+    try:
+        orders: OrderFile = read(even=False)
+    except _UnevenError:  # only now the files are written again, which takes time
+        orders = read(even=True)
+    return orders
+
+
+class _UnevenError(Exception):
+    """A line has more or fewer fields than the header."""
+
+
+def _read(
+    places: Places,
+    asked: dict[str, str | None],
+    *,
+    date_format: str | None,
+    decimal: str | None,
+    duplicates: str,
+    time_zone: str | None,
+    end: np.datetime64 | None,
+    encoding: str | None,
+    leave_out: Sequence[str] | None,
+    even: bool,
+) -> OrderFile:
+    """Read files; with `even`, without a few lines that have more or fewer fields than the header."""
+    duckdb = import_duckdb("reading files")
     several = len(places.files) > 1
-    asked = {"customer": customer, "date": date, "amount": amount, "quantity": quantity}
     with open_database() as database:
 
         def known(names: Sequence[str]) -> int:
             return len(choose_columns(names, asked)[0])
 
         places, encodings = as_utf8(places, folder_of(database), encoding, known)
+        if even:
+            places = without_uneven(places, folder_of(database))
         shown = dict(zip(map(str, places.files), places.names, strict=True))
         try:
             zone = set_time_zone(database, time_zone)
@@ -281,6 +323,8 @@ def read_orders(
             n_far_copies, n_infinite = count_far_copies(database, span), count_infinite(database, span, end)
             names = database.execute("select who from ids order by code").fetchnumpy()["who"]
         except (duckdb.Error, OSError, EOFError, zlib.error) as error:
+            if is_uneven(error) and not even:
+                raise _UnevenError from error
             why = reason(error)
             hint = say_encoding(places.files) if why.endswith("as UTF-8") else say_heading(places.files, known)
             raise FileError("FILE", f"cannot read {_blamed(error, shown)}: {why}{hint}") from error

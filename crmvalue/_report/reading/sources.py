@@ -38,6 +38,7 @@ __all__ = [
     "find_currencies",
     "folder_of",
     "import_duckdb",
+    "is_uneven",
     "literal",
     "open_database",
     "open_file",
@@ -65,6 +66,7 @@ _MOST_COLUMNS = 10_000
 _LONGEST_LINE = 1 << 24  # bytes; DuckDB loses the last row of a file if that is longer than its buffer
 _ALONE = "hive_partitioning = false"  # the names of the folders above a file say nothing about its rows
 _ERROR_LINE = r"CSV Error on Line: (\d+)"
+_UNEVEN = r"Expected Number of Columns: (\d+) Found: (\d+)"
 NUMBERS = r"(U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL)\b"  # INTERVAL is none
 _DECIMAL = r"(-?\d+)(?:\.(\d+))?(?:e([+-]?\d+))?"
 _UNSEEN_COPIES = (
@@ -386,6 +388,11 @@ def _long_line(shown: str) -> FileError:
     return FileError("FILE", f"{shown!r} has a line of more than {_LONGEST_LINE:,} bytes")
 
 
+def is_uneven(error: Exception) -> bool:
+    """Whether DuckDB stopped at a line with more or fewer fields than the header."""
+    return re.search(_UNEVEN, str(error)) is not None
+
+
 def reason(error: Exception) -> str:
     """Say in our own words why DuckDB, gzip or the system cannot read a file."""
     if isinstance(error, OSError) and error.strerror:
@@ -395,8 +402,7 @@ def reason(error: Exception) -> str:
     message = str(error)
     found = re.search(_ERROR_LINE, message)
     line = f"line {found[1]}" if found else "a line"
-    fields = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
-    if fields:
+    if fields := re.search(_UNEVEN, message):
         return f"{line} has {counted(int(fields[2]), 'field')} instead of the {fields[1]} of the header"
     return next(said.format(line=line) for words, said in _REASONS if words in message.lower())
 

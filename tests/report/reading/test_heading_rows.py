@@ -1,6 +1,9 @@
-"""Heading rows at which the reader of files gives up, and names of columns that differ in case or not at all."""
+"""Heading rows at which the reader gives up, lines that do not fit them, and names that differ in case alone."""
 
 from __future__ import annotations
+
+import gzip
+import re
 
 import pytest
 
@@ -92,6 +95,65 @@ class TestHeadingRow:
     def test_a_row_with_one_field(self, tmp_path):
         with pytest.raises(InputError, match="line 12 has 1 field instead of the 4 of the header"):
             read_orders(write(tmp_path / "a.csv", "customer,date,amount,note", ROWS + "x"))
+
+
+class TestUnevenLines:
+    """A line in 200 with more or fewer fields than the header stops nothing: it is left out, named and counted."""
+
+    @staticmethod
+    def lines(changed, n=1000):
+        """Give orders of which some lines, counted with the header, are others."""
+        rows = [f"c{i % 70};2024-{1 + i % 6:02}-{1 + i % 28:02};{10 + i % 9};shop" for i in range(n)]
+        return [changed.get(line, row) for line, row in enumerate(["customer;date;amount;place", *rows], start=1)]
+
+    @pytest.mark.parametrize("odd", ["c1;2024-01-01;5", "c1", "c1;2024-01-01;5;shop;2", "c1;2024;01;01;5;shop", ";;"])
+    @pytest.mark.parametrize("line", [2, 500, 1001])
+    def test_one(self, odd, line, tmp_path, capsys):
+        path = tmp_path / "orders.csv"
+        path.write_text("\n".join(self.lines({line: odd})), "utf-8")
+        orders = read_orders(str(path))
+        said = f"Line {line} is left out: it has more or fewer fields than the 4 of the header."
+        assert (orders.n_rows, orders.notes) == (999, (said,))
+        rest = [float(row.split(";")[2]) for row in self.lines({})[1:]]
+        assert orders.amount.sum() == sum(rest) - rest[line - 2]
+        assert main([str(path)]) == 0
+        assert said in capsys.readouterr().out
+
+    @pytest.mark.parametrize("packed", [False, True])
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1251"])
+    def test_in_other_encodings_with_quotes_and_a_named_delimiter(self, packed, encoding, tmp_path):
+        odd = {6: "c1;2024-01-01;5", 9: '"c;9";2024-01-01;5;"in\r\n ""this"" shop"', 12: 'c1;2024-01-01;5;5" disc'}
+        text = "sep=;\r\n" + "\r\n".join(["покупець;дата;сума;місто", *self.lines(odd)[1:]]) + "\r\n"
+        path = tmp_path / ("orders.csv.gz" if packed else "orders.csv")
+        path.write_bytes(gzip.compress(text.encode(encoding)) if packed else text.encode(encoding))
+        orders = read_orders(str(path))
+        assert (orders.n_rows, "c;9" in orders.customer) == (999, True)
+        assert orders.notes == ("Line 7 is left out: it has more or fewer fields than the 4 of the header.",)
+
+    def test_of_several_files_each_is_named(self, tmp_path):
+        for name, odd in (("1.csv", {3: "x", 8: "x", 9: "x"}), ("2.csv", {}), ("3.csv", {4: "x"})):
+            (tmp_path / name).write_text("\n".join(self.lines(odd)), "utf-8")
+        orders = read_orders(str(tmp_path), duplicates="drop")
+        of_header = "more or fewer fields than the 4 of the header"
+        first, last = orders.notes
+        assert re.fullmatch(rf"3 lines of '.*1\.csv' are left out, such as line 3: they have {of_header}\.", first)
+        assert re.fullmatch(rf"Line 4 of '.*3\.csv' is left out: it has {of_header}\.", last)
+
+    @pytest.mark.parametrize(
+        ("changed", "what"),
+        [
+            (dict.fromkeys(range(2, 8), "x"), "line 2 has 1 field instead of the 4 of the header"),
+            ({4: "x", 900: 'c1;2024-01-01;5;"shop'}, "line 4 has 1 field instead of the 4 of the header"),
+        ],
+    )
+    def test_many_and_those_beside_an_open_quote_are_an_error(self, changed, what, tmp_path):
+        path = tmp_path / "orders.csv"
+        path.write_text("\n".join(self.lines(changed)), "utf-8")
+        with pytest.raises(InputError, match=what):
+            read_orders(str(path))
+        if len(changed) == 6:
+            path.write_text("\n".join(self.lines(changed, n=1200)), "utf-8")
+            assert read_orders(str(path)).n_rows == 1194
 
 
 class TestParquetNames:
