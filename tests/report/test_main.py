@@ -133,6 +133,13 @@ class TestOddValues:
             "Counted as missing: 'x' in column 'amount' is no number (1 such row). Correct it in the file.\n" in shown
         )
 
+    def test_the_page_says_so_too(self, tmp_path):
+        path = self.write(tmp_path / "orders.csv", dates={0: "n.d.", 9: "2024-01-01;5;"})
+        assert main([path, "--report", str(tmp_path / "page.html")]) == 0
+        page = (tmp_path / "page.html").read_text("utf-8")
+        assert "Some lines were left out, because they have more or fewer fields than the header." in page
+        assert "Some dates, amounts or quantities cannot be read, and count as missing." in page
+
     @pytest.mark.parametrize(("n_odd", "good"), [(10, True), (11, False)])
     @pytest.mark.parametrize("column", ["dates", "amounts"])
     def test_more_than_one_in_200_rows_are_an_error(self, column, n_odd, good, tmp_path):

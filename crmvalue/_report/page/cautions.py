@@ -271,6 +271,10 @@ def _of_file(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
         )
     yield from _of_people(orders, _)
     yield from _of_statuses(orders, _)
+    yield from _of_reading(orders, _)
+
+
+def _of_reading(orders: OrderFile, _: Words) -> Iterator[str]:
     if orders.n_duplicates is None:
         yield _("Exact copies of rows were not counted, because a column that is not used is not UTF-8.")
     if orders.encodings:
@@ -278,6 +282,12 @@ def _of_file(report: Report, orders: OrderFile | None, _: Words) -> Iterator[str
         yield _("Not all is UTF-8. It was read as %(encoding)s, in which the headings are known.", encoding=found)
     if any(" skipped, " in note for note in orders.notes):  # others name what was read, and how
         yield _("Some files were left out. The command says which.")
+    if any(" left out" in note for note in orders.notes):
+        yield _(
+            "Some lines were left out, because they have more or fewer fields than the header. The command says which."
+        )
+    if orders.unreadable:
+        yield _("Some dates, amounts or quantities cannot be read, and count as missing. The command says which.")
     if orders.guessed:
         guessed = ", ".join(f"“{plain(orders.columns[role])}”" for role in orders.columns if role in orders.guessed)
         yield _("Columns that were guessed by their names: %(columns)s.", columns=guessed)
