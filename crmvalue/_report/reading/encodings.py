@@ -3,7 +3,8 @@
 A byte order mark tells UTF-8 and UTF-16. Without one, the heading row is tried in UTF-8 first, then in the encodings
 that spreadsheets and older systems use. One of these is taken only if it alone makes headings that are known.
 
-Blank last lines, and a few lines with more or fewer fields than the header, are left out in the same way.
+Blank last lines, and a few lines with more or fewer fields than the header, are left out in the same way. Lines with
+different ends get the same one.
 """
 
 from __future__ import annotations
@@ -202,7 +203,8 @@ def _without_end(place: Path, target: Path) -> Path:
 def without_uneven(places: Places, folder: Path) -> Places:
     """Write CSV files again without the lines that have more or fewer fields than the header, and say so in notes.
 
-    A file with more than one such line in 200 stays as it is, and so does one with a quote that is not closed.
+    All lines get the same end. A file with more than one such line in 200 stays as it is, and so does one with a quote
+    that is not closed.
     """
     files, notes = [], [*places.notes]
     for place, name in zip(places.files, places.names, strict=True):
@@ -212,8 +214,10 @@ def without_uneven(places: Places, folder: Path) -> Places:
             if is_parquet(place):
                 continue
             n_fields, n_rows, uneven = _write_even(place, target)
-            if uneven and len(uneven) * _LINES_FOR_ONE <= n_rows:
-                files[-1] = target
+            if len(uneven) * _LINES_FOR_ONE > n_rows:
+                continue
+            files[-1] = target
+            if uneven:
                 notes.append(_say_uneven(uneven, n_fields, name if len(places.files) > 1 else None))
     return places._replace(files=files, notes=notes)
 

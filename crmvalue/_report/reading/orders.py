@@ -262,7 +262,7 @@ def read_orders(
 
 
 class _UnevenError(Exception):
-    """A line has more or fewer fields than the header."""
+    """A line has more or fewer fields than the header, or another end than others."""
 
 
 def _read(

@@ -389,8 +389,8 @@ def _long_line(shown: str) -> FileError:
 
 
 def is_uneven(error: Exception) -> bool:
-    """Whether DuckDB stopped at a line with more or fewer fields than the header."""
-    return re.search(_UNEVEN, str(error)) is not None
+    """Whether DuckDB stopped at a line with more or fewer fields than the header, or with another end than others."""
+    return re.search(f"{_UNEVEN}|state machine", str(error)) is not None
 
 
 def reason(error: Exception) -> str:

@@ -139,6 +139,15 @@ class TestUnevenLines:
         assert re.fullmatch(rf"3 lines of '.*1\.csv' are left out, such as line 3: they have {of_header}\.", first)
         assert re.fullmatch(rf"Line 4 of '.*3\.csv' is left out: it has {of_header}\.", last)
 
+    @pytest.mark.parametrize("line", [1, 3, 500, 1001])
+    def test_a_line_with_another_end_is_read(self, line, tmp_path):
+        for ends in (("\n", "\r\n"), ("\r\n", "\n")):
+            text = "".join(row + ends[i == line] for i, row in enumerate(self.lines({}), start=1))
+            (tmp_path / "orders.csv").write_bytes(text.encode())
+            orders = read_orders(str(tmp_path / "orders.csv"))
+            assert (orders.n_rows, orders.notes) == (1000, ())
+            assert orders.amount.sum() == sum(float(row.split(";")[2]) for row in self.lines({})[1:])
+
     @pytest.mark.parametrize(
         ("changed", "what"),
         [
