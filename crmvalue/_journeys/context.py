@@ -115,7 +115,7 @@ class EventLog:
         self._instants: dict[str, Dates] = {}
         self._keys: dict[tuple[str, bool], Integers] = {}
         self._asked: set[str] = set()
-        self._later: tuple[Integers, Dates] | None = None
+        self._later: dict[str, tuple[Integers, Dates]] = {}  # by name of the event; "" for those of all names
         if events is None or len(events) == 0:
             return
         rows = rows_among(customers, events.customer.distinct)[events.customer.code]
@@ -126,13 +126,14 @@ class EventLog:
         rows, names, times = rows[order], names[order], times[order]
         given = None if instants is None else instants[usable][order]
         if given is not None:
-            self._later = self._later_moments(rows, times, given)
+            self._keep_later("", rows, times, given)
         ends = np.searchsorted(names, np.arange(len(events.names) + 1))
         for i, name in enumerate(events.names):
             part = slice(ends[i], ends[i + 1])
             self._by_name[name] = rows[part], times[part]
             if given is not None:
                 self._instants[name] = given[part][np.lexsort((given[part], rows[part]))]
+                self._keep_later(name, rows[part], times[part], given[part])
 
     def of(self, name: str) -> tuple[Integers, Dates]:
         """Give the customers and local times of all events of a name, by customer and time."""
@@ -153,23 +154,27 @@ class EventLog:
             self._instants[name] = self.clocks.to_utc(*self.of(name))
         return self._instants[name]
 
-    def to_utc(self, row: Integers, time: Dates) -> Dates:
-        """Give the instants of local times of events; of one that comes twice, that of the event if it is known."""
+    def to_utc(self, row: Integers, time: Dates, name: str = "") -> Dates:
+        """Give the instants of local times of events; of one that comes twice, that of the event if it is known.
+
+        Two events of different names may share a local time and not the instant: `name` is that of the events.
+        """
         utc = self.clocks.to_utc(row, time)
-        if self._later is None:
+        if name not in self._later:
             return utc
-        keys, instants = self._later
+        keys, instants = self._later[name]
         key = moment(row, time)
         place = np.minimum(np.searchsorted(keys, key), len(keys) - 1)
         return np.where((keys[place] == key) & ~np.isnat(time), instants[place], utc)
 
-    def _later_moments(self, rows: Integers, times: Dates, instants: Dates) -> tuple[Integers, Dates] | None:
-        """Find customers and local times of events of which the first was at the second time that a clock showed."""
+    def _keep_later(self, name: str, rows: Integers, times: Dates, instants: Dates) -> None:
+        """Keep customers and local times of events of which the first was at the second time that a clock showed."""
         key = moment(rows, times)
         order = np.lexsort((instants, key))
         first = order[np.diff(key[order], prepend=-1) != 0]
         later = first[instants[first] > self.clocks.to_utc(rows[first], times[first])]
-        return (key[later], instants[later]) if len(later) else None
+        if len(later):
+            self._later[name] = key[later], instants[later]
 
     def keys_of(self, name: str, *, utc: bool) -> Integers:
         """Give customer and time of the same events as ascending numbers, by local times or by instants."""
@@ -245,11 +250,14 @@ class Context:
             first = np.fmin(first, found)
         return first
 
-    def ended_at(self, names: Iterable[str], row: Integers, after: Dates) -> Dates:
-        """Instant of the first event of some names after the local time of an event, for each row; NaT for none."""
+    def ended_at(self, names: Iterable[str], row: Integers, after: Dates, begun_by: str = "") -> Dates:
+        """Instant of the first event of some names after that of an event at a local time, for each row; NaT for none.
+
+        `begun_by` is the name of that event.
+        """
         if not self.log.has_instants:
             return self.clocks.to_utc(row, self.first_after(names, row, after))
-        return self.first_after(names, row, self.log.to_utc(row, after), utc=True)
+        return self.first_after(names, row, self.log.to_utc(row, after, begun_by), utc=True)
 
     def latest_day(self, name: str) -> Dates:
         """Day of the last event of a name of each customer; NaT where there is none."""

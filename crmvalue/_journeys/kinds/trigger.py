@@ -167,14 +167,14 @@ class TriggerJourney:
         first = (context.today - np.timedelta64(self.catch_up_days, "D")).astype("datetime64[s]")
         near = time + days + hours >= first - _THREE_DAYS  # clocks and the hour of sending move it by less
         row, time = row[near], time[near]
-        instant = context.log.to_utc(row, time)
+        instant = context.log.to_utc(row, time, self.event)
         if self.wait_days:
             instant = context.clocks.to_utc(row, context.clocks.to_local(row, instant) + days)
         instant = context.next_hour(self.send_hour, row, instant + hours)
         planned = context.clocks.to_local(row, instant)
         due = (planned >= first) & (planned < context.end)
         row, time, planned, instant = row[due], time[due], planned[due], instant[due]
-        over = context.ended_at(self.unless, row, time)
+        over = context.ended_at(self.unless, row, time, self.event)
         return Candidates(
             row, np.zeros(len(row), dtype=np.int64), ("message",), time, planned,
             planned + np.timedelta64(self.valid_days, "D"), context.clocks.to_local(row, over), (self.offer,),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from crmvalue._journeys.data import Customers, MessageHistory
     from crmvalue._journeys.planning.policy import FrequencyCap
+    from crmvalue._journeys.zones import Clocks
     from crmvalue.typing import Dates, Integers
 
     Bools = npt.NDArray[np.bool_]
@@ -87,12 +88,14 @@ def apply_caps(
     channels: Integers,
     row: Integers,
     send: Dates,
+    send_utc: Dates,
     exempt: Bools,
     purpose: npt.NDArray[np.str_],
     open_: Bools,
     past: Past,
     lost: Bools,
     whose: Integers,
+    clocks: Clocks,
 ) -> tuple[Integers, Bools]:
     """Choose the channel of each open message under the caps, -1 for none; tell also which messages rest.
 
@@ -108,7 +111,8 @@ def apply_caps(
     bound = np.nonzero(open_ & ~free)[0]
     if len(bound) == 0:
         return used, rests
-    counts = [_Counter(cap, names, past) for cap in caps]
+    counts = [_Counter(cap, names, past, clocks) for cap in caps]
+    windows = [_window(cap, row, send, send_utc, clocks) for cap in caps]
     starts = np.r_[True, row[bound][1:] != row[bound][:-1]]
     turn = np.arange(len(bound)) - np.maximum.accumulate(np.where(starts, np.arange(len(bound)), 0))
     is_sent = np.zeros(int(whose.max()) + 2, dtype=bool)  # the last one stands for -1, and stays False
@@ -118,41 +122,46 @@ def apply_caps(
             trial = lines[~rests[lines] & (used[lines] < 0) & (channels[lines, position] >= 0)]
             channel = channels[trial, position]
             room = np.ones(len(trial), dtype=bool)
-            for count in counts:
-                room &= count.has_room(row[trial], send[trial], channel, purpose[trial])
+            for count, (begin, end) in zip(counts, windows, strict=True):
+                room &= count.has_room(begin[trial], end[trial], channel, purpose[trial])
             trial, channel = trial[room], channel[room]
             used[trial] = channel
             sent = ~lost[trial]
-            for count in counts:
-                count.add(row[trial[sent]], send[trial[sent]], channel[sent], purpose[trial[sent]])
+            for count, (begin, end) in zip(counts, windows, strict=True):
+                count.add(begin[trial[sent]], end[trial[sent]], channel[sent], purpose[trial[sent]])
             is_sent[whose[trial[sent]]] = True
             is_sent[-1] = False
     return used, rests
 
 
 class _Counter:
-    """Messages that count for one cap, by customer and time."""
+    """Messages that count for one cap, by where their windows begin and end."""
 
-    def __init__(self, cap: FrequencyCap, names: list[str], past: Past) -> None:
+    def __init__(self, cap: FrequencyCap, names: list[str], past: Past, clocks: Clocks) -> None:
         self.cap = cap
         self.channel = None if cap.channel is None else (names.index(cap.channel) if cap.channel in names else -2)
         counted = past.counted if cap.channel is None else past.counted & (past.channel == cap.channel)
         if cap.purpose is not None:
             counted = counted & (past.purpose == cap.purpose)
-        self.keys = np.sort(moment(past.row[counted], past.sent_at[counted]))
+        row, sent_at = past.row[counted], past.sent_at[counted]
+        begins, ends = _window(cap, row, sent_at, clocks.to_utc(row, sent_at), clocks)
+        self.begins, self.ends = np.sort(begins), np.sort(ends)
 
-    def has_room(self, row: Integers, send: Dates, channel: Integers, purpose: npt.NDArray[np.str_]) -> Bools:
-        """Tell whether one more message fits into every window around its moment."""
-        low, high = _window(self.cap, send)
-        n = np.searchsorted(self.keys, moment(row, high)) - np.searchsorted(self.keys, moment(row, low))
+    def has_room(self, begin: Integers, end: Integers, channel: Integers, purpose: npt.NDArray[np.str_]) -> Bools:
+        """Tell whether one more message fits among those whose windows overlap with its own.
+
+        A later message may have been decided before an earlier one.
+        """
+        n = np.searchsorted(self.begins, end) - np.searchsorted(self.ends, begin, side="right")
         return (n < self.cap.messages) | ~self._holds_for(channel, purpose)
 
-    def add(self, row: Integers, send: Dates, channel: Integers, purpose: npt.NDArray[np.str_]) -> None:
+    def add(self, begin: Integers, end: Integers, channel: Integers, purpose: npt.NDArray[np.str_]) -> None:
         """Count messages that will be sent."""
-        if not len(row):
+        if not len(begin):
             return
         mine = self._holds_for(channel, purpose)
-        self.keys = np.sort(np.concatenate((self.keys, moment(row[mine], send[mine]))))
+        self.begins = np.sort(np.concatenate((self.begins, begin[mine])))
+        self.ends = np.sort(np.concatenate((self.ends, end[mine])))
 
     def _holds_for(self, channel: Integers, purpose: npt.NDArray[np.str_]) -> Bools:
         """Tell for which messages the cap is."""
@@ -164,18 +173,23 @@ class _Counter:
         return mine
 
 
-def _window(cap: FrequencyCap, send: Dates) -> tuple[Dates, Dates]:
-    """Find the first moment in the window of a cap and the first moment after it.
+def _window(
+    cap: FrequencyCap, row: Integers, send: Dates, send_utc: Dates, clocks: Clocks
+) -> tuple[Integers, Integers]:
+    """Find where the window of each message begins, and the first moment after it, as numbers by customer and moment.
 
-    A rolling window reaches to both sides, because a later message may have been decided before an earlier one.
+    A rolling window begins at the instant of sending and ends where the clock first shows that time of day again, some
+    days later. A calendar period is one of local times.
     """
     if cap.days is not None:
-        span = np.timedelta64(cap.days, "D")
-        return send - span + np.timedelta64(1, "s"), send + span
+        return moment(row, send_utc), moment(row, clocks.to_utc(row, send + np.timedelta64(cap.days, "D")))
     day = send.astype("datetime64[D]")
+    first: Dates
     if cap.per == "month":
-        month = day.astype("datetime64[M]")
-        return month.astype("datetime64[s]"), (month + np.timedelta64(1, "M")).astype("datetime64[s]")
-    start = day - ((day.astype(np.int64) + 3) % 7).astype("timedelta64[D]") if cap.per == "week" else day
-    length = np.timedelta64(7 if cap.per == "week" else 1, "D")
-    return start.astype("datetime64[s]"), (start + length).astype("datetime64[s]")
+        first, length = day.astype("datetime64[M]"), np.timedelta64(1, "M")
+    elif cap.per == "week":
+        first, length = day - ((day.astype(np.int64) + 3) % 7).astype("timedelta64[D]"), np.timedelta64(7, "D")
+    else:
+        first, length = day, np.timedelta64(1, "D")
+    after: Dates = first + length
+    return moment(row, first), moment(row, after)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from crmvalue._journeys.data import MessageHistory
     from crmvalue._journeys.planning.caps import Past
     from crmvalue._journeys.planning.policy import Policy
+    from crmvalue._journeys.zones import Clocks
     from crmvalue.typing import Dates, Floats, Integers
 
     Bools = npt.NDArray[np.bool_]
@@ -71,6 +72,7 @@ class Run(NamedTuple):
     policy: Policy
     history: MessageHistory
     past: Past
+    clocks: Clocks
     ids: npt.NDArray[Any]  # the distinct customers
     messages: Messages
     rank: Integers  # place of the customer among `ids`
@@ -105,8 +107,8 @@ def decide(run: Run) -> tuple[Decisions, Integers]:
         outranked = _outranked(run, decision)
         decision[outranked] = DECISIONS.index("outranked")
         used, rests = apply_caps(
-            run.policy.caps, run.channel_names, run.channels, run.messages.row, run.send, run.exempt, run.purpose,
-            decision == _OPEN, run.past, lost, whose,
+            run.policy.caps, run.channel_names, run.channels, run.messages.row, run.send, run.send_utc, run.exempt,
+            run.purpose, decision == _OPEN, run.past, lost, whose, run.clocks,
         )  # fmt: skip
         decision[rests] = DECISIONS.index("cool-down")
         capped = (decision == _OPEN) & (used < 0)
@@ -181,7 +183,8 @@ def _held(run: Run) -> Bools:
 
 def _cooling_down(run: Run, _: Decisions) -> Bools:
     latest = run.past.latest(run.messages.row, run.group)
-    soon: Bools = (run.send < latest + run.rest) | (run.once & ~np.isnat(latest))
+    free = run.clocks.to_utc(run.messages.row, latest + run.rest)
+    soon: Bools = (run.send_utc < free) | (run.once & ~np.isnat(latest))
     soon &= _held(run)
     return soon
 
@@ -251,7 +254,7 @@ def _over_budget(run: Run, decision: Decisions) -> Integers:
     if run.policy.budget is None:
         return rows[:0]
     draw = _draws(run, decision, run.policy.salt + " budget")[rows]
-    in_turn = rows[np.lexsort((run.messages.planned[rows], draw, -run.priority[rows]))]
+    in_turn = rows[np.lexsort((draw, -run.priority[rows]))]  # then the one due earlier, as they stand
     day, sent_on = run.send[in_turn].astype("datetime64[D]"), run.history.sent_at.astype("datetime64[D]")
     over = [rows[:0]]
     for date in np.unique(day):
@@ -265,7 +268,7 @@ def _has_later(run: Run, chosen: Bools) -> Bools:
     n_journeys = int(run.messages.journey.max(initial=0)) + 1
     distinct, place = np.unique(run.rank * n_journeys + run.messages.journey, return_inverse=True)
     latest = np.full(len(distinct), -(2**62), dtype=np.int64)
-    planned = run.messages.planned.astype(np.int64)
+    planned = run.messages.planned_utc.astype(np.int64)  # a clock that goes back shows times again
     np.maximum.at(latest, place[chosen], planned[chosen])
     found: Bools = planned < latest[place]
     return found

@@ -445,6 +445,7 @@ def _decide_day(
         policy=policy,
         history=history,
         past=past,
+        clocks=clocks,
         ids=ids,
         messages=messages,
         rank=rank,
