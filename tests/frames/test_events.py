@@ -531,14 +531,16 @@ class TestPlan:
         reentry=st.sampled_from(["never", "after exit", "50 minutes"]),
     )
     @example(entered=[0, 28], left=[20], reentry="after exit")  # leaves at the first 02:45, enters at the second 02:30
+    @example(entered=[30, 36], left=[18], reentry="after exit")  # enters and leaves at 02:31, an hour before
     @example(entered=[0, 18], left=[26], reentry="after exit")  # enters at the first 02:30, leaves at the second 02:10
     def test_entries_in_the_hour_that_comes_twice(self, entered, left, reentry):
         """From 01:00 to 05:00 of Berlin, of which the hour from 02:00 comes twice; against a walk in UTC."""
         midnight, clock = dt.datetime(2026, 10, 24, 23, 0, tzinfo=dt.UTC), zoneinfo.ZoneInfo("Europe/Berlin")
         enters = [midnight + dt.timedelta(minutes=5 * n + 1) for n in sorted(entered)]
-        leaves = [midnight + dt.timedelta(minutes=5 * n + 4) for n in sorted(left)]
+        leaves = [midnight + dt.timedelta(minutes=5 * n + 1) for n in sorted(left)]
         shown = [time.astimezone(clock).replace(tzinfo=None) for time in enters]
         assume(len(set(shown)) == len(shown))  # two entries at one local time are one
+        assume(not {*enters} & {*leaves})
         expected, free = [], midnight
         for start, local in zip(enters, shown, strict=True):
             if start >= free and not (reentry == "never" and expected):

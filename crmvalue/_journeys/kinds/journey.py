@@ -227,12 +227,12 @@ class Journey:
         planned = context.clocks.to_local(row[run], planned_utc)
         due = (planned >= first) & (planned < context.end)
         run, step, planned, planned_utc = run[due], step[due], planned[due], planned_utc[due]
-        over = context.ended_at(self.goals + self.exits, row[run], entered[run])
+        over = context.ended_at(self.goals + self.exits, row[run], entered[run], self.entry)
         # Where a clock comes back over midnight, a message of today shows the time of yesterday: a day ends today.
         goes_on = messages.goes_on[step] | (planned < context.today)
         again = np.zeros(len(row), dtype=bool)
         if self.reentry == "after exit":  # what is sent may end a run, and let the customer enter again on the same day
-            later = context.first_after((self.entry,), row, context.log.to_utc(row, entered), utc=True)
+            later = context.first_after((self.entry,), row, context.log.to_utc(row, entered, self.entry), utc=True)
             again = context.clocks.to_local(row, later) < context.end
             today = np.bincount(row[entered >= context.today], minlength=len(context.customers))
             again &= today[row] < _MOST_A_DAY
@@ -400,14 +400,14 @@ class Journey:
         row, time = row[keep], time[keep]
         if self.reentry == "always" or len(row) == 0:
             return row, time
-        start = context.log.to_utc(row, time)  # what came first: a clock that is set back shows times again
+        start = context.log.to_utc(row, time, self.entry)  # what came first: a clock that is set back shows times again
         order = np.lexsort((start, row))
         row, time, start = row[order], time[order], start[order]
         first = np.r_[True, row[1:] != row[:-1]]
         if self.reentry == "never":
             before = np.full(len(context.customers), _LATEST)
             sent_row, _, anchor, _ = context.sent(self.group)
-            np.minimum.at(before, sent_row, context.log.to_utc(sent_row, anchor))
+            np.minimum.at(before, sent_row, context.log.to_utc(sent_row, anchor, self.entry))
             keep = first & (start <= before[row])
             return row[keep], time[keep]
         key, current, taken = moment(row, start), np.nonzero(first)[0], []
@@ -430,7 +430,7 @@ class Journey:
         if self.reentry != "after exit":
             again = take_apart("reentry", self.reentry)
             return np.maximum(again.after_utc(start, row, context.clocks), start + _SECOND)
-        over = context.ended_at(self.goals + self.exits, row, entered)
+        over = context.ended_at(self.goals + self.exits, row, entered, self.entry)
         walk = self._walk(context, past, row, entered, over, as_due=as_due, keep=keep)
         left = np.fmin(over, np.fmin(walk.finished, walk.stopped))
         return np.where(np.isnat(left), _LATEST, left + _SECOND)
@@ -454,7 +454,7 @@ class Journey:
         """
         order, names, first = self._order, self._place, self._first(context)
         self._require_columns(context)
-        n, key, start = len(row), moment(row, entered), context.log.to_utc(row, entered)
+        n, key, start = len(row), moment(row, entered), context.log.to_utc(row, entered, self.entry)
         settled, came = context.memory.get((self.group, keep), _NOTHING).of(key, start)
         arrived: defaultdict[str, list[tuple[Integers, Dates]]] = defaultdict(list)
         arrived |= {order[i]: [(runs, came[runs])] for i, runs in _places_of(settled)}
