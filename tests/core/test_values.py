@@ -822,7 +822,7 @@ def test_columns_of_texts_hold_no_numbers():
 _MAY_LACK_DAYS = {
     "RollingHoldout.origin", "EventFunnel.step_time", "JourneyRuns.ended", "CascadeState.next_date",
     "InstalledItems.last_visit", "AssignedVisits.start", "TermsInForce.expires", "VisitSchedule.week",
-    "WithoutNextStep.last_step", "CartHistory.time", "Plan.expires",
+    "WithoutNextStep.last_step", "CartHistory.time",
 }  # fmt: skip
 """Columns of days and moments in which NaT has a meaning, which their docstrings say."""
 

@@ -88,6 +88,7 @@ def test_parts_of_another_day_are_refused():
         ({"basis": "groups"}, "prob_alive.*None unless `basis` is 'model'"),
         ({"month": [3]}, "month.*None unless `basis` is 'cascade'"),
         ({"last_purchase": [None]}, "last_purchase.*a day"),
+        ({"write_by": [None]}, "write_by.*a date"),
     ],
 )
 def test_lists_that_contradict_themselves_are_refused(changes, named):

@@ -184,12 +184,8 @@ def _window(
     if cap.days is not None:
         return moment(row, send_utc), moment(row, clocks.to_utc(row, send + np.timedelta64(cap.days, "D")))
     day = send.astype("datetime64[D]")
-    first: Dates
-    if cap.per == "month":
-        first, length = day.astype("datetime64[M]"), np.timedelta64(1, "M")
-    elif cap.per == "week":
-        first, length = day - ((day.astype(np.int64) + 3) % 7).astype("timedelta64[D]"), np.timedelta64(7, "D")
-    else:
-        first, length = day, np.timedelta64(1, "D")
-    after: Dates = first + length
+    first: Dates = day.astype("datetime64[M]") if cap.per == "month" else day
+    if cap.per == "week":
+        first = day - ((day.astype(np.int64) + 3) % 7).astype("timedelta64[D]")
+    after: Dates = np.add(first, np.timedelta64(7 if cap.per == "week" else 1, "M" if cap.per == "month" else "D"))
     return moment(row, first), moment(row, after)

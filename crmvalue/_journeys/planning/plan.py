@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from crmvalue._core.checks import as_day_column, as_time_column, require_choice, require_same_index
+from crmvalue._core.checks import as_day_column, require_choice, require_same_index
 from crmvalue._core.encoding.customers import is_among, join_customers, text_array
 from crmvalue._core.encoding.indexes import index_of
 from crmvalue._core.frames import Columns
@@ -76,10 +76,6 @@ def _decision_column(name: str, value: ArrayLike) -> npt.NDArray[np.str_]:
     return words
 
 
-def _expiry_column(name: str, value: ArrayLike) -> Dates:
-    return as_time_column(name, value, allow_missing=True).astype("datetime64[s]")
-
-
 @stay_frozen
 @attrs.frozen(kw_only=True)
 class Plan(Columns, Pictured):
@@ -139,7 +135,7 @@ class Plan(Columns, Pictured):
     anchor: Dates = table_field("anchor", second_column)
     planned: Dates = table_field("planned", second_column)
     send_time: Dates = table_field("send_time", second_column)
-    expires: Dates = table_field("expires", _expiry_column)
+    expires: Dates = table_field("expires", second_column)
     send_time_utc: Dates = table_field("send_time_utc", second_column)
     channel: npt.NDArray[np.str_] = table_field("channel", text_column)
     offer: npt.NDArray[np.str_] = table_field("offer", text_column)

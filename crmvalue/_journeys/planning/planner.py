@@ -38,6 +38,8 @@ __all__ = ["explain", "plan", "plan_events", "simulate_plan"]
 _FIRST_DAY, _LAST_DAY = np.datetime64("1000-01-01", "D"), np.datetime64("9997-12-31", "D")  # zones need room
 _MOST_DAYS = 3660
 _MOST_ROWS = 10_000_000  # of a plan of several days, which take 6 GB while it is made
+_TIMES = ("anchor", "planned", "expires", "exited", "planned_utc", "exited_utc")
+_COLUMNS = {"row": "iu", "step": "iu", **dict.fromkeys(_TIMES, "M"), "goes_on": "b", "goes_on_without": "b"}
 _MEMBERS = tuple(name for name in vars(JourneyKind) if not name.startswith("_"))
 
 
@@ -332,24 +334,7 @@ def _candidates(journey: JourneyKind, context: Context) -> Candidates:
     found = journey.candidates(context)
     if not isinstance(found, Candidates):
         raise InputError("candidates", "giving Candidates", found)
-    for name in (
-        "row",
-        "step",
-        "anchor",
-        "planned",
-        "expires",
-        "exited",
-        "planned_utc",
-        "exited_utc",
-        "goes_on",
-        "goes_on_without",
-    ):
-        column = getattr(found, name)
-        kinds = {"row": "iu", "step": "iu", "goes_on": "b", "goes_on_without": "b"}.get(name, "M")
-        if column is None and found._field_defaults.get(name, name) is None:
-            continue
-        if not isinstance(column, np.ndarray) or column.shape != found.row.shape or column.dtype.kind not in kinds:
-            raise InputError("candidates", f"with an array `{name}` that fits `row`", column)
+    _check_columns(found)
     for name, places, n in (("row", found.row, len(context.customers)), ("step", found.step, len(found.labels))):
         require((places >= 0) & (places < n), name, places, f"from 0 to {n - 1}")
     for name in ("offers", "channels"):
@@ -360,6 +345,17 @@ def _candidates(journey: JourneyKind, context: Context) -> Candidates:
         if channels is not None:
             _check_channels(channels)
     return found
+
+
+def _check_columns(found: Candidates) -> None:
+    for name, kinds in _COLUMNS.items():
+        column = getattr(found, name)
+        if column is None and found._field_defaults.get(name, name) is None:
+            continue
+        if not isinstance(column, np.ndarray) or column.shape != found.row.shape or column.dtype.kind not in kinds:
+            raise InputError("candidates", f"with an array `{name}` that fits `row`", column)
+    for name in ("anchor", "planned", "expires"):
+        require(~np.isnat(getattr(found, name)), name, getattr(found, name), "a moment, not missing")
 
 
 def _full_name(journey: JourneyKind) -> tuple[str, int]:

@@ -163,7 +163,7 @@ class CartHistory(Columns):
     channel, place : array_like of str, optional
         Where the cart was bought; the same in all lines of a cart, as are `first_purchase` and `delivery_price`.
     time : array_like of dates, optional
-        Local time of each line. The latest one of a cart counts: then it was paid.
+        Local time of each line, missing where it is not known. The latest one of a cart counts: then it was paid.
     first_purchase : array_like of bool, optional
         Whether it was the customer's first purchase.
     delivery_price : array_like of int, Decimal or str, optional

@@ -99,7 +99,7 @@ class CustomerList(Columns):
     month: Integers | None = whole_table("month", default=None)
     prob_alive: Floats | None = number_column("prob_alive", low=0.0, high=1.0, default=None)
     clv: Floats | None = number_column("clv", default=None)
-    write_by: Dates | None = date_table("write_by", default=None)
+    write_by: Dates | None = date_table("write_by", missing=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         optional = ("total_spend", "month", "prob_alive", "clv", "write_by")

@@ -809,6 +809,8 @@ class TestNewKinds:
             {"step": np.array([0.0])},
             {"planned": np.array(["2024-05-31"])},
             {"expires": np.zeros(2, dtype="datetime64[s]")},
+            {"expires": np.array(["NaT"], dtype="datetime64[s]")},
+            {"planned": np.array(["NaT"], dtype="datetime64[s]")},
             {"offers": ()},
             {"channels": ("email",)},
             {"channels": (("email",), None)},
