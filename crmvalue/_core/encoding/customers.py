@@ -34,6 +34,7 @@ __all__ = [
 _KINDS = "all whole numbers or all text"
 _NO_NUMBERS = (bool, np.bool_, np.timedelta64)  # numpy takes a time span for a whole number
 _WHOLE = "give identifiers as text, or as a column of whole numbers with nulls, such as Int64 of pandas"
+_CAST = "cast the column to whole numbers or text first"
 _FLOAT = 2.0**53  # from here on, neighbouring whole numbers are the same float
 _BLANKS = np.array(["", *(chr(point) for point in range(0x3001) if chr(point).isspace())])  # a blank text begins so
 _AFTER_BLANKS = np.array([chr(ord(text or "\0") + 1) for text in _BLANKS.tolist()])
@@ -74,7 +75,7 @@ def encode_customers(name: str, value: ArrayLike) -> tuple[npt.NDArray[Any], Int
         return _encode_objects(name, ids.tolist())
     if ids.dtype.kind == "T":  # numpy's variable-width text
         return _encode_objects(name, ids.astype(object).tolist())
-    raise InputError(name, _KINDS, str(ids.dtype))
+    raise InputError(name, _KINDS, str(ids.dtype), hint=_CAST)
 
 
 def are_texts(ids: npt.NDArray[Any]) -> bool:
@@ -279,7 +280,8 @@ def _raise_for_identifier(name: str, ids: list[Any]) -> NoReturn:
         if isinstance(item, str) and not item.strip():
             raise InputError(name, "an identifier, not empty", item, index=index)
         if not isinstance(item, str | int | np.integer) or isinstance(item, _NO_NUMBERS):
-            raise InputError(name, _KINDS, item, index=index)
+            hint = None if isinstance(item, bool | np.bool_ | float) else _CAST
+            raise InputError(name, _KINDS, item, index=index, hint=hint)
     first_is_text = isinstance(ids[0], str)
     index = next(i for i, item in enumerate(ids) if isinstance(item, str) != first_is_text)
     raise InputError(name, _KINDS, ids[index], index=index, hint="text and numbers are mixed")

@@ -225,6 +225,11 @@ class TestEncodeCustomers:
         with pytest.raises(InputError, match="all whole numbers or all text"):
             encode_customers("customer", pd.Series(column))
 
+    @pytest.mark.parametrize("item", [Decimal(1), UUID(int=1), b"a"], ids=["Decimal", "UUID", "bytes"])
+    def test_identifiers_of_a_database_are_cast_first(self, item):
+        with pytest.raises(InputError, match="Hint: cast the column to whole numbers or text first"):
+            encode_customers("customer", [item, item])
+
 
 class TestGapsInColumns:
     """A missing identifier in a column of another library is nobody, and the others keep their digits."""
