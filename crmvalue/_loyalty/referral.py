@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from crmvalue._core.checks import (
-    as_column,
     as_floats,
+    as_log_amounts,
     as_text,
     as_time_column,
     as_whole_number,
@@ -249,7 +249,7 @@ def attribute_referrals(
     require_same_index(customer=customer, referrer=referrer, time=time, paid=paid, **named)
     ids, code = encode_customers("customer", customer)
     moment = as_time_column("time", time)
-    money = as_column("paid", paid)
+    money = as_log_amounts("paid", paid)
     require(money >= 0, "paid", money, ">= 0")
     least = as_floats(minimum=minimum)[0]
     if least.ndim or least < 0:

@@ -316,6 +316,15 @@ class TestAttributeReferrals:
         found = attribute_referrals(["ann", "bob", "eve"], ["", "ann", "ann"], days, paid=paid, minimum=30)
         assert found.outcome.tolist() == ["no referrer", "rewarded", "condition not met"]
 
+    def test_what_binary_arithmetic_leaves_of_a_return_is_no_purchase(self):
+        """Three for 1.10 and 3.30 back leave 4.4e-16; the other way round, less than nothing."""
+        days = ["2024-01-01", "2024-02-01"]
+        for rest in (1.10 * 3 - 3.30, 3.30 - 1.10 * 3):
+            assert attribute_referrals(["ann", "bob"], [None, "ann"], days, paid=[5, rest]).n_by_outcome == {
+                "no referrer": 1,
+                "condition not met": 1,
+            }
+
     @given(people=PEOPLE, minimum=st.sampled_from([0, 0, 1, 3]), cap=st.sampled_from([None, 1, 1, 2]))
     def test_equals_one_question_after_the_other(self, people, minimum, cap):
         """Referrals to oneself, in circles and chains, of unknown and later customers, and with shared phones."""
