@@ -125,7 +125,7 @@ class TestResolveProfiles:
             return resolve_profiles(range(2 * n), {"tel": [str(i // 2) for i in range(2 * n)]}, ["tel"], apart=pairs)
 
         n = 2000
-        ratio, profiles = times_longer(of_couples, 200, n, n_rounds=1)
+        ratio, profiles = times_longer(of_couples, 200, n)
         assert ratio < 20  # it grew with the square
         assert profiles.n_profiles == 2 * n
         assert len(profiles.refused.value) == n
